@@ -1,0 +1,263 @@
+"""Cells: the one value that flows from annotation through training and scoring to export.
+
+An instance is a cropped boolean mask and the place of its crop in the frame. Masks may overlap: a pixel
+belongs to every cell that covers it. A cytoplasm is the whole cell outline, nucleus included.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from irnet.errors import InputError
+from irnet.geometry import masks as geometry
+
+CYTOPLASM, NUCLEUS = 1, 2
+LABEL_NAMES = {CYTOPLASM: "cytoplasm", NUCLEUS: "nucleus"}
+NO_PARENT = -1
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cells:
+    """n instances of one image. Build with `Cells.build`, `from_dense` or `from_rle`.
+
+    Raises InputError when fields differ in length, a crop leaves the frame or a parent is not an instance.
+    """
+
+    masks: tuple[Mask, ...]  # n crops (h_i, w_i)
+    offsets: NDArray[np.int64]  # (n, 2) x and y of each crop's top-left pixel
+    labels: NDArray[np.int64]  # (n,) CYTOPLASM or NUCLEUS
+    scores: NDArray[np.float64]  # (n,) 1 for truth
+    parents: NDArray[np.int64]  # (n,) index of a nucleus's cell, or NO_PARENT
+    image_shape: tuple[int, int]  # H, W
+    mpp: float | None = None  # um per pixel
+
+    def __post_init__(self) -> None:
+        n = len(self.masks)
+        lengths = {name: len(getattr(self, name)) for name in ("offsets", "labels", "scores", "parents")}
+        if wrong := {name: length for name, length in lengths.items() if length != n}:
+            raise InputError(f"{n} masks, but {', '.join(f'{k} has {v}' for k, v in wrong.items())}")
+        if n and (self.parents.min() < NO_PARENT or self.parents.max() >= n):
+            raise InputError(f"a parent must be {NO_PARENT} or the index of one of the {n} instances")
+        boxes, (height, width) = self.boxes, self.image_shape
+        if n and (boxes[:, :2].min() < 0 or (boxes[:, 2:] > (width, height)).any()):
+            raise InputError(f"a mask leaves the frame of {height} x {width} pixels")
+
+    @classmethod
+    def build(
+        cls,
+        masks: Iterable[NDArray],
+        offsets: ArrayLike,
+        labels: ArrayLike,
+        image_shape: tuple[int, int],
+        *,
+        scores: ArrayLike | None = None,
+        parents: ArrayLike | None = None,
+        mpp: float | None = None,
+    ) -> Self:
+        """Cells of crops that need not be tight: each is trimmed, missing fields are filled."""
+        trimmed = [geometry.trim(mask) for mask in masks]
+        n = len(trimmed)
+        starts = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
+        if len(starts) != n:
+            raise InputError(f"{n} masks, but offsets has {len(starts)}")
+        inner = np.array([offset for _, offset in trimmed], dtype=np.int64).reshape(-1, 2)
+        empty = np.array([not crop.size for crop, _ in trimmed], dtype=bool)
+        return cls(
+            masks=tuple(crop for crop, _ in trimmed),
+            offsets=np.where(empty[:, None], 0, starts + inner),
+            labels=np.asarray(labels, dtype=np.int64).reshape(-1),
+            scores=np.ones(n) if scores is None else np.asarray(scores, dtype=np.float64).reshape(-1),
+            parents=np.full(n, NO_PARENT)
+            if parents is None
+            else np.asarray(parents, dtype=np.int64).reshape(-1),
+            image_shape=(int(image_shape[0]), int(image_shape[1])),
+            mpp=mpp,
+        )
+
+    @classmethod
+    def empty(cls, image_shape: tuple[int, int], mpp: float | None = None) -> Self:
+        """No instance in a frame of `image_shape`."""
+        return cls.build([], [], [], image_shape, mpp=mpp)
+
+    @classmethod
+    def from_dense(
+        cls,
+        masks: NDArray,
+        labels: ArrayLike,
+        *,
+        scores: ArrayLike | None = None,
+        parents: ArrayLike | None = None,
+        mpp: float | None = None,
+    ) -> Self:
+        """Cells of full-frame masks (n, H, W)."""
+        origins = np.zeros((len(masks), 2), dtype=np.int64)
+        shape = (masks.shape[1], masks.shape[2])
+        return cls.build(masks, origins, labels, shape, scores=scores, parents=parents, mpp=mpp)
+
+    @classmethod
+    def from_rle(
+        cls,
+        rles: Sequence[dict],
+        labels: ArrayLike,
+        image_shape: tuple[int, int],
+        *,
+        scores: ArrayLike | None = None,
+        parents: ArrayLike | None = None,
+        mpp: float | None = None,
+    ) -> Self:
+        """Cells of COCO run lengths, compressed or not; each is validated first (InputError)."""
+        shape = geometry.validate_shape(image_shape)
+        decoded = [_decode(rle, shape) for rle in rles]
+        crops, offsets = [crop for crop, _ in decoded], [offset for _, offset in decoded]
+        return cls.build(crops, offsets, labels, shape, scores=scores, parents=parents, mpp=mpp)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """All instances of `parts`, which share one frame, in order; parents follow their instances."""
+        if not parts:
+            raise InputError("nothing to concatenate: a frame's size is needed, use Cells.empty")
+        if len({part.image_shape for part in parts}) > 1:
+            raise InputError("cells of frames of different sizes cannot be concatenated")
+        starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+        parents = [
+            np.where(part.parents == NO_PARENT, NO_PARENT, part.parents + start)
+            for part, start in zip(parts, starts, strict=True)
+        ]
+        return cls(
+            masks=tuple(mask for part in parts for mask in part.masks),
+            offsets=np.concatenate([part.offsets for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            parents=np.concatenate(parents),
+            image_shape=parts[0].image_shape,
+            mpp=parts[0].mpp,
+        )
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    @property
+    def boxes(self) -> NDArray[np.float64]:
+        """Extents of the crops, (n, 4) x1, y1, x2, y2 with x2 and y2 exclusive."""
+        return geometry.extents(self.masks, self.offsets)
+
+    @property
+    def areas(self) -> NDArray[np.int64]:
+        """Pixels of each mask, (n,)."""
+        return np.array([np.count_nonzero(mask) for mask in self.masks], dtype=np.int64)
+
+    def select(self, index: ArrayLike | slice) -> Self:
+        """The instances of `index` (integers, booleans, a slice), in order; a parent left out becomes -1."""
+        chosen = np.arange(len(self))[index if isinstance(index, slice) else _as_index(index)]
+        place = np.full(len(self) + 1, NO_PARENT)  # the last entry serves NO_PARENT
+        place[chosen] = np.arange(len(chosen))
+        return type(self)(
+            masks=tuple(self.masks[i] for i in chosen),
+            offsets=self.offsets[chosen],
+            labels=self.labels[chosen],
+            scores=self.scores[chosen],
+            parents=place[self.parents[chosen]],
+            image_shape=self.image_shape,
+            mpp=self.mpp,
+        )
+
+    def of(self, label: int) -> Self:
+        """The instances of one class."""
+        return self.select(self.labels == label)
+
+    def shift(self, dx: int, dy: int, image_shape: tuple[int, int]) -> Self:
+        """The instances moved into a frame of `image_shape` and cut to it; what falls outside is dropped."""
+        height, width = image_shape
+        moved, offsets = [], []
+        for mask, (x, y) in zip(self.masks, self.offsets + np.array([dx, dy]), strict=True):
+            left, top = max(0, -x), max(0, -y)
+            right, bottom = max(left, width - x), max(top, height - y)
+            moved.append(mask[top:bottom, left:right])
+            offsets.append((x + left, y + top))
+        kept = [i for i, mask in enumerate(moved) if mask.any()]
+        inside = self.select(kept)
+        return type(self).build(
+            [moved[i] for i in kept],
+            [offsets[i] for i in kept],
+            inside.labels,
+            image_shape,
+            scores=inside.scores,
+            parents=inside.parents,
+            mpp=self.mpp,
+        )
+
+    def intersections(self, other: "Cells") -> NDArray[np.int64]:
+        """Pixels that each instance shares with each of `other`, (n, m)."""
+        return geometry.intersections(self.masks, self.offsets, other.masks, other.offsets)
+
+    def iou(self, other: "Cells") -> NDArray[np.float64]:
+        """Intersection over union of the masks with those of `other`, (n, m); 0 where both are empty."""
+        shared = self.intersections(other)
+        union = self.areas[:, None] + other.areas[None, :] - shared
+        return np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
+
+    def to_dense(self) -> Mask:
+        """Full-frame masks (n, H, W). Memory grows with n * H * W: for tests and small images only."""
+        dense = np.zeros((len(self), *self.image_shape), dtype=bool)
+        for frame, mask, (x, y) in zip(dense, self.masks, self.offsets, strict=True):
+            frame[y : y + mask.shape[0], x : x + mask.shape[1]] = mask
+        return dense
+
+    def to_rle(self) -> list[dict]:
+        """Each mask as COCO's compressed run lengths, {"size": [H, W], "counts": text}."""
+        size = list(self.image_shape)
+        return [
+            {"size": size, "counts": geometry.pack(geometry.encode(mask, (int(x), int(y)), self.image_shape))}
+            for mask, (x, y) in zip(self.masks, self.offsets, strict=True)
+        ]
+
+
+def _as_index(index: ArrayLike) -> NDArray:
+    array = np.asarray(index)
+    return array if array.size else array.astype(np.int64)
+
+
+def _decode(rle: dict, shape: tuple[int, int]) -> tuple[Mask, tuple[int, int]]:
+    if tuple(rle["size"]) != shape:
+        raise InputError(f"run lengths of size {list(rle['size'])} in a frame of {list(shape)}")
+    counts = geometry.unpack(rle["counts"]) if isinstance(rle["counts"], str) else rle["counts"]
+    geometry.validate_rle(counts, shape)
+    return geometry.decode(counts, shape)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Distractor:
+    """Something that is no target cell (a white blood cell, mucus, debris) and where it lies."""
+
+    kind: str
+    box: tuple[float, float, float, float]  # xyxy px
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Truth:
+    """What is known of one image. What was not annotated is said, so that it gives no loss and no score."""
+
+    cells: Cells
+    kinds: tuple[str, ...] = ()  # morphological type of each instance, () when unknown
+    annotated: frozenset[int] = field(
+        default_factory=lambda: frozenset(LABEL_NAMES)
+    )  # classes annotated here
+    ignore: Cells | None = None  # regions without loss and score; label 0 stands for every class
+    distractors: tuple[Distractor, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kinds and len(self.kinds) != len(self.cells):
+            raise InputError(f"{len(self.cells)} instances, but kinds has {len(self.kinds)}")
+
+
+class Segmenter(Protocol):
+    """Whatever finds cells: NumPy in, Cells out."""
+
+    def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
+        """Cells of an (H, W, 3) RGB image with `mpp` um per pixel (None: unknown)."""
+        ...

@@ -1,0 +1,1 @@
+"""Pure geometry of boxes, masks and polygons: NumPy in, NumPy out."""

@@ -1,0 +1,154 @@
+"""Cropped boolean masks and COCO run lengths, made from one another without a full frame.
+
+A mask is a pair of a boolean crop (h, w) and the (x, y) of its top-left pixel in the frame. COCO's run
+lengths count pixels of the full frame column by column, background first.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.errors import InputError
+from irnet.geometry import boxes
+
+Mask = NDArray[np.bool_]
+Offset = tuple[int, int]
+Shape = tuple[int, int]
+
+MAX_SIDE = 2**17
+MAX_PIXELS = 2**32 - 1
+
+
+def trim(mask: NDArray) -> tuple[Mask, Offset]:
+    """The smallest crop that holds every true pixel of `mask`, and its (x, y); nothing true gives (0, 0)."""
+    mask = np.asarray(mask, dtype=bool)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return np.zeros((0, 0), dtype=bool), (0, 0)
+    crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.ascontiguousarray(crop), (int(columns[0]), int(rows[0]))
+
+
+def extents(masks: Sequence[Mask], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Boxes of the crops, (n, 4)."""
+    sizes = np.array([(m.shape[1], m.shape[0]) for m in masks], dtype=np.float64).reshape(-1, 2)
+    return np.concatenate([offsets, offsets + sizes], axis=1).reshape(-1, 4).astype(np.float64)
+
+
+def intersections(
+    masks_a: Sequence[Mask],
+    offsets_a: NDArray[np.int64],
+    masks_b: Sequence[Mask],
+    offsets_b: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Pixels shared by each mask of `a` with each of `b`, (n, m); only crops that meet are looked at."""
+    shared = np.zeros((len(masks_a), len(masks_b)), dtype=np.int64)
+    boxes_a, boxes_b = extents(masks_a, offsets_a), extents(masks_b, offsets_b)
+    for i, j in boxes.overlapping_pairs(boxes_a, boxes_b):
+        x1, y1 = np.maximum(boxes_a[i, :2], boxes_b[j, :2]).astype(int)
+        x2, y2 = np.minimum(boxes_a[i, 2:], boxes_b[j, 2:]).astype(int)
+        (ax, ay), (bx, by) = offsets_a[i], offsets_b[j]
+        a = masks_a[i][y1 - ay : y2 - ay, x1 - ax : x2 - ax]
+        b = masks_b[j][y1 - by : y2 - by, x1 - bx : x2 - bx]
+        shared[i, j] = np.count_nonzero(a & b)
+    return shared
+
+
+def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:
+    """COCO run lengths of the mask in a frame of `shape` (H, W).
+
+    >>> encode(np.array([[True], [True]]), (1, 0), (2, 3))
+    [2, 2, 2]
+    """
+    height, width = shape
+    (x, y), (h, w) = offset, crop.shape
+    if not crop.size or not crop.any():
+        return [height * width]
+    padded = np.zeros((w, h + 2), dtype=np.int8)
+    padded[:, 1:-1] = crop.T
+    column, row = np.nonzero(np.diff(padded, axis=1))
+    edges = (x + column) * height + y + row  # starts and ends of runs, column by column
+    starts, ends = edges[0::2], edges[1::2]
+    joined = starts[1:] == ends[:-1]  # a run that goes on at the top of the next column
+    starts, ends = starts[np.r_[True, ~joined]], ends[np.r_[~joined, True]]
+    bounds = np.stack([starts, ends], axis=1).ravel()
+    counts = np.diff(bounds, prepend=0, append=height * width)
+    return counts[:-1].tolist() if counts[-1] == 0 else counts.tolist()
+
+
+def decode(counts: Sequence[int], shape: Shape) -> tuple[Mask, Offset]:
+    """The tight crop and (x, y) of valid run lengths (see `validate_rle`)."""
+    height, _ = shape
+    bounds = np.cumsum(np.asarray(counts, dtype=np.int64))
+    starts, ends = bounds[0::2][: len(counts) // 2], bounds[1::2]
+    keep = ends > starts
+    starts, ends = starts[keep], ends[keep]
+    if not len(starts):
+        return np.zeros((0, 0), dtype=bool), (0, 0)
+    x1, x2 = int(starts[0] // height), int((ends[-1] - 1) // height) + 1
+    columns = np.zeros((x2 - x1) * height, dtype=np.int8)
+    np.add.at(columns, starts - x1 * height, 1)
+    inside = ends - x1 * height
+    np.subtract.at(columns, inside[inside < len(columns)], 1)
+    strip = np.cumsum(columns, dtype=np.int8).reshape(x2 - x1, height).T.astype(bool)  # (H, x2 - x1)
+    crop, (x, y) = trim(strip)
+    return crop, (x + x1, y)
+
+
+def pack(counts: Sequence[int]) -> str:
+    """COCO's compressed text: base 32, each count from the fourth on as a step from two before."""
+    text: list[str] = []
+    for index, count in enumerate(counts):
+        value = int(count) - (int(counts[index - 2]) if index > 2 else 0)
+        while True:
+            low, value = value & 0x1F, value >> 5
+            more = value != (-1 if low & 0x10 else 0)
+            text.append(chr((low | 0x20 if more else low) + 48))
+            if not more:
+                break
+    return "".join(text)
+
+
+def unpack(text: str) -> list[int]:
+    """The run lengths of COCO's compressed text. Raises InputError on text that COCO never writes."""
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        code = ord(character) - 48
+        if not 0 <= code < 64 or shift > 35:
+            raise InputError("compressed run lengths hold characters that COCO never writes")
+        value |= (code & 0x1F) << shift
+        shift += 5
+        if not code & 0x20:
+            value -= (1 << shift) if code & 0x10 else 0
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise InputError("compressed run lengths end in the middle of a number")
+    return counts
+
+
+def validate_shape(shape: Sequence[int]) -> Shape:
+    """`shape` as (H, W) of a frame that can be worked on, or InputError."""
+    if len(shape) != 2 or any(isinstance(s, bool) or not isinstance(s, int | np.integer) for s in shape):
+        raise InputError(f"size must be two whole numbers [height, width], not {list(shape)}")
+    height, width = int(shape[0]), int(shape[1])
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
+        raise InputError(f"size {height} x {width} is outside what a mask can have (sides up to {MAX_SIDE})")
+    return height, width
+
+
+def validate_rle(counts: Sequence[int], shape: Sequence[int]) -> None:
+    """Raise InputError unless `counts` are whole, not negative and add up to a frame of `shape` (H, W)."""
+    height, width = validate_shape(shape)
+    if len(counts) > height * width + 1:
+        raise InputError(f"{len(counts)} run lengths are more than a {height} x {width} frame can have")
+    if any(isinstance(c, bool) or not isinstance(c, int | np.integer) for c in counts):
+        raise InputError("run lengths must be whole numbers")
+    if min(counts, default=0) < 0:
+        raise InputError(f"run lengths must not be negative (found {min(counts)})")
+    if (total := sum(map(int, counts))) != height * width:
+        raise InputError(
+            f"run lengths add up to {total}, not to {height} x {width} = {height * width} pixels"
+        )

@@ -1,0 +1,72 @@
+"""Polygons: rings of (x, y) vertices in pixels, (0, 0) being the top-left corner of the first pixel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+from skimage.measure import find_contours
+
+from irnet.errors import InputError
+from irnet.geometry.masks import Mask, Offset, Shape, trim
+
+Ring = NDArray[np.float64]
+MIN_VERTICES = 3
+SUBPIXELS = (
+    8  # a pixel belongs to a polygon when its centre does; PIL draws whole grid points, so the grid is finer
+)
+
+
+def validate(rings: Sequence[ArrayLike], shape: Shape) -> list[Ring]:
+    """`rings` (flat x, y, x, y lists or pairs) as finite (k, 2) arrays of at least three vertices.
+
+    A vertex may lie outside the frame by up to its longer side; `rasterise` cuts that off. Raises InputError.
+    """
+    limit = 2 * max(shape)
+    valid = []
+    for ring in rings:
+        try:
+            points = np.asarray(ring, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...") from None
+        if points.size < 2 * MIN_VERTICES or points.size % 2 or points.ndim > 2:
+            raise InputError(f"a polygon needs an even count of at least 6 numbers, not {points.size}")
+        if not np.isfinite(points).all() or np.abs(points).max() > limit:
+            raise InputError(f"a polygon has a vertex that is not finite or beyond {limit} px")
+        valid.append(points.reshape(-1, 2))
+    if not valid:
+        raise InputError("an empty list of polygons is no mask")
+    return valid
+
+
+def rasterise(rings: Sequence[ArrayLike], shape: Shape) -> tuple[Mask, Offset]:
+    """The pixels whose centres lie in any of `rings`, as a tight crop and its (x, y), cut to the frame."""
+    valid = validate(rings, shape)
+    vertices = np.concatenate(valid)
+    height, width = shape
+    x1, y1 = np.clip(np.floor(vertices.min(axis=0)).astype(int), 0, [width, height])
+    x2, y2 = np.clip(np.ceil(vertices.max(axis=0)).astype(int), 0, [width, height])
+    if x2 <= x1 or y2 <= y1:
+        return np.zeros((0, 0), dtype=bool), (0, 0)
+    mask = np.zeros((y2 - y1, x2 - x1), dtype=bool)
+    for ring in valid:
+        mask |= _fill(ring - (x1, y1), mask.shape)
+    crop, (x, y) = trim(mask)
+    return crop, (x + int(x1), y + int(y1)) if crop.size else (0, 0)
+
+
+def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
+    height, width = shape
+    canvas = Image.new("1", (width * SUBPIXELS, height * SUBPIXELS))
+    points = np.round(ring * SUBPIXELS - 0.5).astype(int)
+    ImageDraw.Draw(canvas).polygon([(int(x), int(y)) for x, y in points], fill=1)
+    centre = SUBPIXELS // 2
+    return np.asarray(canvas)[centre::SUBPIXELS, centre::SUBPIXELS].copy()
+
+
+def contours(crop: Mask, offset: Offset) -> list[Ring]:
+    """Closed outer and inner outlines of a mask at its half level, longest first."""
+    padded = np.pad(np.asarray(crop, dtype=np.float64), 1)
+    rings = find_contours(padded, 0.5, fully_connected="high")
+    shift = np.array(offset, dtype=np.float64) - 0.5  # padding, and pixel centres lie half a pixel inside
+    return sorted((ring[:, ::-1] + shift for ring in rings), key=len, reverse=True)
