@@ -1,0 +1,37 @@
+"""Boxes against sums over pixels and over all pairs."""
+
+import numpy as np
+import pytest
+
+from irnet.geometry import boxes
+
+
+def random_boxes(n: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    low = rng.integers(0, 90, (n, 2))
+    return np.concatenate([low, low + rng.integers(0, 30, (n, 2))], axis=1).astype(float)
+
+
+def test_iou_equals_counting_pixels() -> None:
+    a, b = random_boxes(12, 0), random_boxes(9, 1)
+    frame = np.zeros((2, 21, 120, 120), dtype=bool)
+    for k, (x1, y1, x2, y2) in enumerate(np.concatenate([a, b]).astype(int)):
+        frame[0, k, y1:y2, x1:x2] = True
+    first, second = frame[0, :12, None], frame[0, None, 12:]
+    shared, union = (first & second).sum((2, 3)), (first | second).sum((2, 3))
+    np.testing.assert_allclose(boxes.iou(a, b), shared / np.maximum(union, 1))
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 5), (5, 0), (1, 1), (60, 80)])
+def test_overlapping_pairs_are_those_that_share_area(n: int, m: int) -> None:
+    a, b = random_boxes(n, 2), random_boxes(m, 3)
+    expected = np.argwhere(boxes.intersection(a, b) > 0)
+    np.testing.assert_array_equal(boxes.overlapping_pairs(a, b), expected.reshape(-1, 2))
+
+
+def test_clip_keeps_boxes_in_the_frame() -> None:
+    assert boxes.clip([[-3, 2, 50, 80]], height=40, width=30).tolist() == [[0, 2, 30, 40]]
+
+
+def test_inverted_boxes_have_no_area() -> None:
+    assert boxes.area([[5, 5, 2, 9], [0, 0, 2, 3]]).tolist() == [0, 6]

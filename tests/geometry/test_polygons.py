@@ -1,0 +1,76 @@
+"""Polygons: filling, outlines and what is refused."""
+
+import numpy as np
+import pytest
+from skimage.draw import polygon2mask
+
+from irnet.errors import InputError
+from irnet.geometry import polygons
+
+
+def circle(radius: float, centre: tuple[float, float] = (50.0, 50.0), vertices: int = 90) -> np.ndarray:
+    angles = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius + centre
+
+
+def paste(crop: np.ndarray, offset: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+    frame = np.zeros(shape, dtype=bool)
+    frame[offset[1] : offset[1] + crop.shape[0], offset[0] : offset[0] + crop.shape[1]] = crop
+    return frame
+
+
+def test_a_pixel_belongs_to_the_polygon_that_holds_its_centre() -> None:
+    ring = circle(23.3, (41.7, 52.2))
+    filled = paste(*polygons.rasterise([ring], (100, 100)), (100, 100))
+    centres = polygon2mask((100, 100), ring[:, ::-1] - 0.5)
+    assert np.count_nonzero(filled ^ centres) <= 0.02 * np.count_nonzero(centres)
+
+
+def test_a_rectangle_on_pixel_corners_is_exact() -> None:
+    crop, offset = polygons.rasterise([[3, 2, 10, 2, 10, 7, 3, 7]], (20, 20))
+    assert offset == (3, 2)
+    assert crop.shape == (5, 7)
+    assert crop.all()
+
+
+def test_what_leaves_the_frame_is_cut_off() -> None:
+    crop, offset = polygons.rasterise([circle(20, (0, 50))], (100, 100))
+    assert offset == (0, 30)
+    assert crop.shape == (40, 20)
+
+
+def test_outside_the_frame_nothing_is_left() -> None:
+    crop, offset = polygons.rasterise([circle(5, (120, 120))], (100, 100))
+    assert crop.shape == (0, 0)
+    assert offset == (0, 0)
+
+
+@pytest.mark.parametrize("radius", [6, 13, 40])
+def test_outline_and_filling_are_inverse(radius: int) -> None:
+    crop, offset = polygons.rasterise([circle(radius)], (100, 100))
+    again, place = polygons.rasterise([polygons.contours(crop, offset)[0]], (100, 100))
+    before, after = paste(crop, offset, (100, 100)), paste(again, place, (100, 100))
+    assert np.count_nonzero(before & after) / np.count_nonzero(before | after) >= 0.99
+
+
+def test_holes_have_outlines_of_their_own() -> None:
+    crop = np.ones((9, 9), dtype=bool)
+    crop[3:6, 3:6] = False
+    assert len(polygons.contours(crop, (0, 0))) == 2
+
+
+@pytest.mark.parametrize(
+    "rings",
+    [
+        [],
+        [[1, 2, 3, 4]],
+        [[1, 2, 3, 4, 5]],
+        [[1, 2, 3, 4, float("nan"), 6]],
+        [[1, 2, 3, 4, 1e8, 6]],
+        [["a", "b", "c"]],
+        [None],
+    ],
+)
+def test_what_is_no_polygon_is_refused(rings: list) -> None:
+    with pytest.raises(InputError, match="polygon"):
+        polygons.rasterise(rings, (10, 10))
