@@ -1,0 +1,1 @@
+"""Files to samples: images, annotations, checks and splits."""

@@ -1,0 +1,71 @@
+"""Files written whole or not at all, names that stay in their folder, and hashes."""
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from irnet.errors import InputError
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], object]) -> None:
+    """Write a file so that a reader, a crash or a full disk never meets half of it.
+
+    `content` is the bytes, or a function that writes them to the open binary file it is given. Missing
+    folders are made. Whatever goes wrong, the old file stays as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.parent / f".{secrets.token_hex(8)}.tmp"  # same folder: a rename never crosses file systems
+    try:
+        with open(draft, "xb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def safe_join(folder: str | os.PathLike, name: str) -> Path:
+    """`folder`/`name`, or InputError if the file named lies (or links) outside the folder.
+
+    A backslash separates folders, as in files written on Windows.
+    """
+    parts = name.replace("\\", "/").split("/")
+    if not name.strip() or _CONTROL.search(name):
+        raise InputError(f"{name!r} is no file name: it is empty or holds control characters")
+    if parts[0] == "" or ".." in parts or _DRIVE.match(name):
+        raise InputError(f"{name!r} leaves its folder: name files relative to {folder}, without '..'")
+    path = Path(folder).joinpath(*parts)
+    if not path.resolve().is_relative_to(Path(folder).resolve()):
+        raise InputError(f"{name!r} links to a place outside {folder}: put the file itself there")
+    return path
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """SHA-256 of a file's content, as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut. Windows cannot open folders and does not need it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
