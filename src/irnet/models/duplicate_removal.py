@@ -1,0 +1,133 @@
+"""Duplicate Removal Module (IRNet, section 2.2; Hu et al., CVPR 2018)."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from irnet.models.object_relation import ObjectRelation, rank_embedding
+
+LabelRule = Literal["max_score", "max_iou"]
+LossForm = Literal["product", "probability"]
+
+RANK_WIDTH = 1024  # channels of the embedded rank
+MAX_LOG = -1e-7  # log(s p) stays below 0, where log(1 - s p) is finite
+
+
+class DuplicateRemoval(nn.Module):
+    """Logit of p(correct): that a candidate is the one box of its object and no duplicate.
+
+    The candidates of one call are those of one class of one image; leading dimensions are batched. The score
+    that goes to non-maximum suppression is s * sigmoid(logit).
+
+    Args:
+        in_features: channels of the box head's features.
+        width: channels inside.
+        heads, key_width, top_k: see ObjectRelation; top_k is the sparsity constraint.
+        prior: bias of the logit. Few candidates are correct, so training starts from p = sigmoid(prior).
+    """
+
+    def __init__(
+        self,
+        *,
+        in_features: int = 1024,
+        width: int = 128,
+        heads: int = 16,
+        key_width: int = 64,
+        top_k: int = 40,
+        prior: float = -3.0,
+    ) -> None:
+        super().__init__()
+        self.appearance = nn.Linear(in_features, width)
+        self.rank = nn.Linear(RANK_WIDTH, width)
+        self.relation = ObjectRelation(width=width, heads=heads, key_width=key_width, top_k=top_k)
+        self.logit = nn.Linear(width, 1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.01)
+                nn.init.zeros_(layer.bias)
+        nn.init.constant_(self.logit.bias, prior)
+
+    def forward(self, features: Tensor, boxes: Tensor, scores: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Logits of p(correct), (..., N), in the order of the candidates.
+
+        Args:
+            features: (..., N, in_features) of the box head.
+            boxes: (..., N, 4) xyxy px, decoded for this class. No gradient flows to them.
+            scores: (..., N) class probabilities; only their order counts.
+            valid: (..., N) bool, false where a candidate is padding; None: all are real.
+        """
+        embedded = rank_embedding(ranks_of(scores, valid)).to(features.dtype)
+        f = self.appearance(features) + self.rank(embedded)  # (..., N, width)
+        f = f + self.relation(f, boxes.detach(), valid)
+        return self.logit(f.relu()).squeeze(-1)
+
+
+def ranks_of(scores: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Place of each score in descending order, (..., N); equal ones by index, padding last."""
+    if valid is not None:
+        scores = scores.masked_fill(~valid, -torch.inf)
+    order = scores.argsort(dim=-1, descending=True, stable=True)
+    return order.argsort(dim=-1)
+
+
+def drm_labels(
+    boxes: Tensor,
+    scores: Tensor,
+    truth_boxes: Tensor,
+    *,
+    rule: LabelRule = "max_score",
+    iou: float = 0.5,
+) -> Tensor:
+    """1 for the candidate that is correct for its truth, 0 for duplicates and background, (N,).
+
+    Each truth chooses one among the candidates that overlap it by more than `iou` and overlap no other truth
+    more: the one of highest score, or the one of highest IoU. Candidates (N, 4) and truths (M, 4) are of one
+    class of one image. Paper: max_iou. Default: max_score. Why: docs/decisions/0004.
+    """
+    labels = torch.zeros_like(scores)
+    if not len(boxes) or not len(truth_boxes):
+        return labels
+    overlap, truth = box_iou(boxes, truth_boxes).max(dim=1)  # (N,)
+    merit = scores if rule == "max_score" else overlap
+    mine = (truth[:, None] == torch.arange(len(truth_boxes), device=boxes.device)) & (overlap > iou)[:, None]
+    best = merit[:, None].masked_fill(~mine, -torch.inf).argmax(dim=0)  # (M,) the first of equal ones
+    labels[best[mine.any(dim=0)]] = 1
+    return labels
+
+
+def drm_loss(logits: Tensor, scores: Tensor, labels: Tensor, *, form: LossForm = "product") -> Tensor:
+    """Mean binary cross-entropy of s p (product) or p (probability) over candidates, a scalar; 0 for none.
+
+    The class probabilities `scores` get no gradient. Computed in float32 from the logits, so that it stays
+    finite and has a gradient at extreme logits. Paper: probability. Default: product, for s p is what ranks
+    boxes at test.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if form == "probability":
+        losses = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
+    else:
+        log_s = scores.detach().to(logits.dtype).clamp(min=1e-8).log()
+        log_sp = (log_s + F.logsigmoid(logits)).clamp(max=MAX_LOG)
+        losses = -torch.where(labels > 0, log_sp, log1mexp(log_sp))
+    return losses.sum() / max(losses.numel(), 1)
+
+
+def log1mexp(log_p: Tensor) -> Tensor:
+    """log(1 - p) of log p < 0, accurate at both ends (Maechler 2012)."""
+    near_one = log_p > -math.log(2)
+    large = torch.where(near_one, log_p, -1.0)  # each branch sees only arguments with a finite gradient
+    small = torch.where(near_one, -1.0, log_p)
+    return torch.where(near_one, (-large.expm1()).log(), (-small.exp()).log1p())
+
+
+def box_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of boxes (n, 4) and (m, 4), (n, m); 0 where both are empty."""
+    low = torch.maximum(a[:, None, :2], b[None, :, :2])
+    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=2)
+    area_a, area_b = ((boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1) for boxes in (a, b))
+    union = area_a[:, None] + area_b[None, :] - shared
+    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)

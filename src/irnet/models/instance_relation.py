@@ -1,0 +1,171 @@
+"""Instance Relation Module (IRNet, section 2.1, Eq. 1)."""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Inputs = Literal["df+msk", "df", "msk"]
+Affinity = Literal["cosine", "dot", "scaled_dot", "neg_dot"]
+
+
+class InstanceRelation(nn.Module):
+    """Second-pass masks from deep features and first-pass masks, refined by the other instances of a class.
+
+    Instances relate only to instances of their own class in their own image; the weights serve all classes.
+
+    Args:
+        channels: channels of the deep features, the input of the mask head's deconvolution.
+        classes: channels of the mask logits, which labels index (background included where it has one).
+        inputs: what the encoder reads: deep features and own-class mask, or features alone; "msk": no encoder,
+            instances exchange their mask logits directly (Table 2).
+        relation: false leaves Eq. 1 out and keeps the layers (Table 2, row DF + MSK).
+        affinity: d_pq. "dot" is the paper's text, "neg_dot" the authors' later code; see docs/decisions/0003.
+        temperature: factor of the cosine at the start of training; it is learned.
+        width, features: channels inside the encoder and at its end (16 in the paper).
+        gamma: the factor of Eq. 1 at the start of training.
+        diagonal: whether an instance is among those it listens to.
+        same_truth: whether, in training, instances of one truth listen to each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int = 256,
+        classes: int = 3,
+        inputs: Inputs = "df+msk",
+        relation: bool = True,
+        affinity: Affinity = "cosine",
+        temperature: float = 4.0,
+        width: int = 256,
+        features: int = 16,
+        gamma: float = 0.0,
+        diagonal: bool = True,
+        same_truth: bool = True,
+    ) -> None:
+        super().__init__()
+        if inputs == "msk" and not relation:
+            raise ValueError('inputs "msk" has no layer but the relation: set relation=True')
+        self.inputs, self.affinity = inputs, affinity
+        self.diagonal, self.same_truth = diagonal, same_truth
+        self.gamma = nn.Parameter(torch.tensor(gamma)) if relation else None
+        learned = relation and affinity == "cosine"
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature))) if learned else None
+        if inputs != "msk":
+            self.encoder = _encoder(channels + (inputs == "df+msk"), width, features)
+            self.deconv = nn.ConvTranspose2d(features, features, 2, stride=2)
+            self.classifier = nn.Conv2d(features, classes, 1)
+            self.apply(_init)
+
+    def forward(
+        self,
+        deep: Tensor,
+        mask_logits: Tensor,
+        labels: Tensor,
+        images: Tensor | None = None,
+        truths: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Refined mask logits (n, classes, 28, 28) in the order of the instances, and figures to log.
+
+        Only an instance's own class channel means anything.
+
+        Args:
+            deep: (n, channels, 14, 14) deep features (DF).
+            mask_logits: (n, classes, 28, 28) of the first pass; gradients reach it.
+            labels: (n,) class of each instance, the truth's in training and the predicted one at test.
+            images: (n,) which image of the batch each instance is from; None: all from one.
+            truths: (n,) in training, which truth of its image each instance is matched to, -1 for none.
+
+        Returns:
+            Logits, and detached scalars: gamma; self_weight, the mean w_pp; effective, the mean exp(entropy)
+            of the weights; hub, the mean share of instances that listen most to one and the same.
+        """
+        channel = labels.view(-1, 1, 1, 1).expand(-1, 1, *mask_logits.shape[2:])
+        own = mask_logits.gather(1, channel)  # (n, 1, 28, 28)
+        A = own if self.inputs == "msk" else self._encode(deep, own)
+        figures = {}
+        if self.gamma is not None:
+            allowed = self._allowed(labels, images, truths)
+            weights = self.associate(A, allowed)
+            A = exchange(A, weights, self.gamma)
+            figures = {"gamma": self.gamma.detach(), **describe(weights.detach(), allowed)}
+        if self.inputs == "msk":
+            return mask_logits.scatter(1, channel, A), figures
+        return self.classifier(self.deconv(A).relu()), figures  # (n, classes, 28, 28)
+
+    def _encode(self, deep: Tensor, own: Tensor) -> Tensor:
+        """A = B, the fused features, (n, 16, 14, 14)."""
+        if self.inputs == "df+msk":
+            mask = F.max_pool2d(own.sigmoid(), 2)  # (n, 1, 14, 14)
+            deep = torch.cat([deep, mask.to(deep.dtype)], dim=1)
+        return self.encoder(deep)
+
+    def _allowed(self, labels: Tensor, images: Tensor | None, truths: Tensor | None) -> Tensor:
+        """Who may listen to whom, (n, n) bool."""
+        images = torch.zeros_like(labels) if images is None else images
+        allowed = _equal(labels) & _equal(images)
+        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        if not self.diagonal:
+            allowed &= ~itself
+        if self.training and not self.same_truth and truths is not None:
+            allowed &= ~(_equal(truths) & (truths >= 0)) | itself
+        return allowed
+
+    def associate(self, B: Tensor, allowed: Tensor) -> Tensor:
+        """w_pq, the association of the instances, (n, n) float32; rows sum to one, those of nobody to zero."""
+        B = B.to(torch.promote_types(B.dtype, torch.float32)).flatten(2)  # (n, 16, 196)
+        with torch.autocast(B.device.type, enabled=False):
+            if self.affinity == "cosine":
+                B = F.normalize(B, dim=2)
+            D = B.flatten(1) @ B.flatten(1).T / B.shape[1]  # avg(D_1 ... D_16), D_j = B_j B_j^T
+            match self.affinity:
+                case "cosine" if self.log_temperature is not None:
+                    D = D * self.log_temperature.exp()
+                case "scaled_dot":
+                    D = D / math.sqrt(B.shape[2])
+                case "neg_dot":
+                    D = -D
+            weights = D.masked_fill(~allowed, torch.finfo(D.dtype).min).softmax(dim=1)
+        return weights * allowed
+
+
+def exchange(A: Tensor, weights: Tensor, gamma: Tensor) -> Tensor:
+    """Eq. 1: A'_p = gamma * sum_q w_pq A_q + A_p, for A (n, c, h, w) and weights (n, n)."""
+    with torch.autocast(A.device.type, enabled=False):
+        message = (weights @ A.flatten(1).to(weights.dtype)).view_as(A)
+        return (gamma * message + A).to(A.dtype)
+
+
+def describe(weights: Tensor, allowed: Tensor) -> dict[str, Tensor]:
+    """Figures that show a degenerate association, which the loss hides. Zeros for no instance."""
+    n = max(len(weights), 1)
+    entropy = -torch.special.xlogy(weights, weights).sum(dim=1)
+    votes = F.one_hot(weights.argmax(dim=1), len(weights)).sum(dim=0) if len(weights) else weights.sum(dim=0)
+    hub = (votes * allowed).amax(dim=1) / allowed.sum(dim=1).clamp(min=1) if len(weights) else entropy
+    return {
+        "self_weight": weights.diagonal().sum() / n,
+        "effective": entropy.exp().sum() / n,
+        "hub": hub.sum() / n,
+    }
+
+
+def _equal(ids: Tensor) -> Tensor:
+    return ids[:, None] == ids[None, :]
+
+
+def _encoder(channels: int, width: int, features: int) -> nn.Sequential:
+    """E: four 3x3 convolutions, the last of which aggregates into `features` channels."""
+    layers: list[nn.Module] = []
+    for size_in, size_out in pairwise([channels, width, width, width, features]):
+        layers += [nn.Conv2d(size_in, size_out, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def _init(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
