@@ -1,0 +1,35 @@
+"""Every setting of a run: typed, documented, validated. A recipe is a TOML file of five sections.
+
+Section numbers are those of the paper (IRNet, MICCAI 2019). "px" are pixels at the network's scale, after
+the image has been resampled to `data.mpp`. The defaults are those of `recipes/default.toml`.
+"""
+
+from irnet.config.network import DRMSettings, IRMSettings, LossSettings, ModelSettings, RPNSettings
+from irnet.config.recipe import Settings, find_recipe, json_schema, load_recipe, parse_settings
+from irnet.config.section import PerClass
+from irnet.config.training import (
+    AugmentSettings,
+    DataSettings,
+    GeneratedSettings,
+    PredictSettings,
+    TrainSettings,
+)
+
+__all__ = [
+    "AugmentSettings",
+    "DRMSettings",
+    "DataSettings",
+    "GeneratedSettings",
+    "IRMSettings",
+    "LossSettings",
+    "ModelSettings",
+    "PerClass",
+    "PredictSettings",
+    "RPNSettings",
+    "Settings",
+    "TrainSettings",
+    "find_recipe",
+    "json_schema",
+    "load_recipe",
+    "parse_settings",
+]

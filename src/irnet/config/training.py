@@ -1,0 +1,161 @@
+"""Settings of training, data and prediction (paper, section 3)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, PerClass, Positive, Section
+
+
+class TrainSettings(Section):
+    """Optimisation (section 3, "Implementation details")."""
+
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: Positive = 5e-4
+    """Learning rate of the heads after warm-up."""
+    trunk_lr: NonNegative = 0.2
+    """Learning rate of the trunk, as a factor of `lr`."""
+    bias_lr: NonNegative = 1.0
+    """Learning rate of biases, as a factor (2 in the paper)."""
+    momentum: Fraction = 0.9
+    """Momentum of SGD."""
+    weight_decay: NonNegative = 1e-2
+    """Weight decay; norms, biases and gamma have none."""
+    warmup_steps: CountOrZero = 60
+    """Steps over which the learning rate rises linearly."""
+    warmup_factor: Fraction = 0.1
+    """Share of the learning rate at the first step."""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """Cosine to zero, or times `decay` at each of `milestones`."""
+    milestones: tuple[Fraction, ...] = (0.6, 0.9)
+    """Where the step schedule drops, as shares of `steps`."""
+    decay: Fraction = 0.1
+    """Factor of each drop."""
+    steps: Count = 3000
+    """Optimiser steps; `--time` replaces it by what fits."""
+    batch: Count = 2
+    """Images of one forward pass, on each device."""
+    accumulate: Count = 1
+    """Forward passes of one optimiser step."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    """Decay of the running mean of the weights that is validated and kept; 0 switches it off."""
+    clip: NonNegative = 5.0
+    """Largest norm of the gradient; 0 does not clip."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: CountOrZero = 0
+    """Everything random is a function of the seed and the step."""
+    log_every: Count = 10
+    """Steps between two lines of the log."""
+    checkpoint_every: Count = 250
+    """Steps between two checkpoints."""
+    validate_every: Count = 500
+    """Steps between two validations."""
+    validate_images: Count = 20
+    """Most images of one validation."""
+    workers: CountOrZero = 2
+    """Processes that prepare images; 0 prepares them in the training process."""
+
+
+class AugmentSettings(Section):
+    """Random changes of the training images; 0 switches one off."""
+
+    hflip: Fraction = 0.5
+    """Probability of a mirror image, left to right."""
+    vflip: Fraction = 0.5
+    """Probability of a mirror image, top to bottom."""
+    rot90: bool = True
+    """Turn by a random multiple of 90 degrees."""
+    scale: Annotated[float, Field(ge=1, le=4)] = 1.3
+    """Largest magnification s: drawn between 1/s and s, uniform in its logarithm."""
+    stain: NonNegative = 0.15
+    """Standard deviation of the relative optical density of each channel."""
+    brightness: NonNegative = 0.05
+    """Standard deviation of the brightness, as a share of white."""
+    blur: NonNegative = 0.8
+    """Largest standard deviation of the blur (px)."""
+    noise: NonNegative = 4.0
+    """Largest standard deviation of the noise (grey levels)."""
+    grey: Fraction = 0.1
+    """Probability that the colours are taken away."""
+
+
+class GeneratedSettings(Section):
+    """Smears drawn while training (`data.source = "generated"`)."""
+
+    images: Count = 4000
+    """Fields that are drawn; each serves several crops."""
+    patients: Count = 400
+    """Patients, each with a stain and a camera of its own."""
+    size: Count = 1000
+    """Side of a field (pixels at `mpp`)."""
+    mpp: Positive = 0.2529
+    """um per pixel of the fields (section 3)."""
+    layouts: tuple[Literal["cps", "dense", "sparse"], ...] = ("cps", "dense")
+    """Kinds of fields, drawn with equal probability."""
+    palettes: tuple[str, ...] = ("pap", "grey")
+    """Stains, drawn with equal probability."""
+    composed: Fraction = 0.0
+    """Share of fields composed of the cut-outs in `cutouts`."""
+    cutouts: str = ""
+    """Data set of isolated annotated cells to compose fields from; "" for none."""
+
+    @model_validator(mode="after")
+    def _check_cutouts(self) -> GeneratedSettings:
+        if self.composed > 0 and not self.cutouts:
+            raise ValueError(
+                f"data.generated.composed = {self.composed:g} needs data.generated.cutouts: "
+                "name a data set of isolated cells, or set it to 0"
+            )
+        return self
+
+
+class DataSettings(Section):
+    """What the network is shown."""
+
+    source: Literal["files", "generated"] = "files"
+    """The data set named on the command line, or smears drawn while training."""
+    mpp: NonNegative = 0.37
+    """Scale of the network (um per px); images of known scale are resampled to it. 0 keeps every image."""
+    crop: Annotated[int, Field(ge=64)] = 512
+    """Side of the training crops (px)."""
+    min_visible: Fraction = 0.05
+    """Cells of which a crop shows a smaller share of the area are left out."""
+    mask_size: Count = 112
+    """Side of the mask of each cell, resampled into its own box (samples)."""
+    split: tuple[Fraction, Fraction, Fraction] = (0.7, 0.1, 0.2)
+    """Shares of the patients for training, validation and test (section 3)."""
+    split_seed: CountOrZero = 0
+    """Seed of that split."""
+    augment: AugmentSettings = AugmentSettings()
+    generated: GeneratedSettings = GeneratedSettings()
+
+    @model_validator(mode="after")
+    def _check_split(self) -> DataSettings:
+        if abs(sum(self.split) - 1) > 1e-6:
+            raise ValueError(f"data.split = {list(self.split)} sums to {sum(self.split):g}; make it sum to 1")
+        return self
+
+
+class PredictSettings(Section):
+    """From scored boxes to cells."""
+
+    score: PerClass = PerClass(cytoplasm=0.5, nucleus=0.5)
+    """Operating threshold of the score s p; chosen on validation and stored with the weights."""
+    floor: Fraction = 0.05
+    """Boxes below it never leave the network; AP and curves start here."""
+    nms: PerClass = PerClass(cytoplasm=0.55, nucleus=0.5)
+    """Boxes of one class that overlap a better one by more than this IoU are dropped (section 2.2)."""
+    max_per_megapixel: Count = 400
+    """Most cells and nuclei an image of up to one megapixel (px); grows with the area beyond."""
+
+    @model_validator(mode="after")
+    def _check_floor(self) -> PredictSettings:
+        lowest = min(self.score.cytoplasm, self.score.nucleus)
+        if lowest < self.floor:
+            raise ValueError(
+                f"predict.score = {lowest:g} is below predict.floor = {self.floor:g}, where boxes end: "
+                "lower the floor"
+            )
+        return self

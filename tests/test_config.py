@@ -1,0 +1,133 @@
+"""Recipes: complete, validated, and refused with the key, the value and the remedy."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from irnet.config import Settings, find_recipe, json_schema, load_recipe, parse_settings
+from irnet.errors import InputError
+
+NAMES = ["authors", "default", "finetune", "paper", "release", "tiny"]
+
+
+def leaves(values: dict, prefix: str = "") -> set[str]:
+    found = set()
+    for key, value in values.items():
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
+    return found
+
+
+def sections(model: type[BaseModel]):
+    yield model
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from sections(field.annotation)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recipes_are_complete(name):
+    written = tomllib.loads(find_recipe(name).read_text())
+    assert leaves(written) == leaves(Settings().model_dump())
+
+
+def test_default_recipe_is_the_default():
+    assert load_recipe("default") == Settings()
+
+
+def test_the_paper_is_read_literally():
+    paper = load_recipe("paper")
+    assert paper.train.lr == 0.0025
+    assert paper.train.bias_lr == 2
+    assert paper.train.weight_decay == 1e-4
+    assert (paper.train.warmup_steps, paper.train.warmup_factor) == (500, pytest.approx(1 / 3))
+    assert paper.model.drm.top_k == 40
+    assert paper.model.drm.label == "max_iou"
+    assert paper.model.irm.affinity == "dot"
+    assert paper.loss.alpha == paper.loss.beta == 1
+
+
+@pytest.mark.parametrize("section", list(sections(Settings)), ids=lambda section: section.__name__)
+def test_every_number_is_described(section):
+    obvious = {"cytoplasm", "nucleus", "optimizer", "precision", "objectness", "rpn_box", "cls", "box"}
+    for name, field in section.model_fields.items():
+        is_section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        assert is_section or name in obvious or field.description, name
+
+
+def test_overrides_are_toml_values_or_strings(tmp_path: Path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[train]\nlr = 1e-3\n")
+    settings = load_recipe(
+        recipe,
+        [
+            "train.lr=2e-3",
+            "model.drm.enabled=false",
+            "data.split=[0.5, 0.25, 0.25]",
+            "model.irm.affinity=dot",
+        ],
+    )
+    assert settings.train.lr == 2e-3
+    assert settings.model.drm.enabled is False
+    assert settings.data.split == (0.5, 0.25, 0.25)
+    assert settings.model.irm.affinity == "dot"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.lrate=1", "unknown key train.lrate; did you mean lr?"),
+        ("trian.lr=1", "unknown key trian; did you mean train?"),
+        ("train.lr=-1", "train.lr = -1: input should be greater than 0"),
+        ("train.lr=nan", "train.lr = nan: input should be a finite number"),
+        ("model.backbone=resnet10", "model.backbone = 'resnet10': input should be 'resnet18', "),
+        ("train.lr.x=1", "lr is a value, not a section"),
+        ("train.lr", "write section.key=value"),
+        ("model.irm.inputs=msk", "model.irm.inputs = 'msk' without model.irm.relation"),
+        ("model.trunk_weights=", "name a weights file"),
+        ("model.trunk_norm=group", "set model.trunk_norm = 'frozen_bn'"),
+        ("loss.beta=0", "loss.beta = 0 never trains the IRM"),
+        ("loss.alpha=0", "loss.alpha = 0 never trains the DRM"),
+        ("predict.floor=0.6", "predict.score = 0.5 is below predict.floor = 0.6"),
+        ("data.split=[0.7, 0.1, 0.1]", "sums to 0.9; make it sum to 1"),
+        ("data.generated.composed=0.5", "needs data.generated.cutouts"),
+        ("model.min_size=800", "model.max_size = 0 is below model.min_size = 800"),
+        ("model.anchor_sizes=[32, 16, 64, 128, 256]", "must grow from level P2"),
+    ],
+)
+def test_refusals_name_key_value_and_remedy(override, message):
+    extra = ["model.irm.relation=false"] if "inputs=msk" in override else []
+    with pytest.raises(InputError, match=re.escape(message)):
+        load_recipe("default", [*extra, override])
+
+
+def test_group_norm_from_scratch_freezes_nothing():
+    overrides = ["model.backbone=resnet18", "model.trunk_norm=group", "model.trunk_weights="]
+    with pytest.raises(InputError, match=r"model\.frozen_stages = 0"):
+        load_recipe("default", overrides)
+    assert load_recipe("default", [*overrides, "model.frozen_stages=0"]).model.trunk_norm == "group"
+
+
+def test_unknown_recipe_and_broken_file(tmp_path: Path):
+    with pytest.raises(InputError, match=r"did you mean paper\?.*give a \.toml file or one of"):
+        load_recipe("papre")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[train\n")
+    with pytest.raises(InputError, match=r"broken\.toml: not a readable TOML file: .*line 1"):
+        load_recipe(broken)
+    with pytest.raises(InputError, match=r"absent\.toml"):
+        load_recipe(tmp_path / "absent.toml")
+
+
+def test_settings_survive_json():
+    settings = load_recipe("release")
+    assert parse_settings(settings.model_dump(mode="json"), source="checkpoint") == settings
+
+
+def test_schema_describes_the_sections():
+    schema = json_schema()
+    assert set(schema["properties"]) == {"model", "loss", "train", "data", "predict"}
+    assert schema["$defs"]["TrainSettings"]["additionalProperties"] is False
+    assert "learning rate" in schema["$defs"]["TrainSettings"]["properties"]["lr"]["description"].lower()
