@@ -1,0 +1,1 @@
+"""Large images, window by window, with any segmenter."""

@@ -1,0 +1,128 @@
+"""Cells of a large image from windows of it: each cell belongs to one window by rule, nothing is merged.
+
+A candidate belongs to the window whose core holds the centre of its box. All owned candidates then go
+through one non-maximum suppression for the whole image. Let D be the longest side of a cell's box and R the
+distance at which the window's edge still changes a candidate. With a halo of at least D / 2 + R the answer
+equals that of the whole image in one piece: the owning window sees the cell as the whole image does, and no
+other window may own it. Suppression inside single windows is not exact at any halo, for its chains can be
+longer than a window.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import Cells
+from irnet.errors import InputError
+from irnet.geometry.boxes import overlapping_pairs
+from irnet.slides.tiles import Window, plan_windows
+
+LEAST_HALO = (
+    384  # px at the network's scale: half of a 100 um cell at 0.25 um a pixel, and a margin for context
+)
+
+FindCandidates = Callable[[NDArray[np.uint8]], Cells]
+
+
+@dataclass
+class Tally:
+    """What happened on the way, to be told to the user."""
+
+    windows: int = 0
+    widened: int = 0  # windows looked at again with twice the halo
+    truncated: int = 0  # owned cells that a window's edge cut even so
+    capped: int = 0  # looks that returned as many candidates as they may: some are missing
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what the user should know; none when all went well."""
+        cut = f"{self.truncated} cells are larger than a window and were cut: use a larger halo"
+        full = f"{self.capped} windows reached the limit of candidates: raise it, cells may be missing"
+        return tuple(text for count, text in ((self.truncated, cut), (self.capped, full)) if count)
+
+
+def segment_windows(
+    segment: FindCandidates,
+    image: NDArray[np.uint8],
+    *,
+    core: int,
+    halo: int,
+    nms: Mapping[int, float],
+    cap: Callable[[tuple[int, int]], int] | None = None,
+    least_halo: int = LEAST_HALO,
+    tally: Tally | None = None,
+) -> Cells:
+    """Cells of an (H, W, 3) image at the network's scale, found window by window.
+
+    `segment` returns the scored candidates of a window before their last suppression; it must not rescale
+    the window or normalise it by its own statistics. `nms` holds the mask IoU per class above which the
+    lower score goes. `cap` says how many candidates `segment` can return for a window of a shape (H, W).
+    `tally` is filled in. Links between candidates of different windows are unknown here: link nuclei to
+    cells afterwards.
+
+    Raises InputError when a window would start off the feature grid or the halo is below `least_halo`.
+    """
+    if halo < least_halo:
+        raise InputError(f"halo {halo} px is too small to see whole cells across seams: use {least_halo} px")
+    tally = Tally() if tally is None else tally
+    parts, cut = [], []
+    for window in plan_windows(image.shape[:2], core=core, halo=halo):
+        owned = _find_owned(segment, image, window, cap=cap, tally=tally)
+        if window.truncates(owned.boxes).any():
+            window = window.widen(2 * halo)
+            owned = _find_owned(segment, image, window, cap=cap, tally=tally)
+            tally.widened += 1
+        parts.append(owned)
+        cut.append(window.truncates(owned.boxes))
+    candidates = Cells.concat(parts)
+    kept = survivors(candidates, nms=nms)
+    tally.windows += len(parts)
+    tally.truncated += int(np.concatenate(cut)[kept].sum())
+    return candidates.select(kept)
+
+
+def survivors(cells: Cells, *, nms: Mapping[int, float]) -> NDArray[np.int64]:
+    """Indices that greedy suppression by mask IoU keeps, best first.
+
+    An instance goes when a kept one of its class and of higher rank overlaps it by more than `nms[label]`.
+    The rank is a total order, score first and then place and size, so that the answer depends on the set of
+    candidates alone.
+    """
+    order = _rank(cells)
+    neighbours = _neighbours(cells)
+    alive = np.ones(len(cells), dtype=bool)
+    for i in order:
+        if not alive[i]:
+            continue
+        near = neighbours[i]
+        rivals = near[alive[near] & (near != i) & (cells.labels[near] == cells.labels[i])]
+        overlap = cells.select([i]).iou(cells.select(rivals))[0]
+        alive[rivals[overlap > nms[int(cells.labels[i])]]] = False
+    return order[alive[order]]
+
+
+def _find_owned(
+    segment: FindCandidates,
+    image: NDArray[np.uint8],
+    window: Window,
+    *,
+    cap: Callable[[tuple[int, int]], int] | None,
+    tally: Tally,
+) -> Cells:
+    found = segment(window.cut_out(image))
+    if found.image_shape != window.frame_shape:
+        raise ValueError(f"cells of a {found.image_shape} frame for a window of {window.frame_shape}")
+    tally.capped += cap is not None and len(found) >= cap(window.frame_shape)
+    placed = found.shift(*window.origin, window.image_shape)
+    return placed.select(window.owns(placed.boxes))
+
+
+def _rank(cells: Cells) -> NDArray[np.int64]:
+    x1, y1, x2, y2 = cells.boxes.T
+    return np.lexsort((cells.areas, y2, x2, y1, x1, cells.labels, -cells.scores))
+
+
+def _neighbours(cells: Cells) -> list[NDArray[np.int64]]:
+    pairs = overlapping_pairs(cells.boxes, cells.boxes)
+    return np.split(pairs[:, 1], np.searchsorted(pairs[:, 0], np.arange(1, len(cells)))) if len(cells) else []

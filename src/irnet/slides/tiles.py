@@ -1,0 +1,79 @@
+"""Windows of a large image: half-open cores that share out its pixels, each seen with a halo around it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.errors import InputError
+
+PHASE = 64  # coarsest stride of a feature pyramid (P6): a window that starts elsewhere shifts every feature
+
+
+@dataclass(frozen=True)
+class Window:
+    """A core that owns cells and the larger frame that is looked at to find them; x1, y1, x2, y2 in px."""
+
+    core: tuple[int, int, int, int]
+    frame: tuple[int, int, int, int]
+    image_shape: tuple[int, int]  # H, W
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """x and y of the frame's first pixel."""
+        return self.frame[0], self.frame[1]
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Height and width of the frame."""
+        x1, y1, x2, y2 = self.frame
+        return y2 - y1, x2 - x1
+
+    def cut_out(self, image: NDArray) -> NDArray:
+        """The frame's pixels of the whole image (a view)."""
+        x1, y1, x2, y2 = self.frame
+        return image[y1:y2, x1:x2]
+
+    def owns(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which boxes (n, 4) of the whole image have their centre in the core; each centre is in one core."""
+        x1, y1, x2, y2 = self.core
+        x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+        return (x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)
+
+    def truncates(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which boxes (n, 4) reach an edge of the frame that is no edge of the image."""
+        height, width = self.image_shape
+        x1, y1, x2, y2 = self.frame
+        low = np.where([x1 > 0, y1 > 0], [x1, y1], -np.inf)
+        high = np.where([x2 < width, y2 < height], [x2, y2], np.inf)
+        return np.any(np.hstack([boxes[:, :2] <= low, boxes[:, 2:] >= high]), axis=1)
+
+    def widen(self, halo: int) -> "Window":
+        """The same core in a frame that reaches `halo` pixels beyond it, as far as the image goes."""
+        return _window(self.core, halo, self.image_shape)
+
+
+def plan_windows(image_shape: tuple[int, int], *, core: int, halo: int) -> Iterator[Window]:
+    """Windows over an image (H, W), row by row; cores of `core` pixels a side, the last ones smaller.
+
+    Raises InputError when a frame would not start on a multiple of 64.
+    """
+    if core <= 0 or halo < 0 or core % PHASE or halo % PHASE:
+        core, halo = max(PHASE, _round_up(core)), max(0, _round_up(halo))
+        raise InputError(f"core and halo must be multiples of {PHASE} px: use core {core} and halo {halo}")
+    height, width = image_shape
+    for y in range(0, height, core):
+        for x in range(0, width, core):
+            yield _window((x, y, min(x + core, width), min(y + core, height)), halo, image_shape)
+
+
+def _window(core: tuple[int, int, int, int], halo: int, image_shape: tuple[int, int]) -> Window:
+    height, width = image_shape
+    x1, y1, x2, y2 = core
+    frame = max(0, x1 - halo), max(0, y1 - halo), min(width, x2 + halo), min(height, y2 + halo)
+    return Window(core, frame, image_shape)
+
+
+def _round_up(length: int) -> int:
+    return -(-length // PHASE) * PHASE
