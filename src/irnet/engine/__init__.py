@@ -1,0 +1,1 @@
+"""Training, evaluation and prediction: what the verbs of the command line call."""

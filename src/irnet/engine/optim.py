@@ -1,0 +1,104 @@
+"""Parameter groups, learning-rate schedules as pure functions of the step, and the moving average of the weights.
+
+Bias at twice the rate and without decay, 500 warm-up steps from 1/3: maskrcnn-benchmark's defaults, which the
+paper's recipe follows. Norms, gamma and temperatures are never decayed.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+NORMS = (nn.GroupNorm, nn.LayerNorm, nn.modules.batchnorm._BatchNorm)
+
+
+def parameter_groups(
+    model: nn.Module,
+    *,
+    lr: float,
+    trunk_lr: float,
+    bias_lr_factor: float,
+    weight_decay: float,
+    trunk: str = "backbone.",
+) -> list[dict]:
+    """Return optimiser groups of the trainable parameters, each with its `base_lr`.
+
+    `trunk` is the name prefix of the (pretrained) trunk, which gets `trunk_lr`. Biases of layers get
+    `bias_lr_factor` times their rate; only matrices and kernels are decayed.
+    """
+    norms = {
+        f"{name}.{key}"
+        for name, module in model.named_modules()
+        if isinstance(module, NORMS)
+        for key in ("weight", "bias")
+    }
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = trunk_lr if name.startswith(trunk) else lr
+        if name.endswith("bias") and name not in norms:
+            rate *= bias_lr_factor
+        decay = weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return [
+        {"params": parameters, "lr": rate, "base_lr": rate, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
+    ]
+
+
+def build_optimizer(
+    groups: list[dict], *, kind: Literal["sgd", "adamw"], momentum: float
+) -> torch.optim.Optimizer:
+    """Return SGD with momentum (the paper) or AdamW (short runs) over `parameter_groups`."""
+    if kind == "sgd":
+        return torch.optim.SGD(groups, momentum=momentum)
+    return torch.optim.AdamW(groups)
+
+
+def warmup_factor(step: int, *, warmup_steps: int, start: float) -> float:
+    """Linear from `start` at step 0 to 1 at `warmup_steps`."""
+    if step >= warmup_steps:
+        return 1.0
+    return start + (1.0 - start) * step / warmup_steps
+
+
+def schedule_factor(
+    step: int, steps: int, *, schedule: Literal["step", "cosine"], milestones: Sequence[float], decay: float
+) -> float:
+    """Return the share of the base rate at `step` of `steps`, warm-up aside.
+
+    `step` multiplies by `decay` at each of `milestones` (fractions of the run); `cosine` falls to zero.
+    """
+    if schedule == "step":
+        return decay ** sum(step >= round(fraction * steps) for fraction in milestones)
+    return 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Give every group `factor` times its base rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = factor * group["base_lr"]
+
+
+class MovingAverage:
+    """Exponential moving average of a model's weights, in a model of its own (`.model`, eval mode)."""
+
+    def __init__(self, model: nn.Module, *, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards `model`; the first steps follow it closely, so that the initial weights are forgotten."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        mine, other = self.model.state_dict(), model.state_dict()
+        floats = [name for name, tensor in mine.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([mine[n] for n in floats], [other[n] for n in floats], 1.0 - decay)
+        for name in mine.keys() - set(floats):
+            mine[name].copy_(other[name])

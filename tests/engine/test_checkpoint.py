@@ -1,0 +1,123 @@
+"""Files that check themselves, and survive a full disk and a kill at the worst moment."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from irnet.engine.checkpoint import digest_of, load_checkpoint, read_tensors, save_checkpoint, write_tensors
+from irnet.engine.optim import MovingAverage
+from irnet.errors import InputError
+
+TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(7), "empty": torch.zeros(0, 4)}
+
+
+def trained(seed: int) -> tuple[nn.Module, MovingAverage, torch.optim.Optimizer]:
+    """A small network after one step."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3).to(memory_format=torch.channels_last), nn.Flatten(), nn.Linear(2, 1))
+    average, optimizer = MovingAverage(model, decay=0.9), torch.optim.AdamW(model.parameters())
+    model(torch.randn(1, 1, 3, 3)).sum().backward()
+    optimizer.step()
+    return model, average, optimizer
+
+
+def test_what_is_written_is_read(tmp_path: Path):
+    digest = write_tensors(tmp_path / "x.safetensors", TENSORS, {"note": 'a "quoted" µm', "step": 3})
+    tensors, meta = read_tensors(tmp_path / "x.safetensors")
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in TENSORS.items())
+    assert (meta["note"], meta["step"]) == ('a "quoted" µm', 3)
+    assert digest_of(tmp_path / "x.safetensors") == digest
+
+
+def test_equal_content_gives_equal_files(tmp_path: Path):
+    for name in "ab":
+        write_tensors(tmp_path / name, TENSORS, {"step": 3, "other": 4})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_any_flipped_byte_is_found(tmp_path: Path):
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, TENSORS, {"step": 3})
+    good = path.read_bytes()
+    for place in range(0, len(good)):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
+        with pytest.raises(InputError, match="x.safetensors"):
+            read_tensors(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"12345678", b"PK\x03\x04" + b"0" * 100, b"\xff" * 64])
+def test_foreign_files_are_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(InputError, match="not a weights file"):
+        read_tensors(tmp_path / "x")
+
+
+def test_a_file_cut_short_and_a_missing_one_are_refused(tmp_path: Path):
+    path = tmp_path / "x"
+    write_tensors(path, TENSORS, {})
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match="damaged"):
+        read_tensors(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_tensors(tmp_path / "none")
+
+
+def test_a_checkpoint_brings_back_weights_average_and_optimiser(tmp_path: Path):
+    model, average, optimizer = trained(0)
+    save_checkpoint(tmp_path / "c", model=model, average=average.model, optimizer=optimizer, state={"step": 1})
+    again, its_average, its_optimizer = trained(1)
+    assert load_checkpoint(
+        tmp_path / "c", model=again, average=its_average.model, optimizer=its_optimizer
+    )["step"] == 1
+    for mine, other in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.equal(mine, other)
+        for key, value in optimizer.state[mine].items():
+            assert torch.equal(value, its_optimizer.state[other][key]), key
+    assert torch.equal(average.model[0].weight, its_average.model[0].weight)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path):
+    model, average, optimizer = trained(0)
+    save_checkpoint(tmp_path / "c", model=model, average=average.model, optimizer=optimizer, state={"step": 1})
+    other = nn.Linear(1, 1)
+    with pytest.raises(InputError, match="another model"):
+        load_checkpoint(tmp_path / "c", model=other, average=other, optimizer=optimizer)
+
+
+def test_the_old_file_survives_a_full_disk(tmp_path: Path):
+    write_tensors(tmp_path / "x", TENSORS, {"step": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_tensors(tmp_path / "x", {"a": torch.zeros(10_000)}, {"step": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert read_tensors(tmp_path / "x")[1]["step"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["x"]
+
+
+KILLED_BEFORE_RENAME = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from irnet.engine.checkpoint import write_tensors
+write_tensors(Path(sys.argv[1]), {"a": torch.zeros(3)}, {"step": 1})
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+write_tensors(Path(sys.argv[1]), {"a": torch.ones(3)}, {"step": 2})
+"""
+
+
+def test_the_old_file_survives_a_kill_between_write_and_rename(tmp_path: Path):
+    run = subprocess.run([sys.executable, "-c", KILLED_BEFORE_RENAME, str(tmp_path / "x")], env=os.environ)
+    assert run.returncode == -signal.SIGKILL
+    tensors, meta = read_tensors(tmp_path / "x")
+    assert meta["step"] == 1
+    assert not tensors["a"].any()
