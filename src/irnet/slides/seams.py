@@ -19,9 +19,7 @@ from irnet.errors import InputError
 from irnet.geometry.boxes import overlapping_pairs
 from irnet.slides.tiles import Window, plan_windows
 
-LEAST_HALO = (
-    384  # px at the network's scale: half of a 100 um cell at 0.25 um a pixel, and a margin for context
-)
+LEAST_HALO = 384  # px at the network's scale: half of a 100 um cell at 0.25 um a pixel, and its context
 
 FindCandidates = Callable[[NDArray[np.uint8]], Cells]
 
