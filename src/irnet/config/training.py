@@ -56,6 +56,8 @@ class TrainSettings(Section):
     """Most images of one validation."""
     workers: CountOrZero = 2
     """Processes that prepare images; 0 prepares them in the training process."""
+    tensorboard: bool = False
+    """Write the log for TensorBoard too (pip install irnet[tensorboard])."""
 
 
 class AugmentSettings(Section):
@@ -85,7 +87,9 @@ class GeneratedSettings(Section):
     """Smears drawn while training (`data.source = "generated"`)."""
 
     images: Count = 4000
-    """Fields that are drawn; each serves several crops."""
+    """Different fields; after the last one they come again."""
+    reuse: Count = 4
+    """Crops taken from a field, steps apart, each time it is drawn; more of them spare the processors."""
     patients: Count = 400
     """Patients, each with a stain and a camera of its own."""
     size: Count = 1000
