@@ -50,7 +50,11 @@ def safe_join(folder: str | os.PathLike, name: str) -> Path:
     if parts[0] == "" or ".." in parts or _DRIVE.match(name):
         raise InputError(f"{name!r} leaves its folder: name files relative to {folder}, without '..'")
     path = Path(folder).joinpath(*parts)
-    if not path.resolve().is_relative_to(Path(folder).resolve()):
+    try:
+        inside = path.resolve().is_relative_to(Path(folder).resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, half a surrogate pair
+        raise InputError(f"{name!r} is no file name: {error}") from None
+    if not inside:
         raise InputError(f"{name!r} links to a place outside {folder}: put the file itself there")
     return path
 

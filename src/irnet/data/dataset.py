@@ -1,0 +1,124 @@
+"""Training items: windows of annotated or generated images, each a pure function of (seed, index)."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Truth
+from irnet.data.sample import Entry
+from irnet.data.transforms import Augmentation, draw_warp, recolour, warp_boxes, warp_image, warp_masks
+from irnet.errors import InputError
+
+Item = tuple[Tensor, dict[str, Tensor]]
+Make = Callable[[int], tuple[NDArray[np.uint8], Truth]]
+
+
+class CropDataset(Dataset[Item]):
+    """Windows of `size` px of images, augmented.
+
+    Item i depends on (seed, i) alone, so a loader that starts at item i resumes a run. Entries are shuffled
+    anew every len(entries) items; a generator is given a seed drawn from (seed, i).
+
+    An item is the window, (3, size, size) uint8 RGB, and its truth:
+        boxes (n, 4) float32 xyxy px, labels (n,) int64,
+        masks (n, mask_size, mask_size) uint8: each instance's mask sampled over its box, 0 to 255,
+        annotated (2,) bool: whether cytoplasm and nucleus were annotated in this image,
+        ignore (k, 4) float32: boxes of regions that give no loss.
+
+    Args:
+        source: annotated images, or a function of a seed that draws an image (H, W, 3) and its truth.
+        size: side of the window, px.
+        length: number of items; None: one for each entry.
+        seed: of every draw.
+        augmentation: what may happen to an image; None: nothing, only the window is drawn.
+        mpp: um per pixel to which images that know theirs are brought; None: they stay as they are.
+        mask_size: side of the masks.
+        min_share: smallest part of an instance that the window must show for it to be kept.
+        min_pixels: smallest area of it there, px.
+        cached: decoded images kept in memory (in each worker).
+    """
+
+    def __init__(
+        self,
+        source: Sequence[Entry] | Make,
+        *,
+        size: int,
+        length: int | None = None,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        mpp: float | None = None,
+        mask_size: int = 112,
+        min_share: float = 0.05,
+        min_pixels: float = 16,
+        cached: int = 64,
+    ) -> None:
+        if callable(source) and length is None:
+            raise InputError("a generator of images has no end: say the length")
+        if not callable(source) and not len(source):
+            raise InputError("no image to train on: the list of annotated images is empty")
+        self.source = source
+        self.length = len(source) if length is None and not callable(source) else int(length or 0)
+        self.size, self.seed, self.mpp = size, seed, mpp
+        self.augmentation = augmentation or Augmentation.none()
+        self.mask_size, self.min_share, self.min_pixels = mask_size, min_share, min_pixels
+        self.cached = cached
+        self._images: OrderedDict[int, tuple[NDArray[np.uint8], Truth]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Item:
+        if not 0 <= index < self.length:
+            raise IndexError(f"item {index} of {self.length}")
+        rng = np.random.default_rng((self.seed, index))
+        image, truth = self._draw(index, rng)
+        return self._window(image, truth, rng)
+
+    def _draw(self, index: int, rng: Generator) -> tuple[NDArray[np.uint8], Truth]:
+        if callable(self.source):
+            return self.source(int(rng.integers(2**31)))
+        round_, place = divmod(index, len(self.source))
+        order = np.random.default_rng((self.seed, round_, 0)).permutation(len(self.source))
+        return self._read(int(order[place]))
+
+    def _read(self, place: int) -> tuple[NDArray[np.uint8], Truth]:
+        if place not in self._images:
+            assert not callable(self.source)
+            sample = self.source[place].read()
+            self._images[place] = sample.image, sample.truth
+        self._images.move_to_end(place)
+        image = self._images[place]
+        while len(self._images) > self.cached:
+            self._images.popitem(last=False)
+        return image
+
+    def _window(self, image: NDArray[np.uint8], truth: Truth, rng: Generator) -> Item:
+        cells = truth.cells
+        zoom = cells.mpp / self.mpp if self.mpp and cells.mpp else 1.0
+        warp = draw_warp(
+            rng, image.shape, cells.boxes, size=self.size, zoom=zoom, augmentation=self.augmentation
+        )
+        pixels = recolour(warp_image(image, warp), rng, self.augmentation)
+        boxes, masks, kept = warp_masks(
+            cells, warp, resolution=self.mask_size, min_share=self.min_share, min_pixels=self.min_pixels
+        )
+        ignored = np.zeros((0, 4)) if truth.ignore is None else warp_boxes(truth.ignore.boxes, warp)
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), {
+            "boxes": torch.from_numpy(boxes).float(),
+            "labels": torch.from_numpy(cells.labels[kept]),
+            "masks": torch.from_numpy(masks),
+            "annotated": torch.tensor([label in truth.annotated for label in (CYTOPLASM, NUCLEUS)]),
+            "ignore": torch.from_numpy(ignored).float(),
+        }
+
+
+def collate(items: Sequence[Item]) -> tuple[Tensor, list[dict[str, Tensor]]]:
+    """A batch: images (B, 3, size, size) uint8 and the list of their truths."""
+    images, targets = zip(*items, strict=True)
+    return torch.stack(images), list(targets)

@@ -1,0 +1,96 @@
+"""The only decoder: PNG, JPEG, TIFF and BMP files to 8-bit RGB, under a pixel limit read from the header."""
+
+import os
+import warnings
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from irnet.data import pixels, tiff
+from irnet.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
+_BOMBS = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)
+_TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels: cut it into fields or export a smaller region"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Image:
+    """A decoded image."""
+
+    pixels: NDArray[np.uint8]  # (H, W, 3) RGB
+    mpp: float | None = None  # um per pixel by OME, ImageJ or TIFF tags
+    notes: tuple[str, ...] = ()  # what was done to it: turned, scaled from 16 bits, laid on white
+
+
+def read_image(path: str | os.PathLike, page: int | None = None) -> Image:
+    """The image of a file: `page` (from 0) of a TIFF that has several.
+
+    EXIF orientation is applied, transparency is laid on white, 16 bits are scaled by the bits in use
+    (see `pixels.scale_16bit`). Raises InputError that names the file and the remedy.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return _decode(path, page)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except _BOMBS:
+        raise InputError(f"{path}: {_TOO_LARGE}") from None
+    except PIL.UnidentifiedImageError:
+        raise InputError(f"{path}: no PNG, JPEG, TIFF or BMP image: save it as one of these") from None
+    except Exception as error:  # decoders raise whatever a broken file makes them meet
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path}: damaged or unusual ({reason}): save it anew as PNG") from error
+
+
+def list_images(paths: Iterable[str | os.PathLike]) -> list[Path]:
+    """The files named and, in sorted order, the image files of the folders named; each once.
+
+    Raises InputError for a path that does not exist and when nothing is found.
+    """
+    paths = [Path(path) for path in paths]
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        found.update(dict.fromkeys(_images_in(path) if path.is_dir() else [path]))
+    if not found:
+        places = ", ".join(map(str, paths))
+        raise InputError(f"no image in {places or 'an empty list'}: looked for {', '.join(IMAGE_SUFFIXES)}")
+    return list(found)
+
+
+def _images_in(folder: Path) -> list[Path]:
+    files = (file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
+
+
+def _decode(path: Path, page: int | None) -> Image:
+    with ExitStack() as stack:
+        met = stack.enter_context(warnings.catch_warnings(record=True))
+        warnings.simplefilter("always")
+        warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+        picture = stack.enter_context(PIL.Image.open(path, formats=FORMATS))
+        mpp, notes = None, []
+        if picture.format == "TIFF":
+            page = tiff.choose_page(picture, page)
+            mpp, notes = tiff.calibration(picture, page)
+        elif page:
+            raise InputError(f"page {page} was asked for, but only TIFF files have pages")
+        if picture.width * picture.height > MAX_PIXELS:
+            raise InputError(_TOO_LARGE)
+        if picture.format == "TIFF" and tiff.bits(picture) == 16:
+            picture, scaled = tiff.read_16bit(path, page or 0)
+            notes += scaled
+        rgb, more = pixels.to_rgb(picture)
+        notes += more + [str(warning.message) for warning in met]
+    return Image(pixels=rgb, mpp=mpp, notes=tuple(notes))

@@ -1,0 +1,236 @@
+"""Augmentation: one affine warp of the image, masks warped inside their own boxes, changes of colour.
+
+A window is a square of `size` px cut out of the warped image. Every draw comes from the generator passed in.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from irnet.cells import Cells
+from irnet.geometry import boxes as geometry
+
+Pixels = NDArray[np.uint8]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What may happen to a training image. Zeros and False switch a step off, `Augmentation.none()` all."""
+
+    mirror: bool = True  # left-right in half of the items
+    quarter_turns: bool = True  # by 0, 90, 180 or 270 degrees
+    rotation: float = 10.0  # degrees either way, on top
+    scale: tuple[float, float] = (0.8, 1.25)  # log-uniform
+    focus: float = 0.9  # share of windows placed on an instance; the others fall anywhere
+    stain: float = 0.12  # sigma of the mixing of optical densities
+    brightness: float = 0.08  # largest shift, as a share of white
+    contrast: float = 0.15  # largest relative change
+    gamma: float = 0.15  # largest relative change
+    grey: float = 0.1  # share of items without colour
+    blur: float = 0.3  # share of items blurred
+    blur_sigma: float = 1.2  # largest, px
+    noise: float = 0.3  # share of items with sensor noise
+    noise_sigma: float = 5.0  # largest, grey levels
+    jpeg: float = 0.3  # share of items compressed again
+    jpeg_quality: tuple[int, int] = (50, 95)
+
+    @classmethod
+    def none(cls) -> Self:
+        """The image as it is; only the window is drawn."""
+        off = dict.fromkeys(
+            ("stain", "brightness", "contrast", "gamma", "grey", "blur", "noise", "jpeg"), 0.0
+        )
+        return cls(mirror=False, quarter_turns=False, rotation=0.0, scale=(1.0, 1.0), **off)
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """An affine map of image pixels to the pixels of a window: q = linear p + shift, corners at integers."""
+
+    linear: Array  # (2, 2)
+    shift: Array  # (2,)
+    size: int  # side of the window, px
+
+    def __call__(self, points: Array) -> Array:
+        """Points (n, 2) x, y of the image, in the window."""
+        return points @ self.linear.T + self.shift
+
+    def inverse(self, origin: Array, step: Array) -> tuple[float, ...]:
+        """The six coefficients by which PIL finds, for pixel u of a raster, the image's point.
+
+        The raster's pixel u lies at `origin + step * u` in the window.
+        """
+        back = np.linalg.inv(self.linear)
+        return tuple(np.column_stack([back * step, back @ (origin - self.shift)]).ravel())
+
+
+def draw_warp(
+    rng: Generator,
+    shape: tuple[int, ...],
+    boxes: Array,
+    *,
+    size: int,
+    zoom: float = 1.0,
+    augmentation: Augmentation,
+) -> Warp:
+    """A random warp of an image of `shape` (H, W, ...) to a window of `size` px.
+
+    `zoom` is the scale that every item gets, before augmentation. The window stays inside the image where it
+    fits, and holds all of the image where it does not. `boxes` (n, 4) are those of the instances.
+    """
+    linear = _draw_linear(rng, zoom, augmentation)
+    back = np.linalg.inv(linear)
+    extent = np.array([shape[1], shape[0]], dtype=np.float64)
+    centre = rng.random(2) * extent
+    focused = rng.random() < augmentation.focus
+    if focused and len(boxes):
+        box = boxes[rng.integers(len(boxes))]
+        centre = (box[:2] + box[2:]) / 2 + back @ (rng.uniform(-0.5, 0.5, 2) * size)
+    reach = np.abs(back).sum(axis=1) * size / 2  # half of the window's extent in the image
+    centre = np.clip(centre, np.minimum(reach, extent - reach), np.maximum(reach, extent - reach))
+    return Warp(linear, size / 2 - linear @ centre, size)
+
+
+def _draw_linear(rng: Generator, zoom: float, augmentation: Augmentation) -> Array:
+    scale = zoom * np.exp(rng.uniform(*np.log(augmentation.scale)))
+    turns = rng.integers(4) if augmentation.quarter_turns else 0
+    angle = np.radians(rng.uniform(-augmentation.rotation, augmentation.rotation))
+    side = -1 if augmentation.mirror and rng.random() < 0.5 else 1
+    quarter = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), int(turns))  # exact, unlike cos(pi / 2)
+    tilt = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return scale * tilt @ quarter @ np.diag([side, 1])
+
+
+def warp_image(image: Pixels, warp: Warp) -> Pixels:
+    """The window (size, size, 3), bilinear; what lies outside the image gets its median colour."""
+    scale = np.sqrt(abs(np.linalg.det(warp.linear)))
+    if scale < 0.75:  # bilinear sampling would skip pixels: shrink with averaging first
+        height, width = image.shape[:2]
+        small = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = np.asarray(Image.fromarray(image).resize(small, Image.Resampling.BILINEAR))
+        warp = Warp(warp.linear * [width / small[0], height / small[1]], warp.shift, warp.size)
+    fill = tuple(int(level) for level in np.median(image[::8, ::8], axis=(0, 1)))
+    coefficients = warp.inverse(np.zeros(2), np.ones(2))
+    side = (warp.size, warp.size)
+    window = Image.fromarray(image).transform(
+        side, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR, fillcolor=fill
+    )
+    return np.asarray(window)
+
+
+def warp_masks(
+    cells: Cells, warp: Warp, *, resolution: int, min_share: float, min_pixels: float
+) -> tuple[Array, Pixels, NDArray[np.int64]]:
+    """Instances of the window: boxes (n, 4), masks (n, resolution, resolution) and their indices in `cells`.
+
+    A box is tight around what the window shows of the instance. Each mask fills its box, 0 outside and 255
+    inside the instance. Kept is what shows at least `min_share` of the instance and `min_pixels` of its area.
+    """
+    boxes, masks, kept = [], [], []
+    for i in _meeting(cells.boxes, warp):
+        box, share, area = _visible(cells.masks[i], cells.offsets[i], warp)
+        if share < min_share or area < min_pixels or not area:
+            continue
+        boxes.append(box)
+        masks.append(_resample(cells.masks[i], cells.offsets[i], box, warp, resolution))
+        kept.append(i)
+    shape = (len(kept), resolution, resolution)
+    return geometry.as_boxes(boxes), np.array(masks, np.uint8).reshape(shape), np.array(kept, np.int64)
+
+
+def warp_boxes(boxes: Array, warp: Warp) -> Array:
+    """Extents of boxes (n, 4) in the window, cut to it; those outside are dropped, (m, 4)."""
+    moved = geometry.clip(_extents(boxes, warp), warp.size, warp.size)
+    return moved[geometry.area(moved) > 0]
+
+
+def _extents(boxes: Array, warp: Warp) -> Array:
+    corners = warp(boxes[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 2)).reshape(-1, 4, 2)
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+
+
+def _meeting(boxes: Array, warp: Warp) -> NDArray[np.int64]:
+    """Indices of the boxes that may reach into the window."""
+    return np.flatnonzero(geometry.area(geometry.clip(_extents(boxes, warp), warp.size, warp.size)))
+
+
+def _visible(mask: NDArray, offset: NDArray, warp: Warp) -> tuple[Array, float, float]:
+    """Box of what the window shows of a mask, the share of its pixels, and their area in window pixels."""
+    y, x = np.nonzero(mask)
+    points = warp(np.column_stack([x, y]) + offset + 0.5)
+    inside = points[((points >= 0) & (points < warp.size)).all(axis=1)]
+    if not len(inside):
+        return np.zeros(4), 0.0, 0.0
+    half = np.abs(warp.linear).sum(axis=1) / 2  # half of a source pixel's extent in the window
+    box = np.concatenate([inside.min(axis=0) - half, inside.max(axis=0) + half]).clip(0, warp.size)
+    return box, len(inside) / len(points), len(inside) * abs(float(np.linalg.det(warp.linear)))
+
+
+def _resample(mask: NDArray, offset: NDArray, box: Array, warp: Warp, resolution: int) -> Pixels:
+    """A mask's crop sampled on the raster that fills `box` of the window."""
+    local = Warp(warp.linear, warp.shift + warp.linear @ offset, warp.size)
+    coefficients = local.inverse(box[:2], (box[2:] - box[:2]) / resolution)
+    crop = Image.fromarray(mask.astype(np.uint8) * 255)
+    side = (resolution, resolution)
+    return np.asarray(crop.transform(side, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR))
+
+
+def recolour(image: Pixels, rng: Generator, augmentation: Augmentation) -> Pixels:
+    """The image as another stain, lamp, focus, camera and file would show it."""
+    a = augmentation
+    if a.stain:
+        image = mix_stain(image, np.eye(3) + rng.normal(size=(3, 3)) * a.stain * (0.3 + 0.7 * np.eye(3)))
+    if a.grey and rng.random() < a.grey:
+        image = np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
+    if a.blur and rng.random() < a.blur:
+        image = blur(image, rng.uniform(0.3, max(0.3, a.blur_sigma)))
+    brightness, contrast, gamma = rng.uniform(-1, 1, 3) * (a.brightness, a.contrast, a.gamma)
+    image = adjust_tone(image, brightness=brightness, contrast=1 + contrast, gamma=1 + gamma)
+    if a.noise and rng.random() < a.noise:
+        image = add_noise(image, rng, rng.uniform(0, a.noise_sigma))
+    if a.jpeg and rng.random() < a.jpeg:
+        image = compress(image, int(rng.integers(*a.jpeg_quality, endpoint=True)))
+    return image
+
+
+_DENSITY = -np.log(np.maximum(np.arange(256), 1) / 255).astype(np.float32)  # Beer-Lambert
+
+
+def mix_stain(image: Pixels, mixing: Array) -> Pixels:
+    """The image with its optical densities (R, G, B) multiplied by `mixing` (3, 3); white stays white."""
+    density = _DENSITY[image] @ mixing.T.astype(np.float32)
+    return (np.exp(-np.maximum(density, 0, out=density)) * 255 + 0.5).astype(np.uint8)
+
+
+def adjust_tone(image: Pixels, *, brightness: float, contrast: float, gamma: float) -> Pixels:
+    """The image after gamma, contrast about mid-grey and a shift of brightness (a share of white)."""
+    levels = ((np.arange(256) / 255) ** gamma - 0.5) * contrast + 0.5 + brightness
+    table = (levels.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(Image.fromarray(image).point(table.tolist() * 3))
+
+
+def blur(image: Pixels, sigma: float) -> Pixels:
+    """The image under a Gaussian of `sigma` px, cut to 5 x 5 px."""
+    profile = np.exp(-(np.arange(-2, 3) ** 2) / (2 * sigma**2))
+    kernel = np.outer(profile, profile).ravel().tolist()
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.Kernel((5, 5), kernel)))
+
+
+def add_noise(image: Pixels, rng: Generator, sigma: float) -> Pixels:
+    """The image with independent noise of `sigma` grey levels: triangular, for normal draws cost ten times."""
+    draws = rng.integers(0, 256, (2, *image.shape), dtype=np.uint8).astype(np.int16)
+    noise = (draws[0] - draws[1]).astype(np.float32) * np.float32(sigma / 104.5)
+    return (image + noise).round().clip(0, 255).astype(np.uint8)
+
+
+def compress(image: Pixels, quality: int) -> Pixels:
+    """The image after JPEG at `quality`."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
