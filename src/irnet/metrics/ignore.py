@@ -1,0 +1,24 @@
+"""Ignore regions: what lies mostly inside one is neither right nor wrong."""
+
+import numpy as np
+
+from irnet.cells import Cells
+from irnet.metrics.window import as_window, cover, neighbours
+
+EVERY_CLASS = 0
+IGNORED_SHARE = 0.5
+
+
+def outside_ignored(cells: Cells, regions: Cells | None) -> Cells:
+    """`cells` without those that have more than half of their area inside the regions of their class.
+
+    A region of label 0 counts for every class.
+    """
+    if regions is None or not len(regions) or not len(cells):
+        return cells
+    keep = np.ones(len(cells), dtype=bool)
+    for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, regions.boxes), strict=True)):
+        mine = near[np.isin(regions.labels[near], (EVERY_CLASS, cells.labels[i]))]
+        inside = cells.masks[i] & (cover(regions, mine, as_window(box)) > 0)
+        keep[i] = inside.sum() <= IGNORED_SHARE * cells.masks[i].sum()
+    return cells.select(keep)

@@ -1,0 +1,78 @@
+"""The score above which predictions are kept, chosen on validation images to make F1 highest."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.metrics.ignore import outside_ignored
+from irnet.metrics.match import MATCH_IOU, Pairwise
+
+
+class Curve(NamedTuple):
+    """Pooled F1, precision and recall of one class when predictions with at least this score are kept."""
+
+    scores: NDArray[np.float64]  # (k,) falling, without equals
+    f1: NDArray[np.float64]  # (k,)
+    precision: NDArray[np.float64]  # (k,)
+    recall: NDArray[np.float64]  # (k,) nan without a truth
+
+
+def choose_scores(truths: Sequence[Truth], preds: Sequence[Cells]) -> dict[int, float]:
+    """For each class the score that makes pooled F1 highest, of equals the highest.
+
+    `preds` hold everything down to a low score. The score lies halfway between the last prediction that is
+    kept and the first that is not. A class without a truth or without any match has none, and is left out.
+    """
+    chosen = {}
+    for label in LABEL_NAMES:
+        curve = f1_curve(truths, preds, label)
+        if curve.f1.any():
+            best = int(curve.f1.argmax())
+            chosen[label] = float((curve.scores[best] + np.append(curve.scores, 0.0)[best + 1]) / 2)
+    return chosen
+
+
+def f1_curve(truths: Sequence[Truth], preds: Sequence[Cells], label: int) -> Curve:
+    """Exact F1 at every score cut of one class over all images in which it was annotated."""
+    images = [
+        (outside_ignored(truth.cells.of(label), truth.ignore), outside_ignored(found.of(label), truth.ignore))
+        for truth, found in zip(truths, preds, strict=True)
+        if label in truth.annotated
+    ]
+    total = sum(len(cells) for cells, _ in images)
+    scores = np.concatenate([np.zeros(0), *(found.scores for _, found in images)])
+    gains = np.concatenate([np.zeros(0), *(match_gains(cells, found) for cells, found in images)])
+    order = np.argsort(-scores, kind="stable")
+    last = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # predictions of one score enter together
+    matched, kept = np.cumsum(gains[order])[last], last + 1
+    recall = matched / total if total else np.full(len(last), np.nan)
+    return Curve(scores[order][last], 2 * matched / (kept + total), matched / kept, recall)
+
+
+def match_gains(truths: Cells, preds: Cells) -> NDArray[np.int64]:
+    """By how many matches (0 or 1) each prediction, coming in by falling score, raises their number, (m,).
+
+    The sum over the predictions above a cut is the number of pairs that the assignment of F1 finds there: one
+    augmenting path (Kuhn) a prediction, and a prediction once left out of a largest matching stays out.
+    """
+    alike = Pairwise.between(truths, preds).iou > MATCH_IOU
+    partner: dict[int, int] = {}  # truth -> prediction
+    gains = np.zeros(len(preds), dtype=np.int64)
+    for pred in np.argsort(-preds.scores, kind="stable"):
+        gains[pred] = _augment(alike, int(pred), partner, set())
+    return gains
+
+
+def _augment(alike: NDArray[np.bool_], pred: int, partner: dict[int, int], seen: set[int]) -> bool:
+    near = np.flatnonzero(alike[:, pred]).tolist()
+    for truth in sorted(near, key=partner.__contains__):  # free ones first: short paths
+        if truth in seen:
+            continue
+        seen.add(truth)
+        if truth not in partner or _augment(alike, partner[truth], partner, seen):
+            partner[truth] = pred
+            return True
+    return False
