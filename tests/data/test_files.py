@@ -68,6 +68,7 @@ ESCAPES = [
     "",
     "   ",
     "./../secret.png",
+    "\ud800.png",
 ]
 
 
@@ -92,9 +93,12 @@ def test_links_out_of_the_folder_are_refused_and_links_inside_are_not(tmp_path: 
     (images / "out.png").symlink_to(tmp_path / "secret.png")
     (images / "folder").symlink_to(tmp_path)
     (images / "in.png").symlink_to(images / "real.png")
+    (images / "loop.png").symlink_to(images / "loop.png")
     for name in ("out.png", "folder/secret.png"):
         with pytest.raises(InputError, match="links"):
             safe_join(images, name)
+    with pytest.raises(InputError, match="no file name"):
+        safe_join(images, "loop.png")
     assert safe_join(images, "in.png").read_bytes() == b"x"
 
 

@@ -1,0 +1,249 @@
+"""COCO json: the canonical form of truth and of predictions, every instance with its own full mask."""
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.categories import EVERY_CLASS
+from irnet.data.files import write_atomic
+from irnet.data.formats.coco_json import (
+    AnnotationRow,
+    Document,
+    Id,
+    ImageRow,
+    Row,
+    identity,
+    load,
+    parse_annotation,
+    parse_image,
+)
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+
+Crowd = Literal["ignore", "instances"]
+MAX_MASK_PIXELS = 2**30  # all crops of an image together: a few bytes of run lengths can stand for gigabytes
+_IGNORE_ID = len(LABEL_NAMES) + 1
+_logger = logging.getLogger(__name__)
+
+
+def read_coco(
+    path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None, crowd: Crowd = "ignore"
+) -> list[Entry]:
+    """The images of a COCO file, or of a folder's annotations.json, with their truth.
+
+    `mapping` renames categories (`categories.parse_mapping`). Crowds are ignore regions; "instances" makes
+    cells of them. Raises InputError at the first thing wrong, with file, id and remedy; `check` finds all.
+    """
+    document = load(path)
+    groups = _group(document)
+    entries, cut = [], 0
+    for row in document.images:
+        with _naming(f"{document.path}: image {row['id']!r}"):
+            image = parse_image(row, document.folder, mapping)
+        annotations = _parse(document, image, groups[image.id], mapping)
+        with _naming(f"{document.path}: image {image.name!r}"):
+            truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
+        entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
+        cut += sum(annotation.clipped for annotation in annotations)
+    if cut:
+        _logger.warning("%s: %d polygons reach out of their image and were cut to it", document.path, cut)
+    if not any(len(entry.truth.cells) for entry in entries):
+        _refuse_all_crowds(document, entries)
+    return entries
+
+
+def write_coco(
+    path: str | os.PathLike,
+    entries: Iterable[Entry],
+    *,
+    info: Mapping[str, Any] | None = None,
+    scores: bool = False,
+) -> None:
+    """Write truth or predictions (`scores`: with the score of each instance) as one COCO file.
+
+    Images and annotations are numbered from 1 in their order. Empty masks are left out.
+    """
+    images: list[Row] = []
+    annotations: list[Row] = []
+    for image_id, entry in enumerate(entries, start=1):
+        images.append(_image_row(image_id, entry))
+        annotations += _annotation_rows(entry.truth, image_id, len(annotations) + 1, scores)
+    names = dict(LABEL_NAMES)
+    if any(row["category_id"] == _IGNORE_ID for row in annotations):
+        names[_IGNORE_ID] = "ignore"
+    tables = {
+        "categories": [{"id": label, "name": name} for label, name in names.items()],
+        "images": images,
+        "annotations": annotations,
+    }
+    write_atomic(path, dump({"info": dict(info or {}), **tables}))
+
+
+def dump(data: Row) -> bytes:
+    """A COCO file as JSON text, one row a line: it can be compared line by line."""
+    parts = []
+    for key, value in data.items():
+        if isinstance(value, list):
+            rows = ",\n".join(json.dumps(row, allow_nan=False) for row in value)
+            parts.append(f"{json.dumps(key)}: [\n{rows}\n]")
+        else:
+            parts.append(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}")
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
+
+
+def _group(document: Document) -> dict[Id, list[Row]]:
+    """Rows of annotations by image. Raises InputError for ids that are wrong, doubled or unknown."""
+    groups: dict[Id, list[Row]] = {}
+    for row in document.images:
+        with _naming(f"{document.path}: image {row.get('file_name')!r}"):
+            if identity(row) in groups:
+                raise InputError(f"id {row['id']!r} is that of another image: number images anew")
+            groups[row["id"]] = []
+    seen: set[Id] = set()
+    for row in document.annotations:
+        with _naming(f"{document.path}: annotation {row.get('id')!r}"):
+            if identity(row) in seen:
+                raise InputError("another annotation has the same id: number annotations anew")
+            if identity(row, "image_id") not in groups:
+                raise InputError(f"image_id {row['image_id']!r} is not in images")
+            seen.add(row["id"])
+            groups[row["image_id"]].append(row)
+    return groups
+
+
+def _parse(
+    document: Document, image: ImageRow, rows: Sequence[Row], mapping: Mapping[str, str] | None
+) -> list[AnnotationRow]:
+    annotations, pixels = [], 0
+    for row in rows:
+        with _naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
+            annotation = parse_annotation(row, image.shape, document.categories, mapping)
+            pixels += annotation.crop.size if annotation else 0
+            if pixels > MAX_MASK_PIXELS:
+                raise InputError(f"the image's masks together have more than {MAX_MASK_PIXELS:,} pixels")
+        if annotation:
+            annotations.append(annotation)
+    return annotations
+
+
+def _truth(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Truth:
+    sides: dict[bool, list[AnnotationRow]] = {True: [], False: []}
+    for annotation in annotations:
+        ignored = annotation.label == EVERY_CLASS or (annotation.crowd and crowd == "ignore")
+        sides[ignored].append(annotation)
+    cells, regions = sides[False], sides[True]
+    kinds = tuple(annotation.kind for annotation in cells)
+    return Truth(
+        cells=_cells(cells, image, _parents(cells, ids)),
+        kinds=kinds if any(kinds) else (),
+        annotated=image.annotated,
+        ignore=_cells(regions, image) if regions else None,
+        distractors=image.distractors,
+    )
+
+
+def _cells(
+    annotations: Sequence[AnnotationRow], image: ImageRow, parents: Sequence[int] | None = None
+) -> Cells:
+    return Cells.build(
+        [annotation.crop for annotation in annotations],
+        [annotation.offset for annotation in annotations],
+        [annotation.label for annotation in annotations],
+        image.shape,
+        scores=[annotation.score for annotation in annotations],
+        parents=parents,
+        mpp=image.mpp,
+    )
+
+
+def _parents(cells: Sequence[AnnotationRow], ids: set[Id]) -> list[int]:
+    """Index of each nucleus's cell, NO_PARENT for a cell of the image (`ids`) that was dropped or is a crowd."""
+    places = {annotation.id: place for place, annotation in enumerate(cells)}
+    left_out = ids - places.keys()
+    parents = []
+    for annotation in cells:
+        place = places.get(annotation.cell_id, NO_PARENT) if annotation.cell_id is not None else NO_PARENT
+        linked = annotation.label == NUCLEUS and place != NO_PARENT and cells[place].label == CYTOPLASM
+        if annotation.cell_id is not None and annotation.cell_id not in left_out and not linked:
+            raise InputError(
+                f"annotation {annotation.id!r}: cell_id {annotation.cell_id!r} must link a nucleus to a "
+                "cytoplasm of the same image"
+            )
+        parents.append(place)
+    return parents
+
+
+def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
+    regions = [entry.truth.ignore for entry in entries if entry.truth.ignore is not None]
+    if any((region.labels != EVERY_CLASS).any() for region in regions):
+        raise InputError(
+            f"{document.path}: every annotation is a crowd (iscrowd = 1), a region to ignore, as CVAT "
+            "exports masks: if they are cells, say --crowd instances"
+        )
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+
+
+def _image_row(image_id: int, entry: Entry) -> Row:
+    truth = entry.truth
+    height, width = truth.cells.image_shape
+    row: Row = {"id": image_id, "file_name": entry.name, "height": height, "width": width}
+    if entry.patient is not None:
+        row["patient"] = entry.patient
+    if truth.cells.mpp is not None:
+        row["mpp"] = truth.cells.mpp
+    if truth.annotated != frozenset(LABEL_NAMES):
+        row["annotated_categories"] = [LABEL_NAMES[label] for label in sorted(truth.annotated)]
+    if truth.distractors:
+        row["distractors"] = [
+            {"kind": d.kind, "bbox": [d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]]}
+            for d in truth.distractors
+        ]
+    return row
+
+
+def _annotation_rows(truth: Truth, image_id: int, first: int, scores: bool) -> list[Row]:
+    cells = truth.cells
+    kept = np.flatnonzero(cells.areas)
+    ids = {int(index): first + place for place, index in enumerate(kept)}
+    rows = _rows(cells.select(kept), image_id, first)
+    for row, index in zip(rows, kept, strict=True):
+        if (parent := int(cells.parents[index])) in ids:
+            row["cell_id"] = ids[parent]
+        if truth.kinds and truth.kinds[index]:
+            row["kind"] = truth.kinds[index]
+        if scores:
+            row["score"] = float(cells.scores[index])
+    if truth.ignore is not None:
+        regions = truth.ignore.select(truth.ignore.areas > 0)
+        rows += [row | {"iscrowd": 1} for row in _rows(regions, image_id, first + len(rows))]
+    return rows
+
+
+def _rows(cells: Cells, image_id: int, first: int) -> list[Row]:
+    boxes = np.concatenate([cells.boxes[:, :2], cells.boxes[:, 2:] - cells.boxes[:, :2]], axis=1)
+    columns = zip(cells.labels.tolist(), cells.to_rle(), boxes.tolist(), cells.areas.tolist(), strict=True)
+    return [
+        {
+            "id": first + place,
+            "image_id": image_id,
+            "category_id": _IGNORE_ID if label == EVERY_CLASS else label,
+            "segmentation": rle,
+            "bbox": box,
+            "area": area,
+            "iscrowd": 0,
+        }
+        for place, (label, rle, box, area) in enumerate(columns)
+    ]
