@@ -27,7 +27,7 @@ def validate(rings: Sequence[ArrayLike], shape: Shape) -> list[Ring]:
     for ring in rings:
         try:
             points = np.asarray(ring, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...") from None
         if points.size < 2 * MIN_VERTICES or points.size % 2 or points.ndim > 2:
             raise InputError(f"a polygon needs an even count of at least 6 numbers, not {points.size}")
