@@ -27,10 +27,10 @@ def choose_page(picture: PIL.Image.Image, page: int | None) -> int:
     if page is None:
         full = [number for number in range(count) if not _is_reduced(picture, number)]
         if len(full) > 1:
-            raise InputError(f"it has {count} pages: choose one with --page 0 ... {count - 1}")
+            raise InputError(f"it has {count} pages: choose one with --page 0 to {count - 1}")
         page = full[0] if full else 0
     if not 0 <= page < count:
-        raise InputError(f"page {page} was asked for, but it has pages 0 ... {count - 1}")
+        raise InputError(f"page {page} was asked for, but it has pages 0 to {count - 1}")
     picture.seek(page)
     return page
 

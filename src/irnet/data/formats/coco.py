@@ -163,7 +163,7 @@ def _cells(
 
 
 def _parents(cells: Sequence[AnnotationRow], ids: set[Id]) -> list[int]:
-    """Index of each nucleus's cell, NO_PARENT for a cell of the image (`ids`) that was dropped or is a crowd."""
+    """Index of each nucleus's cell; NO_PARENT when it is among the `ids` but was dropped or is a crowd."""
     places = {annotation.id: place for place, annotation in enumerate(cells)}
     left_out = ids - places.keys()
     parents = []
