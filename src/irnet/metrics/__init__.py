@@ -1,6 +1,16 @@
 """Scores of sets of overlapping masks: truth and predictions in, numbers out."""
 
-from irnet.metrics.operating import choose_scores
-from irnet.metrics.summary import ClassScore, ImageScore, score_image, summarise
+from irnet.metrics.image import ClassScore, ImageScore, score_image
+from irnet.metrics.operating import choose_scores, f1_curve
+from irnet.metrics.summary import summarise
+from irnet.metrics.table import render_table
 
-__all__ = ["ClassScore", "ImageScore", "choose_scores", "score_image", "summarise"]
+__all__ = [
+    "ClassScore",
+    "ImageScore",
+    "choose_scores",
+    "f1_curve",
+    "render_table",
+    "score_image",
+    "summarise",
+]

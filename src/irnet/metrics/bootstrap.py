@@ -14,12 +14,13 @@ def sample_weights(
 ) -> NDArray[np.int64]:
     """How often each image is drawn in each sample, (samples, images).
 
-    Images of one patient are drawn together; an image without a patient stands for itself.
+    Images of one patient are drawn together; an image without a patient stands for itself. Fewer than two
+    images or patients give no sample: nothing is known of their spread.
     """
     groups = _groups(images, patients)
     count = int(groups.max(initial=-1)) + 1
-    if not count:
-        return np.zeros((samples, 0), dtype=np.int64)
+    if count < 2:
+        return np.zeros((0, images), dtype=np.int64)
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
     return drawn[:, groups].astype(np.int64)
 

@@ -32,6 +32,10 @@ class Pairwise:
         """Compare two sets of instances of one frame."""
         return cls(truths.intersections(preds), truths.areas, preds.areas)
 
+    def keep(self, preds: NDArray[np.bool_]) -> "Pairwise":
+        """The same truths against the chosen predictions (m,) alone."""
+        return Pairwise(self.intersections[:, preds], self.truth_areas, self.pred_areas[preds])
+
     @cached_property
     def iou(self) -> NDArray[np.float64]:
         """Intersection over union, (n, m)."""

@@ -1,0 +1,113 @@
+"""All scores of one image: `score_image`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import CYTOPLASM, Cells, Distractor, Truth
+from irnet.errors import InputError
+from irnet.metrics.aji import aji
+from irnet.metrics.boundary import boundary_scores
+from irnet.metrics.coco_ap import Ranking
+from irnet.metrics.distractors import false_finds
+from irnet.metrics.f1 import detection, unmatched
+from irnet.metrics.ignore import outside_ignored
+from irnet.metrics.isbi import isbi2014, isbi_greedy
+from irnet.metrics.match import Pairwise, match_iou
+from irnet.metrics.overlap import degrees, overlap_scores, scores_by_degree
+from irnet.metrics.ratio import Ratio
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassScore:
+    """Scores of one class in one image: ratios by name, and what AP and calibration need of m predictions."""
+
+    truths: int
+    predictions: int  # those from the operating score on
+    operating_score: float
+    ratios: dict[str, Ratio]
+    by_degree: dict[str, dict[str, Ratio]]  # overlap degree -> name -> ratio
+    false_by_kind: Counter[str]
+    ranking: Ranking  # of every prediction, whatever its score
+    matched_iou: NDArray[np.float64]  # (m,) IoU with the match, 0 without one; of every prediction
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageScore:
+    """Scores of one image for each class that was annotated in it, and its distractors by kind."""
+
+    classes: dict[int, ClassScore]
+    distractors: Counter[str]
+
+
+def score_image(truth: Truth, pred: Cells, scores: Mapping[int, float] | None = None) -> ImageScore:
+    """Score the predictions `pred` of one image.
+
+    `scores` holds the operating score of each class (see `choose_scores`): AP and calibration take every
+    prediction, all the rest those with at least this score. Without it everything takes every prediction.
+    Classes that were not annotated are left out, and so is every instance with more than half of its area
+    inside ignore regions. Lengths are in um where the truth or the predictions say how long a pixel is.
+    Raises InputError when truth and predictions belong to frames of different size.
+    """
+    if truth.cells.image_shape != pred.image_shape:
+        raise InputError(
+            f"predictions of a frame of {pred.image_shape} cannot be scored against a truth of"
+            f" {truth.cells.image_shape}: bring both to one scale first"
+        )
+    known, found = outside_ignored(truth.cells, truth.ignore), outside_ignored(pred, truth.ignore)
+    classes = {
+        label: _score_class(
+            known.of(label),
+            found.of(label),
+            distractors=truth.distractors,
+            operating_score=(scores or {}).get(label, 0.0),
+            outlines=label == CYTOPLASM,
+        )
+        for label in sorted(truth.annotated)
+    }
+    return ImageScore(classes=classes, distractors=Counter(d.kind for d in truth.distractors))
+
+
+def _score_class(
+    truths: Cells,
+    every: Cells,
+    *,
+    distractors: Sequence[Distractor],
+    operating_score: float,
+    outlines: bool,
+) -> ClassScore:
+    every_pair = Pairwise.between(truths, every)
+    kept = every.scores >= operating_score
+    preds, pairs = every.select(kept), every_pair.keep(kept)
+    matches = match_iou(pairs)
+    frame_pixels = truths.image_shape[0] * truths.image_shape[1]
+    ratios = {
+        "aji": aji(pairs),
+        **detection(pairs, matches),
+        **overlap_scores(truths, preds, matches),
+        **isbi2014(pairs, frame_pixels),
+        **isbi_greedy(pairs, frame_pixels),
+    }
+    if outlines:
+        ratios |= boundary_scores(truths, preds, matches, truths.mpp or preds.mpp)
+    return ClassScore(
+        truths=len(truths),
+        predictions=len(preds),
+        operating_score=operating_score,
+        ratios=ratios,
+        by_degree=scores_by_degree(pairs, matches, degrees(truths)),
+        false_by_kind=false_finds(distractors, preds.select(unmatched(len(preds), matches[:, 1]))),
+        ranking=Ranking.of(every_pair, every.scores),
+        matched_iou=_matched_iou(every_pair),
+    )
+
+
+def _matched_iou(pairs: Pairwise) -> NDArray[np.float64]:
+    """IoU of each prediction with its match, 0 without one, (m,)."""
+    truths, preds = match_iou(pairs).T
+    reached = np.zeros(len(pairs.pred_areas))
+    reached[preds] = pairs.iou[truths, preds]
+    return reached
