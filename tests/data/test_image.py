@@ -246,11 +246,11 @@ REFUSED = {
         lambda path: tifffile.imwrite(
             path, GREY_12.reshape(3, 9, 2), photometric="minisblack", planarconfig="contig"
         ),
-        "2 channels",
+        "grey or RGB",
     ),
-    "gif.png": (lambda path: PIL.Image.fromarray(GREY).save(path, "GIF"), "save it as one of these"),
-    "page.jpg": (lambda path: path.write_text("<html>not found</html>"), "save it as one of these"),
-    "empty.png": (lambda path: path.write_bytes(b""), "save it as one of these"),
+    "gif.png": (lambda path: PIL.Image.fromarray(GREY).save(path, "GIF"), "save it as one"),
+    "page.jpg": (lambda path: path.write_text("<html>not found</html>"), "save it as one"),
+    "empty.png": (lambda path: path.write_bytes(b""), "save it as one"),
 }
 
 

@@ -19,6 +19,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
 _BOMBS = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)
 _TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels: cut it into fields or export a smaller region"
+_UNKNOWN = "no PNG, JPEG, TIFF or BMP image of grey or RGB pixels: save it as one"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,7 +47,7 @@ def read_image(path: str | os.PathLike, page: int | None = None) -> Image:
     except _BOMBS:
         raise InputError(f"{path}: {_TOO_LARGE}") from None
     except PIL.UnidentifiedImageError:
-        raise InputError(f"{path}: no PNG, JPEG, TIFF or BMP image: save it as one of these") from None
+        raise InputError(f"{path}: {_UNKNOWN}") from None
     except Exception as error:  # decoders raise whatever a broken file makes them meet
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: damaged or unusual ({reason}): save it anew as PNG") from error

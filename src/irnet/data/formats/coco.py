@@ -3,8 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from irnet.data.formats.coco_json import (
     Row,
     identity,
     load,
+    naming,
     parse_annotation,
     parse_image,
 )
@@ -44,10 +44,10 @@ def read_coco(
     groups = _group(document)
     entries, cut = [], 0
     for row in document.images:
-        with _naming(f"{document.path}: image {row['id']!r}"):
+        with naming(f"{document.path}: image {row['id']!r}"):
             image = parse_image(row, document.folder, mapping)
         annotations = _parse(document, image, groups[image.id], mapping)
-        with _naming(f"{document.path}: image {image.name!r}"):
+        with naming(f"{document.path}: image {image.name!r}"):
             truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
         entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
         cut += sum(annotation.clipped for annotation in annotations)
@@ -101,13 +101,13 @@ def _group(document: Document) -> dict[Id, list[Row]]:
     """Rows of annotations by image. Raises InputError for ids that are wrong, doubled or unknown."""
     groups: dict[Id, list[Row]] = {}
     for row in document.images:
-        with _naming(f"{document.path}: image {row.get('file_name')!r}"):
+        with naming(f"{document.path}: image {row.get('file_name')!r}"):
             if identity(row) in groups:
                 raise InputError(f"id {row['id']!r} is that of another image: number images anew")
             groups[row["id"]] = []
     seen: set[Id] = set()
     for row in document.annotations:
-        with _naming(f"{document.path}: annotation {row.get('id')!r}"):
+        with naming(f"{document.path}: annotation {row.get('id')!r}"):
             if identity(row) in seen:
                 raise InputError("another annotation has the same id: number annotations anew")
             if identity(row, "image_id") not in groups:
@@ -122,7 +122,7 @@ def _parse(
 ) -> list[AnnotationRow]:
     annotations, pixels = [], 0
     for row in rows:
-        with _naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
+        with naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
             annotation = parse_annotation(row, image.shape, document.categories, mapping)
             pixels += annotation.crop.size if annotation else 0
             if pixels > MAX_MASK_PIXELS:
@@ -186,14 +186,6 @@ def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
             f"{document.path}: every annotation is a crowd (iscrowd = 1), a region to ignore, as CVAT "
             "exports masks: if they are cells, say --crowd instances"
         )
-
-
-@contextmanager
-def _naming(place: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place}: {error}") from None
 
 
 def _image_row(image_id: int, entry: Entry) -> Row:

@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -82,10 +83,12 @@ def load(path: str | os.PathLike) -> Document:
     data = _parse(path)
     tables = [_table(path, data, name) for name in ("images", "annotations", "categories")]
     images, annotations, categories = tables
+    names = {}
     for row in categories:
-        if not isinstance(row.get("name"), str):
-            raise InputError(f"{path}: category {row.get('id')!r} has no name")
-    names = {identity(row): row["name"] for row in categories}
+        with naming(f"{path}: category {row.get('name')!r}"):
+            names[identity(row)] = row.get("name")
+            if not isinstance(row.get("name"), str):
+                raise InputError(f"id {row['id']} has no name")
     folder = path.parent / "images"
     return Document(
         path=path,
@@ -95,6 +98,15 @@ def load(path: str | os.PathLike) -> Document:
         annotations=annotations,
         categories=names,
     )
+
+
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """Say where in a file an InputError arose."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def identity(row: Row, key: str = "id") -> Id:
@@ -226,8 +238,11 @@ def _annotated(row: Row, mapping: Mapping[str, str] | None) -> frozenset[int]:
 
 
 def _distractors(row: Row) -> tuple[Distractor, ...]:
+    items = row.get("distractors") or []
+    if not isinstance(items, list):
+        raise InputError(f"distractors must be a list, not {_short(items)}")
     distractors = []
-    for item in row.get("distractors") or []:
+    for item in items:
         box = item.get("bbox") if isinstance(item, dict) else None
         if not isinstance(box, list) or len(box) != 4 or not isinstance(item.get("kind"), str):
             raise InputError('a distractor must be {"kind": text, "bbox": [x, y, width, height]}')

@@ -1,0 +1,351 @@
+"""COCO json: round trips, what is read and every refusal."""
+
+import copy
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.data.formats import coco
+from irnet.data.formats.coco import read_coco, write_coco
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+
+SHAPE = (8, 10)
+COUNTS = [16, 4, 4, 4, 4, 4, 44]  # columns 2, 3 and 4, rows 0 to 3
+BLOCK = np.zeros(SHAPE, dtype=bool)
+BLOCK[:4, 2:5] = True
+
+
+def table(segmentation: object = None, **annotation: object) -> dict:
+    """A file with one image and one annotation."""
+    rle = {"size": list(SHAPE), "counts": COUNTS}
+    row = {"id": 7, "image_id": 3, "category_id": 1, "iscrowd": 0, "segmentation": segmentation or rle}
+    return {
+        "images": [{"id": 3, "file_name": "a.png", "height": 8, "width": 10}],
+        "annotations": [row | annotation],
+        "categories": [{"id": 1, "name": "cytoplasm"}, {"id": 2, "name": "nucleus"}],
+    }
+
+
+def write(path: Path, data: object) -> Path:
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return path
+
+
+def read_one(tmp_path: Path, data: object, **options) -> Entry:
+    (entry,) = read_coco(write(tmp_path / "annotations.json", data), **options)
+    return entry
+
+
+def scene() -> list[Entry]:
+    """Two overlapping cells with nuclei, one bare nucleus; an image of nuclei only; an empty image."""
+    masks = np.zeros((5, 30, 40), dtype=bool)
+    masks[0, 2:20, 3:25] = True
+    masks[1, 10:30, 15:40] = True  # at two borders, over the first
+    masks[2, 5:8, 5:9] = True
+    masks[3, 20:24, 30:33] = True
+    masks[4, 0, 0] = True
+    masks[0, 5, 5] = False  # a hole
+    cells = Cells.from_dense(masks, [1, 1, 2, 2, 2], parents=[-1, -1, 0, 1, -1], mpp=0.25)
+    ignore = Cells.from_dense(masks[:2], [0, CYTOPLASM])
+    truth = Truth(
+        cells=cells,
+        kinds=("superficial", "", "", "", "bare"),
+        ignore=ignore,
+        distractors=(Distractor(kind="mucus", box=(1.0, 2.0, 3.5, 4.0)),),
+    )
+    nuclei = Truth(cells=cells.of(NUCLEUS), annotated=frozenset({NUCLEUS}))
+    empty = Truth(cells=Cells.empty((30, 40)))
+    return [
+        Entry(name="a.png", path=Path("a.png"), truth=truth, patient="p1"),
+        Entry(name="b/ü.png", path=Path("b/ü.png"), truth=nuclei),
+        Entry(name="c.png", path=Path("c.png"), truth=empty),
+    ]
+
+
+def assert_same_cells(a: Cells, b: Cells) -> None:
+    assert a.to_rle() == b.to_rle()
+    assert a.labels.tolist() == b.labels.tolist()
+    assert a.parents.tolist() == b.parents.tolist()
+    assert (a.image_shape, a.mpp) == (b.image_shape, b.mpp)
+
+
+def test_truth_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    entries = scene()
+    write_coco(tmp_path / "annotations.json", entries, info={"description": "three fields"})
+    back = read_coco(tmp_path)
+    assert [entry.name for entry in back] == ["a.png", "b/ü.png", "c.png"]
+    assert [entry.patient for entry in back] == ["p1", None, None]
+    for before, after in zip(entries, back, strict=True):
+        assert_same_cells(before.truth.cells, after.truth.cells)
+        assert before.truth.kinds == after.truth.kinds
+        assert before.truth.annotated == after.truth.annotated
+        places = [[(d.kind, d.box) for d in entry.truth.distractors] for entry in (before, after)]
+        assert places[0] == places[1]
+    assert entries[0].truth.ignore is not None
+    assert back[0].truth.ignore is not None
+    assert back[0].truth.ignore.labels.tolist() == [0, CYTOPLASM]
+    assert entries[0].truth.ignore.to_rle() == back[0].truth.ignore.to_rle()
+    assert back[1].truth.ignore is None
+
+
+def test_writing_is_a_function_of_its_input(tmp_path: Path) -> None:
+    write_coco(tmp_path / "a.json", scene())
+    write_coco(tmp_path / "b.json", read_coco(tmp_path / "a.json"))
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_scores_are_written_for_predictions_only(tmp_path: Path) -> None:
+    cells = Cells.from_dense(np.stack([BLOCK, BLOCK]), [1, 2], scores=[0.75, 0.5], parents=[-1, 0])
+    entry = Entry(name="a.png", path=Path("a.png"), truth=Truth(cells=cells))
+    write_coco(tmp_path / "p.json", [entry], scores=True)
+    assert read_coco(tmp_path / "p.json")[0].truth.cells.scores.tolist() == [0.75, 0.5]
+    write_coco(tmp_path / "t.json", [entry])
+    assert "score" not in (tmp_path / "t.json").read_text()
+
+
+def test_others_can_read_the_boxes_and_areas(tmp_path: Path) -> None:
+    cells = Cells.from_dense(BLOCK[None], [1])
+    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=Path("a.png"), truth=Truth(cells=cells))])
+    (row,) = json.loads((tmp_path / "a.json").read_text())["annotations"]
+    assert (row["bbox"], row["area"], row["iscrowd"]) == ([2, 0, 3, 4], 12, 0)
+
+
+def test_empty_masks_are_left_out_and_links_to_them_too(tmp_path: Path) -> None:
+    masks = np.stack([np.zeros(SHAPE, dtype=bool), BLOCK, BLOCK, BLOCK])
+    cells = Cells.from_dense(masks, [1, 1, 2, 2], parents=[-1, -1, 0, 1])
+    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=Path("a.png"), truth=Truth(cells=cells))])
+    back = read_coco(tmp_path / "a.json")[0].truth.cells
+    assert back.labels.tolist() == [1, 2, 2]
+    assert back.parents.tolist() == [-1, -1, 0]
+
+
+SEGMENTATIONS = {
+    "run lengths": {"size": [8, 10], "counts": COUNTS},
+    "compressed": {"size": [8, 10], "counts": "`044000X1"},
+    "polygon": [[2, 0, 5, 0, 5, 4, 2, 4]],
+    "flat polygon": [2, 0, 5, 0, 5, 4, 2, 4],
+    "two polygons": [[2, 0, 4, 0, 4, 4, 2, 4], [4.0, 0, 5, 0, 5, 4, 4, 4]],
+    "polygon from outside": [[2, -3, 5, -3, 5, 4, 2, 4]],
+}
+
+
+@pytest.mark.parametrize("segmentation", SEGMENTATIONS.values(), ids=SEGMENTATIONS)
+def test_every_kind_of_mask_is_read(tmp_path: Path, segmentation: object) -> None:
+    cells = read_one(tmp_path, table(segmentation)).truth.cells
+    assert np.array_equal(cells.to_dense(), BLOCK[None])
+
+
+def test_polygons_cut_to_the_frame_are_counted(tmp_path: Path, caplog) -> None:
+    data = table([[2, -3, 5, -3, 5, 4, 2, 4]])
+    data["annotations"].append(
+        data["annotations"][0] | {"id": 8, "segmentation": [[8, 0, 12, 0, 12, 4, 8, 4]]}
+    )
+    data["annotations"].append(data["annotations"][0] | {"id": 9, "segmentation": [[2, 0, 5, 0, 5, 4]]})
+    with caplog.at_level(logging.WARNING):
+        cells = read_one(tmp_path, data).truth.cells
+    assert cells.boxes[1].tolist() == [8, 0, 10, 4]
+    assert "2 polygons reach out of their image" in caplog.text
+
+
+def test_ids_may_be_text(tmp_path: Path) -> None:
+    data = table(id="n1", cell_id="c1", category_id="N")
+    data["annotations"].append(table(id="c1", category_id="C")["annotations"][0])
+    for row in data["annotations"]:
+        row["image_id"] = "i"
+    data["images"][0]["id"] = "i"
+    data["categories"] = [{"id": "C", "name": "Cytoplasm"}, {"id": "N", "name": "NUCLEUS"}]
+    cells = read_one(tmp_path, data).truth.cells
+    assert cells.labels.tolist() == [NUCLEUS, CYTOPLASM]
+    assert cells.parents.tolist() == [1, -1]
+
+
+def test_categories_are_mapped(tmp_path: Path) -> None:
+    data = table()
+    data["categories"] = [{"id": 1, "name": "Cell"}, {"id": 2, "name": "debris"}, {"id": 9, "name": "unused"}]
+    data["annotations"].append(data["annotations"][0] | {"id": 8, "category_id": 2})
+    mapping = {"cell": "cytoplasm", "debris": "drop"}
+    assert read_one(tmp_path, data, mapping=mapping).truth.cells.labels.tolist() == [CYTOPLASM]
+    with pytest.raises(InputError, match=r"annotation 7: unknown category 'Cell'.*--map"):
+        read_one(tmp_path, data)
+
+
+def test_crowds_are_ignore_regions_or_cells(tmp_path: Path) -> None:
+    data = table()
+    data["annotations"].append(data["annotations"][0] | {"id": 8, "iscrowd": 1, "category_id": 2})
+    truth = read_one(tmp_path, data).truth
+    assert truth.ignore is not None
+    assert (truth.cells.labels.tolist(), truth.ignore.labels.tolist()) == ([CYTOPLASM], [NUCLEUS])
+    truth = read_one(tmp_path, data, crowd="instances").truth
+    assert (truth.cells.labels.tolist(), truth.ignore) == ([CYTOPLASM, NUCLEUS], None)
+
+
+def test_a_file_of_crowds_only_is_offered_crowd_instances(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--crowd instances"):
+        read_one(tmp_path, table(iscrowd=1))
+    assert len(read_one(tmp_path, table(iscrowd=1), crowd="instances").truth.cells) == 1
+
+
+def test_a_region_of_category_ignore_counts_for_every_class(tmp_path: Path) -> None:
+    data = table()
+    data["categories"][0]["name"] = "ignore"
+    for crowd in ("ignore", "instances"):
+        truth = read_one(tmp_path, data, crowd=crowd).truth
+        assert truth.ignore is not None
+        assert (len(truth.cells), truth.ignore.labels.tolist()) == (0, [0])
+
+
+def test_a_link_to_a_crowd_is_dropped(tmp_path: Path) -> None:
+    data = table(category_id=2, cell_id=8)
+    data["annotations"].append(table(id=8, iscrowd=1)["annotations"][0])
+    assert read_one(tmp_path, data).truth.cells.parents.tolist() == [-1]
+
+
+def test_images_lie_in_images_or_beside_the_file(tmp_path: Path) -> None:
+    assert read_one(tmp_path, table()).path == tmp_path / "a.png"
+    (tmp_path / "images").mkdir()
+    assert read_one(tmp_path, table()).path == tmp_path / "images" / "a.png"
+
+
+def test_a_folder_without_annotations_json_lists_what_it_has(tmp_path: Path) -> None:
+    write(tmp_path / "nuclei.json", table())
+    with pytest.raises(InputError, match=r"name one of nuclei\.json"):
+        read_coco(tmp_path)
+    assert len(read_coco(tmp_path / "nuclei.json")) == 1
+    with pytest.raises(InputError, match="no such file or folder"):
+        read_coco(tmp_path / "none.json")
+
+
+BAD_FILES = {
+    "no json": ('{"images": [\n1, 2,\n oops', "line 3, column 2"),
+    "empty": ("", "line 1"),
+    "list": ("[]", "is an object"),
+    "text": ('"x"', "is an object"),
+    "nan": ('{"images": [NaN]}', "NaN is no number"),
+    "deep": ("[" * 100_000, "no JSON"),
+    "digits": ('{"images": ' + "1" * 5000 + "}", "no JSON"),
+    "no images": ({"annotations": [], "categories": []}, "'images' must be a list"),
+    "images of numbers": ({"images": [1], "annotations": [], "categories": []}, "'images' must be a list"),
+    "category without name": ({"images": [], "annotations": [], "categories": [{"id": 1}]}, "has no name"),
+    "category without id": (
+        {"images": [], "annotations": [], "categories": [{"name": "x"}]},
+        "id must be a whole number",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_is_refused(tmp_path: Path, name: str) -> None:
+    data, message = BAD_FILES[name]
+    with pytest.raises(InputError, match=message) as caught:
+        read_coco(write(tmp_path / "bad.json", data))
+    assert "bad.json" in str(caught.value)
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_bytes(b'{"images": "\xff"}')
+    with pytest.raises(InputError, match=r"bad\.json: no JSON"):
+        read_coco(tmp_path / "bad.json")
+
+
+BAD_IMAGES = {
+    "id": (None, "id must be"),
+    "id ": ([1], "id must be"),
+    "file_name": ("../a.png", "leaves its folder"),
+    "file_name ": (5, "file_name must be text"),
+    "height": (0, "outside"),
+    "height ": (None, "whole numbers"),
+    "height  ": (2**40, "outside"),
+    "width": (10.5, "whole numbers"),
+    "width ": (100_000_000, "outside"),
+    "mpp": (-1, "um per pixel"),
+    "mpp ": ("0.25", "finite number"),
+    "patient": (1.5, "patient must be"),
+    "annotated_categories": ("nucleus", "must be a list"),
+    "annotated_categories ": (["cell"], "unknown category"),
+    "distractors": ([{"kind": "mucus", "bbox": [1, 2, 3]}], "distractor must be"),
+    "distractors ": ([{"kind": "mucus", "bbox": [1, 2, 3, "4"]}], "finite number"),
+    "distractors  ": ([[]], "distractor must be"),
+    "distractors   ": (5, "distractors must be"),
+}
+
+
+@pytest.mark.parametrize("field", BAD_IMAGES)
+def test_a_bad_image_row_is_refused(tmp_path: Path, field: str) -> None:
+    value, message = BAD_IMAGES[field]
+    data = table()
+    data["images"][0][field.strip()] = value
+    with pytest.raises(InputError, match=message) as caught:
+        read_one(tmp_path, data)
+    assert "annotations.json: image" in str(caught.value)
+
+
+BAD_ANNOTATIONS = {
+    "id": (None, "id must be"),
+    "id ": (True, "id must be"),
+    "image_id": (99, "image_id 99 is not in images"),
+    "image_id ": ("3", "image_id '3' is not in images"),
+    "category_id": (5, "category_id 5 is not in categories"),
+    "category_id ": ({}, "category_id must be"),
+    "iscrowd": (2, "iscrowd"),
+    "score": ("high", "score must be"),
+    "score ": (10**400, "score must be"),
+    "cell_id": (12, "cell_id 12 must link a nucleus to a cytoplasm"),
+    "cell_id ": (1.5, "cell_id must be"),
+    "segmentation": ([], "empty list"),
+    "segmentation ": (None, "a box alone is no mask"),
+    "no size": ({"counts": COUNTS}, "run lengths of size None"),
+    "size": ({"size": [10, 8], "counts": COUNTS}, r"run lengths of size \[10, 8\] in an image of \[8, 10\]"),
+    "no counts": ({"size": [8, 10]}, "counts must be"),
+    "sum": ({"size": [8, 10], "counts": [*COUNTS[:-1], 43]}, "add up to 79"),
+    "negative": ({"size": [8, 10], "counts": [16, -4, 68]}, "not be negative"),
+    "float": ({"size": [8, 10], "counts": [16.0, 4, 60]}, "whole numbers"),
+    "text": ({"size": [8, 10], "counts": "é"}, "characters"),
+    "empty mask": ({"size": [8, 10], "counts": [80]}, "its mask is empty"),
+    "outside": ([[11, 0, 14, 0, 14, 4, 11, 4]], "its mask is empty"),
+    "two points": ([[1, 2, 3, 4]], "at least 6 numbers"),
+    "odd": ([[1, 2, 3, 4, 5, 6, 7]], "even count"),
+    "far": ([[0, 0, 1e9, 0, 1e9, 1e9]], "beyond"),
+    "huge": ([[0, 0, 10**400, 0, 1, 1]], "polygon must be"),
+    "words": ([["1", "2", "3", "4", "5", "6"]], "list of numbers"),
+    "nested": ([[[1, 2], [3, 4], [5, 6]]], "list of numbers"),
+    "mixed": ([[1, 2, 3, 4, 5, 6], 7], "list of numbers"),
+    "line": ([[1, 1, 5, 1, 1, 1]], "its mask is empty"),
+}
+
+
+@pytest.mark.parametrize("field", BAD_ANNOTATIONS)
+def test_a_bad_annotation_row_is_refused(tmp_path: Path, field: str) -> None:
+    value, message = BAD_ANNOTATIONS[field]
+    data = table()
+    row = data["annotations"][0]
+    row[
+        field.strip() if field.strip() in row or field.strip() in ("score", "cell_id") else "segmentation"
+    ] = value
+    with pytest.raises(InputError, match=message) as caught:
+        read_one(tmp_path, data)
+    assert "annotations.json: " in str(caught.value)
+    assert "annotation " in str(caught.value)
+
+
+def test_doubled_ids_are_refused(tmp_path: Path) -> None:
+    data = table()
+    data["annotations"] *= 2
+    with pytest.raises(InputError, match="annotation 7: another annotation has the same id"):
+        read_one(tmp_path, data)
+    data = table()
+    data["images"].append(copy.deepcopy(data["images"][0]))
+    with pytest.raises(InputError, match="id 3 is that of another image"):
+        read_one(tmp_path, data)
+
+
+def test_a_few_bytes_cannot_stand_for_gigabytes(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(coco, "MAX_MASK_PIXELS", 1000)
+    data = table({"size": [8, 10], "counts": [0, 80]})
+    data["annotations"] = [data["annotations"][0] | {"id": i} for i in range(20)]
+    with pytest.raises(InputError, match="annotation 12: the image's masks together"):
+        read_one(tmp_path, data)
