@@ -31,26 +31,38 @@ class Pair(NamedTuple):
     overlap: Mask  # (h, w)
 
 
-def boundary_scores(
+def measure_boundaries(
     truths: Cells, preds: Cells, matches: NDArray[np.int64], mpp: float | None = None
-) -> dict[str, Ratio]:
-    """Means over matched cells of each one's mean and 95th percentile of distance, and of its boundary IoU.
+) -> NDArray[np.float64]:
+    """Mean distance, its 95th percentile and boundary IoU of each match, (k, 2, 3): whole, inside the overlap.
 
-    Distances are in um where `mpp` (um per pixel) is known, else in px; the name says which. A cell without
-    outline inside the overlap is left out of the scores there; without any match every score is undefined.
+    Distances are in um where `mpp` (um per pixel) is known, else in px. A truth without outline inside the
+    overlap has nan there.
     """
-    unit, scale = ("px", 1.0) if mpp is None else ("um", mpp)
-    band = BAND_PX if mpp is None else max(1, round(BAND_UM / mpp))
-    whole: list[tuple[float, ...]] = []
-    inside: list[tuple[float, ...]] = []
-    for pair in _pairs(truths, preds, matches):
+    scale, band = (1.0, BAND_PX) if mpp is None else (mpp, max(1, round(BAND_UM / mpp)))
+    figures = np.full((len(matches), 2, 3), np.nan)
+    for row, pair in zip(figures, _pairs(truths, preds, matches), strict=True):
         points, distances = outline_distances(pair.truth, pair.pred)
         bands = inner_band(pair.truth, band), inner_band(pair.pred, band)
-        whole.append(_figures(distances * scale, *bands))
+        row[0] = _figures(distances * scale, *bands)
         hidden = distances[pair.overlap[points[:, 0], points[:, 1]]]
         if len(hidden):
-            inside.append(_figures(hidden * scale, bands[0] & pair.overlap, bands[1] & pair.overlap))
-    return _ratios(whole, "", unit) | _ratios(inside, "_overlap", unit)
+            row[1] = _figures(hidden * scale, bands[0] & pair.overlap, bands[1] & pair.overlap)
+    return figures
+
+
+def boundary_scores(figures: NDArray[np.float64], unit: str) -> dict[str, Ratio]:
+    """Means over the matches of what `measure_boundaries` returns; `unit` ("um" or "px") goes into the names.
+
+    Without any match every score is undefined.
+    """
+    scores = {}
+    for place, rows in zip(("", "_overlap"), figures.transpose(1, 0, 2), strict=True):
+        known = rows[~np.isnan(rows[:, 0])]  # (matches with an outline there, 3)
+        names = f"boundary_mean{place}_{unit}", f"boundary_p95{place}_{unit}", f"boundary_iou{place}"
+        for name, total in zip(names, known.sum(axis=0), strict=True):
+            scores[name] = Ratio(float(total), len(known))
+    return scores
 
 
 def outline_distances(a: Mask, b: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -84,12 +96,6 @@ def _figures(distances: NDArray[np.float64], a: Mask, b: Mask) -> tuple[float, .
     """Mean and 95th percentile of distance, and IoU of the bands (which hold the outlines)."""
     iou = np.count_nonzero(a & b) / np.count_nonzero(a | b)
     return float(distances.mean()), float(np.percentile(distances, 95)), iou
-
-
-def _ratios(rows: list[tuple[float, ...]], place: str, unit: str) -> dict[str, Ratio]:
-    names = f"boundary_mean{place}_{unit}", f"boundary_p95{place}_{unit}", f"boundary_iou{place}"
-    sums = np.array(rows).reshape(-1, len(names)).sum(axis=0)
-    return {name: Ratio(float(total), len(rows)) for name, total in zip(names, sums, strict=True)}
 
 
 def _pairs(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> Iterator[Pair]:

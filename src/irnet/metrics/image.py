@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, Cells, Distractor, Truth
 from irnet.errors import InputError
 from irnet.metrics.aji import aji
-from irnet.metrics.boundary import boundary_scores
+from irnet.metrics.boundary import boundary_scores, measure_boundaries
 from irnet.metrics.coco_ap import Ranking
+from irnet.metrics.degree import DEGREE_NAMES, degree_bins, scores_by_degree
 from irnet.metrics.distractors import false_finds
 from irnet.metrics.f1 import detection, unmatched
 from irnet.metrics.ignore import outside_ignored
 from irnet.metrics.isbi import isbi2014, isbi_greedy
 from irnet.metrics.match import Pairwise, match_iou
-from irnet.metrics.overlap import degrees, overlap_scores, scores_by_degree
+from irnet.metrics.overlap import overlap_scores
 from irnet.metrics.ratio import Ratio
 
 
@@ -83,6 +84,7 @@ def _score_class(
     kept = every.scores >= operating_score
     preds, pairs = every.select(kept), every_pair.keep(kept)
     matches = match_iou(pairs)
+    truth_bin = degree_bins(truths)
     frame_pixels = truths.image_shape[0] * truths.image_shape[1]
     ratios = {
         "aji": aji(pairs),
@@ -91,14 +93,19 @@ def _score_class(
         **isbi2014(pairs, frame_pixels),
         **isbi_greedy(pairs, frame_pixels),
     }
+    by_degree = scores_by_degree(pairs, matches, truth_bin)
     if outlines:
-        ratios |= boundary_scores(truths, preds, matches, truths.mpp or preds.mpp)
+        mpp = truths.mpp or preds.mpp
+        unit, figures = "px" if mpp is None else "um", measure_boundaries(truths, preds, matches, mpp)
+        ratios |= boundary_scores(figures, unit)
+        for index, name in enumerate(DEGREE_NAMES):
+            by_degree[name] |= boundary_scores(figures[truth_bin[matches[:, 0]] == index], unit)
     return ClassScore(
         truths=len(truths),
         predictions=len(preds),
         operating_score=operating_score,
         ratios=ratios,
-        by_degree=scores_by_degree(pairs, matches, degrees(truths)),
+        by_degree=by_degree,
         false_by_kind=false_finds(distractors, preds.select(unmatched(len(preds), matches[:, 1]))),
         ranking=Ranking.of(every_pair, every.scores),
         matched_iou=_matched_iou(every_pair),

@@ -11,9 +11,9 @@ from irnet.errors import InputError
 from irnet.metrics.bootstrap import LEVEL, SAMPLES, interval, sample_weights
 from irnet.metrics.calibration import calibration
 from irnet.metrics.coco_ap import IOU_THRESHOLDS, PooledRanking, Ranking
+from irnet.metrics.degree import DEGREE_NAMES
 from irnet.metrics.distractors import ELSEWHERE
 from irnet.metrics.image import ClassScore, ImageScore
-from irnet.metrics.overlap import DEGREE_NAMES
 from irnet.metrics.ratio import Ratio
 
 UNDEFINED = Ratio(0, 0)
@@ -59,11 +59,6 @@ def _name(label: int) -> str:
 def _summarise_class(parts: Sequence[ClassScore | None], weights: NDArray[np.int64]) -> dict:
     """One class over all images; None stands for an image in which it was not annotated."""
     known = [part for part in parts if part is not None]
-    names = dict.fromkeys(name for part in known for name in part.ratios)
-    ratios = {
-        name: [part.ratios.get(name, UNDEFINED) if part else UNDEFINED for part in parts] for name in names
-    }
-    degree_names = dict.fromkeys(name for part in known for name in part.by_degree[DEGREE_NAMES[0]])
     every_score = np.concatenate([part.ranking.scores for part in known])
     return {
         "images": len(known),
@@ -73,19 +68,25 @@ def _summarise_class(parts: Sequence[ClassScore | None], weights: NDArray[np.int
         "lowest_score": float(every_score.min()) if len(every_score) else None,
         "scores": {
             name: {"pooled": _pooled(values, weights), "image_mean": _image_mean(values, weights)}
-            for name, values in ratios.items()
+            for name, values in _columns([part.ratios if part else {} for part in parts]).items()
         },
         "by_degree": {
             degree: {
-                name: _pooled(
-                    [part.by_degree[degree][name] if part else UNDEFINED for part in parts], weights
-                )
-                for name in degree_names
+                name: _pooled(values, weights)
+                for name, values in _columns(
+                    [part.by_degree[degree] if part else {} for part in parts]
+                ).items()
             }
             for degree in DEGREE_NAMES
         },
         "calibration": calibration(every_score, np.concatenate([part.matched_iou for part in known])),
     }
+
+
+def _columns(images: Sequence[dict[str, Ratio]]) -> dict[str, list[Ratio]]:
+    """Each score's ratio in every image, undefined where the image has none."""
+    names = dict.fromkeys(name for ratios in images for name in ratios)
+    return {name: [ratios.get(name, UNDEFINED) for ratios in images] for name in names}
 
 
 def _pooled(ratios: Sequence[Ratio], weights: NDArray[np.int64]) -> dict:

@@ -13,6 +13,9 @@ def render_table(summary: dict) -> str:
         cells = [text(block) for block in blocks.values()]
         if any(cell is not None for cell in cells):
             rows.append([title, *(cell or "" for cell in cells)])
+    rows.append(
+        ["mask AP .50:.95, mean of classes", _value(summary["mean_ap"]["ap"])] + [""] * (len(blocks) - 1)
+    )
     parts = [_heading(summary), _align(rows)]
     parts += [_degrees(name, block) for name, block in blocks.items()]
     if summary["distractors"]:
@@ -24,8 +27,9 @@ def _heading(summary: dict) -> str:
     bootstrap, patients = summary["bootstrap"], summary["patients"]
     of = f"{summary['images']} images" + (f" of {patients} patients" if patients else "")
     if not bootstrap["samples"]:
-        return f"{of}: too few for intervals"
-    return f"{of}; [{bootstrap['level']:.0%} intervals from {bootstrap['samples']} bootstrap samples]"
+        return f"{of}, too few for intervals"
+    drawn = "patients" if patients else "images"
+    return f"{of}, [{bootstrap['level']:.0%} intervals from {bootstrap['samples']} samples of {drawn}]"
 
 
 def _degrees(name: str, block: dict) -> str:
