@@ -61,26 +61,48 @@ class TrainSettings(Section):
 
 
 class AugmentSettings(Section):
-    """Random changes of the training images; 0 switches one off."""
+    """Random changes of the training images (`data.transforms.Augmentation`); 0 and false switch one off."""
 
-    hflip: Fraction = 0.5
-    """Probability of a mirror image, left to right."""
-    vflip: Fraction = 0.5
-    """Probability of a mirror image, top to bottom."""
-    rot90: bool = True
+    mirror: bool = True
+    """Mirror half of the items, left to right."""
+    quarter_turns: bool = True
     """Turn by a random multiple of 90 degrees."""
-    scale: Annotated[float, Field(ge=1, le=4)] = 1.3
-    """Largest magnification s: drawn between 1/s and s, uniform in its logarithm."""
-    stain: NonNegative = 0.15
-    """Standard deviation of the relative optical density of each channel."""
-    brightness: NonNegative = 0.05
-    """Standard deviation of the brightness, as a share of white."""
-    blur: NonNegative = 0.8
-    """Largest standard deviation of the blur (px)."""
-    noise: NonNegative = 4.0
-    """Largest standard deviation of the noise (grey levels)."""
+    rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
+    """Largest turn either way, on top (degrees)."""
+    scale: tuple[Positive, Positive] = (0.8, 1.25)
+    """Magnification, drawn uniform in its logarithm."""
+    focus: Fraction = 0.9
+    """Share of crops placed on a cell; the others fall anywhere."""
+    stain: NonNegative = 0.12
+    """Standard deviation of the mixing of the channels' optical densities."""
+    brightness: Fraction = 0.08
+    """Largest shift, as a share of white."""
+    contrast: Fraction = 0.15
+    """Largest relative change of contrast."""
+    gamma: Fraction = 0.15
+    """Largest relative change of gamma."""
     grey: Fraction = 0.1
-    """Probability that the colours are taken away."""
+    """Share of items whose colours are taken away."""
+    blur: Fraction = 0.3
+    """Share of items that are blurred."""
+    blur_sigma: NonNegative = 1.2
+    """Largest standard deviation of the blur (px)."""
+    noise: Fraction = 0.3
+    """Share of items with the noise of a camera."""
+    noise_sigma: NonNegative = 5.0
+    """Largest standard deviation of the noise (grey levels)."""
+    jpeg: Fraction = 0.3
+    """Share of items that are compressed again."""
+    jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]] = (50, 95)
+    """Lowest and highest quality of that."""
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> AugmentSettings:
+        for name in ("scale", "jpeg_quality"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"data.augment.{name} = [{low:g}, {high:g}] falls: write the lower end first")
+        return self
 
 
 class GeneratedSettings(Section):
