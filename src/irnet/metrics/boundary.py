@@ -34,7 +34,7 @@ class Pair(NamedTuple):
 def measure_boundaries(
     truths: Cells, preds: Cells, matches: NDArray[np.int64], mpp: float | None = None
 ) -> NDArray[np.float64]:
-    """Mean distance, its 95th percentile and boundary IoU of each match, (k, 2, 3): whole, inside the overlap.
+    """Mean distance, its 95th percentile and boundary IoU of each match, whole and in the overlap, (k, 2, 3).
 
     Distances are in um where `mpp` (um per pixel) is known, else in px. A truth without outline inside the
     overlap has nan there.

@@ -2,6 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+DEGREE_COLUMNS = {
+    "F1": "f1",
+    "AJI": "aji",
+    "outline distance, um": "boundary_mean_um",
+    "outline distance, px": "boundary_mean_px",
+}
+
 Row = tuple[str, Callable[[dict], str | None]]  # title, text of one class's block (None: not scored)
 
 
@@ -13,10 +20,8 @@ def render_table(summary: dict) -> str:
         cells = [text(block) for block in blocks.values()]
         if any(cell is not None for cell in cells):
             rows.append([title, *(cell or "" for cell in cells)])
-    rows.append(
-        ["mask AP .50:.95, mean of classes", _value(summary["mean_ap"]["ap"])] + [""] * (len(blocks) - 1)
-    )
-    parts = [_heading(summary), _align(rows)]
+    mean_ap = f"mask AP .50:.95, mean of classes: {_value(summary['mean_ap']['ap'])}"
+    parts = [_heading(summary), _align(rows), mean_ap]
     parts += [_degrees(name, block) for name, block in blocks.items()]
     if summary["distractors"]:
         parts.append(_distractors(summary["distractors"], list(blocks)))
@@ -33,12 +38,15 @@ def _heading(summary: dict) -> str:
 
 
 def _degrees(name: str, block: dict) -> str:
-    header = [f"{name} by overlap degree", "found", "F1", "AJI"]
+    bins = block["by_degree"]
+    shown = {
+        title: key for title, key in DEGREE_COLUMNS.items() if all(key in part for part in bins.values())
+    }
     rows = [
-        [degree, _found(part["recall"]), _value(part["f1"]), _value(part["aji"])]
-        for degree, part in block["by_degree"].items()
+        [degree, _found(part["recall"]), *(_value(part[key]) for key in shown.values())]
+        for degree, part in bins.items()
     ]
-    return _align([header, *rows])
+    return _align([[f"{name} by overlap degree", "found", *shown], *rows])
 
 
 def _distractors(kinds: dict, names: Sequence[str]) -> str:
