@@ -1,6 +1,5 @@
 """COCO json: the canonical form of truth and of predictions, every instance with its own full mask."""
 
-import json
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,18 +10,8 @@ import numpy as np
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import EVERY_CLASS
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco_json import (
-    AnnotationRow,
-    Document,
-    Id,
-    ImageRow,
-    Row,
-    identity,
-    load,
-    naming,
-    parse_annotation,
-    parse_image,
-)
+from irnet.data.formats.coco_json import Document, Id, Row, dump, group, load, naming
+from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, parse_annotation, parse_image
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -41,7 +30,7 @@ def read_coco(
     cells of them. Raises InputError at the first thing wrong, with file, id and remedy; `check` finds all.
     """
     document = load(path)
-    groups = _group(document)
+    groups = group(document)
     entries, cut = [], 0
     for row in document.images:
         with naming(f"{document.path}: image {row['id']!r}"):
@@ -83,38 +72,6 @@ def write_coco(
         "annotations": annotations,
     }
     write_atomic(path, dump({"info": dict(info or {}), **tables}))
-
-
-def dump(data: Row) -> bytes:
-    """A COCO file as JSON text, one row a line: it can be compared line by line."""
-    parts = []
-    for key, value in data.items():
-        if isinstance(value, list):
-            rows = ",\n".join(json.dumps(row, allow_nan=False) for row in value)
-            parts.append(f"{json.dumps(key)}: [\n{rows}\n]")
-        else:
-            parts.append(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}")
-    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
-
-
-def _group(document: Document) -> dict[Id, list[Row]]:
-    """Rows of annotations by image. Raises InputError for ids that are wrong, doubled or unknown."""
-    groups: dict[Id, list[Row]] = {}
-    for row in document.images:
-        with naming(f"{document.path}: image {row.get('file_name')!r}"):
-            if identity(row) in groups:
-                raise InputError(f"id {row['id']!r} is that of another image: number images anew")
-            groups[row["id"]] = []
-    seen: set[Id] = set()
-    for row in document.annotations:
-        with naming(f"{document.path}: annotation {row.get('id')!r}"):
-            if identity(row) in seen:
-                raise InputError("another annotation has the same id: number annotations anew")
-            if identity(row, "image_id") not in groups:
-                raise InputError(f"image_id {row['image_id']!r} is not in images")
-            seen.add(row["id"])
-            groups[row["image_id"]].append(row)
-    return groups
 
 
 def _parse(
