@@ -101,7 +101,7 @@ class AugmentSettings(Section):
         for name in ("scale", "jpeg_quality"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(f"data.augment.{name} = [{low:g}, {high:g}] falls: write the lower end first")
+                raise ValueError(f"data.augment.{name} = [{low:g}, {high:g}]: write the lower end first")
         return self
 
 
