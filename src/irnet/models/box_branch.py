@@ -1,0 +1,224 @@
+"""Box branch: class and box of each proposal, and the removal of duplicates (IRNet, section 2.2)."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from irnet.models.candidates import label_candidates, top_candidates
+from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
+from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
+from irnet.models.postprocess import select_boxes
+from irnet.models.sampling import Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
+from irnet.models.vision import BoxCoder, FastRCNNPredictor, MultiScaleRoIAlign, TwoMLPHead
+
+LEVELS = ["0", "1", "2", "3"]  # P2 to P5
+SIDE = 7  # of the pooled features
+CODE_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
+
+Features = dict[str, Tensor]
+Detections = tuple[Tensor, Tensor, Tensor]  # boxes (n, 4), labels (n,), scores (n,) of one image
+
+
+class Sample(NamedTuple):
+    """The boxes of each image that give a loss, S an image."""
+
+    boxes: Tensor  # (B, S, 4)
+    labels: Tensor  # (B, S) class of the truth, 0 for background
+    match: Tensor  # (B, S) index of the truth that each overlaps most
+    chosen: Tensor  # (B, S) bool, false where padding
+    proposed: Tensor  # (B, S) bool, false for truth boxes that were added
+
+    @property
+    def positive(self) -> Tensor:
+        """(B, S) bool."""
+        return self.chosen & (self.labels > 0)
+
+
+class BoxBranch(nn.Module):
+    """Two fully connected layers, class scores, class-wise boxes, and p(correct) of the best candidates.
+
+    Args:
+        width: channels of the pyramid; fc_width: of the two layers; classes: without background.
+        batch, positive_fraction, positive_iou: the boxes that give a loss.
+        box_form, smooth_l1_beta: the box loss.
+        drm: None ranks by class score alone.
+        candidates: boxes of each class that the DRM sees, for one megapixel.
+        drm_label, drm_label_iou, drm_form: its labels and loss, see drm_labels and drm_loss.
+        drm_training: its candidates in training are the sampled boxes or, as in test, all proposals.
+        truth_candidates: whether added truth boxes are among the sampled candidates.
+        floor, nms_iou, max_per_megapixel: which boxes leave the network.
+    """
+
+    drm_at_test = True  # switch off to see what the class score alone gives
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        fc_width: int,
+        classes: int,
+        batch: int,
+        positive_fraction: float,
+        positive_iou: float,
+        box_form: Literal["smooth_l1", "giou"],
+        smooth_l1_beta: float,
+        drm: DuplicateRemoval | None,
+        candidates: int,
+        drm_label: LabelRule,
+        drm_label_iou: float,
+        drm_form: LossForm,
+        drm_training: Literal["sampled", "proposals"],
+        truth_candidates: bool,
+        floor: float,
+        nms_iou: tuple[float, ...],
+        max_per_megapixel: int,
+    ) -> None:
+        super().__init__()
+        self.head = TwoMLPHead(width * SIDE * SIDE, fc_width)
+        self.predictor = FastRCNNPredictor(fc_width, classes + 1)
+        nn.init.normal_(self.predictor.cls_score.weight, std=0.01)  # each class as likely at first
+        nn.init.normal_(self.predictor.bbox_pred.weight, std=0.001)  # and the proposals unchanged
+        nn.init.zeros_(self.predictor.cls_score.bias)
+        nn.init.zeros_(self.predictor.bbox_pred.bias)
+        self.drm = drm
+        self.pool = MultiScaleRoIAlign(LEVELS, output_size=SIDE, sampling_ratio=2)
+        self.coder = BoxCoder(CODE_WEIGHTS)
+        self.batch, self.positive_fraction, self.positive_iou = batch, positive_fraction, positive_iou
+        self.box_form, self.smooth_l1_beta = box_form, smooth_l1_beta
+        self.candidates, self.drm_training, self.truth_candidates = candidates, drm_training, truth_candidates
+        self.drm_label: LabelRule = drm_label
+        self.drm_form: LossForm = drm_form
+        self.drm_label_iou = drm_label_iou
+        self.floor, self.nms_iou, self.max_per_megapixel = floor, nms_iou, max_per_megapixel
+
+    def forward(self, features: Features, boxes: Tensor, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (B, R, F), class logits (B, R, 1 + C), box codes (B, R, 1 + C, 4) of boxes (B, R, 4)."""
+        pooled = self.pool(features, list(boxes), sizes)  # (B R, width, 7, 7)
+        hidden = self.head(pooled)
+        logits, codes = self.predictor(hidden)
+        images, count = boxes.shape[:2]
+        return (
+            hidden.view(images, count, -1),
+            logits.float().view(images, count, -1),
+            codes.float().view(images, count, -1, 4),
+        )
+
+    def detect(self, features: Features, proposals: list[Tensor], sizes: Sizes) -> list[Detections]:
+        """What each image holds: boxes, labels and scores (s p with the DRM, s without), best first."""
+        boxes, valid = pad(proposals)
+        hidden, logits, codes = self(features, boxes, sizes)
+        found = self.rank(hidden, logits, self.decode(codes, boxes, sizes), valid, area_growth(sizes))
+        limit = round(self.max_per_megapixel * area_growth(sizes))
+        return [
+            select_boxes(b, s, floor=self.floor, nms_iou=self.nms_iou, limit=limit)
+            for b, s in zip(*found, strict=True)
+        ]
+
+    def rank(
+        self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, growth: float
+    ) -> tuple[Tensor, Tensor]:
+        """Boxes (B, C, N, 4) and their final scores (B, C, N); 0 for padding."""
+        scores = logits.softmax(dim=2)[..., 1:] * valid[..., None]  # s, (B, R, C)
+        if self.drm is None or not self.drm_at_test:
+            return boxes.transpose(1, 2), scores.transpose(1, 2)
+        among = valid[..., None].expand_as(scores)
+        best = top_candidates(hidden, boxes, scores, among, count=round(self.candidates * growth))
+        p = self.drm(best.features, best.boxes, best.scores, best.valid).float().sigmoid()
+        return best.boxes, best.scores * p
+
+    def decode(self, codes: Tensor, boxes: Tensor, sizes: Sizes) -> Tensor:
+        """The box of each class, cut to its image, (B, R, C, 4), without gradient."""
+        flat = self.coder.decode_single(codes.detach().flatten(0, 1).flatten(1), boxes.flatten(0, 1))
+        return clip(flat.view_as(codes), sizes)[:, :, 1:]
+
+    def losses(
+        self, features: Features, proposals: list[Tensor], sizes: Sizes, truths: Truths
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], Sample]:
+        """Losses cls, box and drm; figures to log; and the sampled boxes, whose positives train the masks."""
+        boxes, valid = pad(proposals)
+        chosen = self.choose(boxes, valid, truths)
+        hidden, logits, codes = self(features, chosen.boxes, sizes)
+        unlabelled = ~truths.annotated[:, None, :].expand(*chosen.labels.shape, -1)
+        cls = class_loss(logits.flatten(0, 1), chosen.labels.flatten(), unlabelled.flatten(0, 1))
+        losses = {
+            "cls": mean_over(cls, chosen.chosen.flatten(), chosen.chosen),
+            "box": self.box_loss(codes, chosen, truths),
+        }
+        if self.drm is None:
+            return losses, {}, chosen
+        if self.drm_training == "proposals":
+            with torch.no_grad():
+                hidden, logits, codes = self(features, boxes, sizes)
+        else:
+            boxes, valid = chosen.boxes, chosen.chosen & (chosen.proposed | self.truth_candidates)
+        decoded = self.decode(codes, boxes, sizes)
+        losses["drm"], figures = self.drm_loss(hidden, logits, decoded, valid, truths)
+        return losses, figures, chosen
+
+    @torch.no_grad()
+    def choose(self, boxes: Tensor, valid: Tensor, truths: Truths) -> Sample:
+        """A sample of the proposals (B, R, 4) and of the truth boxes."""
+        proposed = torch.cat([valid, torch.zeros_like(truths.valid)], dim=1)
+        valid = torch.cat([valid, truths.valid], dim=1)
+        boxes = torch.cat([boxes, truths.boxes], dim=1)
+        overlap, match = truth_iou(boxes, truths).max(dim=2)
+        positive = valid & (overlap >= self.positive_iou)
+        negative = valid & ~positive & ~ignored(boxes, truths)
+        index, chosen = sample(positive, negative, batch=self.batch, positive_fraction=self.positive_fraction)
+        labels = truths.labels.gather(1, match) * positive
+        return Sample(
+            boxes=boxes.gather(1, index[..., None].expand(-1, -1, 4)),
+            labels=labels.gather(1, index),
+            match=match.gather(1, index),
+            chosen=chosen,
+            proposed=proposed.gather(1, index),
+        )
+
+    def box_loss(self, codes: Tensor, chosen: Sample, truths: Truths) -> Tensor:
+        """Box regression of the positives' own class, over the number of sampled boxes."""
+        code = codes.gather(2, chosen.labels[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]  # (B, S, 4)
+        target = truths.boxes.gather(1, chosen.match[..., None].expand(-1, -1, 4))
+        where = chosen.positive
+        code, target, boxes = code[where], target[where], chosen.boxes[where]  # (n, 4)
+        if self.box_form == "giou":
+            losses = giou(self.coder.decode_single(code, boxes), target)
+        else:
+            losses = smooth_l1(code, self.coder.encode_single(target, boxes), beta=self.smooth_l1_beta)
+        return losses.sum() / chosen.chosen.sum().clamp(min=1)
+
+    def drm_loss(
+        self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, truths: Truths
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of p(correct), and the mean p of correct and of duplicate candidates."""
+        assert self.drm is not None
+        scores = logits.detach().softmax(dim=2)[..., 1:]
+        best = top_candidates(
+            hidden, boxes, scores, self._may_compete(boxes, valid, truths), count=self.candidates
+        )
+        labels = label_candidates(best, truths, rule=self.drm_label, iou=self.drm_label_iou)
+        logit = self.drm(best.features, best.boxes, best.scores, best.valid)
+        logit, labels, scores = logit[best.valid], labels[best.valid], best.scores[best.valid]
+        p = logit.detach().float().sigmoid()
+        figures = {
+            "p_correct": mean_over(p, labels > 0, labels > 0),
+            "p_duplicate": mean_over(p, labels == 0, labels == 0),
+        }
+        return drm_loss(logit, scores, labels, form=self.drm_form), figures
+
+    def _may_compete(self, boxes: Tensor, valid: Tensor, truths: Truths) -> Tensor:
+        """Boxes (B, R, C, 4) of annotated classes outside the ignore regions, (B, R, C) bool."""
+        flat = boxes.flatten(1, 2)
+        unknown = ignored(flat, truths) & (truth_iou(flat, truths).amax(dim=2) < self.drm_label_iou)
+        return valid[..., None] & truths.annotated[:, None, :] & ~unknown.view(boxes.shape[:3])
+
+
+def pad(boxes: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Boxes of the images as (B, R, 4), and which of them are real, (B, R) bool."""
+    counts = torch.tensor([len(box) for box in boxes])
+    padded = pad_sequence(boxes, batch_first=True)
+    valid = torch.arange(padded.shape[1]) < counts[:, None]
+    return padded, valid.to(padded.device)

@@ -1,0 +1,139 @@
+"""The one builder: settings in, IRNet out."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS
+from irnet.config import LossSettings, ModelSettings, PredictSettings
+from irnet.errors import InputError
+from irnet.models.backbones import Norm, Pyramid, build_pyramid
+from irnet.models.box_branch import BoxBranch
+from irnet.models.duplicate_removal import DuplicateRemoval
+from irnet.models.instance_relation import InstanceRelation
+from irnet.models.irnet import IRNet
+from irnet.models.mask_branch import MaskBranch
+from irnet.models.proposals import RegionProposals
+from irnet.models.roi_heads import RoIHeads
+from irnet.models.weights import read_trunk
+
+CLASSES = len(LABEL_NAMES)
+
+
+def build_model(
+    model: ModelSettings,
+    loss: LossSettings | None = None,
+    predict: PredictSettings | None = None,
+    *,
+    trunk: bool = True,
+) -> IRNet:
+    """The network of a recipe, ready to train.
+
+    `trunk=False` leaves the ImageNet weights of the trunk out, for a network whose weights are loaded next.
+    Raises `InputError` where they are missing.
+    """
+    loss, predict = loss or LossSettings(), predict or PredictSettings()
+    norm = group_norm if model.head_norm == "group" else None
+    mask_weight = loss.mask_with_irm if model.irm.enabled else loss.mask
+    return IRNet(
+        backbone=_backbone(model, norm, read=trunk),
+        rpn=_rpn(model, norm),
+        roi_heads=RoIHeads(box=_box_branch(model, loss, predict), mask=_mask_branch(model, norm)),
+        mean=model.mean,
+        std=model.std,
+        min_size=model.min_size,
+        max_size=model.max_size,
+        loss_weights={
+            "objectness": loss.objectness,
+            "rpn_box": loss.rpn_box,
+            "cls": loss.cls,
+            "box": loss.box,
+            "mask": mask_weight,
+            "drm": loss.alpha,
+            "irm": loss.beta,
+        },
+    )
+
+
+def group_norm(channels: int) -> nn.Module:
+    """Group norm of the heads: 32 groups, 16 for narrow ones."""
+    return nn.GroupNorm(32 if channels >= 256 else 16, channels)
+
+
+def _backbone(model: ModelSettings, norm: Norm | None, *, read: bool) -> Pyramid:
+    state = None
+    if read and model.trunk_weights:
+        state = read_trunk(model.backbone, model.trunk_weights, sha256=model.trunk_sha256)
+    try:
+        return build_pyramid(
+            model.backbone,
+            width=model.fpn_width,
+            trunk_norm=model.trunk_norm,
+            head_norm=norm,
+            state=state,
+            frozen_stages=model.frozen_stages,
+        )
+    except (KeyError, RuntimeError) as error:
+        raise InputError(
+            f"model.trunk_weights = {model.trunk_weights!r} does not fit a {model.backbone}: "
+            f"name the ImageNet weights of that trunk ({error})"
+        ) from error
+
+
+def _rpn(model: ModelSettings, norm: Norm | None) -> RegionProposals:
+    rpn = model.rpn
+    return RegionProposals(
+        width=model.fpn_width,
+        norm=norm,
+        anchor_sizes=model.anchor_sizes,
+        anchor_ratios=model.anchor_ratios,
+        pre_nms=(rpn.pre_nms_train, rpn.pre_nms_test),
+        post_nms=(rpn.post_nms_train, rpn.post_nms_test),
+        nms=rpn.nms,
+        positive_iou=rpn.positive_iou,
+        negative_iou=rpn.negative_iou,
+        batch=rpn.batch,
+        positive_fraction=rpn.positive_fraction,
+        ignore_straddling=rpn.ignore_straddling,
+    )
+
+
+def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettings) -> BoxBranch:
+    drm = DuplicateRemoval(in_features=model.fc_width, top_k=model.drm.top_k) if model.drm.enabled else None
+    nms_iou = {CYTOPLASM: predict.nms.cytoplasm, NUCLEUS: predict.nms.nucleus}
+    return BoxBranch(
+        width=model.fpn_width,
+        fc_width=model.fc_width,
+        classes=CLASSES,
+        batch=model.box_batch,
+        positive_fraction=model.box_positive_fraction,
+        positive_iou=model.box_iou,
+        box_form=loss.box_form,
+        smooth_l1_beta=loss.smooth_l1_beta,
+        drm=drm,
+        candidates=model.drm.candidates,
+        drm_label=model.drm.label,
+        drm_label_iou=model.drm.label_iou,
+        drm_form=model.drm.loss,
+        drm_training=model.drm.training_boxes,
+        truth_candidates=model.drm.truth_candidates,
+        floor=predict.floor,
+        nms_iou=tuple(nms_iou[label] for label in sorted(nms_iou)),
+        max_per_megapixel=predict.max_per_megapixel,
+    )
+
+
+def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:
+    irm = None
+    if model.irm.enabled:
+        irm = InstanceRelation(
+            channels=model.mask_width,
+            classes=CLASSES + 1,
+            inputs=model.irm.inputs,
+            relation=model.irm.relation,
+            affinity=model.irm.affinity,
+            temperature=model.irm.temperature,
+            width=model.mask_width,
+            same_truth=not model.irm.exclude_same_truth,
+        )
+    return MaskBranch(width=model.fpn_width, mask_width=model.mask_width, classes=CLASSES, norm=norm, irm=irm)

@@ -1,0 +1,73 @@
+"""Mask branch: a mask of each box, refined by the relations of the instances (IRNet, section 2.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from irnet.models.backbones import Norm
+from irnet.models.box_branch import LEVELS, Features, Sample
+from irnet.models.instance_relation import InstanceRelation
+from irnet.models.losses import mask_loss, mask_targets
+from irnet.models.sampling import Sizes, Truths
+from irnet.models.vision import MaskRCNNHeads, MaskRCNNPredictor, MultiScaleRoIAlign
+
+SIDE = 14  # of the pooled features; masks have twice as many samples
+CONVOLUTIONS = 4
+
+
+class MaskBranch(nn.Module):
+    """Four convolutions, a deconvolution and a classifier, then the IRM.
+
+    Args:
+        width: channels of the pyramid; mask_width: of the convolutions; classes: without background.
+        norm: norm of the convolutions, or None.
+        irm: None leaves the first masks as they are.
+    """
+
+    def __init__(
+        self, *, width: int, mask_width: int, classes: int, norm: Norm | None, irm: InstanceRelation | None
+    ) -> None:
+        super().__init__()
+        self.head = MaskRCNNHeads(width, [mask_width] * CONVOLUTIONS, dilation=1, norm_layer=norm)
+        self.predictor = MaskRCNNPredictor(mask_width, mask_width, classes + 1)
+        nn.init.normal_(
+            self.predictor.get_parameter("mask_fcn_logits.weight"), std=0.001
+        )  # p = .5 everywhere at first
+        nn.init.zeros_(self.predictor.get_parameter("mask_fcn_logits.bias"))
+        self.irm = irm
+        self.pool = MultiScaleRoIAlign(LEVELS, output_size=SIDE, sampling_ratio=2)
+
+    def forward(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
+        """Deep features (n, mask_width, 14, 14) and logits (n, 1 + C, 28, 28) of the boxes of all images."""
+        deep = self.head(self.pool(features, boxes, sizes))
+        return deep, self.predictor(deep)
+
+    def masks(self, features: Features, boxes: list[Tensor], labels: Tensor, sizes: Sizes) -> Tensor:
+        """Final mask probabilities of each box's class, (n, 28, 28)."""
+        if not len(labels):
+            return labels.new_zeros((0, 2 * SIDE, 2 * SIDE), dtype=torch.float32)
+        deep, logits = self(features, boxes, sizes)
+        if self.irm is not None:
+            logits, _ = self.irm(deep, logits, labels, image_of(boxes))
+        return logits[torch.arange(len(labels), device=labels.device), labels].float().sigmoid()
+
+    def losses(
+        self, features: Features, chosen: Sample, sizes: Sizes, truths: Truths
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Losses mask and irm of the positives' own class, and figures to log."""
+        image, place = chosen.positive.nonzero(as_tuple=True)  # (n,) each
+        labels, match, flat = (field[image, place] for field in (chosen.labels, chosen.match, chosen.boxes))
+        boxes = list(flat.split(chosen.positive.sum(dim=1).tolist()))
+        deep, logits = self(features, boxes, sizes)
+        targets = mask_targets(flat, truths.boxes[image, match], truths.masks[image, match], side=2 * SIDE)
+        losses = {"mask": mask_loss(logits, labels, targets)}
+        if self.irm is None:
+            return losses, {}
+        refined, figures = self.irm(deep, logits, labels, image, match)
+        return {**losses, "irm": mask_loss(refined, labels, targets)}, figures
+
+
+def image_of(boxes: list[Tensor]) -> Tensor:
+    """Which image each box of a list of images is from, (n,)."""
+    return torch.cat([torch.full((len(box),), i, device=box.device) for i, box in enumerate(boxes)])

@@ -1,0 +1,90 @@
+"""From scored boxes to instances, and from instances to Cells, without a mask of the whole frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from irnet.cells import Cells
+from irnet.models.vision import nms
+
+SMALLEST = 1e-2  # px; thinner boxes hold nothing
+THRESHOLD = 0.5  # of the mask probability
+
+
+class Instances(NamedTuple):
+    """What the network found in one image, best first."""
+
+    boxes: Tensor  # (n, 4) xyxy px
+    labels: Tensor  # (n,) 1 and up
+    scores: Tensor  # (n,)
+    masks: Tensor  # (n, 28, 28) probabilities inside the box
+
+
+def select_boxes(
+    boxes: Tensor, scores: Tensor, *, floor: float, nms_iou: tuple[float, ...], limit: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The boxes of one image that stay: suppression class by class, then the best of all classes.
+
+    Args:
+        boxes: (C, N, 4) xyxy px; scores: (C, N) of each class.
+        floor: scores up to it are dropped.
+        nms_iou: of each class, the overlap from which a worse box is dropped.
+        limit: most boxes of the image.
+
+    Returns:
+        Boxes (n, 4), labels (n,) from 1, scores (n,), best first.
+    """
+    kept_boxes, kept_scores, labels = [], [], []
+    for label, (box, score, iou) in enumerate(zip(boxes, scores, nms_iou, strict=True), start=1):
+        real = (score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST).all(dim=1)
+        box, score = box[real], score[real]
+        kept = nms(box, score, iou)
+        kept_boxes.append(box[kept])
+        kept_scores.append(score[kept])
+        labels.append(torch.full_like(kept, label))
+    score, order = torch.cat(kept_scores).sort(descending=True, stable=True)
+    order = order[:limit]
+    return torch.cat(kept_boxes)[order], torch.cat(labels)[order], score[:limit]
+
+
+def to_cells(instances: Instances, image_shape: tuple[int, int], mpp: float | None = None) -> Cells:
+    """Cells of the instances, cut to an image of `image_shape` (H, W).
+
+    Each mask is interpolated inside its own box; one without a pixel at or above a probability of .5 is
+    dropped. Parents are left unknown.
+    """
+    boxes, labels, scores, masks = (field.detach().cpu().numpy() for field in instances)
+    crops, offsets, kept = [], [], []
+    for i, (box, mask) in enumerate(zip(boxes.astype(np.float64), masks.astype(np.float64), strict=True)):
+        crop, offset = paste(mask, box, image_shape)
+        if crop.any():
+            crops.append(crop)
+            offsets.append(offset)
+            kept.append(i)
+    return Cells.build(crops, offsets, labels[kept], image_shape, scores=scores[kept], mpp=mpp)
+
+
+def paste(
+    mask: NDArray[np.float64], box: NDArray[np.float64], image_shape: tuple[int, int]
+) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+    """A mask (S, S) of probabilities in its box as a crop of the image, bool, and the crop's x and y.
+
+    Pixels belong to the crop whose centres the box may cover; outside its box the mask is zero.
+    """
+    height, width = image_shape
+    x, columns = _interpolation(box[0], box[2], width, mask.shape[1])
+    y, rows = _interpolation(box[1], box[3], height, mask.shape[0])
+    return rows @ mask @ columns.T >= THRESHOLD, (x, y)
+
+
+def _interpolation(low: float, high: float, limit: int, samples: int) -> tuple[int, NDArray[np.float64]]:
+    """First pixel of an extent along one axis, and the bilinear weights (pixels, samples) of its pixels."""
+    first, last = max(0, int(np.floor(low))), min(limit, int(np.ceil(high)))
+    centres = np.arange(first, max(first, last)) + 0.5
+    place = (centres - low) / max(high - low, 1e-6) * samples - 0.5
+    return first, np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(samples)))

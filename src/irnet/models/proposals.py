@@ -1,0 +1,164 @@
+"""Region proposal network on a feature pyramid (Ren et al. 2015; Lin et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from irnet.models.backbones import Norm
+from irnet.models.losses import mean_over, smooth_l1
+from irnet.models.sampling import Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
+from irnet.models.vision import AnchorGenerator, BoxCoder, Conv2dNormActivation, batched_nms
+
+STRIDES = (4, 8, 16, 32, 64)  # of P2 to P6
+SMALLEST = 1e-3  # px; thinner boxes have no overlap to speak of
+BETA = 1 / 9  # where smooth L1 turns linear
+
+
+class ProposalHead(nn.Module):
+    """Objectness and box of each anchor: a 3x3 convolution and two 1x1, shared by the levels."""
+
+    def __init__(self, *, width: int, anchors: int, norm: Norm | None) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(Conv2dNormActivation(width, width, kernel_size=3, norm_layer=norm))
+        self.cls_logits = nn.Conv2d(width, anchors, 1)
+        self.bbox_pred = nn.Conv2d(width, anchors * 4, 1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, std=0.01)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Of each level, logits (B, n_l) and deltas (B, n_l, 4), float32, in the order of the anchors."""
+        hidden = [self.conv(feature) for feature in features]
+        logits = [self.cls_logits(h).permute(0, 2, 3, 1).flatten(1).float() for h in hidden]
+        deltas = [self.bbox_pred(h).permute(0, 2, 3, 1).reshape(h.shape[0], -1, 4).float() for h in hidden]
+        return logits, deltas
+
+
+class RegionProposals(nn.Module):
+    """Proposes boxes that may hold a cell or a nucleus.
+
+    Args:
+        width: channels of the pyramid.
+        norm: norm of the head's convolution, or None.
+        anchor_sizes: side of the anchors of each level (px); anchor_ratios: their height over width.
+        pre_nms, post_nms: boxes of a level before, of an image after suppression, (training, test). Those of
+            test are meant for one megapixel and grow with the area beyond.
+        nms: IoU of the suppression within a level.
+        positive_iou, negative_iou, batch, positive_fraction: the anchors that give a loss.
+        ignore_straddling: anchors across the border give none.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        norm: Norm | None,
+        anchor_sizes: Sequence[float],
+        anchor_ratios: Sequence[float],
+        pre_nms: tuple[int, int],
+        post_nms: tuple[int, int],
+        nms: float,
+        positive_iou: float,
+        negative_iou: float,
+        batch: int,
+        positive_fraction: float,
+        ignore_straddling: bool,
+    ) -> None:
+        super().__init__()
+        self.head = ProposalHead(width=width, anchors=len(anchor_ratios), norm=norm)
+        self.anchors = AnchorGenerator(tuple((s,) for s in anchor_sizes), (tuple(anchor_ratios),) * 5)
+        self.coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
+        self.pre_nms, self.post_nms, self.nms = pre_nms, post_nms, nms
+        self.positive_iou, self.negative_iou = positive_iou, negative_iou
+        self.batch, self.positive_fraction = batch, positive_fraction
+        self.ignore_straddling = ignore_straddling
+
+    def forward(
+        self, features: Sequence[Tensor], sizes: Sizes, truths: Truths | None = None
+    ) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """Proposals of each image, (n, 4) xyxy px, best first, without gradient; with `truths` the losses.
+
+        Args:
+            features: P2 to P6, (B, width, h, w).
+            sizes: height and width of each image inside the padded batch (px).
+        """
+        logits, deltas = self.head(features)
+        anchors = self._grid(features)
+        boxes = self.propose([x.detach() for x in logits], [x.detach() for x in deltas], anchors, sizes)
+        if truths is None:
+            return boxes, {}
+        return boxes, self.losses(
+            torch.cat(logits, 1), torch.cat(deltas, 1), torch.cat(anchors), sizes, truths
+        )
+
+    def _grid(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Anchors of each level, (n_l, 4)."""
+        device = features[0].device
+        self.anchors.set_cell_anchors(torch.float32, device)
+        shapes = [list(feature.shape[-2:]) for feature in features]
+        return self.anchors.grid_anchors(shapes, [[stride, stride] for stride in STRIDES])  # type: ignore[arg-type]
+
+    def propose(
+        self, logits: list[Tensor], deltas: list[Tensor], anchors: list[Tensor], sizes: Sizes
+    ) -> list[Tensor]:
+        """The best boxes of each level that no better one of their level covers."""
+        growth = 1.0 if self.training else area_growth(sizes)
+        pre, post = (round(pair[not self.training] * growth) for pair in (self.pre_nms, self.post_nms))
+        best = [level.topk(min(pre, level.shape[1]), dim=1) for level in logits]
+        boxes = torch.cat(
+            [self._decode(d, a, top.indices) for d, a, top in zip(deltas, anchors, best, strict=True)], dim=1
+        )
+        boxes = clip(boxes, sizes)  # (B, K, 4)
+        scores = torch.cat([top.values for top in best], dim=1)
+        counts = torch.tensor([top.values.shape[1] for top in best])
+        levels = torch.arange(len(best)).repeat_interleave(counts).to(boxes.device)
+        return [self._suppress(b, s, levels)[:post] for b, s in zip(boxes, scores, strict=True)]
+
+    def _decode(self, deltas: Tensor, anchors: Tensor, index: Tensor) -> Tensor:
+        chosen = deltas.gather(1, index[..., None].expand(-1, -1, 4))
+        return self.coder.decode_single(chosen.flatten(0, 1), anchors[index.flatten()]).view_as(chosen)
+
+    def _suppress(self, boxes: Tensor, scores: Tensor, levels: Tensor) -> Tensor:
+        kept = ((boxes[:, 2:] - boxes[:, :2]) >= SMALLEST).all(dim=1)
+        boxes, scores, levels = boxes[kept], scores[kept], levels[kept]
+        return boxes[batched_nms(boxes, scores, levels, self.nms)]
+
+    def losses(
+        self, logits: Tensor, deltas: Tensor, anchors: Tensor, sizes: Sizes, truths: Truths
+    ) -> dict[str, Tensor]:
+        """Objectness and box loss of a sample of the anchors, means over it."""
+        positive, negative, match = self._assign(anchors, sizes, truths)
+        index, chosen = sample(
+            positive, negative, batch=self.batch, positive_fraction=self.positive_fraction
+        )  # (B, S)
+        is_object = positive.gather(1, index) & chosen
+        objectness = nn.functional.binary_cross_entropy_with_logits(
+            logits.gather(1, index), is_object.float(), reduction="none"
+        )
+        deep = index[..., None].expand(-1, -1, 4)
+        truth = truths.boxes.gather(1, match.gather(1, index)[..., None].expand(-1, -1, 4))
+        target = self.coder.encode_single(truth.flatten(0, 1), anchors[index.flatten()]).view_as(truth)
+        box = smooth_l1(deltas.gather(1, deep), torch.where(is_object[..., None], target, 0.0), beta=BETA)
+        return {
+            "objectness": mean_over(objectness, chosen, chosen),
+            "rpn_box": mean_over(box, is_object, chosen),
+        }
+
+    def _assign(self, anchors: Tensor, sizes: Sizes, truths: Truths) -> tuple[Tensor, Tensor, Tensor]:
+        """Positive and negative anchors (B, A) bool, and the truth that each overlaps most (B, A)."""
+        boxes = anchors.expand(len(sizes), -1, 4)
+        overlap = truth_iou(boxes, truths)  # (B, A, G)
+        best, match = overlap.max(dim=2)
+        nearest = overlap.amax(dim=1, keepdim=True)  # (B, 1, G): each truth has at least one anchor
+        positive = (best >= self.positive_iou) | ((overlap == nearest) & (nearest > 0)).any(dim=2)
+        negative = (best < self.negative_iou) & ~positive & ~ignored(boxes, truths)
+        negative &= truths.complete[:, None]
+        if self.ignore_straddling:
+            inside = (clip(boxes, sizes) == boxes).all(dim=2)
+            positive, negative = positive & inside, negative & inside
+        return positive, negative, match
