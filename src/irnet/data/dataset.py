@@ -23,7 +23,7 @@ class CropDataset(Dataset[Item]):
     """Windows of `size` px of images, augmented.
 
     Item i depends on (seed, i) alone, so a loader that starts at item i resumes a run. Entries are shuffled
-    anew every len(entries) items; a generator is given a seed drawn from (seed, i).
+    anew every len(entries) items; a function is given i itself.
 
     An item is the window, (3, size, size) uint8 RGB, and its truth:
         boxes (n, 4) float32 xyxy px, labels (n,) int64,
@@ -32,7 +32,7 @@ class CropDataset(Dataset[Item]):
         ignore (k, 4) float32: boxes of regions that give no loss.
 
     Args:
-        source: annotated images, or a function of a seed that draws an image (H, W, 3) and its truth.
+        source: annotated images, or a function of an item's number: an image (H, W, 3) and its truth.
         size: side of the window, px.
         length: number of items; None: one for each entry.
         seed: of every draw.
@@ -77,14 +77,14 @@ class CropDataset(Dataset[Item]):
         if not 0 <= index < self.length:
             raise IndexError(f"item {index} of {self.length}")
         rng = np.random.default_rng((self.seed, index))
-        image, truth = self._draw(index, rng)
+        image, truth = self._draw(index)
         return self._window(image, truth, rng)
 
-    def _draw(self, index: int, rng: Generator) -> tuple[NDArray[np.uint8], Truth]:
+    def _draw(self, index: int) -> tuple[NDArray[np.uint8], Truth]:
         if callable(self.source):
-            return self.source(int(rng.integers(2**31)))
+            return self.source(index)
         round_, place = divmod(index, len(self.source))
-        order = np.random.default_rng((self.seed, round_, 0)).permutation(len(self.source))
+        order = np.random.default_rng((self.seed, round_, 1)).permutation(len(self.source))
         return self._read(int(order[place]))
 
     def _read(self, place: int) -> tuple[NDArray[np.uint8], Truth]:
