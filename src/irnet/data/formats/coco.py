@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Truth
 from irnet.data.categories import EVERY_CLASS
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco_json import Document, Id, Row, dump, group, load, naming
-from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, parse_annotation, parse_image
+from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -121,18 +121,14 @@ def _cells(
 
 def _parents(cells: Sequence[AnnotationRow], ids: set[Id]) -> list[int]:
     """Index of each nucleus's cell; NO_PARENT when it is among the `ids` but was dropped or is a crowd."""
+    by_id = {annotation.id: annotation for annotation in cells}
     places = {annotation.id: place for place, annotation in enumerate(cells)}
     left_out = ids - places.keys()
     parents = []
     for annotation in cells:
-        place = places.get(annotation.cell_id, NO_PARENT) if annotation.cell_id is not None else NO_PARENT
-        linked = annotation.label == NUCLEUS and place != NO_PARENT and cells[place].label == CYTOPLASM
-        if annotation.cell_id is not None and annotation.cell_id not in left_out and not linked:
-            raise InputError(
-                f"annotation {annotation.id!r}: cell_id {annotation.cell_id!r} must link a nucleus to a "
-                "cytoplasm of the same image"
-            )
-        parents.append(place)
+        check_link(annotation, by_id, left_out)
+        cell_id = annotation.cell_id
+        parents.append(NO_PARENT if cell_id is None else places.get(cell_id, NO_PARENT))
     return parents
 
 

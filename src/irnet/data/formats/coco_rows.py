@@ -1,12 +1,12 @@
 """Rows of a COCO file, validated one by one before anything is made of them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import LABEL_NAMES, Distractor
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Distractor
 from irnet.data.categories import DROPPED, EVERY_CLASS, label_of
 from irnet.data.files import safe_join
 from irnet.data.formats.coco_json import Id, Row, identity, short
@@ -96,6 +96,21 @@ def parse_annotation(
         kind=str(row.get("kind") or ""),
         score=_number(row.get("score", 1.0), "score"),
     )
+
+
+def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], left_out: Container[Id]) -> None:
+    """Raise InputError unless `cell_id`, if there is one, links a nucleus to a cytoplasm among the `cells`.
+
+    Cells of the image that are `left_out` (dropped, crowds) may be linked to; the link is forgotten.
+    """
+    cell_id = annotation.cell_id
+    if cell_id is None or cell_id in left_out:
+        return
+    if annotation.label != NUCLEUS or cell_id not in cells or cells[cell_id].label != CYTOPLASM:
+        raise InputError(
+            f"annotation {annotation.id!r}: cell_id {cell_id!r} must link a nucleus to a cytoplasm of its "
+            "image"
+        )
 
 
 def _mask(segmentation: Any, shape: Shape) -> tuple[Mask, Offset, bool]:

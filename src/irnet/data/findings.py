@@ -1,0 +1,58 @@
+"""Findings: what can be wrong with a data set, how bad it is and what to do about it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+# By code: severity and remedy. An error stops `read_coco` or makes scores meaningless, a warning does not.
+CODES: dict[str, tuple[Severity, str]] = {
+    "bad-file": ("error", "mend the file; nothing else of it was looked at"),
+    "unknown-category": ("error", "say what it is with --map 'NAME=cytoplasm' (or nucleus, ignore, drop)"),
+    "bad-image": ("error", "correct the row; --fix leaves the image out"),
+    "missing-image": ("error", "put the file there; --fix leaves the image out"),
+    "unreadable-image": ("error", "replace the file; --fix leaves the image out"),
+    "size-mismatch": ("error", "find the image that was annotated; --fix leaves the image out"),
+    "doubled-image": ("warning", "remove one of the two"),
+    "bad-annotation": ("error", "correct it; --fix leaves it out"),
+    "bad-link": ("error", "correct cell_id; --fix removes it"),
+    "out-of-frame": ("warning", "it is cut to the frame when read; --fix writes it cut"),
+    "degenerate": ("warning", "look at it; --fix leaves it out"),
+    "duplicate": ("warning", "remove one of the two; --fix keeps the first"),
+    "not-annotated": ("warning", "add its class to annotated_categories or remove it"),
+    "all-crowds": ("error", "if they are cells, say --crowd instances"),
+    "crowd": ("warning", "ignored in training and scores; if they are cells, say --crowd instances"),
+    "missing-class": ("warning", "if it was not annotated, say so in annotated_categories of each image"),
+    "patient-in-two-files": ("error", "split by patient: irnet data split"),
+    "image-in-two-files": ("error", "keep it in one of them: irnet data split"),
+    "cells-in-two-files": ("error", "split by the image that the cells were cut from"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing wrong: what, where and what to do."""
+
+    code: str  # of CODES
+    severity: Severity
+    file: str
+    image: str | None
+    annotation: int | str | None
+    message: str
+    remedy: str
+
+
+def finding(
+    code: str, file: object, message: str, *, image: str | None = None, annotation: object = None
+) -> Finding:
+    """The finding of a code, with its severity and remedy. An annotation's id that is none is left out."""
+    severity, remedy = CODES[code]
+    return Finding(
+        code=code,
+        severity=severity,
+        file=str(file),
+        image=image,
+        annotation=annotation if isinstance(annotation, int | str) else None,
+        message=message,
+        remedy=remedy,
+    )

@@ -1,0 +1,221 @@
+"""One COCO file looked at row by row: every finding is kept, nothing stops at the first."""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from irnet.cells import LABEL_NAMES, Cells
+from irnet.data.categories import EVERY_CLASS, label_of
+from irnet.data.findings import Finding, finding
+from irnet.data.formats.coco_json import Document, Id, Row, identity, load, short
+from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image
+from irnet.data.image import read_image
+from irnet.errors import InputError
+
+MIN_AREA = 4  # px: less is a slip of the mouse
+DUPLICATE_IOU = 0.95
+TELLING_AREA = 256  # px: two cells of this size never have the same mask by chance
+Located = tuple[int, AnnotationRow]  # with its position in the table
+
+
+@dataclass(eq=False, kw_only=True)
+class Inspection:
+    """What was found in a file, by position in its tables, and what tells whether another file shares it."""
+
+    document: Document
+    mapping: Mapping[str, str] | None
+    findings: list[Finding] = field(default_factory=list)
+    bad_images: set[int] = field(default_factory=set)
+    bad_annotations: set[int] = field(default_factory=set)
+    bad_links: set[int] = field(default_factory=set)
+    cut: dict[int, Row] = field(default_factory=dict)  # fields of polygons that left the frame, inside it
+    patients: set[str] = field(default_factory=set)
+    pictures: dict[str, str] = field(default_factory=dict)  # image name by hash of its pixels
+    outlines: dict[str, str] = field(default_factory=dict)  # image name by hash of a mask
+
+    def add(self, code: str, message: str, *, image: str | None = None, annotation: object = None) -> None:
+        """Keep a finding."""
+        place = self.document.path
+        self.findings.append(finding(code, place, message, image=image, annotation=annotation))
+
+
+def inspect(
+    path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None, crowd: str = "ignore"
+) -> Inspection:
+    """Look at every row and image of a COCO file. Raises InputError only if it cannot be parsed at all."""
+    inspection = Inspection(document=load(path), mapping=mapping)
+    unknown = _unknown_categories(inspection)
+    images = _images(inspection)
+    groups = _group(inspection, unknown)
+    annotations: list[AnnotationRow] = []
+    for image in images:
+        located = _annotations(inspection, image, groups[image.id])
+        _links(inspection, image, located, {row["id"] for _, row in groups[image.id]})
+        _duplicates(inspection, image, located)
+        annotations += [annotation for _, annotation in located]
+    if crowd == "ignore":
+        _crowds(inspection, annotations)
+    for label, name in LABEL_NAMES.items():
+        expected = any(label in image.annotated for image in images)
+        if expected and not any(annotation.label == label for annotation in annotations):
+            inspection.add("missing-class", f"no {name} in the whole file")
+    return inspection
+
+
+def _unknown_categories(inspection: Inspection) -> set[Id]:
+    """Ids of categories that mean nothing to us; a finding for each that is used."""
+    document, unknown = inspection.document, set()
+    for category, name in document.categories.items():
+        try:
+            label_of(name, inspection.mapping)
+        except InputError:
+            unknown.add(category)
+            if used := sum(row.get("category_id") == category for row in document.annotations):
+                inspection.add("unknown-category", f"{used} annotations are of category {short(name)}")
+    return unknown
+
+
+def _images(inspection: Inspection) -> list[ImageRow]:
+    """The images with valid rows; those whose file is missing or wrong are marked as bad."""
+    images: list[ImageRow] = []
+    ids, names = set(), set()
+    for position, row in enumerate(inspection.document.images):
+        try:
+            image = parse_image(row, inspection.document.folder, inspection.mapping)
+            if image.id in ids or image.name in names:
+                raise InputError("an image before it has the same id or file_name")
+        except InputError as error:
+            inspection.add("bad-image", str(error), image=short(row.get("file_name")))
+            inspection.bad_images.add(position)
+            continue
+        images.append(image)
+        ids.add(image.id)
+        names.add(image.name)
+        if not _picture(inspection, image):
+            inspection.bad_images.add(position)
+    return images
+
+
+def _picture(inspection: Inspection, image: ImageRow) -> bool:
+    """Whether the image's file can be read and has the annotated size."""
+    if not image.path.is_file():
+        inspection.add("missing-image", f"no file {image.path}", image=image.name)
+        return False
+    try:
+        pixels = read_image(image.path).pixels
+    except InputError as error:
+        inspection.add("unreadable-image", str(error), image=image.name)
+        return False
+    if (found := pixels.shape[:2]) != image.shape:
+        message = f"{found[0]} x {found[1]} pixels (height x width), annotated as {image.shape}"
+        inspection.add("size-mismatch", message, image=image.name)
+        return False
+    if image.patient is not None:
+        inspection.patients.add(image.patient)
+    twin = inspection.pictures.setdefault(_digest(pixels), image.name)
+    if twin != image.name:
+        inspection.add("doubled-image", f"its pixels are those of {twin}", image=image.name)
+    return True
+
+
+def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int, Row]]]:
+    """Rows of known categories by image, with their positions."""
+    document = inspection.document
+    images = {row["id"] for row in document.images if isinstance(row.get("id"), int | str)}
+    groups: dict[Id, list[tuple[int, Row]]] = defaultdict(list)
+    seen: set[Id] = set()
+    for position, row in enumerate(document.annotations):
+        try:
+            if identity(row) in seen:
+                raise InputError("an annotation before it has the same id")
+            seen.add(row["id"])
+            if identity(row, "image_id") not in images:
+                raise InputError(f"image_id {row['image_id']!r} is not in images")
+            if identity(row, "category_id") not in unknown:
+                groups[row["image_id"]].append((position, row))
+        except InputError as error:
+            inspection.add("bad-annotation", str(error), annotation=row.get("id"))
+            inspection.bad_annotations.add(position)
+    return groups
+
+
+def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, Row]]) -> list[Located]:
+    """The valid annotations of an image that are not dropped; the others are marked as bad."""
+    located: list[Located] = []
+    names, mapping = inspection.document.categories, inspection.mapping
+    for position, row in rows:
+        place = {"image": image.name, "annotation": row["id"]}
+        try:
+            annotation = parse_annotation(row, image.shape, names, mapping)
+        except InputError as error:
+            inspection.add("bad-annotation", str(error), **place)
+            inspection.bad_annotations.add(position)
+            continue
+        if annotation is None:
+            continue
+        located.append((position, annotation))
+        if annotation.clipped:
+            inspection.add("out-of-frame", f"its polygon leaves the frame {image.shape}", **place)
+            inspection.cut[position] = _as_run_lengths(annotation, image)
+        if (area := np.count_nonzero(annotation.crop)) < MIN_AREA or min(annotation.crop.shape) < 2:
+            inspection.add("degenerate", f"its mask has {area} pixels in a line or less", **place)
+            inspection.bad_annotations.add(position)
+        if annotation.label not in image.annotated | {EVERY_CLASS}:
+            name = LABEL_NAMES[annotation.label]
+            inspection.add("not-annotated", f"a {name}, which the image says were not annotated", **place)
+    return located
+
+
+def _links(inspection: Inspection, image: ImageRow, located: list[Located], ids: set[Id]) -> None:
+    cells = {annotation.id: annotation for _, annotation in located}
+    for position, annotation in located:
+        try:
+            check_link(annotation, cells, ids - cells.keys())
+        except InputError as error:
+            inspection.add("bad-link", str(error), image=image.name, annotation=annotation.id)
+            inspection.bad_links.add(position)
+
+
+def _duplicates(inspection: Inspection, image: ImageRow, located: list[Located]) -> None:
+    """Instances that cover one another nearly whole; and remember outlines that would tell a copy."""
+    solid = [(position, annotation) for position, annotation in located if not annotation.crowd]
+    crops = [annotation.crop for _, annotation in solid]
+    labels = np.array([annotation.label for _, annotation in solid])
+    offsets = [annotation.offset for _, annotation in solid]
+    cells = Cells.build(crops, offsets, labels, image.shape)
+    same = (cells.iou(cells) > DUPLICATE_IOU) & (labels[:, None] == labels[None, :])
+    for later in np.flatnonzero(np.tril(same, -1).any(axis=1)):
+        position, annotation = solid[later]
+        first = solid[np.flatnonzero(same[later])[0]][1]
+        message = f"its mask is that of annotation {first.id!r}"
+        inspection.add("duplicate", message, image=image.name, annotation=annotation.id)
+        inspection.bad_annotations.add(position)
+    for crop, area in zip(crops, cells.areas, strict=True):
+        if area >= TELLING_AREA:
+            inspection.outlines.setdefault(_digest(crop), image.name)
+
+
+def _crowds(inspection: Inspection, annotations: list[AnnotationRow]) -> None:
+    counts = Counter(annotation.crowd for annotation in annotations if annotation.label != EVERY_CLASS)
+    if counts[True]:
+        code = "crowd" if counts[False] else "all-crowds"
+        inspection.add(code, f"{counts[True]} of {counts.total()} annotations are crowds (iscrowd = 1)")
+
+
+def _as_run_lengths(annotation: AnnotationRow, image: ImageRow) -> Row:
+    cells = Cells.build([annotation.crop], [annotation.offset], [annotation.label], image.shape)
+    x1, y1, x2, y2 = cells.boxes[0].tolist()
+    return {
+        "segmentation": cells.to_rle()[0],
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "area": int(cells.areas[0]),
+    }
+
+
+def _digest(array: np.ndarray) -> str:
+    data = np.packbits(array) if array.dtype == bool else array
+    return hashlib.sha256(repr(array.shape).encode() + data.tobytes()).hexdigest()
