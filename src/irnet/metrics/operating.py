@@ -44,7 +44,7 @@ def f1_curve(truths: Sequence[Truth], preds: Sequence[Cells], label: int) -> Cur
     ]
     total = sum(len(cells) for cells, _ in images)
     scores = np.concatenate([np.zeros(0), *(found.scores for _, found in images)])
-    gains = np.concatenate([np.zeros(0), *(match_gains(cells, found) for cells, found in images)])
+    gains = np.concatenate([np.zeros(0), *(_gains(cells, found) for cells, found in images)])
     order = np.argsort(-scores, kind="stable")
     last = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # predictions of one score enter together
     matched, kept = np.cumsum(gains[order])[last], last + 1
@@ -52,18 +52,22 @@ def f1_curve(truths: Sequence[Truth], preds: Sequence[Cells], label: int) -> Cur
     return Curve(scores[order][last], 2 * matched / (kept + total), matched / kept, recall)
 
 
-def match_gains(truths: Cells, preds: Cells) -> NDArray[np.int64]:
+def match_gains(alike: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """By how many matches (0 or 1) each prediction, coming in by falling score, raises their number, (m,).
 
-    The sum over the predictions above a cut is the number of pairs that the assignment of F1 finds there: one
-    augmenting path (Kuhn) a prediction, and a prediction once left out of a largest matching stays out.
+    `alike` (n, m) says which truths and predictions may match. The sum over the predictions above a cut is
+    the number of pairs that the assignment of F1 finds there: one augmenting path (Kuhn) a prediction, and a
+    prediction that is left out of a largest matching stays out.
     """
-    alike = Pairwise.between(truths, preds).iou > MATCH_IOU
     partner: dict[int, int] = {}  # truth -> prediction
-    gains = np.zeros(len(preds), dtype=np.int64)
-    for pred in np.argsort(-preds.scores, kind="stable"):
+    gains = np.zeros(len(scores), dtype=np.int64)
+    for pred in np.argsort(-scores, kind="stable"):
         gains[pred] = _augment(alike, int(pred), partner, set())
     return gains
+
+
+def _gains(truths: Cells, preds: Cells) -> NDArray[np.int64]:
+    return match_gains(Pairwise.between(truths, preds).iou > MATCH_IOU, preds.scores)
 
 
 def _augment(alike: NDArray[np.bool_], pred: int, partner: dict[int, int], seen: set[int]) -> bool:

@@ -122,13 +122,13 @@ def _bootstrap_ap(parts: Sequence[ClassScore | None], weights: NDArray[np.int64]
 
 def _summarise_ap(classes: Sequence[NDArray[np.float64]]) -> dict:
     """Mean AP over the classes that have a truth, with its interval; one class gives its own."""
-    stacked = np.array(classes).reshape(len(classes), -1, len(IOU_THRESHOLDS))  # (classes, 1 + samples, 10)
-    known = stacked[~np.isnan(stacked[:, 0]).any(axis=1)]
-    if not len(known):
+    known = [table for table in classes if not np.isnan(table[0]).any()]
+    if not known:
         return {name: {"value": None, "low": None, "high": None} for name in AP_NAMES}
+    stacked = np.array(known)  # (classes, 1 + samples, 10)
     result = {}
     for name, thresholds in AP_NAMES.items():
-        means = known[:, :, thresholds].mean(axis=(0, 2))  # (1 + samples,)
+        means = stacked[:, :, thresholds].mean(axis=(0, 2))  # (1 + samples,)
         low, high = interval(means[1:])
         result[name] = {"value": float(means[0]), "low": low, "high": high}
     return result

@@ -1,0 +1,50 @@
+"""Assignment: the most pairs first, then the highest sum."""
+
+import numpy as np
+import pytest
+
+from irnet.metrics.match import Pairwise, assign, match_glas, match_iou
+
+
+def test_more_pairs_outweigh_a_higher_sum():
+    iou = np.array([[0.51, 0, 0], [0.99, 0.51, 0], [0, 0.99, 0.51]])
+    assert assign(iou, iou > 0.5).tolist() == [[0, 0], [1, 1], [2, 2]]  # 3 * .51 rather than 2 * .99
+
+
+def test_of_equally_many_pairs_the_highest_sum_wins():
+    iou = np.array([[0.6, 0.9], [0.6, 0.8]])
+    assert assign(iou, iou > 0.5).tolist() == [[0, 1], [1, 0]]  # .9 + .6 rather than .6 + .8
+
+
+def test_nothing_allowed_pairs_nothing():
+    assert assign(np.ones((3, 2)), np.zeros((3, 2), dtype=bool)).shape == (0, 2)
+    assert assign(np.zeros((0, 4)), np.zeros((0, 4), dtype=bool)).shape == (0, 2)
+
+
+def test_a_component_does_not_see_the_others():
+    rng = np.random.default_rng(0)
+    blocks = [rng.uniform(0.5, 1, (3, 4)) for _ in range(5)]
+    quality = np.zeros((15, 20))
+    for k, block in enumerate(blocks):
+        quality[3 * k : 3 * k + 3, 4 * k : 4 * k + 4] = block
+    whole = assign(quality, quality > 0)
+    parts = [assign(block, block > 0) + np.array([3 * k, 4 * k]) for k, block in enumerate(blocks)]
+    assert whole.tolist() == np.concatenate(parts).tolist()
+
+
+def test_thresholds():
+    # Truth of 10 px. 10 px shared of 20 is IoU .5, which is not above .5; 5 px cover half, which is enough.
+    half = Pairwise(np.array([[10]]), np.array([10]), np.array([20]))
+    assert len(match_iou(half)) == 0
+    assert len(match_iou(half, 0.49)) == 1
+    covered = Pairwise(np.array([[5]]), np.array([10]), np.array([50]))
+    assert len(match_glas(covered)) == 1
+    assert len(match_iou(covered)) == 0
+
+
+def test_keep_takes_columns():
+    pairs = Pairwise(np.array([[1, 2, 3]]), np.array([4]), np.array([5, 6, 7]))
+    kept = pairs.keep(np.array([True, False, True]))
+    assert kept.intersections.tolist() == [[1, 3]]
+    assert kept.pred_areas.tolist() == [5, 7]
+    assert pairs.iou[0, [0, 2]] == pytest.approx(kept.iou[0])
