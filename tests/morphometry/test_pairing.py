@@ -6,7 +6,9 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.morphometry.pairing import pair_nuclei
 
 
-def rectangles(*boxes: tuple[int, int, int, int], labels: list[int], scores: list[float] | None = None) -> Cells:
+def rectangles(
+    *boxes: tuple[int, int, int, int], labels: list[int], scores: list[float] | None = None
+) -> Cells:
     masks = [np.ones((y2 - y1, x2 - x1), dtype=bool) for x1, y1, x2, y2 in boxes]
     return Cells.build(masks, [box[:2] for box in boxes], labels, (50, 60), scores=scores)
 

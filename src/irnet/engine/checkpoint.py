@@ -1,8 +1,8 @@
-"""Checkpoints and weights files: safetensors with JSON in the header and a SHA-256 of the whole file, no pickle.
+"""Files of tensors: safetensors with JSON in the header and a SHA-256 of the whole file, no pickle.
 
-Safetensors and torch's zip files both load a file with a flipped byte without a word. So each file carries the
-SHA-256 of itself, taken with the digest's own 64 characters set to zero: every byte of it is checked on reading,
-and one file, renamed into place, can never be out of step with its checksum.
+Safetensors and torch's zip files both load a file with a flipped byte without a word. So each file carries
+the SHA-256 of itself, taken with the digest's own 64 characters set to zero: every byte of it is checked on
+reading, and one file, renamed into place, can never be out of step with its checksum.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from irnet.errors import InputError
 
 FORMAT = 1
 NO_DIGEST = b"0" * 64
-KEY = rb'{\"sha256\": \"'  # how the digest's field looks in JSON inside JSON
+KEY = rb"{\"sha256\": \""  # how the digest's field looks in JSON inside JSON
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> str:
@@ -44,15 +44,16 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     path = Path(path)
     blob = _verified(path)
+    meta = _meta(path, blob)
     try:
-        tensors = safetensors.torch.load(blob)
+        return safetensors.torch.load(blob), meta
     except safetensors.SafetensorError as error:
         raise InputError(f"{path}: not a safetensors file ({error})") from error
-    size = int.from_bytes(blob[:8], "little")
-    meta = json.loads(json.loads(blob[8 : 8 + size])["__metadata__"]["irnet"])
-    if meta["format"] > FORMAT:
-        raise InputError(f"{path}: format {meta['format']} is newer than this irnet reads; update irnet")
-    return tensors, meta
+
+
+def read_meta(path: str | Path) -> dict[str, Any]:
+    """Return the meta data alone. Raises what `read_tensors` raises."""
+    return _meta(Path(path), _verified(Path(path)))
 
 
 def digest_of(path: str | Path) -> str:
@@ -60,6 +61,14 @@ def digest_of(path: str | Path) -> str:
     blob = _verified(Path(path))
     start = _digest_position(blob)
     return blob[start : start + 64].decode()
+
+
+def _meta(path: Path, blob: bytes) -> dict[str, Any]:
+    size = int.from_bytes(blob[:8], "little")
+    meta = json.loads(json.loads(blob[8 : 8 + size])["__metadata__"]["irnet"])
+    if meta["format"] > FORMAT:
+        raise InputError(f"{path}: format {meta['format']} is newer than this irnet reads; update irnet")
+    return meta
 
 
 def _verified(path: Path) -> bytes:
@@ -117,7 +126,9 @@ def load_checkpoint(
         model.load_state_dict(parts["model"])
         average.load_state_dict(parts["average"])
     except RuntimeError as error:
-        raise InputError(f"{path}: made with another model; resume with its own settings ({error})") from error
+        raise InputError(
+            f"{path}: made with another model; resume with its own settings ({error})"
+        ) from error
     parameters = dict(model.named_parameters())
     for name, tensor in parts["optimizer"].items():
         key, _, parameter_name = name.partition("/")

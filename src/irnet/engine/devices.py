@@ -22,7 +22,9 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError as error:
         raise InputError(f"--device {name}: unknown; use auto, cpu, cuda, cuda:1 or mps") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"--device {name}: PyTorch sees {torch.cuda.device_count()} CUDA devices; irnet doctor says why")
+        raise InputError(
+            f"--device {name}: PyTorch sees {torch.cuda.device_count()} CUDA devices; irnet doctor says why"
+        )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError(f"--device {name}: Apple's Metal is not available here; use auto or cpu")
     if device.type not in ("cpu", "cuda", "mps"):

@@ -1,4 +1,4 @@
-"""What a run says of itself: JSON lines always, a progress bar on a terminal, plain lines elsewhere, TensorBoard."""
+"""What a run says of itself: JSON lines, and a progress bar on a terminal or plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import math
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +15,9 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from irnet.cells import LABEL_NAMES
 from irnet.data.files import write_atomic
+from irnet.engine.evaluate import Validation
 from irnet.errors import InputError
 
 LOG_NAME = "log.jsonl"
@@ -23,7 +27,7 @@ class RunLog:
     """The log of one run in its folder. A silent one (other ranks) takes the same calls and does nothing."""
 
     def __init__(
-        self, run_dir: Path, *, steps: int, every: int, tensorboard: bool = False, silent: bool = False
+        self, run_dir: Path, *, steps: int | None, every: int, tensorboard: bool = False, silent: bool = False
     ) -> None:
         self.steps = steps
         self.every = every
@@ -69,10 +73,21 @@ class RunLog:
             return
         means = {name: total / self._counts[name] for name, total in self._sums.items()}
         now = time.monotonic()
-        means["seconds_per_step"] = (now - self._since) / max(1, *self._counts.values())
+        means["seconds_per_step"] = (now - self._since) / max(self._counts.values())
         self._sums, self._counts, self._since = {}, {}, now
         self.write("train", step, means)
         self._tell(step, means)
+
+    def validation(self, step: int, validation: Validation) -> None:
+        """Take the scores of a validation."""
+        cuts = {f"cut/{LABEL_NAMES[label]}": score for label, score in validation.scores.items()}
+        self.write("validation", step, {"merit": validation.merit, **validation.numbers, **cuts})
+        shown = "  ".join(
+            f"{name} {value:.3f}"
+            for name, value in validation.numbers.items()
+            if name.endswith(("/AJI", "/F1", "/AP", "/overlap recall"))
+        )
+        self.say(f"step {step}  {shown}")
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Append one JSON line; numbers also go to TensorBoard."""
@@ -85,19 +100,25 @@ class RunLog:
             if self._board and isinstance(value, int | float):
                 self._board.add_scalar(f"{kind}/{name}", value, step)
 
-    def pause(self) -> None:
-        """Leave the time until now (a validation, say) out of the next step time."""
-        self._since = time.monotonic()
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time inside the `with` block (a validation, say) out of the time of a step."""
+        begun = time.monotonic()
+        yield
+        self._since += time.monotonic() - begun
 
     def _tell(self, step: int, means: dict[str, float]) -> None:
         losses = " ".join(
-            f"{name.removeprefix('loss_')} {value:.3f}" for name, value in means.items() if name.startswith("loss")
+            f"{name.removeprefix('loss/')} {value:.3f}"
+            for name, value in means.items()
+            if name.startswith("loss")
         )
         if self._bar and self._task is not None:
             self._bar.update(self._task, note=losses)
             return
-        left = (self.steps - step) * means["seconds_per_step"]
-        self.say(f"step {step}/{self.steps}  {losses}  {means['seconds_per_step']:.2f} s/step  {_clock(left)} left")
+        rate = means["seconds_per_step"]
+        left = "" if self.steps is None else f"  {_clock((self.steps - step) * rate)} left"
+        self.say(f"step {step}/{self.steps or '?'}  {losses}  {rate:.2f} s/step{left}")
 
 
 def cut_log(run_dir: Path, step: int) -> None:

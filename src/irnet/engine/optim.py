@@ -1,4 +1,4 @@
-"""Parameter groups, learning-rate schedules as pure functions of the step, and the moving average of the weights.
+"""Parameter groups, schedules as pure functions of the step, and the moving average of the weights.
 
 Bias at twice the rate and without decay, 500 warm-up steps from 1/3: maskrcnn-benchmark's defaults, which the
 paper's recipe follows. Norms, gamma and temperatures are never decayed.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Network = TypeVar("Network", bound=nn.Module)
 NORMS = (nn.GroupNorm, nn.LayerNorm, nn.modules.batchnorm._BatchNorm)
 
 
@@ -86,19 +87,20 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = factor * group["base_lr"]
 
 
-class MovingAverage:
+class MovingAverage(Generic[Network]):
     """Exponential moving average of a model's weights, in a model of its own (`.model`, eval mode)."""
 
-    def __init__(self, model: nn.Module, *, decay: float) -> None:
+    def __init__(self, model: Network, *, decay: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
-        """Move towards `model`; the first steps follow it closely, so that the initial weights are forgotten."""
+        """Move towards `model`, closely in the first steps, so that the initial weights are forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine, other = self.model.state_dict(), model.state_dict()
-        floats = [name for name, tensor in mine.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([mine[n] for n in floats], [other[n] for n in floats], 1.0 - decay)
-        for name in mine.keys() - set(floats):
-            mine[name].copy_(other[name])
+        source = model.state_dict()
+        for name, tensor in self.model.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(source[name], 1.0 - decay)
+            else:
+                tensor.copy_(source[name])

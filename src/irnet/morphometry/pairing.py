@@ -14,8 +14,8 @@ MIN_INSIDE = 0.5  # a nucleus with less of its area inside every cytoplasm is ba
 def pair_nuclei(cells: Cells) -> Cells:
     """Return `cells` with each nucleus linked to the cytoplasm that holds the largest part of its area.
 
-    A nucleus in the overlap of several cells lies whole in each of them: of equal parts, the cell of the higher
-    score wins, then the first. A nucleus of which less than half lies in any cell keeps no parent.
+    A nucleus in the overlap of several cells lies whole in each of them: of equal parts, the cell of the
+    higher score wins, then the first. A nucleus of which less than half lies in any cell keeps no parent.
     """
     parents = np.full(len(cells), NO_PARENT)
     owners = np.flatnonzero(cells.labels == CYTOPLASM)

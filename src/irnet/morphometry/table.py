@@ -13,7 +13,7 @@ from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
 
 Row = dict[str, str | int | float | None]
 
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "image",
     "id",
     "label",
@@ -36,10 +36,10 @@ COLUMNS = (
 def measure(cells: Cells, image: str = "") -> list[Row]:
     """Return one row of `COLUMNS` for each instance of `cells`.
 
-    Lengths are in px of the image; `area_um2` is None unless `cells.mpp` is known. `id` and `parent` count from 0
-    inside the image, `parent` is None for a cell and for a bare nucleus. `nucleus_cell_ratio` is the area of all
-    the cell's nuclei over the area of the whole cell, None without a nucleus. Coordinates are those of pixel
-    centres for the centroid and of pixel corners for the box.
+    Lengths are in px of the image; `area_um2` is None unless `cells.mpp` is known. `id` and `parent` count
+    from 0 inside the image, `parent` is None for a cell and for a bare nucleus. `nucleus_cell_ratio` is the
+    area of all the cell's nuclei over the area of the whole cell, None without a nucleus. Coordinates are
+    those of pixel centres for the centroid and of pixel corners for the box.
     """
     areas, boxes = cells.areas, cells.boxes
     height, width = cells.image_shape
@@ -72,7 +72,7 @@ def measure(cells: Cells, image: str = "") -> list[Row]:
 def to_csv(rows: Iterable[Row]) -> str:
     """Return the rows as CSV text with a header; a value that is not known is an empty field."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -91,4 +91,7 @@ def _nuclei(cells: Cells, areas: NDArray[np.int64], index: int) -> Row:
         return {"nuclei": None, "nucleus_cell_ratio": None}
     mine = (cells.parents == index) & (cells.labels == NUCLEUS)
     ratio = areas[mine].sum() / areas[index] if mine.any() and areas[index] else None
-    return {"nuclei": int(mine.sum()), "nucleus_cell_ratio": None if ratio is None else round(float(ratio), 4)}
+    return {
+        "nuclei": int(mine.sum()),
+        "nucleus_cell_ratio": None if ratio is None else round(float(ratio), 4),
+    }

@@ -1,0 +1,150 @@
+"""Batches of a run: what pass number p sees is a function of (seed, p), whichever process prepares it.
+
+Worker processes prepare groups: the crops of one batch of images, `reuse` times over. The passes then go
+through a block of groups once for each crop, so that two crops of one image lie `BLOCK` passes apart.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count, islice
+from multiprocessing.context import BaseContext
+from os import environ
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from irnet.data.dataset import CropDataset, Item, collate
+from irnet.engine.steps import Batch
+
+BLOCK = 8  # groups that are mixed
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Feed:
+    """Endless batches of a dataset for one rank.
+
+    Args:
+        crops: items, each a function of its number.
+        batch: items of one pass.
+        reuse: crops taken from each image; item i is a crop of image i // reuse.
+        rank, ranks: this process among those of the run.
+        workers: processes that prepare items, 0 for none.
+        pinned: whether batches are put where a GPU can fetch them.
+    """
+
+    def __init__(
+        self,
+        crops: CropDataset,
+        *,
+        batch: int,
+        reuse: int = 1,
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int = 0,
+        pinned: bool = False,
+    ) -> None:
+        self.crops = crops
+        self.batch, self.reuse = batch, reuse
+        self.rank, self.ranks = rank, ranks
+        self.workers, self.pinned = workers, pinned
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of the passes from number `start` on."""
+        block = BLOCK if self.reuse > 1 else 1
+        blocks_done, skipped = divmod(start, block * self.reuse)
+        return islice(self._mixed(self._groups(blocks_done * block), block), skipped, None)
+
+    def _mixed(self, groups: Iterator[list[Batch]], block: int) -> Iterator[Batch]:
+        while True:
+            held = []
+            for group in islice(groups, block):
+                held.append(group)
+                yield group[0]
+            for crop in range(1, self.reuse):
+                yield from (group[crop] for group in held)
+
+    def _groups(self, first: int) -> Iterator[list[Batch]]:
+        loader = DataLoader(
+            _Numbered(self.crops),
+            batch_sampler=_GroupNumbers(first, self.rank, self.ranks, self.batch, self.reuse),
+            num_workers=self.workers,
+            collate_fn=_Grouped(self.reuse),
+            multiprocessing_context=process_context() if self.workers else None,
+            worker_init_fn=_start_worker,
+            prefetch_factor=2 if self.workers else None,
+            pin_memory=self.pinned,
+        )
+        with _single_threaded(self.workers > 0):
+            groups = iter(loader)
+        return groups
+
+
+class _GroupNumbers(Sampler[list[int]]):
+    """Item numbers of each group: the `reuse` crops of one image, then those of the next, `batch` images."""
+
+    def __init__(self, first: int, rank: int, ranks: int, batch: int, reuse: int) -> None:
+        self.first, self.rank, self.ranks = first, rank, ranks
+        self.batch, self.reuse = batch, reuse
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for number in count(self.first):
+            size = self.batch * self.reuse
+            start = (number * self.ranks + self.rank) * size
+            yield list(range(start, start + size))
+
+
+class _Numbered(Dataset[tuple[int, Item]]):
+    """Items with their numbers."""
+
+    def __init__(self, crops: CropDataset) -> None:
+        self.crops = crops
+
+    def __getitem__(self, index: int) -> tuple[int, Item]:
+        return index, self.crops[index]
+
+
+class _Grouped:
+    """Cuts the items of a group into batches, one crop of each image in each."""
+
+    def __init__(self, reuse: int) -> None:
+        self.reuse = reuse
+
+    def __call__(self, items: Sequence[tuple[int, Item]]) -> list[Batch]:
+        parts = [items[crop :: self.reuse] for crop in range(self.reuse)]
+        return [Batch(*collate([item for _, item in part]), [number for number, _ in part]) for part in parts]
+
+
+def process_context() -> BaseContext:
+    """Return fresh processes: a fork of a process with threads (torch, CUDA) can hang."""
+    if sys.platform == "linux":
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["irnet.data.dataset", "irnet.synthetic"])
+        return context
+    return multiprocessing.get_context("spawn")
+
+
+def _start_worker(_number: int) -> None:
+    """Leave signals to the training process, which finishes its step first; one thread a worker."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _single_threaded(wanted: bool) -> Iterator[None]:
+    """Give processes started inside the `with` block one thread each."""
+    if not wanted:
+        yield
+        return
+    before = {name: environ.get(name) for name in THREADS}
+    environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            environ.pop(name) if value is None else environ.update({name: value})

@@ -1,0 +1,228 @@
+"""The user's door to a trained network: an image in, `Cells` out, NumPy on both sides."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+import PIL.Image
+import torch
+from numpy.typing import NDArray
+
+from irnet.cells import LABEL_NAMES, Cells
+from irnet.config import Settings
+from irnet.data import pixels
+from irnet.data.image import Image, read_image
+from irnet.engine.devices import autocast, choose_device
+from irnet.engine.weights import find_weights, load_weights
+from irnet.errors import InputError
+from irnet.models.irnet import IRNet
+from irnet.models.postprocess import to_cells
+from irnet.morphometry.pairing import pair_nuclei
+from irnet.slides.seams import Tally, segment_windows
+
+Picture = NDArray[np.uint8] | PIL.Image.Image | str | Path
+Scores = dict[int, float]  # label -> least score
+
+ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
+WINDOWS = ((1024, 512), (512, 384), (256, 384))  # core and halo (px), the next when memory runs out
+SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
+PLAUSIBLE_MPP = (0.05, 2.0)
+
+
+class Finding(NamedTuple):
+    """All candidates of an image and what the user should know about how they were found."""
+
+    cells: Cells  # down to `predict.floor`, nuclei not yet linked
+    zoom: float  # network px per image px
+    notes: tuple[str, ...]
+
+
+class Predictor:
+    """Finds cells in images of any size. A `Segmenter`.
+
+    Args:
+        model: a network; it is moved to `device` and put into eval mode.
+        settings: its recipe. `predict.score` are the operating thresholds, `data.mpp` is the network's scale.
+        device: where it computes.
+    """
+
+    def __init__(self, model: IRNet, *, settings: Settings, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
+        self.model = model.to(self.device).eval()
+        self.settings = settings
+        self.source: Path | None = None
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, device: str = "auto") -> Self:
+        """Return a predictor with the weights of a file or of a run's folder, None for the bundled ones.
+
+        Raises `InputError` when the file is missing, damaged or foreign, or the device is missing.
+        """
+        chosen = choose_device(device)
+        model, settings, _ = load_weights(path)
+        predictor = cls(model, settings=settings, device=chosen)
+        predictor.source = find_weights(path)
+        return predictor
+
+    @property
+    def scores(self) -> Scores:
+        """The operating threshold of each class, chosen on validation images."""
+        chosen = self.settings.predict.score.model_dump()
+        return {label: chosen[name] for label, name in LABEL_NAMES.items()}
+
+    def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
+        return self.predict(image, mpp)
+
+    def predict(self, image: Picture, mpp: float | None = None, score: float | None = None) -> Cells:
+        """Return the cells of an image, each nucleus linked to its cell.
+
+        Args:
+            image: (H, W), (H, W, 3) or (H, W, 4) array of 8 or 16 bits, a PIL image, or a path.
+            mpp: um per pixel. The image is resampled to the scale that the network was trained at; None
+                takes what the file says, and where it says nothing the image goes in at its own resolution.
+            score: least score of what is returned, for both classes; None is the operating threshold of each.
+
+        Raises:
+            InputError: no image of a known kind, or `mpp` or `score` out of range.
+        """
+        self.check(mpp=mpp, score=score)
+        opened = open_picture(image)
+        found = self.find(opened.pixels, opened.mpp if mpp is None else mpp)
+        return pair_nuclei(
+            above(found.cells, self.scores if score is None else dict.fromkeys(LABEL_NAMES, score))
+        )
+
+    def check(self, *, mpp: float | None, score: float | None) -> None:
+        """Refuse values that mean nothing (`InputError`)."""
+        floor = self.settings.predict.floor
+        if score is not None and not floor <= score <= 1:
+            raise InputError(f"score {score} is out of range: give {floor} (all candidates) to 1")
+        if mpp is not None and not PLAUSIBLE_MPP[0] <= mpp <= PLAUSIBLE_MPP[1]:
+            raise InputError(
+                f"{mpp} um per pixel is out of range: give {PLAUSIBLE_MPP[0]} to {PLAUSIBLE_MPP[1]}"
+            )
+
+    def find(self, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
+        """Return every candidate of an (H, W, 3) image down to `predict.floor`."""
+        zoom, notes = self._zoom(mpp)
+        height, width = image.shape[:2]
+        size = (max(1, round(height * zoom)), max(1, round(width * zoom)))
+        scaled = image if zoom == 1 else _resize(image, size)
+        if max(size) <= ONE_PIECE:
+            try:
+                cells = self._segment(scaled, (height, width), mpp)
+                return Finding(cells, zoom, notes + self._cap_note(cells, size))
+            except (torch.OutOfMemoryError, MemoryError):
+                if max(size) <= WINDOWS[-1][0]:
+                    raise
+        cells, more = self._segment_windows(scaled)
+        return Finding(_rescale(cells, (height, width), mpp), zoom, notes + more)
+
+    def _zoom(self, mpp: float | None) -> tuple[float, tuple[str, ...]]:
+        target = self.settings.data.mpp
+        if mpp is None:
+            return 1.0, ("um per pixel unknown: taken at its own resolution",) if target else ()
+        zoom = mpp / target if target else 1.0
+        return (1.0 if abs(zoom - 1) <= SAME_SCALE else zoom), ()
+
+    @torch.inference_mode()
+    def _segment(
+        self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
+    ) -> Cells:
+        """Return the cells of an image in one piece, in a frame of `shape` (None: its own)."""
+        pixels_ = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)  # (H, W, 3)
+        with autocast(self.device, self._precision()):
+            instances = self.model([pixels_.permute(2, 0, 1).float()])[0]
+        height, width = shape or image.shape[:2]
+        stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
+        placed = instances._replace(boxes=instances.boxes.float() * stretch)
+        return to_cells(placed, (height, width), mpp)
+
+    def _precision(self) -> Literal["fp32", "bf16"]:
+        return self.settings.train.precision if self.device.type == "cuda" else "fp32"
+
+    def _segment_windows(self, image: NDArray[np.uint8]) -> tuple[Cells, tuple[str, ...]]:
+        """Return the cells of an image at the network's scale, in smaller windows when memory runs out."""
+        nms = dict(zip(LABEL_NAMES, self.settings.predict.nms.model_dump().values(), strict=True))
+        for core, halo in WINDOWS:
+            tally = Tally()
+            try:
+                cells = segment_windows(
+                    self._segment, image, core=core, halo=halo, nms=nms, cap=self._most, tally=tally
+                )
+                return cells, (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
+            except (torch.OutOfMemoryError, MemoryError):
+                if (core, halo) == WINDOWS[-1]:
+                    raise
+        raise AssertionError("unreachable: the last windows return or raise")
+
+    def _most(self, shape: tuple[int, int]) -> int:
+        """Return how many candidates an image of `shape` at the network's scale can give."""
+        return int(self.settings.predict.max_per_megapixel * max(1.0, shape[0] * shape[1] / 1e6))
+
+    def _cap_note(self, cells: Cells, shape: tuple[int, int]) -> tuple[str, ...]:
+        most = self._most(shape)
+        if len(cells) < most:
+            return ()
+        return (
+            f"the limit of {most} candidates was reached: raise predict.max_per_megapixel, cells are missing",
+        )
+
+
+def open_picture(image: Picture) -> Image:
+    """Return the pixels of an array, a PIL image or a file, and what a file says of its scale."""
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, PIL.Image.Image):
+        rgb, notes = pixels.to_rgb(image)
+        return Image(pixels=rgb, notes=tuple(notes))
+    array: NDArray[Any] = np.asarray(image)
+    if array.dtype == np.uint16:
+        array, _ = pixels.scale_16bit(array)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if (
+        array.dtype != np.uint8
+        or 0 in array.shape
+        or not (array.ndim == 2 or array.shape[2:] in ((3,), (4,)))
+    ):
+        raise InputError(
+            f"an array of shape {array.shape} and type {array.dtype} is no image: "
+            "give (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16"
+        )
+    rgb, notes = pixels.to_rgb(PIL.Image.fromarray(array))
+    return Image(pixels=rgb, notes=tuple(notes))
+
+
+def above(cells: Cells, scores: Scores) -> Cells:
+    """Return the instances that reach the score of their class."""
+    least = np.array([scores[int(label)] for label in cells.labels])
+    return cells.select(cells.scores >= least)
+
+
+def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an image resampled to `size` (H, W), averaging where it shrinks."""
+    height, width = size
+    resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def _rescale(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cells:
+    """Return cells of another scale in a frame of `shape` (H, W)."""
+    if cells.image_shape == shape:
+        return dataclasses.replace(cells, mpp=mpp)
+    factor = np.array([shape[1] / cells.image_shape[1], shape[0] / cells.image_shape[0]])
+    crops, offsets = [], []
+    for box, mask in zip(cells.boxes, cells.masks, strict=True):
+        low = np.round(box[:2] * factor).astype(np.int64)
+        high = np.maximum(np.round(box[2:] * factor).astype(np.int64), low + 1)
+        high = np.minimum(high, shape[::-1])
+        soft = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
+        width, height = (high - low).tolist()
+        crop = soft.resize((width, height), PIL.Image.Resampling.BILINEAR)
+        crops.append(np.asarray(crop) >= 128)
+        offsets.append(low)
+    return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)

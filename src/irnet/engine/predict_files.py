@@ -1,0 +1,200 @@
+"""`irnet predict`: images in; predictions, overlays, a table and the record of the run out.
+
+An image that cannot be read, or for which the device has no memory, is reported and the others go on.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+from numpy.typing import NDArray
+
+from irnet.cells import LABEL_NAMES, Truth
+from irnet.data.files import sha256, write_atomic
+from irnet.data.formats.coco import write_coco
+from irnet.data.image import list_images, read_image
+from irnet.data.sample import Entry
+from irnet.engine.predict import Predictor, Scores, above
+from irnet.engine.run import versions
+from irnet.errors import InputError
+from irnet.morphometry.pairing import pair_nuclei
+from irnet.morphometry.table import Row, measure, to_csv
+from irnet.report.draw import overlay
+
+SAVES = ("coco", "overlay", "csv")
+DONE, NOTHING_DONE, DONE_WITH_ERRORS = 0, 2, 3
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `predict_files` did."""
+
+    entries: list[Entry]  # the images that were segmented, with what was found
+    errors: list[dict[str, str]]  # file and reason of the others
+    scores: Scores  # the cuts that were used
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 2 nothing done, 3 done but for the errors."""
+        if not self.errors:
+            return DONE
+        return DONE_WITH_ERRORS if self.entries else NOTHING_DONE
+
+
+def predict_files(
+    paths: Sequence[str | Path],
+    out_dir: str | Path,
+    *,
+    model: str | Path | None = None,
+    score: float | None = None,
+    mpp: float | None = None,
+    device: str = "auto",
+    page: int | None = None,
+    save: Collection[str] = SAVES,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Segment images and write what was found to `out_dir`.
+
+    Always errors.json and run.json (hashes, thresholds, versions, notes); with `save` also predictions.json
+    ("coco": one file for all images), overlays/STEM.png ("overlay") and cells.csv ("csv").
+
+    Args:
+        paths: image files and folders of them.
+        out_dir: made where it is missing; files of an earlier run are replaced.
+        model: weights file or run's folder, None for the bundled weights.
+        score: cut for both classes, None for the operating threshold of each.
+        mpp: um per pixel of all images, None for what each file says.
+        device: "auto", "cpu", "cuda" ...
+        page: of multi-page TIFF files, from 0.
+        save: which of "coco", "overlay" and "csv".
+        progress: called with the name of each image, its number from 1 and how many there are.
+
+    Raises:
+        InputError: a path, the model, the device or an option is wrong; a bad image is only reported.
+    """
+    if unknown := sorted(set(save) - set(SAVES)):
+        raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
+    files = list_images(paths)
+    predictor = Predictor.load(model, device=device)
+    predictor.check(mpp=mpp, score=score)
+    cuts = predictor.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
+    visit = _Visit(predictor, Path(out_dir), cuts=cuts, mpp=mpp, page=page, draw="overlay" in save)
+    names = _names(files)
+    for number, (file, name) in enumerate(zip(files, names, strict=True), start=1):
+        if progress:
+            progress(name, number, len(files))
+        visit.take(file, name, names)
+    visit.write(save)
+    return Report(visit.entries, visit.errors, cuts)
+
+
+class _Visit:
+    """Goes from image to image and gathers what is written at the end."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        out: Path,
+        *,
+        cuts: Scores,
+        mpp: float | None,
+        page: int | None,
+        draw: bool,
+    ) -> None:
+        self.predictor, self.out, self.cuts = predictor, out, cuts
+        self.mpp, self.page, self.draw = mpp, page, draw
+        self.entries: list[Entry] = []
+        self.errors: list[dict[str, str]] = []
+        self.rows: list[Row] = []
+        self.images: list[dict[str, Any]] = []
+
+    def take(self, file: Path, name: str, names: Sequence[str]) -> None:
+        """Segment one image, or note why not."""
+        begun = time.monotonic()
+        try:
+            image = read_image(file, self.page)
+            found = self.predictor.find(image.pixels, image.mpp if self.mpp is None else self.mpp)
+        except (InputError, MemoryError, torch.OutOfMemoryError) as error:
+            self.errors.append({"file": str(file), "error": _explain(error)})
+            return
+        cells = pair_nuclei(above(found.cells, self.cuts))
+        if self.draw:
+            _write_png(self.out / "overlays" / _overlay_name(name, names), overlay(image.pixels, cells))
+        self.entries.append(Entry(name=name, path=file, truth=Truth(cells=cells)))
+        self.rows += measure(cells, name)
+        self.images.append(
+            {
+                "name": name,
+                "path": str(file.resolve()),
+                "sha256": sha256(file),
+                "mpp": cells.mpp,
+                "zoom": round(found.zoom, 5),
+                "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
+                "seconds": round(time.monotonic() - begun, 3),
+                "notes": [*image.notes, *found.notes],
+            }
+        )
+
+    def write(self, save: Collection[str]) -> None:
+        """Write the files that cover all images."""
+        if "coco" in save:
+            write_coco(self.out / "predictions.json", self.entries, info=self._origin(), scores=True)
+        if "csv" in save:
+            write_atomic(self.out / "cells.csv", to_csv(self.rows).encode())
+        run = {**self._origin(), "mpp": self.mpp, "page": self.page, "images": self.images}
+        _write_json(self.out / "run.json", run)
+        _write_json(self.out / "errors.json", self.errors)
+
+    def _origin(self) -> dict[str, Any]:
+        """Return what the predictions came from."""
+        source = self.predictor.source
+        return {
+            "model": str(source) if source else None,
+            "model_sha256": sha256(source) if source else None,
+            "scores": {LABEL_NAMES[label]: cut for label, cut in self.cuts.items()},
+            "network_mpp": self.predictor.settings.data.mpp or None,
+            "device": str(self.predictor.device),
+            "versions": versions(),
+        }
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Return a name for each image: its file's, after its number where files of two folders share one."""
+    count = Counter(file.name for file in files)
+    return [
+        file.name if count[file.name] == 1 else f"{number}/{file.name}"
+        for number, file in enumerate(files, start=1)
+    ]
+
+
+def _overlay_name(name: str, names: Sequence[str]) -> str:
+    """Return STEM.png, or the whole name and .png where a.png and a.tif would share one."""
+    stem = Path(name).with_suffix("").as_posix()
+    shared = sum(Path(other).with_suffix("").as_posix() == stem for other in names) > 1
+    return f"{name if shared else stem}.png"
+
+
+def _explain(error: BaseException) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    return "not enough memory even window by window: use a device with more, or --device cpu"
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, "PNG")
+    write_atomic(path, buffer.getvalue())
+
+
+def _write_json(path: Path, value: Any) -> None:
+    write_atomic(path, json.dumps(value, indent=1, allow_nan=False).encode())

@@ -1,0 +1,139 @@
+"""The state of a training run: what a checkpoint keeps, and the settings that say how to go on."""
+
+from __future__ import annotations
+
+import math
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import irnet
+from irnet.cells import LABEL_NAMES
+from irnet.config import PerClass, Settings, parse_settings
+from irnet.engine.checkpoint import load_checkpoint, read_meta, save_checkpoint
+from irnet.engine.evaluate import Validation
+from irnet.engine.optim import (
+    MovingAverage,
+    build_optimizer,
+    parameter_groups,
+    schedule_factor,
+    warmup_factor,
+)
+from irnet.engine.weights import save_weights, start_from
+from irnet.errors import InputError
+from irnet.models.build import build_model
+from irnet.models.irnet import IRNet
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+@dataclass
+class Run:
+    """A run after `step` of `steps` optimiser steps; `steps` is None until a time budget has fixed it."""
+
+    folder: Path
+    settings: Settings
+    model: IRNet
+    average: MovingAverage[IRNet]
+    optimizer: torch.optim.Optimizer
+    data: dict[str, Any]  # what the images are, to notice other ones on resuming
+    step: int = 0
+    steps: int | None = None
+    merit: float = -math.inf  # of the best validation so far
+
+    @classmethod
+    def begin(
+        cls, folder: Path, settings: Settings, *, data: dict[str, Any], init: str | None, device: torch.device
+    ) -> Run:
+        """Return a run before its first step, with the weights of `init` where it names some."""
+        torch.manual_seed(settings.train.seed)
+        model = build_model(settings.model, settings.loss, settings.predict, trunk=init is None)
+        if init is not None:
+            start_from(model, init, settings)
+        model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        s = settings.train
+        groups = parameter_groups(
+            model,
+            lr=s.lr,
+            trunk_lr=s.lr * s.trunk_lr,
+            bias_lr_factor=s.bias_lr,
+            weight_decay=s.weight_decay,
+        )
+        optimizer = build_optimizer(groups, kind=s.optimizer, momentum=s.momentum)
+        return cls(folder, settings, model, MovingAverage(model, decay=s.ema), optimizer, data)
+
+    def restore(self) -> None:
+        """Go to where the last checkpoint of the folder stands. Raises `InputError` when the data changed."""
+        state = load_checkpoint(
+            self.folder / LAST, model=self.model, average=self.average.model, optimizer=self.optimizer
+        )
+        if state["data"] != self.data:
+            raise InputError(
+                f"{self.folder}: was trained on {state['data']}, not on {self.data}; "
+                "resume with the same data, or start another run with --init"
+            )
+        self.step, self.steps = state["step"], state["steps"]
+        self.merit = -math.inf if state["merit"] is None else state["merit"]
+
+    def save(self) -> None:
+        """Write the checkpoint that `restore` reads."""
+        state = {
+            "step": self.step,
+            "steps": self.steps,
+            "merit": self.merit if math.isfinite(self.merit) else None,
+            "data": self.data,
+            "settings": self.settings.model_dump(mode="json"),
+            "versions": versions(),
+        }
+        save_checkpoint(
+            self.folder / LAST,
+            model=self.model,
+            average=self.average.model,
+            optimizer=self.optimizer,
+            state=state,
+        )
+
+    def save_best(self, validation: Validation | None) -> None:
+        """Write the moving average as a weights file, with the thresholds of its validation."""
+        settings = self.settings
+        if validation is not None:
+            score = PerClass(**{name: validation.scores[label] for label, name in LABEL_NAMES.items()})
+            settings = settings.model_copy(
+                update={"predict": settings.predict.model_copy(update={"score": score})}
+            )
+        trained = {
+            "step": self.step,
+            "steps": self.steps,
+            "data": self.data,
+            "validation": validation.numbers if validation else None,
+            "versions": versions(),
+        }
+        save_weights(self.folder / BEST, self.average.model, settings=settings, trained=trained)
+
+    def diagnostics(self) -> dict[str, float]:
+        """Return what the network says of its last step: gamma, self weight, effective n, hub share."""
+        return {name: float(value) for name, value in self.model.diagnostics.items()}
+
+    def rate(self) -> float:
+        """Return the share of the base learning rates that the next step takes."""
+        s = self.settings.train
+        warm = warmup_factor(self.step, warmup_steps=s.warmup_steps, start=s.warmup_factor)
+        if self.steps is None:
+            return warm
+        return warm * schedule_factor(
+            self.step, self.steps, schedule=s.schedule, milestones=s.milestones, decay=s.decay
+        )
+
+
+def settings_of(folder: Path) -> Settings:
+    """Return the settings that the run in `folder` was started with."""
+    path = folder / LAST
+    return parse_settings(read_meta(path)["settings"], source=str(path))
+
+
+def versions() -> dict[str, str]:
+    """Return what a result depends on besides data and settings."""
+    return {"irnet": irnet.__version__, "torch": torch.__version__, "python": platform.python_version()}

@@ -1,0 +1,165 @@
+"""Where training images come from: annotated files, or smears drawn while training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import Truth
+from irnet.config import AugmentSettings, DataSettings, GeneratedSettings, Settings
+from irnet.data.dataset import CropDataset
+from irnet.data.files import sha256
+from irnet.data.formats.coco import read_coco
+from irnet.data.formats.coco_json import locate
+from irnet.data.sample import Entry, Sample
+from irnet.data.split import PARTS, assign
+from irnet.data.transforms import Augmentation
+from irnet.engine.feed import process_context
+from irnet.errors import InputError
+from irnet.synthetic import generate
+
+ENDLESS = 2**62  # items
+LEAST_PATIENTS = len(PARTS)
+
+Field = tuple[NDArray[np.uint8], Truth]
+ReadShare = Callable[[int, int], list[Sample]]  # of (rank, number of ranks)
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a run learns from."""
+
+    crops: CropDataset
+    reuse: int  # crops of each image
+    read_validation: ReadShare
+    identity: dict[str, Any]  # tells other data from the same
+
+
+class GeneratedFields:
+    """Fields of generated smears: field number i is a function of (seed, i)."""
+
+    def __init__(self, settings: GeneratedSettings, seed: int) -> None:
+        self.settings, self.seed = settings, seed
+        self._last: tuple[int, Field] | None = None
+
+    def __call__(self, item: int) -> Field:
+        """Return the field of which training item `item` is a crop; those of one field come in a row."""
+        number = item // self.settings.reuse % self.settings.images
+        if self._last is None or self._last[0] != number:
+            self._last = (number, self.draw(number))
+        return self._last[1]
+
+    def draw(self, number: int) -> Field:
+        """Return (size, size, 3) pixels and what is on them."""
+        s = self.settings
+        rng = np.random.default_rng((self.seed, number))
+        return generate(
+            int(rng.integers(2**31)),
+            size=(s.size, s.size),
+            mpp=s.mpp,
+            layout=s.layouts[rng.integers(len(s.layouts))],
+            palette=s.palettes[rng.integers(len(s.palettes))],
+        )
+
+    def read(self, count: int, workers: int, rank: int, ranks: int) -> list[Sample]:
+        """Return this rank's share of `count` fields that follow the training ones, drawn by `workers`."""
+        numbers = [self.settings.images + i for i in range(rank, count, ranks)]
+        if workers == 0:
+            fields = list(map(self.draw, numbers))
+        else:
+            with ProcessPoolExecutor(min(workers, len(numbers) or 1), process_context()) as pool:
+                fields = list(pool.map(self.draw, numbers))
+        return [
+            Sample(name=f"generated-{number}", image=image, truth=truth)
+            for number, (image, truth) in zip(numbers, fields, strict=True)
+        ]
+
+
+def open_source(settings: Settings, data: str | Path | None) -> Source:
+    """Return the images that the settings ask for; `data` is the data set where they are files.
+
+    Raises `InputError` when the data set is missing or has nothing to train on.
+    """
+    if settings.data.source == "generated":
+        return _generated(settings)
+    if data is None:
+        raise InputError("no data set: name its folder or COCO file, or set data.source = 'generated'")
+    return _annotated(settings, Path(data))
+
+
+def _generated(settings: Settings) -> Source:
+    fields = GeneratedFields(settings.data.generated, settings.train.seed)
+    return Source(
+        crops=_crops(fields, settings),
+        reuse=fields.settings.reuse,
+        read_validation=partial(fields.read, settings.train.validate_images, settings.train.workers),
+        identity={"source": "generated", "images": fields.settings.images},
+    )
+
+
+def _annotated(settings: Settings, path: Path) -> Source:
+    folder = path if path.is_dir() else path.parent
+    if path.name == "train.json" or (path.is_dir() and (path / "train.json").exists()):
+        training, validation = read_coco(folder / "train.json"), read_coco(folder / "val.json")
+        file = folder / "train.json"
+    else:
+        training, validation = _split(read_coco(path), settings.data)
+        file = locate(path)
+    return Source(
+        crops=_crops(training, settings),
+        reuse=1,
+        read_validation=partial(_read, _spread(validation, settings.train.validate_images)),
+        identity={"source": "files", "images": len(training), "sha256": sha256(file)},
+    )
+
+
+def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:
+    """Return entries for training and for validation, no patient in both; the test part is left alone."""
+    keys = [f"image {e.name}" if e.patient is None else f"patient {e.patient}" for e in entries]
+    if len(set(keys)) < LEAST_PATIENTS:
+        _logger.warning("too few patients to hold any back: validation sees the training images")
+        return entries, entries
+    if any(entry.patient is None for entry in entries):
+        _logger.warning("images without a patient are split one by one: one patient may lie on both sides")
+    parts = assign(keys, ratios=data.split, seed=data.split_seed)
+    chosen = {part: [e for e, key in zip(entries, keys, strict=True) if parts[key] == part] for part in PARTS}
+    return chosen["train"], chosen["val"]
+
+
+def _read(entries: Sequence[Entry], rank: int, ranks: int) -> list[Sample]:
+    return [entry.read() for entry in entries[rank::ranks]]
+
+
+def _crops(source: Sequence[Entry] | GeneratedFields, settings: Settings) -> CropDataset:
+    data = settings.data
+    return CropDataset(
+        source,
+        size=data.crop,
+        length=ENDLESS,
+        seed=settings.train.seed,
+        augmentation=_augmentation(data.augment),
+        mpp=data.mpp or None,
+        mask_size=data.mask_size,
+        min_share=data.min_visible,
+    )
+
+
+def _augmentation(settings: AugmentSettings) -> Augmentation:
+    return Augmentation(**settings.model_dump())
+
+
+def _spread(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """Return at most `most` entries, evenly spread: neighbours are often of one patient."""
+    if len(entries) <= most:
+        return list(entries)
+    return [entries[i] for i in np.linspace(0, len(entries) - 1, most).round().astype(int)]

@@ -1,0 +1,227 @@
+"""Training: a plain loop in which everything is a function of (seed, step).
+
+Alone or in several processes: `torchrun --nproc-per-node 4 -m irnet train ...`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from irnet.config import Settings
+from irnet.data.files import write_atomic
+from irnet.data.sample import Sample
+from irnet.engine.budget import TimeBudget
+from irnet.engine.evaluate import Validation, find_all, score_validation
+from irnet.engine.feed import Feed
+from irnet.engine.log import RunLog, cut_log
+from irnet.engine.optim import set_learning_rate
+from irnet.engine.predict import Predictor
+from irnet.engine.ranks import Ranks, joined
+from irnet.engine.run import BEST, LAST, Run, settings_of
+from irnet.engine.sources import Source, open_source
+from irnet.engine.steps import Batch, NotFiniteError, optimise, step_seed, stop_requested
+from irnet.errors import InputError
+
+
+class Outcome(NamedTuple):
+    """Where a run stands when `train` returns."""
+
+    step: int
+    steps: int
+    best: Path  # weights file for `irnet predict --model`
+    merit: float | None  # of its validation; None without validation images
+
+    @property
+    def finished(self) -> bool:
+        return self.step == self.steps
+
+
+def train(
+    settings: Settings,
+    data: str | Path | None,
+    run_dir: str | Path,
+    *,
+    steps: int | None = None,
+    time_s: float | None = None,
+    init: str | None = None,
+    resume: bool = False,
+    device: str = "auto",
+) -> Outcome:
+    """Train a network and keep its checkpoints, weights and log in `run_dir`.
+
+    Args:
+        settings: the recipe. A resumed run goes on with its own.
+        data: a data set's folder or COCO file; not needed for generated smears.
+        run_dir: gets last.safetensors (checkpoint), best.safetensors (weights), recipe.json and log.jsonl.
+        steps: optimiser steps, instead of `settings.train.steps`.
+        time_s: seconds for the whole run; the first steps are measured, then their number is fixed and
+            stored.
+        init: weights to start from: "bundled", a weights file or a run's folder.
+        resume: go on where `run_dir` stands; a folder without a checkpoint starts from the beginning.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    Raises:
+        InputError: bad data, settings or device, or `run_dir` holds another run.
+        NotFiniteError: the loss is not finite; not_finite.json in `run_dir` says where.
+    """
+    folder = Path(run_dir)
+    budget = TimeBudget(time_s) if time_s is not None else None
+    resumed = _check_folder(folder, resume)
+    settings = settings_of(folder) if resumed else settings
+    with joined(device) as ranks, stop_requested() as stopping:
+        source = open_source(settings, data)
+        run = Run.begin(folder, settings, data=source.identity, init=init, device=ranks.device)
+        if resumed:
+            run.restore()
+        elif budget is None:
+            run.steps = steps or settings.train.steps
+        if ranks.first:
+            _open_folder(run)
+        with RunLog(
+            folder,
+            steps=run.steps,
+            every=settings.train.log_every,
+            tensorboard=settings.train.tensorboard,
+            silent=not ranks.first,
+        ) as log:
+            _loop(run, source, ranks, log, stopping, budget)
+        return Outcome(
+            run.step, run.steps or run.step, folder / BEST, run.merit if math.isfinite(run.merit) else None
+        )
+
+
+def _loop(
+    run: Run,
+    source: Source,
+    ranks: Ranks,
+    log: RunLog,
+    stopping: Callable[[], bool],
+    budget: TimeBudget | None,
+) -> None:
+    s = run.settings.train
+    network = ranks.wrap(run.model)
+    batches = _feed(run, source, ranks).batches(run.step * s.accumulate)
+    validator = Validator(source, ranks)
+    first = run.step
+    while run.steps is None or run.step < run.steps:
+        torch.manual_seed(step_seed(s.seed, run.step, ranks.rank))
+        set_learning_rate(run.optimizer, run.rate())
+        losses = _step(run, network, list(islice(batches, s.accumulate)), ranks)
+        run.average.update(run.model, run.step)
+        run.step += 1
+        log.step(run.step, losses | run.diagnostics())
+        if run.steps is None and budget is not None:
+            with log.paused():
+                _fix_steps(run, validator, ranks, log, budget, first)
+        done, stop = run.step == run.steps, ranks.any(stopping())
+        with log.paused():
+            if done or run.step % s.validate_every == 0:
+                _validate(run, validator, ranks, log)
+            if ranks.first and (done or stop or run.step % s.checkpoint_every == 0):
+                run.save()
+        if stop:
+            log.say(f"stopped at step {run.step}; --resume goes on from there")
+            return
+
+
+def _step(run: Run, network: torch.nn.Module, batches: list[Batch], ranks: Ranks) -> dict[str, float]:
+    """Take one step; a loss that is not finite leaves not_finite.json in the run's folder."""
+    s = run.settings.train
+    try:
+        return optimise(
+            network, run.optimizer, batches, device=ranks.device, precision=s.precision, clip=s.clip
+        )
+    except NotFiniteError as error:
+        record = {"step": run.step, "rank": ranks.rank, "seed": s.seed, **error.record}
+        write_atomic(run.folder / "not_finite.json", json.dumps(record, indent=1).encode())
+        raise
+
+
+def _validate(run: Run, validator: Validator, ranks: Ranks, log: RunLog) -> None:
+    """Score the moving average and keep it if it is the best so far; without validation images it is."""
+    validation = validator(run)
+    if not ranks.first:
+        return
+    if validation is not None:
+        log.validation(run.step, validation)
+    if validation is None or validation.merit > run.merit:
+        run.merit = validation.merit if validation else run.merit
+        run.save_best(validation)
+
+
+def _fix_steps(
+    run: Run, validator: Validator, ranks: Ranks, log: RunLog, budget: TimeBudget, first: int
+) -> None:
+    """Once the first steps are measured, store how many fit: from here on the clock plays no part."""
+    step_time = ranks.from_first(budget.seconds_per_step(run.step, first))
+    if step_time is None:
+        return
+    s = run.settings.train
+    begun = time.monotonic()
+    validator(run)
+    validation_s = time.monotonic() - begun
+    run.steps = ranks.from_first(
+        budget.plan(
+            run.step, step_time=step_time, overhead=validation_s / s.validate_every, closing=validation_s
+        )
+    )
+    log.steps = run.steps
+    log.say(f"{step_time:.3f} s a step, {validation_s:.1f} s a validation: {run.steps} steps fit")
+    if ranks.first:
+        run.save()
+
+
+class Validator:
+    """Scores a run's moving average on the validation images, shared out among the ranks."""
+
+    def __init__(self, source: Source, ranks: Ranks) -> None:
+        self.source, self.ranks = source, ranks
+        self._samples: list[Sample] | None = None
+
+    def __call__(self, run: Run) -> Validation | None:
+        """Return the scores, on every rank; None without validation images."""
+        if self._samples is None:
+            self._samples = self.source.read_validation(self.ranks.rank, self.ranks.size)
+        predictor = Predictor(run.average.model, settings=run.settings, device=self.ranks.device)
+        found = find_all(predictor, self._samples)
+        truths = self.ranks.collect([sample.truth for sample in self._samples])
+        found = self.ranks.collect(found)
+        return score_validation(truths, found, floor=run.settings.predict.floor) if truths else None
+
+
+def _feed(run: Run, source: Source, ranks: Ranks) -> Feed:
+    s = run.settings.train
+    return Feed(
+        source.crops,
+        batch=s.batch,
+        reuse=source.reuse,
+        rank=ranks.rank,
+        ranks=ranks.size,
+        workers=s.workers,
+        pinned=ranks.device.type == "cuda",
+    )
+
+
+def _check_folder(folder: Path, resume: bool) -> bool:
+    """Return whether there is a checkpoint to go on from. Raises `InputError` rather than overwrite one."""
+    exists = (folder / LAST).exists()
+    if exists and not resume:
+        raise InputError(f"{folder}: holds a run; go on with --resume, or name another folder")
+    return exists
+
+
+def _open_folder(run: Run) -> None:
+    """Make the run's folder ready: no drafts of a killed process, no log lines of steps that come again."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    for draft in run.folder.glob(".*.tmp"):
+        draft.unlink()
+    cut_log(run.folder, run.step)
+    write_atomic(run.folder / "recipe.json", run.settings.model_dump_json(indent=1).encode())
