@@ -1,0 +1,92 @@
+"""Folders of binary masks, one file an instance.
+
+    DIR/images/NAME.png               an image
+    DIR/masks/NAME/CLASS_ID.png       an instance of it: the pixels that are not black, as large as the image
+    DIR/masks/NAME/nucleus_ID-2.png   a second nucleus of the cell ID
+
+CLASS is cytoplasm, nucleus or ignore, or a name that is mapped to one. A nucleus belongs to the cytoplasm of
+the same ID. Masks may overlap. An image without cells has an empty folder. A class without any mask in the
+whole data set counts as not annotated.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.categories import DROPPED, EVERY_CLASS, label_of
+from irnet.data.image import IMAGE_SUFFIXES, list_images, read_image
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.geometry.masks import Mask, Offset, Shape, trim
+
+_BLURRED = (".jpg", ".jpeg")
+
+
+class _Instance(NamedTuple):
+    label: int
+    cell: str  # ID
+    crop: Mask
+    offset: Offset
+
+
+def read(path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None) -> list[Entry]:
+    """The images of DIR with the masks in their folders. Raises InputError that names the file."""
+    folder = Path(path)
+    if not (folder / "images").is_dir() or not (folder / "masks").is_dir():
+        raise InputError(f"{folder}: it must hold the folders images and masks")
+    images = list_images([folder / "images"])
+    names = {image.stem for image in images}
+    for orphan in sorted(place for place in (folder / "masks").iterdir() if place.name not in names):
+        raise InputError(f"{orphan}: masks of no image: name it like an image, without the suffix")
+    entries = [_entry(image, folder / "masks" / image.stem, mapping) for image in images]
+    seen = {label for entry in entries for label in entry.truth.cells.labels.tolist()}
+    annotated = frozenset(seen) or frozenset(LABEL_NAMES)
+    return [replace(entry, truth=replace(entry.truth, annotated=annotated)) for entry in entries]
+
+
+def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entry:
+    if not folder.is_dir():
+        raise InputError(f"{image}: no folder {folder}: make one, empty if the image has no cells")
+    picture = read_image(image)
+    shape = picture.pixels.shape[0], picture.pixels.shape[1]
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    instances = [instance for file in files if (instance := _read_mask(file, shape, mapping))]
+    solid = [instance for instance in instances if instance.label != EVERY_CLASS]
+    regions = [instance for instance in instances if instance.label == EVERY_CLASS]
+    truth = Truth(
+        cells=_cells(solid, shape, picture.mpp),
+        ignore=_cells(regions, shape, picture.mpp) if regions else None,
+    )
+    return Entry(name=image.name, path=image, truth=truth)
+
+
+def _cells(instances: list[_Instance], shape: Shape, mpp: float | None) -> Cells:
+    places = {instance.cell: i for i, instance in enumerate(instances) if instance.label == CYTOPLASM}
+    return Cells.build(
+        [instance.crop for instance in instances],
+        [instance.offset for instance in instances],
+        [instance.label for instance in instances],
+        shape,
+        parents=[places.get(i.cell, NO_PARENT) if i.label == NUCLEUS else NO_PARENT for i in instances],
+        mpp=mpp,
+    )
+
+
+def _read_mask(file: Path, shape: Shape, mapping: Mapping[str, str] | None) -> _Instance | None:
+    name, underscore, number = file.stem.rpartition("_")
+    if not underscore or file.suffix.lower() in _BLURRED:
+        raise InputError(f"{file}: a mask is a file CLASS_ID.png, for example cytoplasm_07.png")
+    try:
+        label = label_of(name, mapping)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+    if label == DROPPED:
+        return None
+    mask = read_image(file).pixels.max(axis=2) > 0
+    if mask.shape != shape or not mask.any():
+        raise InputError(f"{file}: an empty mask, or one of {mask.shape} pixels in an image of {shape}")
+    crop, offset = trim(mask)
+    return _Instance(label, number.partition("-")[0], crop, offset)

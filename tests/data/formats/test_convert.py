@@ -1,0 +1,269 @@
+"""Every format that is converted comes back from COCO as it was."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from scipy.io import savemat
+
+from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.data.check import check
+from irnet.data.formats import SOURCES, convert, herlev, isbi2014, masks
+from irnet.data.formats.coco import read_coco
+from irnet.errors import InputError
+
+SHAPE = (20, 24)
+CELL_A = np.zeros(SHAPE, dtype=np.uint8)
+CELL_A[2:14, 2:14] = 1
+CELL_B = np.zeros(SHAPE, dtype=np.uint8)
+CELL_B[6:18, 10:22] = 1  # over the first
+NUCLEI = np.zeros(SHAPE, dtype=np.uint8)
+NUCLEI[4:7, 4:7] = 1
+NUCLEI[12:15, 15:18] = 1
+RNG = np.random.default_rng(0)
+
+
+def save(path: Path, array: np.ndarray, **options) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray(array).save(path, **options)
+
+
+def noise(path: Path) -> None:
+    save(path, RNG.integers(0, 256, (*SHAPE, 3), dtype=np.uint8))
+
+
+# masks
+
+
+def mask_folders(folder: Path) -> Path:
+    noise(folder / "images" / "a.png")
+    noise(folder / "images" / "b.png")
+    (folder / "masks" / "b").mkdir(parents=True)
+    save(folder / "masks" / "a" / "cytoplasm_1.png", CELL_A * 255)
+    save(folder / "masks" / "a" / "cytoplasm_2.png", CELL_B)  # 0 and 1 serve as well as 0 and 255
+    save(folder / "masks" / "a" / "nucleus_2-1.png", NUCLEI * np.uint8(255) * (np.arange(24) > 10))
+    save(folder / "masks" / "a" / "nucleus_1.tif", NUCLEI * np.uint8(255) * (np.arange(24) < 10))
+    return folder
+
+
+def test_folders_of_masks_are_read(tmp_path: Path) -> None:
+    first, second = masks.read(mask_folders(tmp_path))
+    cells = first.truth.cells
+    assert cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS, NUCLEUS]
+    assert cells.parents.tolist() == [-1, -1, 0, 1]
+    assert np.array_equal(cells.to_dense()[:2], np.stack([CELL_A, CELL_B]).astype(bool))
+    assert (second.name, len(second.truth.cells)) == ("b.png", 0)
+
+
+def test_a_class_that_occurs_nowhere_was_not_annotated(tmp_path: Path) -> None:
+    noise(tmp_path / "images" / "a.png")
+    save(tmp_path / "masks" / "a" / "nuclei_1.png", CELL_A)
+    save(tmp_path / "masks" / "a" / "smudge_1.png", CELL_B)
+    save(tmp_path / "masks" / "a" / "debris_1.png", CELL_B)
+    mapping = {"nuclei": "nucleus", "smudge": "ignore", "debris": "drop"}
+    (entry,) = masks.read(tmp_path, mapping=mapping)
+    assert entry.truth.annotated == {NUCLEUS}
+    assert entry.truth.cells.labels.tolist() == [NUCLEUS]
+    assert entry.truth.ignore is not None
+    assert entry.truth.ignore.labels.tolist() == [0]
+
+
+BAD_MASKS = {
+    "masks/a/cytoplasm.png": (CELL_A, "CLASS_ID"),
+    "masks/a/cytoplasm_1.jpg": (CELL_A, "CLASS_ID.png"),
+    "masks/a/cell_1.png": (CELL_A, "unknown category 'cell'"),
+    "masks/a/cytoplasm_1.png": (CELL_A[:-1], "in an image of"),
+    "masks/a/nucleus_1.png": (CELL_A * 0, "an empty mask"),
+    "masks/c/nucleus_1.png": (CELL_A, "masks of no image"),
+    "images/d.png": (CELL_A, "make one, empty if"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MASKS)
+def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path, name: str) -> None:
+    array, message = BAD_MASKS[name]
+    noise(tmp_path / "images" / "a.png")
+    (tmp_path / "masks" / "a").mkdir(parents=True)
+    save(tmp_path / name, array)
+    with pytest.raises(InputError, match=message) as caught:
+        masks.read(tmp_path)
+    assert Path(name).name in str(caught.value) or Path(name).parent.name in str(caught.value)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="folders images and masks"):
+        masks.read(tmp_path)
+
+
+# ISBI 2014
+
+
+def cell_array(items: list) -> np.ndarray:
+    array = np.empty((len(items), 1), dtype=object)
+    for i, item in enumerate(items):
+        array[i, 0] = item
+    return array
+
+
+def composed(folder: Path, prefix: str = "train", images: bool = True) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    fields = [RNG.integers(0, 256, SHAPE, dtype=np.uint8) for _ in range(2)]
+    truth = {
+        f"{prefix}_Cytoplasm": cell_array([cell_array([CELL_A, CELL_B]), cell_array([CELL_B])]),
+        f"{prefix}_Nuclei": cell_array([NUCLEI, NUCLEI.astype(bool)]),
+        "CellNum": np.array([2, 1]),
+    }
+    savemat(folder / f"isbi_{prefix}_GT.mat", truth)
+    if images:
+        savemat(folder / f"isbi_{prefix}.mat", {"ISBI_Images": cell_array(fields)})
+    else:
+        for i, field in enumerate(fields):
+            save(folder / f"{i + 9}.tif", field)  # 9.tif comes before 10.tif
+    return folder
+
+
+@pytest.mark.parametrize("prefix", ["train", "test"])
+@pytest.mark.parametrize("images", [True, False], ids=["mat", "tif"])
+def test_composed_fields_are_read(tmp_path: Path, prefix: str, images: bool) -> None:
+    first, second = isbi2014.read(composed(tmp_path, prefix, images))
+    cells = first.truth.cells
+    assert np.array_equal(cells.to_dense()[:2], np.stack([CELL_A, CELL_B]).astype(bool))
+    assert cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS, NUCLEUS]
+    assert cells.parents.tolist() == [-1, -1, 0, 1]
+    assert second.truth.cells.parents.tolist() == [-1, -1, 0]
+    assert first.name == f"isbi_{prefix}_1.png"
+    assert first.read().image.shape == (*SHAPE, 3)
+
+
+def test_numbered_files_are_taken_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    first, _ = isbi2014.read(composed(tmp_path, images=False) / "isbi_train_GT.mat")
+    assert np.array_equal(first.read().image[..., 0], np.asarray(PIL.Image.open(tmp_path / "9.tif")))
+
+
+@pytest.mark.parametrize("place", ["EDF/a_GT.png", "EDF_GT/a.png", "EDF/GT/a_GT.png"])
+def test_real_fields_have_nuclei_only(tmp_path: Path, place: str) -> None:
+    noise(tmp_path / "EDF" / "a.png")
+    save(tmp_path / place, NUCLEI * 255)
+    (entry,) = isbi2014.read(tmp_path / "EDF")
+    assert entry.truth.annotated == {NUCLEUS}
+    assert entry.truth.cells.boxes.tolist() == [[4, 4, 7, 7], [15, 12, 18, 15]]
+
+
+def test_what_is_not_the_challenge_is_refused(tmp_path: Path) -> None:
+    noise(tmp_path / "EDF" / "a.png")
+    with pytest.raises(InputError, match=r"put a_GT\.png beside it"):
+        isbi2014.read(tmp_path / "EDF")
+    with pytest.raises(InputError, match="no such file or folder"):
+        isbi2014.read(tmp_path / "none")
+    (tmp_path / "bad_GT.mat").write_bytes(b"x" * 500)
+    with pytest.raises(InputError, match=r"bad_GT\.mat: no MATLAB file"):
+        isbi2014.read(tmp_path / "bad_GT.mat")
+    savemat(tmp_path / "bad_GT.mat", {"train_Nuclei": cell_array([NUCLEI])})
+    with pytest.raises(InputError, match=r"cell array named \*_Cytoplasm"):
+        isbi2014.read(tmp_path / "bad_GT.mat")
+
+
+def test_a_truth_without_its_images_is_refused(tmp_path: Path) -> None:
+    (composed(tmp_path) / "isbi_train.mat").unlink()
+    with pytest.raises(InputError, match="for 0 images"):
+        isbi2014.read(tmp_path)
+    savemat(tmp_path / "isbi_train.mat", {"ISBI_Train": cell_array([CELL_A.astype(float)] * 2)})
+    with pytest.raises(InputError, match="8-bit grey images"):
+        isbi2014.read(tmp_path)
+    savemat(tmp_path / "isbi_train.mat", {"ISBI_Train": cell_array([CELL_A[1:]] * 2)})
+    with pytest.raises(InputError, match="image 1: a mask that is not of the image's size"):
+        isbi2014.read(tmp_path)
+
+
+# Herlev
+
+
+def painted(folder: Path, name: str = "149143370-149143378-001", unknown: bool = True) -> Path:
+    colours = np.full((*SHAPE, 3), (255, 0, 0), dtype=np.uint8)
+    colours[CELL_A > 0] = (0, 0, 128)
+    colours[4:7, 4:7] = (0, 0, 255)
+    if unknown:
+        colours[16, :5] = (128, 128, 128)
+        colours[17, :5] = (0, 0, 0)
+    noise(folder / "light_dysplastic" / f"{name}.BMP")
+    save(folder / "light_dysplastic" / f"{name}-d.bmp", colours)
+    return folder
+
+
+def test_single_cells_are_read(tmp_path: Path) -> None:
+    (entry,) = herlev.read(painted(tmp_path))
+    cells, ignore = entry.truth.cells, entry.truth.ignore
+    assert np.array_equal(cells.to_dense()[0], CELL_A > 0)  # the nucleus is part of the cell
+    assert (cells.areas.tolist(), cells.parents.tolist()) == ([144, 9], [-1, 0])
+    assert ignore is not None
+    assert (ignore.areas.tolist(), ignore.labels.tolist()) == ([10], [0])
+    assert entry.truth.kinds == ("light_dysplastic", "light_dysplastic")
+    assert (entry.patient, cells.mpp) == ("149143370", 0.201)
+    assert entry.name == "light_dysplastic__149143370-149143378-001.BMP"
+
+
+def test_painted_files_that_are_not_the_originals_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no NAME-d\.bmp"):
+        herlev.read(tmp_path)
+    painted(tmp_path, unknown=False)
+    place = tmp_path / "light_dysplastic"
+    save(place / "b-d.bmp", np.full((*SHAPE, 3), (255, 0, 0), dtype=np.uint8))
+    with pytest.raises(InputError, match=r"b-d\.bmp: the image it belongs to, b\.BMP"):
+        herlev.read(tmp_path)
+    noise(place / "b.bmp")
+    with pytest.raises(InputError, match="no cell is painted"):
+        herlev.read(tmp_path)
+    noise(place / "b-d.bmp")
+    with pytest.raises(InputError, match="colours that the database does not use"):
+        herlev.read(tmp_path)
+
+
+# all
+
+READERS = {"masks": masks.read, "isbi2014": isbi2014.read, "herlev": herlev.read}
+
+
+@pytest.mark.parametrize(
+    ("source_format", "make"), [("masks", mask_folders), ("isbi2014", composed), ("herlev", painted)]
+)
+def test_a_converted_set_is_clean_and_the_same(tmp_path: Path, source_format: str, make) -> None:
+    source = make(tmp_path / "source")
+    before = READERS[source_format](source)
+    assert convert(source_format, source, tmp_path / "out") == len(before)
+    assert check([tmp_path / "out"]) == []
+    for old, new in zip(before, read_coco(tmp_path / "out"), strict=True):
+        assert old.truth.cells.to_rle() == new.truth.cells.to_rle()
+        assert old.truth.cells.parents.tolist() == new.truth.cells.parents.tolist()
+        assert (old.name, old.patient, old.truth.kinds) == (new.name, new.patient, new.truth.kinds)
+        assert np.array_equal(old.read().image, new.read().image)
+    convert("coco", tmp_path / "out", tmp_path / "again")
+    first, second = (tmp_path / place / "annotations.json" for place in ("out", "again"))
+    assert first.read_text().splitlines()[2:] == second.read_text().splitlines()[2:]
+
+
+def test_a_set_is_never_overwritten(tmp_path: Path) -> None:
+    source = mask_folders(tmp_path / "source")
+    convert("masks", source, tmp_path / "out")
+    with pytest.raises(InputError, match="name a new folder"):
+        convert("masks", source, tmp_path / "out")
+
+
+def test_an_unreadable_image_stops_before_annotations_are_written(tmp_path: Path) -> None:
+    source = painted(tmp_path / "source")
+    (source / "light_dysplastic" / "149143370-149143378-001.BMP").write_bytes(b"BM")
+    with pytest.raises(InputError, match=r"001\.BMP"):
+        convert("herlev", source, tmp_path / "out")
+    assert not (tmp_path / "out" / "annotations.json").exists()
+
+
+def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=", ".join(SOURCES)):
+        convert("voc", tmp_path, tmp_path / "out")
+
+
+def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
+    painted(tmp_path / "source" / "a")
+    painted(tmp_path / "source" / "b")
+    with pytest.raises(InputError, match="name of 2 images"):
+        convert("herlev", tmp_path / "source", tmp_path / "out")
