@@ -100,11 +100,11 @@ class BoxBranch(nn.Module):
         pooled = self.pool(features, list(boxes), sizes)  # (B R, width, 7, 7)
         hidden = self.head(pooled)
         logits, codes = self.predictor(hidden)
-        images, count = boxes.shape[:2]
+        batch = boxes.shape[:2]
         return (
-            hidden.view(images, count, -1),
-            logits.float().view(images, count, -1),
-            codes.float().view(images, count, -1, 4),
+            hidden.unflatten(0, batch),
+            logits.float().unflatten(0, batch),
+            codes.float().unflatten(0, batch).unflatten(2, (-1, 4)),
         )
 
     def detect(self, features: Features, proposals: list[Tensor], sizes: Sizes) -> list[Detections]:

@@ -156,7 +156,7 @@ class RegionProposals(nn.Module):
         best, match = overlap.max(dim=2)
         nearest = overlap.amax(dim=1, keepdim=True)  # (B, 1, G): each truth has at least one anchor
         positive = (best >= self.positive_iou) | ((overlap == nearest) & (nearest > 0)).any(dim=2)
-        negative = (best < self.negative_iou) & ~positive & ~ignored(boxes, truths)
+        negative = (best < self.negative_iou) & ~positive & ~ignored(clip(boxes, sizes), truths)
         negative &= truths.complete[:, None]
         if self.ignore_straddling:
             inside = (clip(boxes, sizes) == boxes).all(dim=2)

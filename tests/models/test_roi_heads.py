@@ -1,0 +1,135 @@
+"""The second stage: sampling, ranking by s p, masks of the boxes that stay."""
+
+import pytest
+import torch
+
+from irnet.models.box_branch import pad
+from irnet.models.mask_branch import image_of
+from irnet.models.sampling import Truths
+
+SIZES = [(128, 128), (128, 128)]
+
+
+@pytest.fixture
+def features():
+    torch.manual_seed(0)
+    return {
+        name: torch.randn(2, 64, 128 // s, 128 // s) for name, s in zip("0123", (4, 8, 16, 32), strict=True)
+    }
+
+
+@pytest.fixture
+def proposals(target):
+    """Eight jittered copies of each truth box, and some background."""
+    torch.manual_seed(0)
+    boxes = [target(5)["boxes"], target(3, seed=1)["boxes"]]
+    jittered = [(box.repeat(8, 1) + 2 * torch.randn(8 * len(box), 4)).clamp(0, 128) for box in boxes]
+    return [torch.cat([box, torch.tensor([[0.0, 0.0, 12.0, 12.0]]).repeat(30, 1)]) for box in jittered]
+
+
+@pytest.fixture
+def truths(target):
+    return Truths.collate([target(5), target(3, seed=1)], torch.ones(2, 2))
+
+
+def test_padding_is_told_from_boxes():
+    boxes, valid = pad([torch.ones(3, 4), torch.ones(0, 4)])
+    assert boxes.shape == (2, 3, 4)
+    assert valid.tolist() == [[True] * 3, [False] * 3]
+
+
+def test_sampled_boxes(tiny, proposals, truths):
+    branch = tiny().roi_heads.box
+    chosen = branch.choose(*pad(proposals), truths)
+    assert chosen.boxes.shape == (2, 64, 4)
+    assert chosen.positive.sum(dim=1).max() <= 16
+    background = chosen.chosen & (chosen.labels == 0)
+    assert background.any()
+    own = truths.labels.gather(1, chosen.match)
+    assert torch.equal(chosen.labels[chosen.positive], own[chosen.positive])
+    added = chosen.chosen & ~chosen.proposed
+    matched = truths.boxes.gather(1, chosen.match[..., None].expand(-1, -1, 4))
+    assert torch.equal(chosen.boxes[added], matched[added])  # a truth box is its own truth's
+
+
+def test_truth_boxes_are_no_candidates_unless_asked(tiny, features, proposals, truths, monkeypatch):
+    seen = []
+    for value in ("false", "true"):
+        branch = tiny("model.drm.training_boxes=sampled", f"model.drm.truth_candidates={value}").roi_heads.box
+        monkeypatch.setattr(branch.drm, "forward", lambda f, b, s, v: (seen.append(v.sum()), 0 * s)[1])
+        torch.manual_seed(5)
+        branch.losses(features, proposals, SIZES, truths)
+    assert seen[1] > seen[0]
+
+
+@torch.no_grad()
+def test_final_score_is_s_times_p(tiny, features, proposals):
+    overrides = ("predict.nms={cytoplasm=1.0, nucleus=1.0}", "predict.floor=0.0", "model.drm.candidates=999")
+    branch = tiny(*overrides).roi_heads.box
+    branch.drm.logit.weight.zero_(), branch.drm.logit.bias.zero_()  # p = 1/2 for every box
+    ranked = branch.detect(features, proposals, SIZES)[0][2]
+    branch.drm_at_test = False
+    plain = branch.detect(features, proposals, SIZES)[0][2]
+    torch.testing.assert_close(ranked, plain / 2)
+
+
+@torch.no_grad()
+def test_candidates_limit_each_class(tiny, features, proposals):
+    overrides = ("predict.nms={cytoplasm=1.0, nucleus=1.0}", "predict.floor=0.0", "model.drm.candidates=7")
+    found = tiny(*overrides).roi_heads.box.detect(features, proposals, SIZES)
+    assert [labels.bincount().tolist() for _, labels, _ in found] == [[0, 7, 7], [0, 7, 7]]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("counts", [(0, 0), (0, 1), (1, 0)])
+def test_no_or_one_proposal(tiny, features, counts):
+    model = tiny("predict.floor=0.0", "predict.nms={cytoplasm=1.0, nucleus=1.0}")
+    box = torch.tensor([[10.0, 10.0, 50.0, 60.0]])
+    found = model.roi_heads(features, [box[:n] for n in counts], SIZES)
+    assert [len(f.boxes) for f in found] == [2 * n for n in counts]
+    assert all(f.masks.shape == (len(f.boxes), 28, 28) for f in found)
+
+
+def test_candidates_of_an_unannotated_class_give_no_drm_loss(tiny, features, proposals, target):
+    truth = [target(5) | {"annotated": torch.tensor([value, False])} for value in (True, False)]
+    truths = Truths.collate(truth, torch.ones(2, 2))
+    branch = tiny().roi_heads.box
+    boxes = torch.rand(2, 9, 2, 4)
+    allowed = branch._may_compete(boxes, torch.ones(2, 9, dtype=torch.bool), truths)
+    assert allowed.all(dim=1).tolist() == [[True, False], [False, False]]
+
+
+def test_ignored_candidates_give_no_drm_loss_unless_they_are_truth(tiny, target):
+    region = torch.tensor([[0.0, 0.0, 128.0, 128.0]])
+    truth = target(1) | {"ignore": region}
+    truths = Truths.collate([truth], torch.ones(1, 2))
+    boxes = torch.stack([truth["boxes"][0], torch.tensor([100.0, 100.0, 120.0, 120.0])])
+    boxes = boxes[None, :, None].expand(1, 2, 2, 4)
+    allowed = tiny().roi_heads.box._may_compete(boxes, torch.ones(1, 2, dtype=torch.bool), truths)
+    assert allowed[0].all(dim=1).tolist() == [True, False]
+
+
+def test_box_loss_of_perfect_codes_is_zero(tiny, proposals, truths):
+    for form in ("smooth_l1", "giou"):
+        branch = tiny(f"loss.box_form={form}").roi_heads.box
+        chosen = branch.choose(*pad(proposals), truths)
+        target = truths.boxes.gather(1, chosen.match[..., None].expand(-1, -1, 4))
+        code = branch.coder.encode_single(target.flatten(0, 1), chosen.boxes.flatten(0, 1)).view_as(target)
+        codes = code[:, :, None].expand(-1, -1, 3, -1)
+        assert branch.box_loss(codes, chosen, truths) < 1e-5
+        assert branch.box_loss(codes + 0.5, chosen, truths) > 1e-2
+
+
+@torch.no_grad()
+def test_masks_keep_the_order_of_the_boxes(tiny, features):
+    branch = tiny().roi_heads.mask
+    branch.predictor.mask_fcn_logits.weight.normal_()
+    boxes = [torch.tensor([[0.0, 0, 50, 50], [60, 60, 90, 90]]), torch.tensor([[20.0, 20, 70, 60]])]
+    labels = torch.tensor([1, 2, 1])
+    together = branch.masks(features, boxes, labels, SIZES)
+    swapped = branch.masks(features, [boxes[0].flip(0), boxes[1]], labels[[1, 0, 2]], SIZES)
+    torch.testing.assert_close(together[[1, 0, 2]], swapped, rtol=1e-4, atol=1e-5)
+
+
+def test_images_of_the_boxes():
+    assert image_of([torch.ones(2, 4), torch.ones(0, 4), torch.ones(1, 4)]).tolist() == [0, 0, 2]
