@@ -45,13 +45,16 @@ def intersections(
     """Pixels shared by each mask of `a` with each of `b`, (n, m); only crops that meet are looked at."""
     shared = np.zeros((len(masks_a), len(masks_b)), dtype=np.int64)
     boxes_a, boxes_b = extents(masks_a, offsets_a), extents(masks_b, offsets_b)
-    for i, j in boxes.overlapping_pairs(boxes_a, boxes_b):
-        x1, y1 = np.maximum(boxes_a[i, :2], boxes_b[j, :2]).astype(int)
-        x2, y2 = np.minimum(boxes_a[i, 2:], boxes_b[j, 2:]).astype(int)
-        (ax, ay), (bx, by) = offsets_a[i], offsets_b[j]
-        a = masks_a[i][y1 - ay : y2 - ay, x1 - ax : x2 - ax]
-        b = masks_b[j][y1 - by : y2 - by, x1 - bx : x2 - bx]
-        shared[i, j] = np.count_nonzero(a & b)
+    pairs = boxes.overlapping_pairs(boxes_a, boxes_b)
+    i, j = pairs.T
+    low = np.maximum(boxes_a[i, :2], boxes_b[j, :2]).astype(np.int64)
+    size = np.minimum(boxes_a[i, 2:], boxes_b[j, 2:]).astype(np.int64) - low
+    bounds = np.concatenate([low - offsets_a[i], low - offsets_b[j], size], axis=1)  # (k, 6)
+    counts = []
+    for (i, j), (ax, ay, bx, by, w, h) in zip(pairs.tolist(), bounds.tolist(), strict=True):
+        both = masks_a[i][ay : ay + h, ax : ax + w] & masks_b[j][by : by + h, bx : bx + w]
+        counts.append(np.count_nonzero(both))
+    shared[pairs[:, 0], pairs[:, 1]] = counts
     return shared
 
 
