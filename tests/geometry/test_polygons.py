@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from skimage.draw import polygon2mask
+from skimage.measure import points_in_poly
 
 from irnet.errors import InputError
 from irnet.geometry import polygons
@@ -24,6 +25,16 @@ def test_a_pixel_belongs_to_the_polygon_that_holds_its_centre() -> None:
     filled = paste(*polygons.rasterise([ring], (100, 100)), (100, 100))
     centres = polygon2mask((100, 100), ring[:, ::-1] - 0.5)
     assert np.count_nonzero(filled ^ centres) <= 0.02 * np.count_nonzero(centres)
+
+
+def test_any_polygon_holds_exactly_the_pixels_whose_centres_it_holds() -> None:
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:50, :60]
+    centres = np.stack([columns.ravel() + 0.5, rows.ravel() + 0.5], axis=1)
+    for vertices in range(3, 40):  # crossing themselves, leaving the frame
+        ring = rng.uniform(-20, 80, (vertices, 2))
+        filled = paste(*polygons.rasterise([ring], (50, 60)), (50, 60))
+        assert np.array_equal(filled.ravel(), points_in_poly(centres, ring))
 
 
 def test_a_rectangle_on_pixel_corners_is_exact() -> None:

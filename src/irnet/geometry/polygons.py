@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
 from irnet.errors import InputError
@@ -12,9 +11,6 @@ from irnet.geometry.masks import Mask, Offset, Shape, trim
 
 Ring = NDArray[np.float64]
 MIN_VERTICES = 3
-SUBPIXELS = (
-    8  # a pixel belongs to a polygon when its centre does; PIL draws whole grid points, so the grid is finer
-)
 
 
 def validate(rings: Sequence[ArrayLike], shape: Shape) -> list[Ring]:
@@ -56,12 +52,18 @@ def rasterise(rings: Sequence[ArrayLike], shape: Shape) -> tuple[Mask, Offset]:
 
 
 def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
+    """Pixels from whose centre a ray to the left crosses the ring an odd number of times."""
     height, width = shape
-    canvas = Image.new("1", (width * SUBPIXELS, height * SUBPIXELS))
-    points = np.round(ring * SUBPIXELS - 0.5).astype(int)
-    ImageDraw.Draw(canvas).polygon([(int(x), int(y)) for x, y in points], fill=1)
-    centre = SUBPIXELS // 2
-    return np.asarray(canvas)[centre::SUBPIXELS, centre::SUBPIXELS].copy()
+    starts, ends = ring, np.roll(ring, -1, axis=0)
+    tops = np.clip(np.ceil(np.minimum(starts, ends)[:, 1] - 0.5), 0, height).astype(int)
+    bottoms = np.clip(np.ceil(np.maximum(starts, ends)[:, 1] - 0.5), 0, height).astype(int)
+    crossings = np.zeros((height, width + 1), dtype=np.uint8)
+    for (x1, y1), (x2, y2), top, bottom in zip(starts, ends, tops, bottoms, strict=True):
+        if top < bottom:
+            rows = np.arange(top, bottom)  # whose centres lie between the two ends
+            columns = np.ceil(x1 + (rows + 0.5 - y1) * (x2 - x1) / (y2 - y1) - 0.5)
+            crossings[rows, np.clip(columns, 0, width).astype(int)] += 1
+    return np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8) % 2 == 1  # 256 is even: overflow is harmless
 
 
 def contours(crop: Mask, offset: Offset) -> list[Ring]:
