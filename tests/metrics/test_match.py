@@ -7,8 +7,8 @@ from irnet.metrics.match import Pairwise, assign, match_glas, match_iou
 
 
 def test_more_pairs_outweigh_a_higher_sum():
-    iou = np.array([[0.51, 0, 0], [0.99, 0.51, 0], [0, 0.99, 0.51]])
-    assert assign(iou, iou > 0.5).tolist() == [[0, 0], [1, 1], [2, 2]]  # 3 * .51 rather than 2 * .99
+    iou = np.diag(np.full(6, 0.51)) + np.diag(np.full(5, 0.99), k=-1)
+    assert assign(iou, iou > 0.5).tolist() == [[i, i] for i in range(6)]  # 6 * .51 rather than 5 * .99
 
 
 def test_of_equally_many_pairs_the_highest_sum_wins():

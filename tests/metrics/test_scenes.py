@@ -177,7 +177,7 @@ def test_operating_scores_leave_ap_and_calibration_alone(rectangles):
     score = score_image(truth, pred, {CYTOPLASM: 0.5}).classes[CYTOPLASM]
     assert score.predictions == 1
     assert score.ratios["recall"] == (1, 2)
-    assert score.ranking.hits.all()
+    assert score.ranking.hits.tolist() == [[True, True]] * 10
     assert score.matched_iou.tolist() == [1, 1]
 
 

@@ -88,6 +88,17 @@ def test_ap_equals_faster_coco_eval(seed):
         assert ours["ap75"]["value"] == pytest.approx(expected[5], abs=1e-6)
 
 
+def test_of_equal_overlaps_the_last_truth_is_taken():
+    # P0 is as near to T0 as to T1 and scores highest; P1 is near to T1 alone, and comes too late.
+    strips = [np.ones((5, 10), dtype=bool)] * 2
+    truth = Truth(cells=Cells.build(strips, [(0, 0), (4, 0)], [1, 1], (20, 40)))
+    pred = Cells.build(strips, [(2, 0), (7, 0)], [1, 1], (20, 40), scores=[0.9, 0.8])
+    ours = summarise([score_image(truth, pred)])["classes"]["cytoplasm"]["ap"]
+    expected = reference_ap([truth], [pred], CYTOPLASM)
+    assert expected[0] == pytest.approx(51 / 101)
+    assert ours["ap50"]["value"] == pytest.approx(expected[0], abs=1e-6)
+
+
 def test_no_cap_on_detections():
     """150 cells an image, all found: a cap of 100 would hold recall at two thirds."""
     grid = [(x, y) for x in range(0, 150, 10) for y in range(0, 100, 10)]

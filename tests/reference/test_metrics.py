@@ -132,6 +132,10 @@ def degree(truths, i):
     return (truths[i] & others).sum() / truths[i].sum()
 
 
+def most_alike(column):
+    return int(column.argmax()) if column.any() else None
+
+
 def outline_points(mask):
     return np.argwhere(mask & ~binary_erosion(mask, border_value=0))
 
@@ -219,6 +223,12 @@ def test_overlap_degrees(parts):
     for name, (low, high) in zip(DEGREE_NAMES, limits, strict=True):
         mine = [i for i, d in enumerate(expected) if low < d <= high]
         check(score.by_degree[name]["recall"], (sum(i in mine for i, _ in pairs), len(mine)))
+        found = [j for _, j in pairs]
+        homes = {j: i for i, j in pairs} | {
+            j: most_alike(iou[:, j]) for j in range(len(preds)) if j not in found
+        }
+        theirs = sum(i in mine if i is not None else low < 0 for i in homes.values())
+        check(score.by_degree[name]["f1"], (2 * sum(i in mine for i, _ in pairs), len(mine) + theirs))
     for name in ("f1", "aji"):  # the bins add up to the whole
         parts_of = [score.by_degree[degree][name] for degree in DEGREE_NAMES]
         assert sum(r.numerator for r in parts_of) == score.ratios[name].numerator

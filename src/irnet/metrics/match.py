@@ -73,15 +73,19 @@ def assign(quality: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[
     [[0, 1], [1, 0]]
     """
     rows, columns = np.nonzero(allowed)
-    if not len(rows):
-        return np.zeros((0, 2), dtype=np.int64)
-    pairs = [_solve(quality, allowed, rows[e], columns[e]) for e in _components(rows, columns, allowed.shape)]
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)  # no rival on either side
+    pairs = [np.stack([rows[alone], columns[alone]], axis=1)]
+    rows, columns = rows[~alone], columns[~alone]
+    for edges in _components(rows, columns, allowed.shape):
+        pairs.append(_solve(quality, allowed, np.unique(rows[edges]), np.unique(columns[edges])))
     joined = np.concatenate(pairs)
     return joined[np.argsort(joined[:, 0], kind="stable")]
 
 
 def _components(rows: NDArray, columns: NDArray, shape: tuple[int, ...]) -> list[NDArray]:
     """Edge indices of each connected component: no pair of one changes what is possible in another."""
+    if not len(rows):
+        return []
     n, m = shape
     graph = coo_array((np.ones(len(rows)), (rows, n + columns)), shape=(n + m, n + m))
     component = connected_components(graph, directed=False)[1][rows]
@@ -90,10 +94,7 @@ def _components(rows: NDArray, columns: NDArray, shape: tuple[int, ...]) -> list
 
 
 def _solve(quality: NDArray, allowed: NDArray, rows: NDArray, columns: NDArray) -> NDArray[np.int64]:
-    """Best assignment of one component, given its edges."""
-    if len(rows) == 1:
-        return np.stack([rows, columns], axis=1)
-    rows, columns = np.unique(rows), np.unique(columns)
+    """Best assignment of one component's rows and columns."""
     block = np.ix_(rows, columns)
     bonus = min(len(rows), len(columns))  # no sum of qualities outweighs one more pair
     i, j = linear_sum_assignment(np.where(allowed[block], bonus + quality[block], 0.0), maximize=True)
