@@ -163,7 +163,7 @@ def _meeting(boxes: Array, warp: Warp) -> NDArray[np.int64]:
 def _visible(mask: NDArray, offset: NDArray, warp: Warp) -> tuple[Array, float, float]:
     """Box of what the window shows of a mask, the share of its pixels, and their area in window pixels."""
     y, x = np.nonzero(mask)
-    points = warp(np.column_stack([x, y]) + offset + 0.5)
+    points = warp(np.column_stack([x, y]) + (offset + 0.5))
     inside = points[((points >= 0) & (points < warp.size)).all(axis=1)]
     if not len(inside):
         return np.zeros(4), 0.0, 0.0
@@ -223,7 +223,7 @@ def blur(image: Pixels, sigma: float) -> Pixels:
 
 
 def add_noise(image: Pixels, rng: Generator, sigma: float) -> Pixels:
-    """The image with independent noise of `sigma` grey levels: triangular, for normal draws cost ten times."""
+    """The image with independent noise of `sigma` grey levels; triangular, for normal draws are slow."""
     draws = rng.integers(0, 256, (2, *image.shape), dtype=np.uint8).astype(np.int16)
     noise = (draws[0] - draws[1]).astype(np.float32) * np.float32(sigma / 104.5)
     return (image + noise).round().clip(0, 255).astype(np.uint8)

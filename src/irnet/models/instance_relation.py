@@ -20,7 +20,7 @@ class InstanceRelation(nn.Module):
     Args:
         channels: channels of the deep features, the input of the mask head's deconvolution.
         classes: channels of the mask logits, which labels index (background included where it has one).
-        inputs: what the encoder reads: deep features and own-class mask, or features alone; "msk": no encoder,
+        inputs: what the encoder reads: deep features and own-class mask, or features alone; "msk": none,
             instances exchange their mask logits directly (Table 2).
         relation: false leaves Eq. 1 out and keeps the layers (Table 2, row DF + MSK).
         affinity: d_pq. "dot" is the paper's text, "neg_dot" the authors' later code; see docs/decisions/0003.
@@ -115,7 +115,7 @@ class InstanceRelation(nn.Module):
         return allowed
 
     def associate(self, B: Tensor, allowed: Tensor) -> Tensor:
-        """w_pq, the association of the instances, (n, n) float32; rows sum to one, those of nobody to zero."""
+        """w_pq, the association of the instances, (n, n) float32; rows sum to one, rows of nobody to zero."""
         B = B.to(torch.promote_types(B.dtype, torch.float32)).flatten(2)  # (n, 16, 196)
         with torch.autocast(B.device.type, enabled=False):
             if self.affinity == "cosine":
