@@ -110,7 +110,7 @@ def test_table_shows_counts_cuts_and_distractors(rectangles):
     pred = rectangles([(0, 0, 10, 10), (45, 5, 50, 10)], scores=[0.9, 0.4])
     scores = [score_image(truth, pred, {CYTOPLASM: 0.35})] * 2
     table = render_table(summarise(scores, patients=["a", "b"]))
-    assert "2 images of 2 patients" in table
+    assert "images: 2, patients: 2 [95% intervals from 1000 samples of patients]" in table
     rows = {line.split("  ")[0]: line for line in table.splitlines()}
     assert "0.500 [0.500, 0.500]  2 of 4" in rows["recall at IoU .5"]
     assert "0.35 (lowest seen 0.4)" in rows["scores kept from"]

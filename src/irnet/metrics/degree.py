@@ -19,7 +19,7 @@ def degrees(cells: Cells) -> NDArray[np.float64]:
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, cells.boxes), strict=True)):
         mask, others = cells.masks[i], near[near != i]
         if len(others) and mask.any():
-            covered = mask & (cover(cells, others, as_window(box)) > 0)
+            covered = mask & cover(cells, others, as_window(box))
             shares[i] = covered.sum() / mask.sum()
     return shares
 

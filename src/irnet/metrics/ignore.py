@@ -19,6 +19,6 @@ def outside_ignored(cells: Cells, regions: Cells | None) -> Cells:
     keep = np.ones(len(cells), dtype=bool)
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, regions.boxes), strict=True)):
         mine = near[np.isin(regions.labels[near], (EVERY_CLASS, cells.labels[i]))]
-        inside = cells.masks[i] & (cover(regions, mine, as_window(box)) > 0)
+        inside = cells.masks[i] & cover(regions, mine, as_window(box))
         keep[i] = inside.sum() <= IGNORED_SHARE * cells.masks[i].sum()
     return cells.select(keep)

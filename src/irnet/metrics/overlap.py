@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.metrics.ratio import Ratio
-from irnet.metrics.window import as_window, cover, neighbours, view
+from irnet.metrics.window import as_window, cover, neighbours
 
 
 def overlap_scores(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> dict[str, Ratio]:
@@ -32,7 +32,7 @@ def _held_pixels(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> tup
         window = as_window(boxes[i])
         for truth in (i, *later):
             match = [partner[truth]] if truth in partner else []
-            mine = mine & ((cover(truths, [truth], window) == 0) | (cover(preds, match, window) > 0))
+            mine = mine & (~cover(truths, [truth], window) | cover(preds, match, window))
         held += int(mine.sum())
     return held, shared
 
@@ -47,7 +47,7 @@ def _shared_pixels(cells: Cells) -> Iterator[tuple[int, list[int], NDArray[np.bo
         if not later:
             continue
         window = as_window(box)
-        taken = cover(cells, near[near < i], window) > 0
-        mine = view(cells, i, window) & ~taken & (cover(cells, later, window) > 0)
+        taken = cover(cells, near[near < i], window)
+        mine = cells.masks[i] & ~taken & cover(cells, later, window)
         if mine.any():
             yield i, later, mine

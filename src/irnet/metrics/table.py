@@ -30,11 +30,11 @@ def render_table(summary: dict) -> str:
 
 def _heading(summary: dict) -> str:
     bootstrap, patients = summary["bootstrap"], summary["patients"]
-    of = f"{summary['images']} images" + (f" of {patients} patients" if patients else "")
+    of = f"images: {summary['images']}" + (f", patients: {patients}" if patients else "")
     if not bootstrap["samples"]:
-        return f"{of}, too few for intervals"
+        return f"{of} (too few for intervals)"
     drawn = "patients" if patients else "images"
-    return f"{of}, [{bootstrap['level']:.0%} intervals from {bootstrap['samples']} samples of {drawn}]"
+    return f"{of} [{bootstrap['level']:.0%} intervals from {bootstrap['samples']} samples of {drawn}]"
 
 
 def _degrees(name: str, block: dict) -> str:

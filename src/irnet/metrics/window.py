@@ -17,24 +17,18 @@ def as_window(box: NDArray[np.float64]) -> Window:
     return x1, y1, x2, y2
 
 
-def cover(cells: Cells, indices: Iterable[int], window: Window) -> NDArray[np.uint16]:
-    """How many of the instances `indices` lie over each pixel of the window, (h, w)."""
+def cover(cells: Cells, indices: Iterable[int], window: Window) -> NDArray[np.bool_]:
+    """Pixels of the window under any of the instances `indices`, (h, w)."""
     x1, y1, x2, y2 = window
-    count = np.zeros((y2 - y1, x2 - x1), dtype=np.uint16)
+    covered = np.zeros((y2 - y1, x2 - x1), dtype=bool)
     for index in indices:
         mask, (x, y) = cells.masks[index], cells.offsets[index]
         left, top = max(x1, x), max(y1, y)
         right, bottom = min(x2, x + mask.shape[1]), min(y2, y + mask.shape[0])
         if left < right and top < bottom:
-            count[top - y1 : bottom - y1, left - x1 : right - x1] += mask[
-                top - y : bottom - y, left - x : right - x
-            ]
-    return count
-
-
-def view(cells: Cells, index: int, window: Window) -> NDArray[np.bool_]:
-    """One instance's mask in the window, (h, w)."""
-    return cover(cells, [index], window) > 0
+            part = mask[top - y : bottom - y, left - x : right - x]
+            covered[top - y1 : bottom - y1, left - x1 : right - x1] |= part
+    return covered
 
 
 def neighbours(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[NDArray[np.int64]]:
