@@ -52,7 +52,8 @@ def safe_join(folder: str | os.PathLike, name: str) -> Path:
     path = Path(folder).joinpath(*parts)
     try:
         inside = path.resolve().is_relative_to(Path(folder).resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, half a surrogate pair
+        path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, too long, half a surrogate pair
         raise InputError(f"{name!r} is no file name: {error}") from None
     if not inside:
         raise InputError(f"{name!r} links to a place outside {folder}: put the file itself there")

@@ -38,7 +38,7 @@ def read_image(path: str | os.PathLike, page: int | None = None) -> Image:
     (see `pixels.scale_16bit`). Raises InputError that names the file and the remedy.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     try:
         return _decode(path, page)
@@ -48,6 +48,8 @@ def read_image(path: str | os.PathLike, page: int | None = None) -> Image:
         raise InputError(f"{path}: {_TOO_LARGE}") from None
     except PIL.UnidentifiedImageError:
         raise InputError(f"{path}: {_UNKNOWN}") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read: change its permissions") from None
     except Exception as error:  # decoders raise whatever a broken file makes them meet
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: damaged or unusual ({reason}): save it anew as PNG") from error

@@ -102,7 +102,7 @@ def _images(inspection: Inspection) -> list[ImageRow]:
 
 def _picture(inspection: Inspection, image: ImageRow) -> bool:
     """Whether the image's file can be read and has the annotated size."""
-    if not image.path.is_file():
+    if not os.path.isfile(image.path):
         inspection.add("missing-image", f"no file {image.path}", image=image.name)
         return False
     try:

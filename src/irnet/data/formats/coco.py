@@ -41,7 +41,7 @@ def read_coco(
         entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
         cut += sum(annotation.clipped for annotation in annotations)
     if cut:
-        _logger.warning("%s: %d polygons reach out of their image and were cut to it", document.path, cut)
+        _logger.warning("%s: polygons that left their image were cut to it: %d", document.path, cut)
     if not any(len(entry.truth.cells) for entry in entries):
         _refuse_all_crowds(document, entries)
     return entries
