@@ -123,7 +123,7 @@ def process_context() -> BaseContext:
     """Return fresh processes: a fork of a process with threads (torch, CUDA) can hang."""
     if sys.platform == "linux":
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["irnet.data.dataset", "irnet.synthetic"])
+        context.set_forkserver_preload(["irnet.engine.feed", "irnet.synthetic"])
         return context
     return multiprocessing.get_context("spawn")
 

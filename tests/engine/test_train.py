@@ -1,0 +1,155 @@
+"""Runs that are killed, stopped and resumed end at the same bits; a bad loss stops them."""
+
+import json
+import multiprocessing
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+import toy_run
+
+from irnet.config import Settings
+from irnet.engine.checkpoint import read_tensors
+from irnet.engine.run import BEST, LAST
+from irnet.engine.train import train
+from irnet.errors import InputError
+
+START = "forkserver" if sys.platform == "linux" else "spawn"  # quick: torch is imported once
+
+
+class Ended(NamedTuple):
+    returncode: int
+    stderr: str
+
+
+def train_toy(data: Path, folder: Path, **options) -> Ended:
+    """Train the toy network in a process of its own."""
+    context = multiprocessing.get_context(START)
+    context.set_forkserver_preload(["irnet.engine.train"])
+    said = folder.with_name(f"{folder.name}-said.txt")
+    process = context.Process(target=toy_run.main, args=(data, folder, said, options))
+    process.start()
+    process.join()
+    return Ended(process.exitcode, said.read_text())
+
+
+def lines(folder: Path, kind: str) -> list[dict]:
+    parsed = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    timeless = [{k: v for k, v in p.items() if k not in ("time", "seconds_per_step")} for p in parsed]
+    return [line for line in timeless if line["kind"] == kind]
+
+
+def content(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / LAST).read_bytes(), (folder / BEST).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def whole(circles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = train_toy(circles, folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_writes_weights_log_and_recipe(whole: Path):
+    assert [line["step"] for line in lines(whole, "train")] == list(range(1, 9))
+    assert [line["step"] for line in lines(whole, "validation")] == [4, 8]
+    assert {"loss", "loss/cls", "loss/box", "gradient_norm", "gamma"} <= lines(whole, "train")[0].keys()
+    assert json.loads((whole / "recipe.json").read_text())["train"]["steps"] == 8
+    _, meta = read_tensors(whole / BEST)
+    assert meta["trained"]["steps"] == 8
+
+
+@pytest.mark.parametrize(
+    "end",
+    [{"kill_step": 1}, {"kill_step": 5}, {"kill_step": 8}, {"kill_save": 1}, {"kill_save": 2}],
+    ids=lambda end: "-".join(map(str, *end.items())),
+)
+def test_a_killed_run_ends_at_the_same_bits(circles: Path, whole: Path, tmp_path: Path, end: dict):
+    assert train_toy(circles, tmp_path, **end).returncode == -signal.SIGKILL
+    done = train_toy(circles, tmp_path, resume=True)
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path) == content(whole)
+    assert lines(tmp_path, "train") == lines(whole, "train")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_sigterm_finishes_the_step_saves_and_exits_well(circles: Path, whole: Path, tmp_path: Path):
+    stopped = train_toy(circles, tmp_path, term_step=5)
+    assert stopped.returncode == 0, stopped.stderr
+    assert read_tensors(tmp_path / LAST)[1]["step"] == 5
+    assert "stopped at step 5" in stopped.stderr
+    assert train_toy(circles, tmp_path, resume=True).returncode == 0
+    assert content(tmp_path) == content(whole)
+
+
+def test_workers_change_nothing(circles: Path, whole: Path, tmp_path: Path):
+    done = train_toy(circles, tmp_path, set=["train.workers=2"])
+    assert done.returncode == 0, done.stderr
+    assert lines(tmp_path, "train") == lines(whole, "train")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(circles: Path, tmp_path: Path):
+    stopped = train_toy(circles, tmp_path, nan_pass=10)  # second pass of step 5
+    assert stopped.returncode == 1
+    record = json.loads((tmp_path / "not_finite.json").read_text())
+    assert record["step"] == 4
+    assert record["losses"]["loss/cls"] == "nan"
+    assert len(record["items"]) == 2
+    assert read_tensors(tmp_path / LAST)[1]["step"] == 3
+
+
+def test_a_time_budget_is_fixed_once_and_kept(circles: Path, tmp_path: Path):
+    rare = ["train.checkpoint_every=9999", "train.validate_every=9999"]
+    killed = train_toy(circles, tmp_path, time_s=2.5, set=rare, kill_save=2)  # the first save fixes the steps
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    state = read_tensors(tmp_path / LAST)[1]
+    steps = state["steps"]
+    assert steps > state["step"] > 0
+    done = train_toy(circles, tmp_path, time_s=1, resume=True)
+    assert done.returncode == 0, done.stderr
+    state = read_tensors(tmp_path / LAST)[1]
+    assert (state["step"], state["steps"]) == (steps, steps)
+
+
+def test_irnet_resumes_at_the_same_bits(circles: Path, tiny: Settings, tmp_path: Path):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    settings = tiny.model_copy(update={"train": tiny.train.model_copy(update={"validate_every": 100})})
+    train(settings, circles, once, steps=3, device="cpu")
+    half = settings.model_copy(update={"train": settings.train.model_copy(update={"checkpoint_every": 1})})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("irnet.engine.train.stop_requested", _stop_after(2))
+        assert not train(half, circles, twice, steps=3, device="cpu").finished
+    assert train(half, circles, twice, steps=3, device="cpu", resume=True).finished
+    tensors, again = read_tensors(once / LAST)[0], read_tensors(twice / LAST)[0]
+    torch.set_num_threads(threads)
+    assert tensors.keys() == again.keys()
+    assert all(torch.equal(tensors[name], again[name]) for name in tensors)
+
+
+def test_a_folder_with_a_run_is_not_overwritten(circles: Path, whole: Path, tiny: Settings):
+    with pytest.raises(InputError, match="--resume"):
+        train(tiny, circles, whole, device="cpu")
+
+
+def test_a_missing_device_is_bad_input(circles: Path, tiny: Settings, tmp_path: Path):
+    with pytest.raises(InputError, match="CUDA devices"):
+        train(tiny, circles, tmp_path, device="cuda:7")
+
+
+def _stop_after(steps: int):
+    """A stand-in for `stop_requested` that asks to stop after so many steps."""
+
+    @contextmanager
+    def requested():
+        asked = iter([False] * (steps - 1) + [True])
+        yield lambda: next(asked)
+
+    return requested
