@@ -292,3 +292,10 @@ def test_labels_survive_mending(tmp_path: Path) -> None:
     fix(write(tmp_path, good()), tmp_path / "fixed.json")
     cells = read_coco(tmp_path / "fixed.json")[0].truth.cells
     assert (cells.labels.tolist(), cells.parents.tolist()) == ([CYTOPLASM, NUCLEUS], [-1, 0])
+
+
+def test_every_code_is_documented() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "data-format.md"
+    rows = [line.split("|")[1:3] for line in page.read_text(encoding="utf-8").splitlines() if "| `" in line]
+    documented = {code.strip(" `"): severity.split(",")[0].strip() for code, severity in rows}
+    assert {code: documented.get(code) for code in CODES} == {code: CODES[code][0] for code in CODES}
