@@ -1,0 +1,1 @@
+"""Pictures and pages for people: what was found, drawn on the image."""

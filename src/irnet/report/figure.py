@@ -1,0 +1,75 @@
+"""Figures: image, truth and finding side by side, with captions and a scale bar."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.report.colours import LOOSE, colour_cells
+from irnet.report.draw import Picture, overlay
+
+BAND, SPACE = 34, 8  # px of the caption above a panel, and between panels
+BAR_UM = 20
+SAME = 0.5  # IoU above which a found instance is the true one
+
+
+def compare(
+    image: Picture, truth: Cells, found: Cells, *, title: str = "image", width: float = 2.0
+) -> Picture:
+    """The image, its truth and what was found, side by side: (H + 34, 3 W + 16, 3).
+
+    A found instance has the colour of the true one of its class that it overlaps most (IoU > 0.5). White are
+    true instances that nobody found and found ones that are not true. A scale bar stands on the image where
+    `truth.mpp` is known.
+    """
+    match = _best_match(truth, found)
+    colours = colour_cells(truth)
+    found_colours = np.concatenate([colours, [LOOSE]])[match]  # NO_PARENT is the last row
+    colours[~np.isin(np.arange(len(truth)), match)] = LOOSE
+    drawn = [
+        image if truth.mpp is None else add_scale_bar(image, truth.mpp),
+        overlay(image, truth, width=width, colours=colours),
+        overlay(image, found, width=width, colours=found_colours),
+    ]
+    return panels(drawn, [title, f"truth: {count(truth)}", f"found: {count(found)}"])
+
+
+def count(cells: Cells) -> str:
+    """How many of each class: `12 cells, 1 nucleus`."""
+    whole, nuclei = (cells.labels == CYTOPLASM).sum(), (cells.labels == NUCLEUS).sum()
+    return f"{whole} cell{'' if whole == 1 else 's'}, {nuclei} nucle{'us' if nuclei == 1 else 'i'}"
+
+
+def panels(images: Sequence[Picture], captions: Sequence[str]) -> Picture:
+    """Images of one height side by side on white, a caption above each."""
+    widths = [image.shape[1] for image in images]
+    size = sum(widths) + SPACE * (len(images) - 1), images[0].shape[0] + BAND
+    sheet = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=20)
+    x = 0
+    for image, caption, width in zip(images, captions, widths, strict=True):
+        sheet.paste(Image.fromarray(image), (x, BAND))
+        pen.text((x + 2, BAND // 2), caption, fill="black", font=font, anchor="lm")
+        x += width + SPACE
+    return np.asarray(sheet)
+
+
+def add_scale_bar(image: Picture, mpp: float) -> Picture:
+    """The image with a bar of 20 um in its lower left corner; `mpp` is um per pixel."""
+    sheet = Image.fromarray(image)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=18)
+    length, bottom = round(BAR_UM / mpp), sheet.height - 16
+    pen.rectangle((16, bottom - 5, 16 + length, bottom), fill="black", outline="white")
+    place = (16 + length / 2, bottom - 8)
+    pen.text(place, f"{BAR_UM} um", fill="black", stroke_fill="white", stroke_width=2, font=font, anchor="mb")
+    return np.asarray(sheet)
+
+
+def _best_match(truth: Cells, found: Cells) -> NDArray[np.int64]:
+    """For each found instance the true one of its class with the highest IoU above 0.5, or NO_PARENT."""
+    if not len(truth) or not len(found):
+        return np.full(len(found), NO_PARENT)
+    iou = np.where(found.labels[:, None] == truth.labels, found.iou(truth), 0.0)  # (found, truth)
+    return np.where(iou.max(axis=1) > SAME, iou.argmax(axis=1), NO_PARENT)
