@@ -17,7 +17,7 @@ from irnet.engine.optim import (
 class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.backbone = nn.Conv2d(3, 8, 1)
+        self.backbone = nn.ModuleDict({"body": nn.Conv2d(3, 8, 1), "fpn": nn.Conv2d(8, 8, 1)})
         self.norm = nn.GroupNorm(2, 8)
         self.head = nn.Linear(8, 2)
         self.frozen = nn.Linear(2, 2).requires_grad_(False)
@@ -28,9 +28,10 @@ def test_every_trainable_parameter_is_in_one_group_with_its_rate_and_decay():
     model = Network()
     groups = parameter_groups(model, lr=0.1, trunk_lr=0.02, bias_lr_factor=2, weight_decay=1e-4)
     rates = {id(p): (g["base_lr"], g["weight_decay"]) for g in groups for p in g["params"]}
-    assert len(rates) == sum(len(g["params"]) for g in groups) == 7
-    assert rates[id(model.backbone.weight)] == (0.02, 1e-4)
-    assert rates[id(model.backbone.bias)] == (0.04, 0)
+    assert len(rates) == sum(len(g["params"]) for g in groups) == 9
+    assert rates[id(model.backbone["body"].weight)] == (0.02, 1e-4)
+    assert rates[id(model.backbone["body"].bias)] == (0.04, 0)
+    assert rates[id(model.backbone["fpn"].weight)] == (0.1, 1e-4)
     assert rates[id(model.head.weight)] == (0.1, 1e-4)
     assert rates[id(model.head.bias)] == (0.2, 0)
     for plain in (model.norm.weight, model.norm.bias, model.gamma):

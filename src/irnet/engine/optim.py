@@ -25,7 +25,7 @@ def parameter_groups(
     trunk_lr: float,
     bias_lr_factor: float,
     weight_decay: float,
-    trunk: str = "backbone.",
+    trunk: str = "backbone.body.",
 ) -> list[dict]:
     """Return optimiser groups of the trainable parameters, each with its `base_lr`.
 
