@@ -41,6 +41,12 @@ class Finding:
     message: str
     remedy: str
 
+    def line(self) -> str:
+        """All of it in one line."""
+        image = "" if self.image is None else f", image {self.image}"
+        annotation = "" if self.annotation is None else f", annotation {self.annotation}"
+        return f"{self.severity}: {self.file}{image}{annotation}: {self.message} -> {self.remedy}"
+
 
 def finding(
     code: str, file: object, message: str, *, image: str | None = None, annotation: object = None

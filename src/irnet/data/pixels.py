@@ -1,4 +1,6 @@
-"""Pixels of any kind to 8-bit RGB, by stated rules."""
+"""Pixels of any kind to 8-bit RGB, by stated rules; and 8-bit RGB to PNG."""
+
+import io
 
 import numpy as np
 import PIL.Image
@@ -11,6 +13,13 @@ _DEPTHS = (8, 10, 12, 14, 16)  # of cameras
 _ORIENTATION = 0x0112
 _PLAIN = {"1", "L", "P", "RGB", "RGBX", "YCbCr"}
 _TRANSPARENT = {"LA", "PA", "RGBA", "RGBa"}
+
+
+def to_png(image: NDArray[np.uint8]) -> bytes:
+    """The content of a PNG file of (H, W, 3) pixels."""
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def to_rgb(picture: PIL.Image.Image) -> tuple[NDArray[np.uint8], list[str]]:

@@ -43,6 +43,18 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     return paths
 
 
+def parse_ratios(text: str) -> tuple[float, ...]:
+    """Shares of training, validation and test.
+
+    >>> parse_ratios("7:1:2")
+    (7.0, 1.0, 2.0)
+    """
+    try:
+        return tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError(f"--ratios {text}: write three numbers, such as 7:1:2") from None
+
+
 def assign(keys: Sequence[str], *, ratios: Sequence[float] = RATIOS, seed: int = 0) -> Mapping[str, str]:
     """The part of each distinct key. Numbers of keys follow `ratios` by largest remainder, none is empty.
 

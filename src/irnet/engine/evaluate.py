@@ -96,14 +96,20 @@ def score_validation(truths: Sequence[Truth], found: Sequence[Cells], *, floor: 
     scores = {label: max(floor, round(chosen.get(label, 0.5), 3)) for label in LABEL_NAMES}
     scored = [score_image(truth, cells, scores) for truth, cells in zip(truths, found, strict=True)]
     summary = summarise(scored, samples=0)
+    numbers = headline(summary)
+    merits = [numbers.get(f"{name}/{title}", 0.0) for name in summary["classes"] for title in MERIT]
+    return Validation(scores, numbers, sum(merits) / max(1, len(merits)))
+
+
+def headline(summary: dict[str, Any]) -> dict[str, float]:
+    """Return the chief numbers of a summary, such as cytoplasm/AJI; undefined ones are left out."""
     numbers: dict[str, float] = {}
     for name, part in summary["classes"].items():
         for title, place in NUMBERS.items():
             value: Any = reduce(getitem, place, part)
             if value is not None:
                 numbers[f"{name}/{title}"] = value
-    merits = [numbers.get(f"{name}/{title}", 0.0) for name in summary["classes"] for title in MERIT]
-    return Validation(scores, numbers, sum(merits) / max(1, len(merits)))
+    return numbers
 
 
 def find_all(predictor: Predictor, samples: Iterable[Sample]) -> list[Cells]:

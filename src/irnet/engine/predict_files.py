@@ -5,7 +5,6 @@ An image that cannot be read, or for which the device has no memory, is reported
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections import Counter
@@ -14,15 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import PIL.Image
 import torch
-from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Truth
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import write_coco
 from irnet.data.image import list_images, read_image
+from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.engine.predict import Predictor, Scores, above
 from irnet.engine.run import versions
@@ -40,6 +37,7 @@ class Report:
     """What `predict_files` did."""
 
     entries: list[Entry]  # the images that were segmented, with what was found
+    images: list[dict[str, Any]]  # what run.json says of each of them
     errors: list[dict[str, str]]  # file and reason of the others
     scores: Scores  # the cuts that were used
 
@@ -49,6 +47,16 @@ class Report:
         if not self.errors:
             return DONE
         return DONE_WITH_ERRORS if self.entries else NOTHING_DONE
+
+    def lines(self) -> list[str]:
+        """Return what a user should know: what was found and how, and which cuts were used."""
+        told = []
+        for image in self.images:
+            scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
+            told.append(f"{image['name']}: {_counts(image['found'])}{scale}")
+            told += [f"  {note}" for note in image["notes"]]
+        cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
+        return [*told, f"scores kept from: {cuts}"]
 
 
 def predict_files(
@@ -95,7 +103,7 @@ def predict_files(
             progress(name, number, len(files))
         visit.take(file, name, names)
     visit.write(save)
-    return Report(visit.entries, visit.errors, cuts)
+    return Report(visit.entries, visit.images, visit.errors, cuts)
 
 
 class _Visit:
@@ -129,7 +137,8 @@ class _Visit:
             return
         cells = pair_nuclei(above(found.cells, self.cuts))
         if self.draw:
-            _write_png(self.out / "overlays" / _overlay_name(name, names), overlay(image.pixels, cells))
+            picture = to_png(overlay(image.pixels, cells))
+            write_atomic(self.out / "overlays" / _overlay_name(name, names), picture)
         self.entries.append(Entry(name=name, path=file, truth=Truth(cells=cells)))
         self.rows += measure(cells, name)
         self.images.append(
@@ -184,16 +193,14 @@ def _overlay_name(name: str, names: Sequence[str]) -> str:
     return f"{name if shared else stem}.png"
 
 
+def _counts(found: dict[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in found.items())
+
+
 def _explain(error: BaseException) -> str:
     if isinstance(error, InputError):
         return str(error)
     return "not enough memory even window by window: use a device with more, or --device cpu"
-
-
-def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, "PNG")
-    write_atomic(path, buffer.getvalue())
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -1,17 +1,13 @@
 """Formats of annotations: one file a format, each with its reader and, where there is one, its writer."""
 
-import io
 import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import PIL.Image
-from numpy.typing import NDArray
-
 from irnet.data.files import safe_join, write_atomic
 from irnet.data.formats import coco, herlev, isbi2014, masks
+from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -41,7 +37,7 @@ def convert(
             raise InputError(f"{source}: {name} is the name of {count} images: rename one")
     for entry in entries:
         image = entry.read().image  # size and content are what was annotated, or InputError
-        content = entry.path.read_bytes() if entry.pixels is None else _png(image)
+        content = entry.path.read_bytes() if entry.pixels is None else to_png(image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)
     coco.write_coco(target, entries, info={"description": f"converted from {source_format}"})
     return len(entries)
@@ -60,9 +56,3 @@ def _read(
         case "masks":
             return masks.read(source, mapping=mapping)
     raise InputError(f"format {source_format!r} is not read: choose one of {', '.join(SOURCES)}")
-
-
-def _png(image: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()

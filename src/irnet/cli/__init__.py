@@ -1,0 +1,72 @@
+"""The command line: one file a verb. Exit codes: 0 done, 1 our fault, 2 bad input, 3 done but for errors."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+import irnet
+from irnet.cli import data, demo, doctor, evaluate, predict, synth, train
+from irnet.errors import InputError
+
+OUR_FAULT, BAD_INPUT = 1, 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+app = typer.Typer(
+    name="irnet",
+    help="Find overlapping cells in images of cervical smears. Research use only; not a diagnostic device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(doctor.doctor)
+app.add_typer(data.app)
+app.command()(synth.synth)
+app.command()(train.train)
+app.command()(predict.predict)
+app.command()(evaluate.evaluate)
+app.command()(demo.demo)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a command line (None: that of the process) and exit with its code."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        app(args, prog_name="irnet")
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+    except InputError as error:
+        _fail(str(error), BAD_INPUT)
+    except Exception as error:
+        kind = type(error).__name__
+        _fail(
+            f"{kind}: {error}\nThis is a fault of irnet. Its traceback is in {_save_traceback()}", OUR_FAULT
+        )
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    if version:
+        typer.echo(irnet.__version__)
+        raise typer.Exit()
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"irnet: {message}", err=True)
+    sys.exit(code)
+
+
+def _save_traceback() -> Path:
+    with tempfile.NamedTemporaryFile("w", prefix="irnet-", suffix=".log", delete=False) as file:
+        file.write(f"irnet {irnet.__version__}: {' '.join(sys.argv)}\n\n{traceback.format_exc()}")
+    return Path(file.name)

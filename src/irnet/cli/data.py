@@ -1,0 +1,83 @@
+"""`irnet data`: check, convert and split annotated images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irnet.cli.options import Crowd, Map, Out
+
+app = typer.Typer(name="data", help="Check, convert and split annotated images.", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Argument(help="Folder of a data set, or a COCO file.", show_default=False)]
+
+
+@app.command()
+def check(
+    data: Annotated[list[Path], typer.Argument(help="Folders or COCO files; parts of one set together.")],
+    mapping: Map = None,
+    crowd: Crowd = "ignore",
+    fix: Annotated[Path | None, typer.Option(help="Write what can be mended to this new file.")] = None,
+) -> None:
+    """Find what is wrong with annotated images: file, id and remedy. Exit code 2 where there are errors.
+
+    Example:  irnet data check smears/ --map 'Cell=cytoplasm,nuclei=nucleus' --fix smears/clean.json
+    """
+    from irnet.data import check as checking
+    from irnet.errors import InputError
+
+    names = _names(mapping)
+    if fix is None:
+        findings = checking.check(data, mapping=names, crowd=crowd)
+    elif len(data) == 1:
+        findings = checking.fix(data[0], fix, mapping=names, crowd=crowd)
+    else:
+        raise InputError("--fix mends one file: name one")
+    for finding in findings:
+        typer.echo(finding.line())
+    errors = sum(finding.severity == "error" for finding in findings)
+    typer.echo(f"{errors} errors, {len(findings) - errors} warnings" + (f"; mended: {fix}" if fix else ""))
+    raise typer.Exit(2 if errors and not fix else 0)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="What to read.", show_default=False)],
+    out: Out,
+    source_format: Annotated[
+        str, typer.Option("--from", help="Format of the source: coco, herlev, isbi2014 or masks.")
+    ],
+    mapping: Map = None,
+    crowd: Crowd = "ignore",
+) -> None:
+    """Turn a public data set or folders of masks into a data set: annotations.json and images/.
+
+    Example:  irnet data convert isbi_train.mat --from isbi2014 -o isbi
+    """
+    from irnet.data.formats import convert as run
+
+    count = run(source_format, source, out, mapping=_names(mapping), crowd=crowd)
+    typer.echo(f"{count} images in {out}")
+
+
+@app.command()
+def split(
+    data: Data,
+    ratios: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "7:1:2",
+    seed: Annotated[int, typer.Option(help="The same seed splits alike.", min=0)] = 0,
+) -> None:
+    """Split by patient: train.json, val.json and test.json beside the COCO file.
+
+    Example:  irnet data split smears/ --ratios 7:1:2 --seed 0
+    """
+    from irnet.data.split import parse_ratios
+    from irnet.data.split import split as run
+
+    for part, path in run(data, ratios=parse_ratios(ratios), seed=seed).items():
+        typer.echo(f"{part}: {path}")
+
+
+def _names(mapping: str | None) -> dict[str, str] | None:
+    from irnet.data.categories import parse_mapping
+
+    return None if mapping is None else parse_mapping(mapping)

@@ -1,0 +1,28 @@
+"""`irnet demo`: one generated field from pixels to scores and a picture, offline."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irnet.cli.options import Device, Model
+
+
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Another seed draws another field.", min=0)] = 0,
+    model: Model = None,
+    device: Device = "auto",
+) -> None:
+    """Draw a generated field, find its cells, score them against the truth and make a picture. No network.
+
+    Example:  irnet demo -o demo
+    """
+    from irnet.engine.demo import run_demo
+
+    typer.echo("The field is generated: a drawing of a smear, no patient's image.")
+    done = run_demo(out, seed=seed, model=model, device=device)
+    typer.echo(f"truth: {done.truth}\nfound: {done.found}")
+    for name, value in done.scores.items():
+        typer.echo(f"  {name}: {value:.3f}")
+    typer.echo(f"field, truth and finding side by side: {done.picture}\neverything else: {out}")

@@ -1,0 +1,34 @@
+"""`irnet evaluate`: scores of predictions or of a network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irnet.cli.options import Device, Out, Score
+
+
+def evaluate(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Folder or COCO file of predictions; or a weights file, a run's folder, or bundled.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[Path, typer.Argument(help="Annotated images: folder or COCO file.", show_default=False)],
+    out: Out,
+    score: Score = None,
+    device: Device = "auto",
+) -> None:
+    """Score predictions, or a network, on annotated images.
+
+    Writes summary.json and table.txt: AJI, F1, AP, overlap recall, outlines
+    and more, by class and by degree of overlap (docs/reference/metrics.md).
+
+    Example:  irnet evaluate bundled smears/test.json -o scores
+    """
+    from irnet.engine.evaluate import evaluate as run
+
+    typer.echo(run(source, data, out, score=score, device=device).table)
+    typer.echo(f"written to {out}")

@@ -1,0 +1,23 @@
+"""Options that several verbs share, spelled once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to; made where it is missing.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Model = Annotated[
+    str | None, typer.Option(help="Weights file or folder of a run.", show_default="the bundled weights")
+]
+Score = Annotated[
+    float | None,
+    typer.Option(
+        help="Least score of a cell; 0.05 keeps every candidate.",
+        show_default="the threshold of each class stored with the weights",
+    ),
+]
+Map = Annotated[
+    str | None, typer.Option("--map", help="What categories mean: 'Cell=cytoplasm,nuclei=nucleus,dirt=drop'.")
+]
+Crowd = Annotated[Literal["ignore", "instances"], typer.Option(help="What annotations with iscrowd = 1 are.")]

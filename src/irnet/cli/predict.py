@@ -1,0 +1,51 @@
+"""`irnet predict`: cells of your own images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irnet.cli.options import Device, Model, Out, Score
+
+
+def predict(
+    images: Annotated[
+        list[Path], typer.Argument(help="Image files, and folders of them.", show_default=False)
+    ],
+    out: Out,
+    model: Model = None,
+    score: Score = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="um per pixel of the images.", show_default="what each file says")
+    ] = None,
+    page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None,
+    save: Annotated[str, typer.Option(help="What to write, of coco, overlay and csv.")] = "coco,overlay,csv",
+    device: Device = "auto",
+) -> None:
+    """Find the cells and nuclei of images, overlaps kept.
+
+    Writes predictions.json (COCO), overlays/, cells.csv, run.json and
+    errors.json. An image that cannot be read is reported and the others go
+    on (exit code 3).
+
+    Example:  irnet predict smears/ -o found --mpp 0.25
+    """
+    from irnet.engine.predict_files import predict_files
+
+    report = predict_files(
+        images,
+        out,
+        model=model,
+        score=score,
+        mpp=mpp,
+        page=page,
+        device=device,
+        save=[name.strip() for name in save.split(",")],
+        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+    )
+    for line in report.lines():
+        typer.echo(line)
+    for error in report.errors:
+        typer.echo(f"{error['file']}: {error['error']}", err=True)
+    typer.echo(f"written to {out}")
+    raise typer.Exit(report.exit_code)

@@ -1,0 +1,26 @@
+"""`irnet synth`: smears that are drawn, with everything that is true of them."""
+
+from typing import Annotated
+
+import typer
+
+from irnet.cli.options import Out
+
+
+def synth(
+    out: Out,
+    images: Annotated[int, typer.Option(help="Fields of 1000 x 1000 px.", min=1)] = 413,
+    patients: Annotated[int, typer.Option(help="Patients, each with a stain and a camera.", min=1)] = 82,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same set.", min=0)] = 0,
+) -> None:
+    """Draw a set of generated smears: annotations.json and images/.
+
+    Masks are whole where cells overlap; links from nucleus to cell, kinds of
+    cells and of debris are noted.
+
+    Example:  irnet synth -o smears --images 20 --patients 5 --seed 0
+    """
+    from irnet.synthetic import generate_set
+
+    generate_set(out, images=images, patients=patients, seed=seed)
+    typer.echo(f"{images} generated fields of {patients} patients in {out}")

