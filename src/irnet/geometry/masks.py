@@ -18,6 +18,7 @@ Shape = tuple[int, int]
 
 MAX_SIDE = 2**17
 MAX_PIXELS = 2**32 - 1
+_MAX_DIGITS = 8  # of five bits
 
 
 def trim(mask: NDArray) -> tuple[Mask, Offset]:
@@ -101,35 +102,36 @@ def decode(counts: Sequence[int], shape: Shape) -> tuple[Mask, Offset]:
 
 def pack(counts: Sequence[int]) -> str:
     """COCO's compressed text: base 32, each count from the fourth on as a step from two before."""
-    text: list[str] = []
-    for index, count in enumerate(counts):
-        value = int(count) - (int(counts[index - 2]) if index > 2 else 0)
-        while True:
-            low, value = value & 0x1F, value >> 5
-            more = value != (-1 if low & 0x10 else 0)
-            text.append(chr((low | 0x20 if more else low) + 48))
-            if not more:
-                break
-    return "".join(text)
+    steps = np.array(counts, dtype=np.int64)
+    steps[3:] -= steps[1:-2].copy()
+    shifts = 5 * np.arange(_MAX_DIGITS)
+    digits = steps[:, None] >> shifts & 0x1F  # (n, 8), lowest first
+    rests = steps[:, None] >> shifts + 5
+    last = (rests == np.where(digits & 0x10, -1, 0)).argmax(axis=1)[:, None]  # the sign bit says the rest
+    places = np.arange(_MAX_DIGITS)
+    codes = digits + np.where(places < last, 0x20, 0) + 48
+    return codes[places <= last].astype(np.uint8).tobytes().decode("ascii")
 
 
 def unpack(text: str) -> list[int]:
     """The run lengths of COCO's compressed text. Raises InputError on text that COCO never writes."""
-    counts: list[int] = []
-    value = shift = 0
-    for character in text:
-        code = ord(character) - 48
-        if not 0 <= code < 64 or shift > 35:
-            raise InputError("compressed run lengths hold characters that COCO never writes")
-        value |= (code & 0x1F) << shift
-        shift += 5
-        if not code & 0x20:
-            value -= (1 << shift) if code & 0x10 else 0
-            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-            value = shift = 0
-    if shift:
+    codes = np.array(list(map(ord, text)), dtype=np.int64) - 48
+    if len(codes) and not 0 <= codes.min() <= codes.max() < 64:
+        raise InputError("compressed run lengths hold characters that COCO never writes")
+    if len(codes) and codes[-1] & 0x20:
         raise InputError("compressed run lengths end in the middle of a number")
-    return counts
+    ends = np.flatnonzero(codes & 0x20 == 0)
+    lengths = np.diff(ends, prepend=-1)
+    if not len(ends):
+        return []
+    if lengths.max() > _MAX_DIGITS:
+        raise InputError("compressed run lengths hold a number that no frame can have")
+    starts = ends - lengths + 1
+    places = np.arange(len(codes)) - np.repeat(starts, lengths)
+    counts = np.add.reduceat((codes & 0x1F) << 5 * places, starts)
+    counts -= np.where(codes[ends] & 0x10, 1 << 5 * lengths, 0)
+    counts[1::2], counts[2::2] = np.cumsum(counts[1::2]), np.cumsum(counts[2::2])
+    return counts.tolist()
 
 
 def validate_shape(shape: Sequence[int]) -> Shape:
@@ -147,7 +149,7 @@ def validate_rle(counts: Sequence[int], shape: Sequence[int]) -> None:
     height, width = validate_shape(shape)
     if len(counts) > height * width + 1:
         raise InputError(f"{len(counts)} run lengths are more than a {height} x {width} frame can have")
-    if any(isinstance(c, bool) or not isinstance(c, int | np.integer) for c in counts):
+    if not all(issubclass(kind, int | np.integer) and kind is not bool for kind in set(map(type, counts))):
         raise InputError("run lengths must be whole numbers")
     if min(counts, default=0) < 0:
         raise InputError(f"run lengths must not be negative (found {min(counts)})")
