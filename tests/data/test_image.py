@@ -180,6 +180,12 @@ def test_a_page_is_chosen(tmp_path: Path, page: int) -> None:
     assert np.array_equal(read_image(pages(tmp_path / "a.tif"), page=page).pixels[..., 0], expected)
 
 
+def test_a_page_of_16_bits_is_chosen(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([GREY_12, GREY_12 // 2]), metadata=None)
+    image = read_image(tmp_path / "a.tif", page=1)
+    assert np.array_equal(image.pixels[..., 0], np.round(GREY_12 // 2 * ON_12))
+
+
 @pytest.mark.parametrize("page", [-1, 2, 10**9])
 def test_a_page_that_is_not_there_is_refused(tmp_path: Path, page: int) -> None:
     with pytest.raises(InputError, match="pages 0 to 1"):
@@ -287,6 +293,15 @@ def test_a_truncated_16_bit_tiff_is_an_error(tmp_path: Path, compression: str | 
     (tmp_path / "a.tif").write_bytes(data[:-500])
     with pytest.raises(InputError, match="cut short"):
         read_image(tmp_path / "a.tif")
+
+
+def test_a_missing_codec_is_named(tmp_path: Path, monkeypatch) -> None:
+    def refuse(_) -> None:
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", refuse)
+    with pytest.raises(InputError, match=r"pip install 'irnet\[tiff\]'"):
+        read_image(save(tmp_path / "a.tif", GREY_12))
 
 
 def bombs(side: int) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import tifffile
+from numpy.typing import NDArray
 
 from irnet.data.pixels import scale_16bit, turn
 from irnet.errors import InputError
@@ -49,7 +50,7 @@ def read_16bit(path: Path, page: int) -> tuple[PIL.Image.Image, list[str]]:
         if leaf.photometric not in _COLOURS or leaf.samplesperpixel not in (1, 3, 4):
             raise InputError(f"16-bit pixels of {leaf.samplesperpixel} channels: {_REMEDY}")
         _check_segments(leaf, path.stat().st_size)
-        values = leaf.asarray()  # (H, W), (H, W, S) or (S, H, W)
+        values = _pixels(leaf)  # (H, W), (H, W, S) or (S, H, W)
     if leaf.samplesperpixel > 1 and leaf.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         values = np.moveaxis(values, 0, -1)
     if leaf.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
@@ -78,6 +79,15 @@ def calibration(picture: PIL.Image.Image, page: int) -> tuple[float | None, list
             ]
         return size[0], [f"{size[0]:.4g} um per pixel by {source} tags"]
     return None, []
+
+
+def _pixels(leaf: tifffile.TiffPage) -> NDArray[np.uint16]:
+    try:
+        return leaf.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        raise InputError("its compression needs more codecs: pip install 'irnet[tiff]'") from None
 
 
 def _check_segments(leaf: tifffile.TiffPage, file_size: int) -> None:
