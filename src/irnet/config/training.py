@@ -108,19 +108,17 @@ class AugmentSettings(Section):
 class GeneratedSettings(Section):
     """Smears drawn while training (`data.source = "generated"`)."""
 
-    images: Count = 4000
-    """Different fields; after the last one they come again."""
+    images: Count = 100_000
+    """Different fields, each with a stain and a camera of its own; after the last one they come again."""
     reuse: Count = 4
     """Crops taken from a field, steps apart, each time it is drawn; more of them spare the processors."""
-    patients: Count = 400
-    """Patients, each with a stain and a camera of its own."""
     size: Count = 1000
     """Side of a field (pixels at `mpp`)."""
     mpp: Positive = 0.2529
     """um per pixel of the fields (section 3)."""
     layouts: tuple[Literal["cps", "dense", "sparse"], ...] = ("cps", "dense")
     """Kinds of fields, drawn with equal probability."""
-    palettes: tuple[str, ...] = ("pap", "grey")
+    palettes: tuple[Literal["pap", "pale", "vivid", "grey"], ...] = ("pap", "grey")
     """Stains, drawn with equal probability."""
     composed: Fraction = 0.0
     """Share of fields composed of the cut-outs in `cutouts`."""
