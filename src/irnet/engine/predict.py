@@ -133,9 +133,9 @@ class Predictor:
         self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
     ) -> Cells:
         """Return the cells of an image in one piece, in a frame of `shape` (None: its own)."""
-        pixels_ = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)  # (H, W, 3)
+        tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
         with autocast(self.device, self._precision()):
-            instances = self.model([pixels_.permute(2, 0, 1).float()])[0]
+            instances = self.model([tensor])[0]
         height, width = shape or image.shape[:2]
         stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
         placed = instances._replace(boxes=instances.boxes.float() * stretch)

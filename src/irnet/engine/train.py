@@ -148,12 +148,11 @@ def _step(run: Run, network: torch.nn.Module, batches: list[Batch], ranks: Ranks
 def _validate(run: Run, validator: Validator, ranks: Ranks, log: RunLog) -> None:
     """Score the moving average and keep it if it is the best so far; without validation images it is."""
     validation = validator(run)
-    if not ranks.first:
-        return
+    better = validation is None or validation.merit > run.merit
     if validation is not None:
         log.validation(run.step, validation)
-    if validation is None or validation.merit > run.merit:
-        run.merit = validation.merit if validation else run.merit
+        run.merit = max(run.merit, validation.merit)
+    if better and ranks.first:
         run.save_best(validation)
 
 
