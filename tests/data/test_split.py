@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irnet.data.formats.coco import read_coco
-from irnet.data.split import PARTS, assign, split
+from irnet.data.split import PARTS, assign, parse_ratios, split
 from irnet.errors import InputError
 
 
@@ -92,6 +92,8 @@ def test_too_few_patients_and_odd_ratios_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, ["a", "a", "a", "b"])
     with pytest.raises(InputError, match="2 patients cannot be split"):
         split(path)
-    for ratios in ((7, 3), (7, 0, 3), (1, -1, 1)):
+    for ratios in ((7, 3), (7, 0, 3), (1, -1, 1), parse_ratios("7:nan:2"), parse_ratios("inf:1:1")):
         with pytest.raises(InputError, match="ratios must be three numbers"):
             assign(["a", "b", "c"], ratios=ratios)
+    with pytest.raises(InputError, match="--ratios '7,1,2'"):
+        parse_ratios("7,1,2")

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -69,8 +70,20 @@ def assign(keys: Sequence[str], *, ratios: Sequence[float] = RATIOS, seed: int =
     return dict(zip(distinct, names, strict=True))
 
 
+def parse_ratios(text: str) -> tuple[float, ...]:
+    """Shares of train, val and test.
+
+    >>> parse_ratios("7:1:2")
+    (7.0, 1.0, 2.0)
+    """
+    try:
+        return tuple(float(share) for share in text.split(":"))
+    except ValueError:
+        raise InputError(f"--ratios {text!r}: write three numbers, for example 7:1:2") from None
+
+
 def _apportion(total: int, ratios: Sequence[float]) -> list[int]:
-    if len(ratios) != len(PARTS) or min(ratios) <= 0:
+    if len(ratios) != len(PARTS) or not all(0 < ratio < math.inf for ratio in ratios):
         raise InputError(f"ratios must be three numbers above 0 for {', '.join(PARTS)}, not {list(ratios)}")
     if total < len(PARTS):
         raise InputError(f"{total} patients cannot be split in three: at least {len(PARTS)} are needed")

@@ -136,6 +136,11 @@ def test_composed_fields_are_read(tmp_path: Path, prefix: str, images: bool) -> 
     assert first.read().image.shape == (*SHAPE, 3)
 
 
+@pytest.mark.parametrize("name", ["isbi_train.mat", "isbi_train_GT.mat"])
+def test_either_file_may_be_named(tmp_path: Path, name: str) -> None:
+    assert len(isbi2014.read(composed(tmp_path) / name)) == 2
+
+
 def test_numbered_files_are_taken_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     first, _ = isbi2014.read(composed(tmp_path, images=False) / "isbi_train_GT.mat")
     assert np.array_equal(first.read().image[..., 0], np.asarray(PIL.Image.open(tmp_path / "9.tif")))

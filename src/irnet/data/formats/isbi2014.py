@@ -27,10 +27,11 @@ _TRUTH = "_GT"
 
 
 def read(path: str | os.PathLike) -> list[Entry]:
-    """The fields of a NAME_GT.mat, or of all in a folder, or of a folder of EDF images. InputError."""
+    """The fields of a NAME.mat, or of all in a folder, or of a folder of EDF images. InputError."""
     path = Path(path)
     if path.is_file():
-        return _composed(path)
+        truth = path.with_name(f"{path.stem}{_TRUTH}.mat")
+        return _composed(truth if truth.is_file() else path)
     if files := sorted(path.glob(f"*{_TRUTH}.mat")):
         return [entry for file in files for entry in _composed(file)]
     if not path.is_dir():
