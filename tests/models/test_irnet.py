@@ -163,7 +163,7 @@ def test_no_cell_in_any_image(tiny, images, target):
     sum(losses.values()).backward()
     assert losses["cls"] > 0
     assert losses["box"] == losses["rpn_box"] == losses["mask"] == losses["irm"] == 0
-    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    assert all(p.grad.isfinite().all() for p in model.parameters())  # none is missing: ranks can share them
 
 
 @pytest.mark.parametrize("label", [1, 2])

@@ -23,7 +23,7 @@ Features = dict[str, Tensor]
 Detections = tuple[Tensor, Tensor, Tensor]  # boxes (n, 4), labels (n,), scores (n,) of one image
 
 
-class Sample(NamedTuple):
+class SampledBoxes(NamedTuple):
     """The boxes of each image that give a loss, S an image."""
 
     boxes: Tensor  # (B, S, 4)
@@ -137,7 +137,7 @@ class BoxBranch(nn.Module):
 
     def losses(
         self, features: Features, proposals: list[Tensor], sizes: Sizes, truths: Truths
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor], Sample]:
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], SampledBoxes]:
         """Losses cls, box and drm; figures to log; and the sampled boxes, whose positives train the masks."""
         boxes, valid = pad(proposals)
         chosen = self.choose(boxes, valid, truths)
@@ -160,7 +160,7 @@ class BoxBranch(nn.Module):
         return losses, figures, chosen
 
     @torch.no_grad()
-    def choose(self, boxes: Tensor, valid: Tensor, truths: Truths) -> Sample:
+    def choose(self, boxes: Tensor, valid: Tensor, truths: Truths) -> SampledBoxes:
         """A sample of the proposals (B, R, 4) and of the truth boxes."""
         proposed = torch.cat([valid, torch.zeros_like(truths.valid)], dim=1)
         valid = torch.cat([valid, truths.valid], dim=1)
@@ -170,7 +170,7 @@ class BoxBranch(nn.Module):
         negative = valid & ~positive & ~ignored(boxes, truths)
         index, chosen = sample(positive, negative, batch=self.batch, positive_fraction=self.positive_fraction)
         labels = truths.labels.gather(1, match) * positive
-        return Sample(
+        return SampledBoxes(
             boxes=boxes.gather(1, index[..., None].expand(-1, -1, 4)),
             labels=labels.gather(1, index),
             match=match.gather(1, index),
@@ -178,7 +178,7 @@ class BoxBranch(nn.Module):
             proposed=proposed.gather(1, index),
         )
 
-    def box_loss(self, codes: Tensor, chosen: Sample, truths: Truths) -> Tensor:
+    def box_loss(self, codes: Tensor, chosen: SampledBoxes, truths: Truths) -> Tensor:
         """Box regression of the positives' own class, over the number of sampled boxes."""
         code = codes.gather(2, chosen.labels[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]  # (B, S, 4)
         target = truths.boxes.gather(1, chosen.match[..., None].expand(-1, -1, 4))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.backbones import Norm
-from irnet.models.box_branch import LEVELS, Features, Sample
+from irnet.models.box_branch import LEVELS, Features, SampledBoxes
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_loss, mask_targets
 from irnet.models.sampling import Sizes, Truths
@@ -53,7 +53,7 @@ class MaskBranch(nn.Module):
         return logits[torch.arange(len(labels), device=labels.device), labels].float().sigmoid()
 
     def losses(
-        self, features: Features, chosen: Sample, sizes: Sizes, truths: Truths
+        self, features: Features, chosen: SampledBoxes, sizes: Sizes, truths: Truths
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Losses mask and irm of the positives' own class, and figures to log."""
         image, place = chosen.positive.nonzero(as_tuple=True)  # (n,) each
