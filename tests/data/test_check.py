@@ -148,8 +148,8 @@ def test_each_fault_is_found_and_named(tmp_path: Path, code: str) -> None:
     assert (found.image is not None) == (code in ABOUT_ROW_1 | ABOUT_ANNOTATION.keys() | {"not-annotated"})
     assert found.annotation == (3 if code == "not-annotated" else ABOUT_ANNOTATION.get(code))
     json.dumps(asdict(found))
-    assert found.line().startswith(f"{found.severity} {code}: {found.file}")
-    assert found.line().endswith(f"{found.message}: {found.remedy}")
+    assert found.line().startswith(f"{found.severity}: {found.file}")
+    assert found.line().endswith(f"{found.message} -> {found.remedy}")
 
 
 @pytest.mark.parametrize("code", SPOILERS)

@@ -53,7 +53,7 @@ def parse_ratios(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(":"))
     except ValueError:
-        raise InputError(f"--ratios {text}: write three numbers, such as 7:1:2") from None
+        raise InputError(f"--ratios {text!r}: write three numbers, such as 7:1:2") from None
 
 
 def assign(keys: Sequence[str], *, ratios: Sequence[float] = RATIOS, seed: int = 0) -> Mapping[str, str]:
@@ -68,18 +68,6 @@ def assign(keys: Sequence[str], *, ratios: Sequence[float] = RATIOS, seed: int =
     counts = _apportion(len(distinct), ratios)
     names = [part for part, count in zip(PARTS, counts, strict=True) for _ in range(count)]
     return dict(zip(distinct, names, strict=True))
-
-
-def parse_ratios(text: str) -> tuple[float, ...]:
-    """Shares of train, val and test.
-
-    >>> parse_ratios("7:1:2")
-    (7.0, 1.0, 2.0)
-    """
-    try:
-        return tuple(float(share) for share in text.split(":"))
-    except ValueError:
-        raise InputError(f"--ratios {text!r}: write three numbers, for example 7:1:2") from None
 
 
 def _apportion(total: int, ratios: Sequence[float]) -> list[int]:
