@@ -164,6 +164,7 @@ def _fix_steps(
     if step_time is None:
         return
     s = run.settings.train
+    validator.read()
     begun = time.monotonic()
     validator(run)
     validation_s = time.monotonic() - begun
@@ -185,14 +186,18 @@ class Validator:
         self.source, self.ranks = source, ranks
         self._samples: list[Sample] | None = None
 
-    def __call__(self, run: Run) -> Validation | None:
-        """Return the scores, on every rank; None without validation images."""
+    def read(self) -> list[Sample]:
+        """Return this rank's share of the images, read once."""
         if self._samples is None:
             self._samples = self.source.read_validation(self.ranks.rank, self.ranks.size)
+        return self._samples
+
+    def __call__(self, run: Run) -> Validation | None:
+        """Return the scores, on every rank; None without validation images."""
+        samples = self.read()
         predictor = Predictor(run.average.model, settings=run.settings, device=self.ranks.device)
-        found = find_all(predictor, self._samples)
-        truths = self.ranks.collect([sample.truth for sample in self._samples])
-        found = self.ranks.collect(found)
+        found = self.ranks.collect(find_all(predictor, samples))
+        truths = self.ranks.collect([sample.truth for sample in samples])
         return score_validation(truths, found, floor=run.settings.predict.floor) if truths else None
 
 

@@ -42,11 +42,10 @@ def load_weights(path: str | Path | None = None) -> tuple[IRNet, Settings, dict[
     the bundled file. Raises `InputError` when it is neither, is damaged, or comes from a newer irnet.
     """
     path = find_weights(path)
-    tensors, meta = read_tensors(path)
-    settings = parse_settings(meta["settings"], source=str(path))
+    tensors, settings, trained = _read(path)
     model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
-    model.load_state_dict(own_weights(tensors))
-    return model.eval(), settings, meta.get("trained", {})
+    model.load_state_dict(tensors)
+    return model.eval(), settings, trained
 
 
 def find_weights(path: str | Path | None) -> Path:
@@ -59,23 +58,15 @@ def find_weights(path: str | Path | None) -> Path:
     return path / "best.safetensors" if path.is_dir() else path
 
 
-def own_weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the float32 state dict of a weights file, or the moving average of a checkpoint."""
-    prefix = "average/"
-    average = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-    return {name: t.float() if t.is_floating_point() else t for name, t in (average or tensors).items()}
-
-
 def start_from(model: IRNet, source: str, settings: Settings) -> None:
     """Put the weights of `source` ("bundled" or a file) into `model`, which must be the same network.
 
     Raises `InputError` that names the settings that differ.
     """
     path = find_weights(source)
-    tensors, meta = read_tensors(path)
-    theirs = parse_settings(meta["settings"], source=str(path))
+    tensors, theirs, _ = _read(path)
     try:
-        model.load_state_dict(own_weights(tensors))
+        model.load_state_dict(tensors)
     except RuntimeError as error:
         mine = settings.model.model_dump(mode="json")
         other = theirs.model.model_dump(mode="json")
@@ -83,6 +74,17 @@ def start_from(model: IRNet, source: str, settings: Settings) -> None:
             f"model.{k} = {other[k]!r}, not {mine[k]!r}" for k in mine if mine[k] != other[k]
         )
         raise InputError(f"{path}: holds another network than the recipe: it has {differing}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
+    """Return float32 weights (of a checkpoint the moving average), their settings and their training."""
+    tensors, meta = read_tensors(path)
+    if "settings" not in meta:
+        raise InputError(f"{path}: holds no network of irnet; name a weights file or a run's folder")
+    prefix = "average/"
+    average = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    state = {name: t.float() if t.is_floating_point() else t for name, t in (average or tensors).items()}
+    return state, parse_settings(meta["settings"], source=str(path)), meta.get("trained", {})
 
 
 def _short(tensor: Tensor) -> Tensor:

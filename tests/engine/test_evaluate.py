@@ -1,0 +1,72 @@
+"""Scores of finished predictions and of networks."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.formats.coco import read_coco, write_coco
+from irnet.data.sample import Entry
+from irnet.engine.evaluate import evaluate, score_validation, validate
+from irnet.engine.predict import Predictor
+from irnet.errors import InputError
+
+
+def with_scores(entries: list[Entry], score: float) -> list[Entry]:
+    return [
+        replace(e, truth=replace(e.truth, cells=replace(e.truth.cells, scores=e.truth.cells.scores * score)))
+        for e in entries
+    ]
+
+
+def test_the_truth_as_prediction_is_perfect(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "predictions.json", with_scores(read_coco(circles), 0.8), scores=True)
+    result = evaluate(tmp_path, circles, tmp_path / "out")
+    nuclei = result.summary["classes"]["nucleus"]
+    assert nuclei["scores"]["aji"]["pooled"]["value"] == 1
+    assert nuclei["ap"]["ap"]["value"] == pytest.approx(1)
+    assert result.summary["patients"] == 3
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(written["evaluated"]["sha256"]) == 64
+    assert (tmp_path / "out" / "table.txt").read_text() == result.table
+
+
+def test_a_cut_drops_what_scores_less(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.4), scores=True)
+    result = evaluate(tmp_path / "p.json", circles, tmp_path / "out", score=0.5)
+    assert result.summary["classes"]["cytoplasm"]["predictions"] == 0
+    assert result.summary["classes"]["cytoplasm"]["scores"]["recall"]["pooled"]["value"] == 0
+
+
+def test_an_image_without_prediction_is_bad_input(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "predictions.json", read_coco(circles)[:4], scores=True)
+    with pytest.raises(InputError, match="no prediction for 2 of 6 images"):
+        evaluate(tmp_path, circles, tmp_path / "out")
+
+
+def test_a_network_is_scored_at_its_thresholds(blobs_installed: Predictor, circles: Path, tmp_path: Path):
+    result = evaluate(tmp_path / "weights.safetensors", circles, tmp_path / "out")
+    nuclei = result.summary["classes"]["nucleus"]
+    assert nuclei["operating_scores"] == [0.5]
+    assert nuclei["scores"]["f1"]["pooled"]["value"] > 0.9
+    assert result.summary["evaluated"]["source"].endswith("weights.safetensors")
+
+
+def test_validation_chooses_thresholds_and_one_merit(blobs: Predictor, circles: Path):
+    samples = [entry.read() for entry in read_coco(circles)]
+    result = validate(blobs, samples)
+    assert result.scores == {CYTOPLASM: 0.45, NUCLEUS: 0.3}  # halfway from the lowest score down to none
+    parts = [
+        result.numbers[f"{name}/{part}"] for name in ("cytoplasm", "nucleus") for part in ("AJI", "F1", "AP")
+    ]
+    assert result.merit == pytest.approx(sum(parts) / 6)
+    assert result.numbers["nucleus/F1"] > 0.9
+
+
+def test_validation_of_a_network_that_finds_nothing(circles: Path):
+    truths = [entry.truth for entry in read_coco(circles)]
+    nothing = [Cells.empty(truth.cells.image_shape) for truth in truths]
+    result = score_validation(truths, nothing, floor=0.05)
+    assert (result.merit, result.scores) == (0, {CYTOPLASM: 0.5, NUCLEUS: 0.5})

@@ -1,0 +1,93 @@
+"""`irnet predict`: one bad file is reported and the rest goes on."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from irnet.data.formats.coco import read_coco
+from irnet.engine.predict import Predictor
+from irnet.engine.predict_files import predict_files
+from irnet.errors import InputError
+
+
+@pytest.fixture
+def folder(circles: Path, tmp_path: Path) -> Path:
+    """Two good images, one cut short, one that is no image."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("0.png", "1.png"):
+        (folder / name).write_bytes((circles / "images" / name).read_bytes())
+    (folder / "cut.png").write_bytes((circles / "images" / "2.png").read_bytes()[:300])
+    (folder / "text.jpg").write_text("no image")
+    return folder
+
+
+def read_json(path: Path):
+    return json.loads(path.read_text())
+
+
+def test_good_images_are_done_and_bad_ones_reported(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    seen = []
+    report = predict_files([folder], tmp_path / "out", mpp=0.37, progress=lambda *step: seen.append(step))
+    assert report.exit_code == 3
+    assert [(name, number, count) for name, number, count in seen][-1] == ("text.jpg", 4, 4)
+    assert [Path(error["file"]).name for error in report.errors] == ["cut.png", "text.jpg"]
+    assert read_json(tmp_path / "out" / "errors.json") == report.errors
+    found = read_coco(tmp_path / "out" / "predictions.json")
+    assert [entry.name for entry in found] == ["0.png", "1.png"]
+    assert all(len(entry.truth.cells) for entry in found)
+    assert sorted(file.name for file in (tmp_path / "out" / "overlays").iterdir()) == ["0.png", "1.png"]
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text())))
+    assert len(rows) == sum(len(entry.truth.cells) for entry in found)
+    assert rows[0]["area_um2"]
+
+
+def test_the_record_says_what_was_done_with_what(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    predict_files([folder / "0.png"], tmp_path / "out", score=0.55)
+    run = read_json(tmp_path / "out" / "run.json")
+    assert run["scores"] == {"cytoplasm": 0.55, "nucleus": 0.55}
+    assert len(run["model_sha256"]) == len(run["images"][0]["sha256"]) == 64
+    assert run["images"][0]["found"]["cytoplasm"] > 0
+    assert "torch" in run["versions"]
+
+
+def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    assert predict_files([folder / "0.png"], tmp_path / "a").exit_code == 0
+    assert predict_files([folder / "text.jpg"], tmp_path / "b").exit_code == 2
+    assert read_json(tmp_path / "b" / "predictions.json")["images"] == []
+
+
+def test_only_what_is_asked_for_is_saved(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    predict_files([folder / "0.png"], tmp_path / "out", save=["csv"])
+    assert sorted(f.name for f in (tmp_path / "out").iterdir()) == ["cells.csv", "errors.json", "run.json"]
+    with pytest.raises(InputError, match="--save json"):
+        predict_files([folder], tmp_path / "out", save=["json"])
+
+
+def test_an_image_too_large_for_the_memory_is_one_error(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path
+):
+    small = tmp_path / "small.png"
+    PIL.Image.fromarray(np.full((40, 40, 3), 240, np.uint8)).save(small)
+    blobs_installed.model.memory_px = 60**2
+    report = predict_files([small, folder / "0.png"], tmp_path / "out")
+    assert report.exit_code == 3
+    assert "memory" in report.errors[0]["error"]
+
+
+def test_images_of_one_name_are_kept_apart(blobs_installed: Predictor, circles: Path, tmp_path: Path):
+    paths = []
+    for place in ("a/x.png", "b/x.png", "b/x.bmp"):
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        PIL.Image.open(circles / "images" / "0.png").save(path)
+        paths.append(path)
+    report = predict_files(paths, tmp_path / "out")
+    assert [entry.name for entry in report.entries] == ["1/x.png", "2/x.png", "x.bmp"]
+    drawn = {file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*.png")}
+    assert drawn == {"overlays/1/x.png", "overlays/2/x.png", "overlays/x.png"}

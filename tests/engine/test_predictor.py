@@ -1,0 +1,138 @@
+"""Predictor: any image in, cells in its own pixels out, whatever the scale and the size."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.config import Settings
+from irnet.engine.predict import ONE_PIECE, Predictor
+from irnet.engine.weights import save_weights
+from irnet.errors import InputError
+from irnet.models.build import build_model
+
+
+def draw_discs(*centres: tuple[int, int], shape: tuple[int, int], radius: float = 22.0) -> np.ndarray:
+    """Grey discs with a dark nucleus in the middle on white."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = np.full((*shape, 3), 240, dtype=np.uint8)
+    for cx, cy in centres:
+        distance = np.hypot(x - cx, y - cy)
+        image[distance < radius] = 170
+        image[distance < radius / 3] = 60
+    return image
+
+
+PAIR = draw_discs((40, 40), (100, 90), shape=(140, 150))
+
+
+def assert_discs(cells: Cells, image: np.ndarray) -> None:
+    """The cytoplasms are the discs of the image, each with its nucleus."""
+    found = cells.of(CYTOPLASM).to_dense().any(axis=0)
+    dark = image[:, :, 0] < 210
+    assert (found & dark).sum() / (found | dark).sum() > 0.93
+    assert (cells.parents[cells.labels == NUCLEUS] >= 0).all()
+    assert (cells.labels == CYTOPLASM).sum() == (cells.labels == NUCLEUS).sum()
+
+
+def test_arrays_pictures_and_files_give_the_same(blobs: Predictor, tmp_path: Path):
+    PIL.Image.fromarray(PAIR).save(tmp_path / "pair.png")
+    expected = blobs.predict(PAIR).to_rle()
+    assert len(expected) == 4
+    grey = PAIR[:, :, 0]
+    wide = grey.astype(np.uint16) * 257
+    opaque = np.dstack([PAIR, np.full(PAIR.shape[:2], 255, np.uint8)])
+    pictures = PIL.Image.fromarray(PAIR), tmp_path / "pair.png", str(tmp_path / "pair.png")
+    for same in (*pictures, grey, grey[:, :, None], wide, opaque):
+        assert blobs.predict(same).to_rle() == expected
+
+
+@pytest.mark.parametrize("mpp", [0.37, 0.185, 0.74, 0.29])
+def test_an_image_of_known_scale_is_seen_at_the_networks_scale(blobs: Predictor, mpp: float):
+    size = tuple(round(side * 0.37 / mpp) for side in PAIR.shape[:2])
+    image = np.asarray(PIL.Image.fromarray(PAIR).resize(size[::-1], PIL.Image.Resampling.BOX))
+    cells = blobs.predict(image, mpp=mpp)
+    assert blobs.model.seen == [PAIR.shape[:2]]
+    assert (cells.image_shape, cells.mpp) == (size, mpp)
+    assert_discs(cells, image)
+
+
+def test_an_unknown_scale_is_said(blobs: Predictor):
+    assert "own resolution" in blobs.find(PAIR).notes[0]
+    assert blobs.find(PAIR, 0.37).notes == ()
+    assert blobs.predict(PAIR).mpp is None
+
+
+def test_an_image_without_cells(blobs: Predictor, tiny: Settings):
+    blank = np.full((70, 90, 3), 245, np.uint8)
+    for predictor in (blobs, Predictor(build_model(tiny.model), settings=tiny)):
+        cells = predictor.predict(blank, mpp=0.3)
+        assert (len(cells), cells.image_shape) == (0, (70, 90))
+
+
+def test_scores_cut_by_class_or_for_both(blobs: Predictor):
+    assert blobs.scores == {CYTOPLASM: 0.5, NUCLEUS: 0.5}
+    assert len(blobs.predict(PAIR)) == 4  # cells score 0.9, nuclei 0.6
+    assert set(blobs.predict(PAIR, score=0.7).labels) == {CYTOPLASM}
+    predict = blobs.settings.predict.model_copy(
+        update={"score": blobs.settings.predict.score.model_copy(update={"nucleus": 0.7})}
+    )
+    blobs.settings = blobs.settings.model_copy(update={"predict": predict})
+    assert set(blobs.predict(PAIR).labels) == {CYTOPLASM}
+
+
+@pytest.mark.parametrize("values", [{"score": 1.5}, {"score": 0.01}, {"mpp": 25.0}, {"mpp": 0.0}])
+def test_values_out_of_range_are_refused(blobs: Predictor, values: dict[str, float]):
+    with pytest.raises(InputError, match="out of range"):
+        blobs.predict(PAIR, **values)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((5, 5, 3)), np.zeros((2, 5, 5, 3), np.uint8), np.zeros((0, 5), np.uint8)]
+)
+def test_other_arrays_are_refused(blobs: Predictor, image: np.ndarray):
+    with pytest.raises(InputError, match="no image"):
+        blobs.predict(image)
+
+
+@pytest.mark.parametrize("mpp", [0.37, 0.25])
+def test_large_images_go_window_by_window(blobs: Predictor, mpp: float):
+    places = [(x, y) for x in range(60, 2900, 173) for y in (60, 300)]
+    image = draw_discs(*places, shape=(360, 3080), radius=30)
+    found = blobs.find(image, mpp)
+    assert len(blobs.model.seen) >= 2
+    assert max(side for shape in blobs.model.seen for side in shape) <= ONE_PIECE
+    assert "windows" in found.notes[0]
+    cells = blobs.predict(image, mpp)
+    assert (len(cells), cells.image_shape, cells.mpp) == (2 * len(places), image.shape[:2], mpp)
+    assert_discs(cells, image)
+
+
+def test_smaller_windows_when_memory_runs_out(blobs: Predictor):
+    places = [(x, y) for x in range(60, 1500, 200) for y in range(60, 1500, 200)]
+    image = draw_discs(*places, shape=(1536, 1536))
+    blobs.model.memory_px = 1300**2
+    cells = blobs.predict(image)
+    assert len(cells) == 2 * len(places)
+    blobs.model.memory_px = 300**2
+    with pytest.raises(torch.OutOfMemoryError):
+        blobs.predict(image)
+
+
+def test_the_limit_of_candidates_is_said(blobs: Predictor):
+    predict = blobs.settings.predict.model_copy(update={"max_per_megapixel": 4})
+    blobs.settings = blobs.settings.model_copy(update={"predict": predict})
+    assert any("limit of 4" in note for note in blobs.find(PAIR, 0.37).notes)
+
+
+def test_a_weights_file_makes_a_predictor(tiny: Settings, tmp_path: Path):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, build_model(tiny.model), settings=tiny, trained={})
+    predictor = Predictor.load(path, device="cpu")
+    assert predictor.settings == tiny
+    assert predictor.source == path
+    with pytest.raises(InputError, match="CUDA devices"):
+        Predictor.load(path, device="cuda:9")

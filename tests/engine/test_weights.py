@@ -1,0 +1,81 @@
+"""Weights files carry their recipe and refuse to be mixed up."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import irnet
+from irnet.config import Settings, load_recipe
+from irnet.engine.checkpoint import read_tensors, write_tensors
+from irnet.engine.weights import find_weights, load_weights, save_weights, start_from
+from irnet.errors import InputError
+from irnet.models.build import build_model
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, torch.nn.Module]:
+    folder = tmp_path_factory.mktemp("weights")
+    settings = load_recipe("tiny")
+    model = build_model(settings.model)
+    save_weights(folder / "best.safetensors", model, settings=settings, trained={"steps": 7})
+    return folder, model
+
+
+def test_a_network_comes_back_with_its_recipe(written: tuple[Path, torch.nn.Module]):
+    folder, model = written
+    again, settings, trained = load_weights(folder)
+    assert settings == load_recipe("tiny")
+    assert trained == {"steps": 7}
+    assert not again.training
+    for name, tensor in model.state_dict().items():
+        assert again.state_dict()[name].dtype == tensor.dtype
+        assert torch.allclose(again.state_dict()[name], tensor, rtol=1e-3, atol=1e-6), name
+
+
+def test_kernels_take_two_bytes_and_the_rest_four(written: tuple[Path, torch.nn.Module]):
+    tensors, _ = read_tensors(written[0] / "best.safetensors")
+    kinds = {(tensor.ndim > 1, tensor.dtype) for tensor in tensors.values() if tensor.is_floating_point()}
+    assert kinds == {(True, torch.float16), (False, torch.float32)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no sha256sum")
+def test_the_checksum_beside_it_is_that_of_sha256sum(written: tuple[Path, torch.nn.Module]):
+    check = subprocess.run(
+        ["sha256sum", "-c", "best.safetensors.sha256"], cwd=written[0], capture_output=True
+    )
+    assert check.returncode == 0
+
+
+def test_training_starts_from_a_file(written: tuple[Path, torch.nn.Module], tiny: Settings):
+    model = build_model(tiny.model)
+    start_from(model, str(written[0]), tiny)
+    mine, theirs = next(model.parameters()), next(written[1].parameters())
+    assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_another_network_is_refused_by_the_settings_that_differ(written: tuple[Path, torch.nn.Module]):
+    other = load_recipe("tiny", ["model.fpn_width=32"])
+    with pytest.raises(InputError, match="fpn_width = 64, not 32"):
+        start_from(build_model(other.model), str(written[0] / "best.safetensors"), other)
+
+
+def test_files_without_a_recipe_are_refused(tmp_path: Path):
+    write_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, {"kind": "other"})
+    with pytest.raises(InputError, match="no network"):
+        load_weights(tmp_path / "x.safetensors")
+
+
+def test_bundled_weights_are_found_or_missed_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("irnet.engine.weights.BUNDLED", tmp_path / "irnet.safetensors")
+    with pytest.raises(InputError, match="no bundled weights"):
+        irnet.load()
+    (tmp_path / "irnet.safetensors").touch()
+    assert find_weights(None) == find_weights("bundled") == tmp_path / "irnet.safetensors"
+
+
+def test_importing_irnet_stays_cheap():
+    code = "import sys, irnet; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
