@@ -1,0 +1,57 @@
+"""0 done, 1 our fault, 2 bad input; a traceback goes to a file and never to the screen."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from irnet.engine import doctor
+from irnet.errors import InputError
+
+
+def fail_with(error: BaseException):
+    def examine():
+        raise error
+
+    return examine
+
+
+def test_bad_input_is_said_without_a_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "examine", fail_with(InputError("a.png: no image: save it anew")))
+    ran = run("doctor")
+    assert ran.code == 2
+    assert ran.err == "irnet: a.png: no image: save it anew\n"
+
+
+def test_our_fault_leaves_its_traceback_in_a_file(
+    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(doctor, "examine", fail_with(RuntimeError("out of luck")))
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "RuntimeError: out of luck" in ran.err
+    assert "Traceback" not in ran.err
+    (log,) = tmp_path.glob("irnet-*.log")
+    assert str(log) in ran.err
+    assert "Traceback" in log.read_text()
+
+
+def test_control_c_ends_quietly(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "examine", fail_with(KeyboardInterrupt()))
+    ran = run("doctor")
+    assert ran.code == 130
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("args", [["nonsense"], ["predict"], ["predict", "a.png"], ["train", "--steps", "x"]])
+def test_a_wrong_command_line_is_bad_input(run, args: list[str]) -> None:
+    assert run(*args).code == 2
+
+
+def test_the_module_runs_too() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "irnet", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")

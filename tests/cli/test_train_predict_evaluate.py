@@ -1,0 +1,148 @@
+"""From annotations to a network to cells to scores, at toy size; and how each step refuses bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from irnet.config import Settings
+from irnet.engine import train as engine
+from irnet.engine import weights
+from irnet.engine.train import Outcome
+
+MPP = 0.37
+TINY = ("--recipe", "tiny", "--set", "data.crop=64", "--set", "train.workers=0", "--device", "cpu")
+
+
+def test_train_writes_weights_and_resumes(run, smears: Path, network: Path) -> None:
+    assert {"best.safetensors", "last.safetensors", "recipe.json", "log.jsonl"} <= {
+        file.name for file in network.iterdir()
+    }
+    again = run("train", smears, "-o", network, *TINY, "--steps", "2")
+    assert again.code == 2
+    assert "--resume" in again.err
+    resumed = run("train", smears, "-o", network, *TINY, "--resume")
+    assert resumed.code == 0
+    assert "step 2 of 2" in resumed.out
+
+
+def test_options_reach_the_training(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {}
+
+    def record(settings: Settings, data: Path, folder: Path, **options: object) -> Outcome:
+        given.update(options, seed=settings.train.seed, precision=settings.train.precision)
+        return Outcome(step=3, steps=3, best=folder / "best.safetensors", merit=None)
+
+    monkeypatch.setattr(engine, "train", record)
+    args = ("--seed", "7", "--precision", "bf16", "--time", "25m", "--init", "bundled", "--resume")
+    assert run("train", "data", "-o", tmp_path, *args).code == 0
+    assert given == {
+        "seed": 7,
+        "precision": "bf16",
+        "time_s": 1500.0,
+        "steps": None,
+        "init": "bundled",
+        "resume": True,
+        "device": "auto",
+    }
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--recipe", "nonsense"], "unknown recipe"),
+        (["--set", "train.lrr=1"], "train.lr"),
+        (["--time", "soon"], "25m"),
+        (["--time", "5m", "--steps", "3"], "exclude"),
+        (["--init", "missing.safetensors"], "missing.safetensors"),
+        (["--device", "cuda:99"], "cuda:99"),
+    ],
+)
+def test_train_refuses(run, smears: Path, tmp_path: Path, args: list[str], message: str) -> None:
+    given = [] if "--recipe" in args else ["--recipe", "tiny"]
+    ran = run("train", smears, "-o", tmp_path / "run", *given, *args)
+    assert ran.code == 2
+    assert message in ran.err
+
+
+def test_train_needs_data_unless_the_recipe_draws_it(run, tmp_path: Path) -> None:
+    ran = run("train", "-o", tmp_path / "run", "--recipe", "tiny")
+    assert ran.code == 2
+    assert "data.source" in ran.err
+
+
+def test_predict_writes_everything(run, smears: Path, network: Path, tmp_path: Path) -> None:
+    out = tmp_path / "found"
+    ran = run("predict", smears / "images", "-o", out, "--model", network, "--mpp", MPP)
+    assert ran.code == 0
+    assert "0.png: cytoplasm" in ran.out
+    assert "scores kept from: cytoplasm" in ran.out
+    assert {path.name for path in out.iterdir()} == {
+        "predictions.json",
+        "overlays",
+        "cells.csv",
+        "run.json",
+        "errors.json",
+    }
+    assert len(json.loads((out / "predictions.json").read_text())["images"]) == 3
+    assert "nucleus_cell_ratio" in (out / "cells.csv").read_text().splitlines()[0]
+    assert json.loads((out / "errors.json").read_text()) == []
+    with Image.open(out / "overlays" / "0.png") as drawn:
+        assert drawn.size == (160, 160)
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(
+    run, smears: Path, network: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    ran = run("predict", smears / "images" / "0.png", bad, "-o", tmp_path / "out", "--model", network)
+    assert ran.code == 3
+    assert str(bad) in ran.err
+    assert json.loads((tmp_path / "out" / "errors.json").read_text())[0]["file"] == str(bad)
+    assert run("predict", bad, "-o", tmp_path / "none", "--model", network).code == 2
+
+
+@pytest.mark.parametrize(
+    "args", [["--score", "2"], ["--mpp", "25"], ["--save", "tiff"], ["--model", "none.safetensors"]]
+)
+def test_predict_refuses(run, smears: Path, network: Path, tmp_path: Path, args: list[str]) -> None:
+    given = [] if "--model" in args else ["--model", network]
+    assert run("predict", smears / "images", "-o", tmp_path / "out", *given, *args).code == 2
+
+
+def test_evaluate_scores_predictions_and_networks(run, smears: Path, network: Path, tmp_path: Path) -> None:
+    assert run("predict", smears / "images", "-o", tmp_path / "found", "--model", network).code == 0
+    for source, out in ((tmp_path / "found", "a"), (network, "b"), (smears / "annotations.json", "c")):
+        ran = run("evaluate", source, smears, "-o", tmp_path / out, "--device", "cpu")
+        assert ran.code == 0
+        assert "AJI, pooled" in ran.out
+    perfect = json.loads((tmp_path / "c" / "summary.json").read_text())
+    assert perfect["classes"]["cytoplasm"]["scores"]["aji"]["pooled"]["value"] == 1
+
+
+def test_evaluate_refuses_predictions_of_other_images(run, smears: Path, tmp_path: Path) -> None:
+    data = json.loads((smears / "annotations.json").read_text())
+    data["images"][0]["file_name"] = "other.png"
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(data))
+    assert run("evaluate", other, smears, "-o", tmp_path / "out").code == 2
+
+
+def test_demo_without_weights_says_so(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path / "none.safetensors")
+    ran = run("demo", "-o", tmp_path / "demo")
+    assert ran.code == 2
+    assert "no bundled weights" in ran.err
+
+
+def test_demo_with_any_network_draws_and_scores(run, network: Path, tmp_path: Path) -> None:
+    ran = run("demo", "-o", tmp_path / "demo", "--model", network, "--device", "cpu")
+    assert ran.code == 0
+    assert "generated" in ran.out
+    assert "cytoplasm/AJI" in ran.out
+    with Image.open(tmp_path / "demo" / "demo.png") as drawn:
+        assert drawn.size == (3016, 1034)
+    for path in ("data/annotations.json", "found/predictions.json", "scores/table.txt"):
+        assert (tmp_path / "demo" / path).exists()
