@@ -3,7 +3,9 @@
 import json
 import multiprocessing
 import signal
+import socket
 import sys
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -28,13 +30,22 @@ class Ended(NamedTuple):
 
 def train_toy(data: Path, folder: Path, **options) -> Ended:
     """Train the toy network in a process of its own."""
+    return start_toy(data, folder, **options)()
+
+
+def start_toy(data: Path, folder: Path, *, number: int = 0, **options) -> Callable[[], Ended]:
+    """Start such a process; what is returned waits for its end."""
     context = multiprocessing.get_context(START)
     context.set_forkserver_preload(["irnet.engine.train"])
-    said = folder.with_name(f"{folder.name}-said.txt")
+    said = folder.with_name(f"{folder.name}-said-{number}.txt")
     process = context.Process(target=toy_run.main, args=(data, folder, said, options))
     process.start()
-    process.join()
-    return Ended(process.exitcode, said.read_text())
+
+    def wait() -> Ended:
+        process.join()
+        return Ended(process.exitcode, said.read_text())
+
+    return wait
 
 
 def lines(folder: Path, kind: str) -> list[dict]:
@@ -115,6 +126,20 @@ def test_a_time_budget_is_fixed_once_and_kept(circles: Path, tmp_path: Path):
     assert done.returncode == 0, done.stderr
     state = read_tensors(tmp_path / LAST)[1]
     assert (state["step"], state["steps"]) == (steps, steps)
+
+
+def test_two_processes_train_one_network(circles: Path, tmp_path: Path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    ranks = [{**address, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+    running = [start_toy(circles, tmp_path, number=int(rank["RANK"]), torchrun=rank) for rank in ranks]
+    first, second = (wait() for wait in running)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert "step 8/8" in first.stderr
+    assert "step" not in second.stderr
+    assert [line["step"] for line in lines(tmp_path, "train")] == list(range(1, 9))
+    assert read_tensors(tmp_path / LAST)[1]["step"] == 8
 
 
 def test_irnet_resumes_at_the_same_bits(circles: Path, tiny: Settings, tmp_path: Path):

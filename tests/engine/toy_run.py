@@ -2,7 +2,7 @@
 
 Options: "set" (overrides of the recipe), "resume", "time_s", and where to end: "kill_step" (SIGKILL in that
 step), "kill_save" (SIGKILL between write and rename of that checkpoint), "term_step" (SIGTERM in that step),
-"nan_pass".
+"nan_pass". "torchrun" sets its environment, for one of several processes.
 """
 
 import os
@@ -86,6 +86,7 @@ def main(data: Path, folder: Path, said: Path, options: dict) -> None:
     sys.stderr = said.open("w")
     warnings.simplefilter("error")
     torch.set_num_threads(1)
+    os.environ.update(options.get("torchrun", {}))
     run.build_model = lambda *_, **__: Toy(options.get("nan_pass"))
     end_at(options)
     settings = load_recipe("tiny", SETTINGS + options.get("set", []))

@@ -1,0 +1,71 @@
+"""The log of a run."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.engine.evaluate import Validation
+from irnet.engine.log import LOG_NAME, RunLog, cut_log
+
+
+def read(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / LOG_NAME).read_text().splitlines()]
+
+
+def test_means_are_written_every_few_steps_and_at_the_end(tmp_path: Path):
+    with RunLog(tmp_path, steps=5, every=2) as log:
+        for step in range(1, 6):
+            log.step(step, {"loss": float(step)})
+    lines = read(tmp_path)
+    assert [(line["step"], line["loss"]) for line in lines] == [(2, 1.5), (4, 3.5), (5, 5.0)]
+    assert all(line["seconds_per_step"] >= 0 for line in lines)
+
+
+def test_plain_lines_tell_losses_and_the_time_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with RunLog(tmp_path, steps=2, every=1) as log:
+        log.step(1, {"loss": 2.0, "loss/cls": 1.25, "gamma": 0.5})
+    said = capsys.readouterr().err
+    assert "step 1/2" in said
+    assert "cls 1.250" in said
+    assert "left" in said
+    assert "gamma" not in said
+
+
+def test_validations_are_written_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with RunLog(tmp_path, steps=2, every=1) as log:
+        log.validation(2, Validation({CYTOPLASM: 0.4, NUCLEUS: 0.6}, {"nucleus/AJI": 0.75}, 0.25))
+    line = read(tmp_path)[0]
+    assert (line["merit"], line["nucleus/AJI"], line["cut/nucleus"]) == (0.25, 0.75, 0.6)
+    assert "nucleus/AJI 0.750" in capsys.readouterr().err
+
+
+def test_other_ranks_are_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with RunLog(tmp_path, steps=1, every=1, silent=True) as log:
+        log.step(1, {"loss": 1.0})
+        log.say("hello")
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_not_a_number_stays_json(tmp_path: Path):
+    with RunLog(tmp_path, steps=1, every=1) as log:
+        log.write("train", 1, {"loss": math.nan, "parts": [math.inf, 1.0]})
+    assert read(tmp_path)[0]["loss"] is None
+    assert read(tmp_path)[0]["parts"] == [None, 1.0]
+
+
+def test_a_resumed_run_drops_later_lines_and_a_torn_one(tmp_path: Path):
+    lines = [json.dumps({"step": step}) for step in (1, 2, 3)]
+    (tmp_path / LOG_NAME).write_text("\n".join(lines) + '\n{"step": 4, "lo')
+    cut_log(tmp_path, 2)
+    assert [line["step"] for line in read(tmp_path)] == [1, 2]
+
+
+def test_tensorboard_gets_the_numbers(tmp_path: Path):
+    pytest.importorskip("tensorboard")
+    with RunLog(tmp_path, steps=1, every=1, tensorboard=True) as log:
+        log.step(1, {"loss": 1.0})
+    assert list((tmp_path / "tensorboard").iterdir())

@@ -1,0 +1,81 @@
+"""One optimiser step."""
+
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from irnet.engine.steps import Batch, NotFiniteError, optimise, step_seed, stop_requested
+
+CPU = torch.device("cpu")
+
+
+class Mean(nn.Module):
+    """Loss: squared distance of a weight from each image's mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, images, targets):
+        return {"cls": torch.stack([(self.weight - image.mean()) ** 2 for image in images]).mean()}
+
+
+def batch(*levels: int, first: int = 0) -> Batch:
+    images = torch.stack([torch.full((3, 2, 2), level, dtype=torch.uint8) for level in levels])
+    return Batch(images, [{} for _ in levels], list(range(first, first + len(levels))))
+
+
+def step(model: nn.Module, *batches: Batch, clip: float = 0.0) -> dict[str, float]:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return optimise(model, optimizer, batches, device=CPU, precision="fp32", clip=clip)
+
+
+def test_accumulated_batches_are_one_large_batch():
+    whole, parts = Mean(), Mean()
+    losses = step(whole, batch(1, 2, 3, 4))
+    assert step(parts, batch(1, 2), batch(3, 4)) == pytest.approx(losses)
+    assert parts.weight.item() == pytest.approx(whole.weight.item())
+    assert losses["loss/cls"] == losses["loss"] == pytest.approx((1 + 4 + 9 + 16) / 4)
+
+
+def test_the_gradient_is_clipped_and_its_norm_told():
+    model = Mean()
+    assert step(model, batch(10), clip=1.0)["gradient_norm"] == pytest.approx(20)
+    assert model.weight.item() == pytest.approx(0.1, rel=1e-4)  # lr 0.1 times a gradient of norm 1
+
+
+def test_a_loss_that_is_not_finite_leaves_the_weights_alone():
+    model = Mean()
+    model.weight.data.fill_(float("inf"))
+    with pytest.raises(NotFiniteError) as caught:
+        step(model, batch(1, first=7))
+    assert caught.value.record == {"losses": {"loss/cls": "inf"}, "gradient_norm": None, "items": [7]}
+    assert model.weight.item() == float("inf")
+
+
+def test_bf16_steps_are_finite():
+    model = Mean()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses = optimise(model, optimizer, [batch(3)], device=CPU, precision="bf16", clip=0)
+    assert losses["loss"] == pytest.approx(9, rel=0.02)
+    assert model.weight.dtype == torch.float32
+
+
+def test_seeds_differ_by_step_and_rank():
+    seeds = {step_seed(seed, number, rank) for seed in range(3) for number in range(20) for rank in range(3)}
+    assert len(seeds) == 180
+    assert step_seed(0, 1, 2) == step_seed(0, 1, 2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no POSIX signals")
+def test_a_signal_asks_to_stop_and_handlers_come_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_requested() as stopping:
+        assert not stopping()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stopping()
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGTERM) == before
