@@ -1,215 +1,253 @@
-"""One cell: cytoplasm, nuclei and what lies on them, as layers of optical density on a tile."""
+"""One cell: cytoplasm, nuclei and what lies on them, as layers of optical density on tiles of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from irnet.synthetic.kinds import Kind
-from irnet.synthetic.shape import Outline, draw_folds, draw_outline, layers
+from irnet.synthetic.nucleus import Nucleus, draw_nucleus
+from irnet.synthetic.shape import Outline, Point, bend, draw_outline, plane
 from irnet.synthetic.stain import Colour, Stain
-from irnet.synthetic.texture import noise
+from irnet.synthetic.texture import bubbles, cloud, dots, noise, rods
 
 Field = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Corner = tuple[int, int]
 
-EDGE_UM = 0.55  # width of a cytoplasm's edge
-NUCLEUS_EDGE_UM = 0.75
-ANNOTATED = 0.35  # cover of a nucleus's edge that annotators still count as nucleus
-ANUCLEATE = 0.02  # share of cells without a nucleus
+ANUCLEATE = 0.01  # share of cells without a nucleus
 BINUCLEATE = 0.03
-CRUMPLED = 0.12  # share of cells that are shrunk and creased all over
+ANNOTATED = 0.3  # cover of a cytoplasm's edge that counts as cell
+CLOUD_CONTRAST = 0.17  # relative, over all sizes
+LEAST_BLUR = 0.3  # px
+DENSEST = 0.3  # mean optical density of one cytoplasm
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A tile of optical density in one dye."""
+
+    density: Field  # (h, w)
+    corner: Corner  # (x, y) of the tile in the field (px), may lie outside
+    colour: Colour
+
+    def blurred(self, sigma: float) -> "Layer":
+        """The layer out of focus by `sigma` px, on a tile as much larger."""
+        if sigma < LEAST_BLUR:
+            return self
+        border = int(3 * sigma + 1)
+        wide = gaussian_filter(np.pad(self.density, border), sigma, truncate=3.0)
+        return replace(self, density=wide, corner=(self.corner[0] - border, self.corner[1] - border))
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn cell on a tile of its own."""
+    """A drawn cell: its layers, and what is true of it before any blur."""
 
-    corner: tuple[int, int]  # (x, y) of the tile in the field (px), may lie outside
-    layers: list[tuple[Field, Colour]]  # (h, w) densities and the dye of each
-    cytoplasm: Mask  # (h, w) the whole outline, nuclei included
-    nuclei: list[Mask]  # (h, w) each
+    layers: list[Layer]
+    cytoplasm: tuple[Mask, Corner] | None  # the whole outline, nuclei included
+    nuclei: list[tuple[Mask, Corner]]
+
+
+@dataclass(frozen=True)
+class Habit:
+    """What the cells of one smear have in common beside their stain."""
+
+    rods: float  # density of bacteria on the cells, 0 for none
+    dots: float  # probability of granules
+    bubbles: float  # probability of vacuoles
+    crumpled: float  # probability of a rolled or shrivelled cell
+    halo: float  # probability of a cleft around a nucleus
+    spread: float  # log-deviation of the density between cells
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Habit":
+        """A patient's habit."""
+        return cls(
+            rods=float(rng.gamma(4.0, 0.25) * (rng.random() < (0.9 if grey else 0.45))),
+            dots=rng.uniform(0.3, 0.8),
+            bubbles=rng.uniform(0.0, 0.02 if grey else 0.35),
+            crumpled=rng.uniform(0.03, 0.14),
+            halo=rng.uniform(0.0, 0.2),
+            spread=rng.uniform(0.3, 0.42),
+        )
 
 
 def draw_cell(
     rng: np.random.Generator,
     kind: Kind,
-    centre: tuple[float, float],
+    centre: Point,
     radius: float,
     *,
     stain: Stain,
+    habit: Habit,
     mpp: float,
     blur: float,
 ) -> Drawing:
     """A cell of a circle of `radius` (px) about `centre`, out of focus by `blur` (px)."""
-    outline = draw_outline(
-        rng,
-        radius,
-        aspect=max(1.0, rng.normal(*kind.aspect)),
-        polygonal=min(kind.polygonal * rng.uniform(0.5, 1.6), 1.0),
-        waviness=rng.uniform(0.03, 0.14),
-        raggedness=rng.exponential(0.012),
-    )
-    reach = int(outline.reach + 4 * blur + 4)
-    x0, y0 = (round(c) - reach for c in centre)
-    x, y = _grid(2 * reach + 1, centre[0] - x0, centre[1] - y0)
-    folds = draw_folds(rng, outline, kind.folds)
-    softness = max(EDGE_UM / mpp * rng.uniform(0.6, 1.6), 1.0)
-    thickness = layers(outline, folds, x, y, softness=softness, rim=rng.uniform(0, 0.35))
-    cytoplasm = thickness > 0.5
-    crumpled = rng.random() < CRUMPLED
-    film = thickness * _cytoplasm_texture(rng, x, y, radius, mpp, creases=8 if crumpled else 2.5)
-    shade = np.exp(rng.normal(0, 0.3)) * (rng.uniform(1.3, 2.4) if crumpled else 1)
-    film *= np.float32(stain.cytoplasm * kind.density * shade)
-    nuclei, tiles = [], []
-    for nucleus_centre in _nucleus_places(rng, outline, folds, radius):
-        tile, mask, halo = _draw_nucleus(rng, kind, nucleus_centre, x, y, stain=stain, mpp=mpp)
-        film *= halo
-        tiles.append(tile)
-        nuclei.append(mask)
-        cytoplasm = cytoplasm | mask
-    film += _granules(rng, cytoplasm, mpp) * np.float32(stain.nucleus)
-    colour = stain.cell_colour(rng, kind.eosin)
-    drawn = [(film, colour)] + [(tile, stain.haematoxylin) for tile in tiles]
-    if blur > 0.3:
-        drawn = [(gaussian_filter(tile, blur), dye) for tile, dye in drawn]
-    return Drawing((x0, y0), drawn, cytoplasm, nuclei)
+    crumpled = rng.random() < habit.crumpled
+    if crumpled:
+        radius *= 0.8
+    outline = _draw_cell_outline(rng, kind, radius, crumpled)
+    nuclei = [
+        draw_nucleus(rng, kind, (centre[0] + dx, centre[1] + dy), mpp)
+        for dx, dy in _nucleus_places(rng, outline, radius)
+    ]
+    curvature = rng.normal(0, 0.16 if crumpled else 0.10) / radius
+    middle = (round(centre[0]), round(centre[1]))
+    half = int(outline.reach * (1 + 0.6 * abs(curvature) * radius) + 1.5 / mpp + 2)
+    half = max([half, *(_reach(nucleus, middle) for nucleus in nuclei)])
+    corner = (middle[0] - half, middle[1] - half)
+    x, y = plane(half, (centre[0] - middle[0], centre[1] - middle[1]))
+    x, y = bend(x, y, rng.uniform(0, 2 * np.pi), curvature)
+    film, cover = _draw_film(rng, kind, outline, x, y, radius=radius, mpp=mpp, habit=habit, crumpled=crumpled)
+    density = stain.cytoplasm * kind.density * np.exp(rng.normal(0, habit.spread)) * (1.8 if crumpled else 1)
+    film *= np.float32(min(density, DENSEST))
+    mask = cover > ANNOTATED
+    for nucleus in nuclei:
+        window = _window(nucleus, corner)
+        film[window] *= _halo(rng, nucleus.depth, mpp, habit, kind)
+        mask[window] |= nucleus.mask
+    film += _specks(rng, cover, stain, habit, mpp)
+    drawn = [Layer(film, corner, stain.cell_colour(rng, kind.eosin))]
+    tone = np.float32(stain.nucleus * kind.tone)
+    drawn += [Layer(n.density * tone, n.corner, stain.nucleus_colour(rng)) for n in nuclei]
+    return Drawing([d.blurred(blur) for d in drawn], (mask, corner), [(n.mask, n.corner) for n in nuclei])
 
 
 def draw_bare_nucleus(
-    rng: np.random.Generator,
-    kind: Kind,
-    centre: tuple[float, float],
-    *,
-    stain: Stain,
-    mpp: float,
-    blur: float,
+    rng: np.random.Generator, kind: Kind, centre: Point, *, stain: Stain, mpp: float, blur: float
 ) -> Drawing:
     """A nucleus whose cytoplasm is lost."""
-    reach = int(1.2 * kind.nucleus_um[0] / mpp + 4 * blur + 4)
-    x0, y0 = (round(c) - reach for c in centre)
-    x, y = _grid(2 * reach + 1, centre[0] - x0, centre[1] - y0)
-    tile, mask, _ = _draw_nucleus(rng, kind, (0.0, 0.0), x, y, stain=stain, mpp=mpp)
-    tile = gaussian_filter(tile, blur) if blur > 0.3 else tile
-    return Drawing((x0, y0), [(tile, stain.haematoxylin)], np.zeros_like(mask), [mask])
+    nucleus = draw_nucleus(rng, kind, centre, mpp)
+    tone = np.float32(stain.nucleus * kind.tone * rng.uniform(0.8, 1.4))
+    layer = Layer(nucleus.density * tone, nucleus.corner, stain.nucleus_colour(rng))
+    return Drawing([layer.blurred(blur)], None, [(nucleus.mask, nucleus.corner)])
 
 
-def _grid(side: int, x: float, y: float) -> tuple[Field, Field]:
-    """Coordinates of the pixels of a tile about the point (x, y) of it."""
-    steps = np.arange(side, dtype=np.float32)
-    return (
-        np.broadcast_to(steps[None, :] - np.float32(x), (side, side)),
-        np.broadcast_to(steps[:, None] - np.float32(y), (side, side)),
+def _draw_cell_outline(rng: np.random.Generator, kind: Kind, radius: float, crumpled: bool) -> Outline:
+    slender = rng.uniform(0.6, 2.0) if crumpled else 0.0
+    return draw_outline(
+        rng,
+        radius,
+        aspect=max(1.0, rng.normal(*kind.aspect)) + rng.exponential(0.12) + slender,
+        polygonal=min(1.0, kind.polygonal * rng.uniform(0.7, 1.5)),
+        waviness=rng.uniform(0.02, 0.09),
+        notches=0.9 * kind.polygonal,
+        raggedness=rng.exponential(0.003),
     )
 
 
-def _cytoplasm_texture(
-    rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float, *, creases: float
-) -> Field:
-    """Relative thickness: grain at four scales, a slope, and creases."""
-    shape = x.shape
-    contrast = rng.lognormal(0, 0.4)
-    texture = 1 + np.float32(0.05 * contrast) * noise(rng, shape, 0.35 / mpp)
-    texture += np.float32(0.05 * contrast) * noise(rng, shape, 1.2 / mpp)
-    texture += np.float32(0.07 * contrast) * noise(rng, shape, 4 / mpp)
-    texture += np.float32(0.12 * contrast) * noise(rng, shape, 10 / mpp)
-    angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.25)
-    texture += np.float32(slope / radius) * (x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle)))
-    for _ in range(rng.poisson(creases)):
-        texture += _crease(rng, x, y, radius, mpp)
-    return np.maximum(texture, 0.15)
-
-
-def _crease(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float) -> Field:
-    """A crease across part of the cell: a bent line, one side steep and the other fading."""
-    angle = rng.uniform(0, 2 * np.pi)
-    along = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
-    across = y * np.float32(np.cos(angle)) - x * np.float32(np.sin(angle))
-    bend = rng.uniform(-0.8, 0.8) / radius
-    across = across + np.float32(bend) * np.square(along) - np.float32(rng.normal(0, 0.45 * radius))
-    width = np.float32(rng.uniform(0.5, 1.4) / mpp)
-    fade = np.where(across > 0, np.float32(rng.uniform(1, 9)), np.float32(1)) * width
-    middle, length = np.float32(rng.normal(0, 0.4 * radius)), np.float32(rng.uniform(0.25, 0.8) * radius)
-    line = np.exp(-np.square(across / fade)) * np.exp(-np.square((along - middle) / length))
-    return np.float32(rng.normal(0.25, 0.25)) * line
-
-
-def _nucleus_places(
-    rng: np.random.Generator, outline: Outline, folds: list, radius: float
-) -> list[tuple[float, float]]:
-    """Centres of a cell's nuclei about the cell's own (px)."""
-    if rng.random() < ANUCLEATE:
-        return []
-    spread = min(0.14 * radius, 0.3 * float(outline.radii.min()))
-    place = rng.normal(0, spread, 2)
-    for fold in folds:  # the nucleus lies under the cell that is left
-        normal = np.array([np.cos(fold.angle), np.sin(fold.angle)])
-        beyond = max(0.0, float(place @ normal) - fold.distance + 0.3 * radius)
-        place = place - beyond * normal
-    if rng.random() > BINUCLEATE:
-        return [(float(place[0]), float(place[1]))]
-    angle, gap = rng.uniform(0, 2 * np.pi), 0.16 * radius
-    step = gap * np.array([np.cos(angle), np.sin(angle)])
-    return [(float(p[0]), float(p[1])) for p in (place - step, place + step)]
-
-
-def _draw_nucleus(
+def _draw_film(
     rng: np.random.Generator,
     kind: Kind,
-    centre: tuple[float, float],
+    outline: Outline,
     x: Field,
     y: Field,
     *,
-    stain: Stain,
+    radius: float,
     mpp: float,
-) -> tuple[Field, Mask, Field]:
-    """Density (h, w) of a nucleus, its mask, and the factor by which the cytoplasm around it is thinner."""
-    pyknotic = rng.random() < kind.pyknotic
-    diameter = max(rng.normal(*kind.nucleus_um), 3.5) * (rng.uniform(0.6, 0.9) if pyknotic else 1.0)
-    crenated = pyknotic or rng.random() < 0.15
-    outline = draw_outline(
-        rng,
-        diameter / 2 / mpp,
-        aspect=1 + rng.exponential(0.22),
-        polygonal=rng.uniform(0.3, 1.0) if crenated else 0.05,
-        waviness=(0.12 if crenated else 0.05) * kind.irregular,
-        raggedness=0.004 * kind.irregular,
-    )
-    x, y = x - np.float32(centre[0]), y - np.float32(centre[1])
-    depth = outline.depth(x, y)
-    softness = np.float32(max(NUCLEUS_EDGE_UM / mpp * rng.uniform(0.7, 1.5), 1.2))
+    habit: Habit,
+    crumpled: bool,
+) -> tuple[Field, Field]:
+    """Thickness of the cytoplasm, about 1 inside, and the cover of its outline, 0 to 1."""
+    depth, angle = outline.depth(x, y)
+    side = rng.uniform(0, 2 * np.pi)
+    torn = np.clip((x * np.float32(np.cos(side)) + y * np.float32(np.sin(side))) / np.float32(radius), 0, 1)
+    ragged = np.float32(min(rng.lognormal(-1.7, 0.7), 0.7) / mpp)
+    depth += ragged * (np.float32(0.15) + torn) * noise(rng, x.shape, rng.uniform(0.5, 1.3) / mpp)
+    softness = np.float32(max(rng.uniform(0.8, 2.0) / mpp, 1.2))
     cover = np.clip(depth / softness + 0.5, 0, 1)
-    vesicular = not pyknotic and rng.random() < 0.3
-    tone = (1.35 if pyknotic else 0.65 if vesicular else 1.0) * (1.3 if kind.irregular > 1 else 1.0)
-    grain = kind.chromatin * (0.4 if pyknotic else 1.0) * rng.uniform(0.6, 1.4)
-    chromatin = 1 + np.float32(0.13 * grain) * noise(rng, x.shape, 0.45 / mpp)
-    chromatin += np.float32(0.10 * grain) * noise(rng, x.shape, 1.0 / mpp)
-    rim = rng.uniform(0.0, 0.5 if vesicular else 0.3)
-    chromatin += np.float32(rim) * np.exp(-np.square((depth - softness) / (1.2 * softness)))
-    density = np.float32(stain.nucleus * tone * np.exp(rng.normal(0, 0.18)))
-    return cover * np.maximum(chromatin, 0.2) * density, cover > ANNOTATED, _halo(rng, depth, mpp)
+    margin = np.float32(rng.uniform(0.12, 0.45))
+    film = cover * (1 - margin * np.exp(np.minimum(-depth * np.float32(mpp / 4.5), 0)))
+    contrast = np.float32(CLOUD_CONTRAST * rng.lognormal(0, 0.3) / kind.density**0.5)
+    texture = 1 + contrast * cloud(rng, x.shape, mpp)
+    slope, way = rng.uniform(0, 0.3) / radius, rng.uniform(0, 2 * np.pi)
+    texture += x * np.float32(slope * np.cos(way)) + y * np.float32(slope * np.sin(way))
+    if rng.random() < habit.bubbles:
+        texture += np.float32(rng.uniform(0.1, 0.4)) * bubbles(rng, x.shape, mpp) * (depth > 2 / mpp)
+    for _ in range(rng.poisson(5 if crumpled else 2.2 * kind.folds)):
+        texture += _draw_crease(rng, x, y, radius, mpp)
+    for _ in range(rng.poisson(1.5 if crumpled else 0.4 * kind.folds)):
+        texture += _draw_turned_edge(rng, depth, angle, mpp)
+    film *= np.maximum(texture, np.float32(0.15))
+    return film, cover
 
 
-def _halo(rng: np.random.Generator, depth: Field, mpp: float) -> Field:
-    """Thinner cytoplasm around a nucleus: a narrow gap of shrinkage or, rarely, a wide clearing."""
-    kind = rng.random()
-    if kind < 0.55:
+def _draw_crease(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float) -> Field:
+    """A ridge that crosses part of the cell: bent, one flank steep and the other fading."""
+    angle = rng.uniform(0, 2 * np.pi)
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    along, across = x * c + y * s, y * c - x * s
+    across += np.float32(rng.normal(0, 0.4) / radius) * np.square(along)
+    across -= np.float32(rng.normal(0, 0.45 * radius))
+    width = np.float32(rng.uniform(0.4, 1.3) / mpp)
+    fade = np.where(across > 0, np.float32(rng.uniform(1, 7)) * width, width)
+    along -= np.float32(rng.normal(0, 0.4 * radius))
+    along /= np.float32(rng.uniform(0.25, 0.9) * radius)
+    return np.float32(rng.normal(0.12, 0.22)) * np.exp(-np.square(across / fade) - np.square(along))
+
+
+def _draw_turned_edge(rng: np.random.Generator, depth: Field, angle: NDArray[np.intp], mpp: float) -> Field:
+    """A strip along part of the edge where it is turned over: dark, ending sharply or softly inside."""
+    theta = np.arange(256) * (2 * np.pi / 256)
+    apart = np.abs((theta - rng.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)
+    extent = np.exp(-np.square(apart / rng.uniform(0.25, 0.9))).astype(np.float32)
+    width = np.float32(rng.uniform(0.8, 4.5) / mpp) * extent
+    end = np.float32(max(rng.uniform(0.4, 2.0) / mpp, 1.0))
+    strip = np.clip((width[angle] - depth) / end + 0.5, 0, 1)
+    return np.float32(rng.uniform(0.3, 1.3)) * np.minimum(2 * extent, 1)[angle] * strip
+
+
+def _nucleus_places(rng: np.random.Generator, outline: Outline, radius: float) -> list[Point]:
+    """Places of a cell's nuclei about its centre (px)."""
+    if rng.random() < ANUCLEATE:
+        return []
+    spread = min(0.15 * radius, 0.3 * float(outline.radii.min()))
+    x, y = rng.normal(0, spread, 2)
+    if rng.random() > BINUCLEATE:
+        return [(float(x), float(y))]
+    angle, gap = rng.uniform(0, 2 * np.pi), rng.uniform(0.12, 0.2) * radius
+    dx, dy = gap * np.cos(angle), gap * np.sin(angle)
+    return [(float(x - dx), float(y - dy)), (float(x + dx), float(y + dy))]
+
+
+def _reach(nucleus: Nucleus, middle: Corner) -> int:
+    """Half the side of a square about `middle` that holds the nucleus's tile."""
+    near = max(m - c for m, c in zip(middle, nucleus.corner, strict=True))
+    far = max(c + n - 1 - m for m, c, n in zip(middle, nucleus.corner, nucleus.mask.shape, strict=True))
+    return max(near, far)
+
+
+def _window(nucleus: Nucleus, corner: Corner) -> tuple[slice, slice]:
+    """Where a nucleus lies on the tile of its cell."""
+    x, y = nucleus.corner[0] - corner[0], nucleus.corner[1] - corner[1]
+    height, width = nucleus.mask.shape
+    return slice(y, y + height), slice(x, x + width)
+
+
+def _halo(rng: np.random.Generator, depth: Field, mpp: float, habit: Habit, kind: Kind) -> Field:
+    """Thinner cytoplasm around a nucleus: a narrow cleft of shrinkage or a wide clearing."""
+    draw = rng.random()
+    if draw < kind.clearing:
+        width, strength = rng.uniform(1.5, 2.4), rng.uniform(0.3, 0.8)
+    elif draw < kind.clearing + habit.halo:
+        width, strength = rng.uniform(0.4, 0.9), rng.uniform(0.1, 0.7)
+    else:
         return np.ones_like(depth)
-    width, strength = (rng.uniform(0.4, 0.9), rng.uniform(0.3, 0.9))
-    if kind > 0.93:
-        width, strength = rng.uniform(2.5, 6), rng.uniform(0.3, 0.7)
     outside = np.minimum(depth, 0) / np.float32(width / mpp)
     return 1 - np.float32(strength) * np.exp(-np.square(outside)) * (depth < 1)
 
 
-def _granules(rng: np.random.Generator, cytoplasm: Mask, mpp: float) -> Field:
-    """Keratohyalin granules and the like: small dark dots on the cytoplasm, relative to a nucleus."""
-    dots = np.zeros(cytoplasm.shape, dtype=np.float32)
-    if rng.random() > 0.35:
-        return dots
-    inside = np.flatnonzero(cytoplasm)
-    places = rng.choice(inside, min(rng.poisson(rng.exponential(18)), len(inside)))
-    sigma = rng.uniform(0.2, 0.4) / mpp
-    dots.flat[places] = rng.uniform(0.1, 0.5, len(places)) * 2 * np.pi * sigma**2
-    return gaussian_filter(dots, sigma)
+def _specks(rng: np.random.Generator, cover: Field, stain: Stain, habit: Habit, mpp: float) -> Field:
+    """Bacteria and granules on a cell, densest in patches."""
+    found = np.zeros_like(cover)
+    if habit.rods and rng.random() < 0.75:
+        patch = np.clip(0.8 + 0.6 * noise(rng, cover.shape, 5.0 / mpp), 0, 1.3)
+        weight = np.float32(habit.rods * rng.uniform(0.5, 1.2) * 0.3 * stain.nucleus)
+        for _ in range(1 + rng.poisson(1.4)):
+            found += weight * patch * rods(rng, cover.shape, mpp)
+    if rng.random() < habit.dots:
+        found += np.float32(rng.uniform(0.1, 0.45) * stain.nucleus) * dots(rng, cover.shape, mpp)
+    return found * cover

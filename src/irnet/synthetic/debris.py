@@ -5,18 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from irnet.cells import Distractor
-from irnet.synthetic.shape import draw_folds, draw_outline, layers
-from irnet.synthetic.stain import Density, Stain
-from irnet.synthetic.texture import noise, wide_noise
+from irnet.synthetic.shape import Point, draw_outline, plane
+from irnet.synthetic.stain import Colour, Density, Stain
+from irnet.synthetic.texture import cloud, dots, noise, rods, wide_noise
 
 Field = NDArray[np.float32]
-Point = tuple[float, float]
 
-FIELD_MM2 = 0.064  # the field of the paper, for which the numbers below are meant: (252.9 um)^2
+FIELD_MM2 = 0.064  # the field of the paper, (252.9 um)^2, for which the numbers below are meant
+SEEN = 0.02  # optical density from which a pixel belongs to a distractor's box
 
 
 @dataclass(frozen=True)
@@ -25,23 +24,27 @@ class Dirt:
 
     white_cells: float
     red_cells: float
-    rods: float
     specks: float
     scraps: float
-    mucus: float
     clots: float
+    rods: float  # density of the bacteria between the cells, 0 for none
+    crumbs: float  # density of the faint dirt on the glass
+    mucus: float  # probability
+    scratches: float  # probability
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> "Dirt":
+    def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Dirt":
         """A patient's dirt: mostly little of each, rarely very much."""
         return cls(
-            white_cells=min(rng.gamma(0.7, 9), 40),
-            red_cells=rng.gamma(0.15, 12),
-            rods=rng.gamma(0.3, 120),
-            specks=rng.gamma(1.0, 8),
-            scraps=rng.gamma(0.8, 1.2),
-            mucus=float(rng.random() < 0.2),
+            white_cells=min(rng.gamma(0.9, 8), 40),
+            red_cells=rng.gamma(0.12, 12) * (rng.random() < (0.2 if grey else 1)),
+            specks=rng.gamma(1.0, 4),
+            scraps=rng.gamma(1.0, 0.9),
             clots=rng.gamma(0.3, 1.0),
+            rods=rng.gamma(1.0, 0.035) * (rng.random() < 0.6),
+            crumbs=rng.gamma(1.0, 0.012),
+            mucus=0.6 * (rng.random() < (0.05 if grey else 0.15)),
+            scratches=rng.uniform(0, 0.03),
         )
 
 
@@ -49,19 +52,15 @@ def add_debris(
     rng: np.random.Generator, density: Density, dirt: Dirt, cells: list[Point], *, stain: Stain, mpp: float
 ) -> list[Distractor]:
     """Draw a field's debris onto `density`, some of it on the cells at `cells` (px); say what lies where."""
-    size_um = np.array(density.shape) * mpp
-    share = float(size_um.prod()) / 1e6 / FIELD_MM2
+    share = float(np.prod(density.shape)) * mpp**2 / 1e6 / FIELD_MM2
+    _add_background(rng, density, dirt, stain, mpp)
     found: list[Distractor] = []
-    if dirt.mucus and rng.random() < 0.6:
-        _add_mucus(rng, density, stain, mpp)
-    if dirt.rods > 1:
-        _add_rods(rng, density, cells, rng.poisson(dirt.rods * share), stain, mpp)
-    kinds: list[tuple[str, float, Callable[..., tuple[Field, NDArray[np.float32]]], float]] = [
+    kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float]] = [
         ("scrap", dirt.scraps, _draw_scrap, 0.3),
         ("clot", dirt.clots, _draw_clot, 0.3),
         ("red_cell", dirt.red_cells, _draw_red_cell, 0.2),
-        ("speck", dirt.specks, _draw_speck, 0.5),
-        ("white_cell", dirt.white_cells, _draw_white_cell, 0.6),
+        ("speck", dirt.specks, _draw_speck, 0.6),
+        ("white_cell", dirt.white_cells, _draw_white_cell, 0.75),
     ]
     for name, expected, draw, on_cells in kinds:
         for x, y in _places(rng, rng.poisson(expected * share), density.shape, cells, on_cells, mpp):
@@ -83,10 +82,10 @@ def _places(
     """Points in the field, some beside one another, some on cells."""
     points: list[Point] = []
     for _ in range(count):
-        if points and rng.random() < 0.35:
-            centre, spread = points[rng.integers(len(points))], 8 / mpp
+        if points and rng.random() < 0.3:
+            centre, spread = points[rng.integers(len(points))], 7 / mpp
         elif cells and rng.random() < on_cells:
-            centre, spread = cells[rng.integers(len(cells))], 14 / mpp
+            centre, spread = cells[rng.integers(len(cells))], 13 / mpp
         else:
             centre, spread = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0])), 0.0
         x, y = np.array(centre) + rng.normal(0, 1, 2) * spread
@@ -97,25 +96,15 @@ def _places(
 def _as_distractor(
     kind: str, tile: Field, corner: tuple[int, int], shape: tuple[int, int]
 ) -> list[Distractor]:
-    rows, columns = (np.flatnonzero((tile > 0.02).any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero((tile > SEEN).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return []
     x, y = corner
     x1, x2 = np.clip([x + columns[0], x + columns[-1] + 1], 0, shape[1])
     y1, y2 = np.clip([y + rows[0], y + rows[-1] + 1], 0, shape[0])
-    return (
-        [Distractor(kind=kind, box=(float(x1), float(y1), float(x2), float(y2)))]
-        if x2 > x1 and y2 > y1
-        else []
-    )
-
-
-def _plane(side_um: float, mpp: float) -> tuple[Field, Field]:
-    half = max(int(side_um / 2 / mpp), 4)
-    steps = np.arange(-half, half + 1, dtype=np.float32)
-    return np.broadcast_to(steps[None, :], (2 * half + 1,) * 2), np.broadcast_to(
-        steps[:, None], (2 * half + 1,) * 2
-    )
+    if x2 <= x1 or y2 <= y1:
+        return []
+    return [Distractor(kind=kind, box=(float(x1), float(y1), float(x2), float(y2)))]
 
 
 def _disc(x: Field, y: Field, centre: Point, radius: float, softness: float) -> Field:
@@ -123,95 +112,130 @@ def _disc(x: Field, y: Field, centre: Point, radius: float, softness: float) -> 
     return np.clip((np.float32(radius) - distance) / np.float32(softness) + 0.5, 0, 1)
 
 
-def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, NDArray[np.float32]]:
-    """A polymorph: two to five dark lobes in a pale body; or a lymphocyte with a round nucleus."""
-    x, y = _plane(16, mpp)
+def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+    """Polymorphs: a bunch of touching lobes, uniformly dark; now and then a lymphocyte's round nucleus."""
+    draw = rng.random()
+    lymphocyte = draw < 0.12
+    lobes = 1 if draw < 0.25 else int(rng.integers(2, 5)) if draw < 0.88 else int(rng.integers(5, 13))
+    places = _bunch(rng, lobes)
+    radii = rng.uniform(2.3, 3.3, 1) if lymphocyte else rng.uniform(0.75, 1.75, lobes)
+    x, y = plane(int((np.abs(places).max() + 7) / mpp) + 2)
     softness = max(0.6 / mpp, 1.0)
-    body = 0.12 * rng.random() ** 2 * _disc(x, y, (0, 0), rng.uniform(4.5, 6) / mpp, 4 * softness)
+    wobble = 1 + np.float32(0.08) * noise(rng, x.shape, 0.9 / mpp)
     nucleus = np.zeros_like(x)
-    lobes = 1 if rng.random() < 0.2 else int(rng.integers(2, 6))
-    place, turn = np.zeros(2), rng.uniform(0, 2 * np.pi)
-    for _ in range(lobes):
-        radius = rng.uniform(2.3, 3.2) if lobes == 1 else rng.uniform(1.1, 2.0)
-        nucleus = np.maximum(nucleus, _disc(x, y, (place[0], place[1]), radius / mpp, softness))
-        turn += rng.normal(0.8, 0.6)
-        place = place + rng.uniform(1.8, 2.8) / mpp * np.array([np.cos(turn), np.sin(turn)])
-        place = np.clip(place, -4.5 / mpp, 4.5 / mpp)
-    tone = rng.uniform(0.8, 1.7) * (1 + 0.12 * noise(rng, x.shape, 0.5 / mpp))
-    return (body + nucleus * tone) * np.float32(stain.nucleus), stain.haematoxylin
+    for place, radius in zip(places / mpp, radii / mpp, strict=True):
+        nucleus = np.maximum(nucleus, _disc(x * wobble, y * wobble, (place[0], place[1]), radius, softness))
+    tone = np.float32(rng.uniform(1.1, 1.9)) * (1 + np.float32(0.06) * noise(rng, x.shape, 0.5 / mpp))
+    if rng.random() < (0.05 if stain.grey else 0.5):
+        middle = places.mean(axis=0) / mpp
+        body = _disc(x, y, (middle[0], middle[1]), rng.uniform(4, 6) / mpp, 3 * softness)
+        nucleus = nucleus + np.float32(rng.uniform(0.02, 0.15)) * body
+    return nucleus * tone * np.float32(stain.nucleus), stain.haematoxylin
 
 
-def _draw_red_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, NDArray[np.float32]]:
-    x, y = _plane(10, mpp)
+def _bunch(rng: np.random.Generator, lobes: int) -> NDArray[np.float64]:
+    """Places (lobes, 2) of touching lobes (um)."""
+    places = np.zeros((lobes, 2))
+    for i in range(1, lobes):
+        angle = rng.uniform(0, 2 * np.pi, 8)
+        tries = places[max(0, i - int(rng.integers(1, 3)))] + rng.uniform(1.2, 2.3) * np.stack(
+            [np.cos(angle), np.sin(angle)], 1
+        )
+        apart = np.hypot(*(tries[:, None] - places[:i]).transpose(2, 0, 1)).min(axis=1)
+        places[i] = tries[apart.argsort()[-1 - rng.integers(4)]]
+    return places - places.mean(axis=0)
+
+
+def _draw_red_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+    x, y = plane(max(int(5 / mpp), 4))
     disc = _disc(x, y, (0, 0), rng.uniform(2.8, 3.7) / mpp, max(0.6 / mpp, 1))
     dimple = 1 - 0.4 * np.exp(-(x**2 + y**2) / np.float32((1.5 / mpp) ** 2))
     return disc * dimple * np.float32(rng.uniform(1.0, 2.5) * stain.cytoplasm), stain.orange
 
 
-def _draw_speck(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, NDArray[np.float32]]:
+def _draw_speck(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
     """A small irregular grain, pale or very dark."""
-    size = min(rng.lognormal(-0.2, 0.6), 5)
-    x, y = _plane(4 * size + 2, mpp)
-    outline = draw_outline(
-        rng,
-        max(size / 2 / mpp, 0.8),
-        aspect=1 + rng.exponential(0.6),
-        polygonal=0.3,
-        waviness=0.3,
-        raggedness=0.05,
-    )
-    cover = np.clip(outline.depth(x, y) / max(0.5 / mpp, 1.0) + 0.5, 0, 1)
+    size = min(rng.lognormal(-0.1, 0.6), 5)
+    outline = _draw_lump_outline(rng, max(size / 2 / mpp, 0.8))
+    x, y = plane(int(outline.reach) + 4)
+    cover = np.clip(outline.depth(x, y)[0] / np.float32(max(0.5 / mpp, 1.0)) + 0.5, 0, 1)
     return cover * np.float32(rng.uniform(0.1, 1.6) * stain.nucleus), stain.haematoxylin
 
 
-def _draw_scrap(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, NDArray[np.float32]]:
-    """A torn piece of cytoplasm without a nucleus."""
+def _draw_scrap(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+    """A torn, granular piece of cytoplasm without a nucleus."""
     size = rng.uniform(6, 22)
-    x, y = _plane(2.6 * size, mpp)
-    outline = draw_outline(
-        rng, size / 2 / mpp, aspect=1 + rng.exponential(0.7), polygonal=0.6, waviness=0.35, raggedness=0.06
+    outline = _draw_lump_outline(rng, size / 2 / mpp)
+    x, y = plane(int(outline.reach + 2 / mpp) + 2)
+    depth, _ = outline.depth(x, y)
+    depth += np.float32(0.5 / mpp) * noise(rng, x.shape, 0.8 / mpp)
+    film = np.clip(depth / np.float32(max(1.2 / mpp, 1)) + 0.5, 0, 1)
+    texture = (
+        1 + np.float32(0.3) * cloud(rng, x.shape, mpp) + np.float32(0.12) * noise(rng, x.shape, 0.6 / mpp)
     )
-    film = layers(outline, draw_folds(rng, outline, 0.5), x, y, softness=max(0.8 / mpp, 1), rim=0.2)
-    film = film * np.maximum(
-        1 + 0.4 * noise(rng, x.shape, 1.2 / mpp) + 0.2 * noise(rng, x.shape, 0.4 / mpp), 0
-    )
-    return film * np.float32(stain.cytoplasm * rng.uniform(0.3, 1.6)), stain.cell_colour(rng, 0.3)
+    film *= np.maximum(texture, 0.1)
+    return film * np.float32(stain.cytoplasm * rng.uniform(0.3, 2.0)), stain.cell_colour(rng, 0.3)
 
 
-def _draw_clot(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, NDArray[np.float32]]:
+def _draw_clot(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
     """A dark lump, often out of focus."""
-    size = rng.uniform(4, 20)
-    x, y = _plane(2.5 * size + 12, mpp)
-    outline = draw_outline(
-        rng, size / 2 / mpp, aspect=1 + rng.exponential(0.5), polygonal=0.2, waviness=0.4, raggedness=0.03
-    )
-    cover = np.clip(outline.depth(x, y) / max(1.0 / mpp, 1) + 0.5, 0, 1)
-    lump = cover * np.maximum(1 + 0.35 * noise(rng, x.shape, 1.5 / mpp), 0)
-    lump = gaussian_filter(lump, rng.uniform(0, 1.8) / mpp)
+    size, sigma = rng.uniform(4, 18), rng.uniform(0, 1.5) / mpp
+    outline = _draw_lump_outline(rng, size / 2 / mpp)
+    x, y = plane(int(outline.reach + 3 * sigma) + 4)
+    cover = np.clip(outline.depth(x, y)[0] / np.float32(max(1.0 / mpp, 1)) + 0.5, 0, 1)
+    lump = cover * np.maximum(1 + np.float32(0.35) * noise(rng, x.shape, 1.5 / mpp), 0)
+    lump = gaussian_filter(lump, sigma)
     return lump * np.float32(stain.nucleus * rng.uniform(0.2, 1.3)), stain.haematoxylin
 
 
-def _add_rods(
-    rng: np.random.Generator, density: Density, cells: list[Point], count: int, stain: Stain, mpp: float
-) -> None:
-    """Bacteria: rods of 2 to 6 um on cells and between them, drawn at twice the size."""
-    height, width = density.shape
-    canvas = Image.new("L", (2 * width, 2 * height))
-    draw = ImageDraw.Draw(canvas)
-    for x, y in _places(rng, count, density.shape, cells, 0.8, mpp):
-        angle, length = rng.uniform(0, np.pi), rng.uniform(2, 6) / mpp
-        dx, dy = length * np.cos(angle), length * np.sin(angle)
-        ends = [2 * (x - dx / 2), 2 * (y - dy / 2), 2 * (x + dx / 2), 2 * (y + dy / 2)]
-        draw.line(ends, fill=int(rng.uniform(60, 255)), width=max(1, round(2 * 0.7 / mpp)))
-    film = np.asarray(canvas.resize((width, height), Image.Resampling.BOX), dtype=np.float32) / 255
-    density.add(film * np.float32(0.3 * stain.nucleus * rng.uniform(0.4, 1.4)), (0, 0), stain.haematoxylin)
+def _draw_lump_outline(rng: np.random.Generator, radius: float):
+    return draw_outline(
+        rng,
+        radius,
+        aspect=1 + rng.exponential(0.6),
+        polygonal=rng.uniform(0, 0.8),
+        waviness=0.3,
+        notches=0.7,
+        raggedness=0.03,
+    )
+
+
+def _add_background(rng: np.random.Generator, density: Density, dirt: Dirt, stain: Stain, mpp: float) -> None:
+    """Faint things over the whole field: bacteria and crumbs in patches, mucus, a scratch."""
+    shape = density.shape
+    if dirt.rods > 0:
+        patches = np.clip(wide_noise(rng, shape, 16 / mpp) - np.float32(0.6), 0, 1)
+        density.add(patches * rods(rng, shape, mpp) * np.float32(dirt.rods), (0, 0), stain.haematoxylin)
+    patches = np.clip(wide_noise(rng, shape, 25 / mpp) + np.float32(0.2), 0, 2)
+    crumbs = np.maximum(noise(rng, shape, 0.55 / mpp) - np.float32(2.2), 0) + dots(rng, shape, mpp)
+    density.add(patches * crumbs * np.float32(dirt.crumbs), (0, 0), stain.haematoxylin)
+    if rng.random() < dirt.mucus:
+        _add_mucus(rng, density, stain, mpp)
+    if rng.random() < dirt.scratches:
+        _add_scratch(rng, density, stain, mpp)
 
 
 def _add_mucus(rng: np.random.Generator, density: Density, stain: Stain, mpp: float) -> None:
-    """A veil with strands: where slow noise crosses a level, in patches."""
-    slow, patches = wide_noise(rng, density.shape, 12 / mpp), wide_noise(rng, density.shape, 50 / mpp)
-    strands = np.exp(-np.square(slow / np.float32(rng.uniform(0.05, 0.2)))) + np.float32(0.5)
-    film = strands * np.clip(patches - np.float32(0.3), 0, 1.5)
-    density.add(
-        film * np.float32(rng.uniform(0.1, 0.5) * stain.cytoplasm), (0, 0), stain.cell_colour(rng, 0.5)
-    )
+    """A veil in patches, drawn out in one direction."""
+    height, width = density.shape
+    stretch = rng.uniform(2, 6)
+    drawn = wide_noise(rng, (height, int(width / stretch) + 1), 5 / mpp)
+    streaks = np.repeat(drawn, int(stretch) + 1, axis=1)[:, :width]
+    streaks = streaks if height != width or rng.random() < 0.5 else streaks.T
+    patches = np.clip(wide_noise(rng, density.shape, 40 / mpp) - np.float32(0.3), 0, 1.5)
+    film = patches * np.maximum(1 + np.float32(0.4) * gaussian_filter(streaks, stretch), 0)
+    strength = np.float32(rng.uniform(0.1, 0.5) * stain.cytoplasm)
+    density.add(film * strength, (0, 0), stain.cell_colour(rng, 0.5))
+
+
+def _add_scratch(rng: np.random.Generator, density: Density, stain: Stain, mpp: float) -> None:
+    """A long fine line on the glass, nearly straight."""
+    height, width = density.shape
+    y, x = np.ogrid[:height, :width]
+    x, y = x - np.float32(rng.uniform(0, width)), y - np.float32(rng.uniform(0, height))
+    angle = rng.uniform(0, np.pi)
+    along = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
+    across = y * np.float32(np.cos(angle)) - x * np.float32(np.sin(angle))
+    across = across + np.float32(rng.normal(0, 0.1) / width) * np.square(along)
+    line = np.exp(-np.square(across * np.float32(mpp / rng.uniform(0.4, 1.2))))
+    density.add(line * np.float32(rng.uniform(0.02, 0.12)), (0, 0), stain.haematoxylin)

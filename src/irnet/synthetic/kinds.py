@@ -16,25 +16,78 @@ class Kind:
     nucleus_um: tuple[float, float]  # diameter
     aspect: tuple[float, float]  # length over width of the cell
     polygonal: float  # share of straight edges and corners in the outline
-    folds: float  # expected folded edges
+    folds: float  # relative number of creases and turned edges
     density: float  # optical density relative to a thin intermediate cell
     eosin: float  # probability of the eosinophilic stain
     pyknotic: float  # probability of a small, dark, uniform nucleus
+    tone: float  # relative density of the nucleus
     chromatin: float  # relative contrast of the chromatin
     irregular: float  # relative irregularity of the nuclear outline
-    share: float  # of the cells of a field
+    clearing: float  # probability of a wide clear zone around the nucleus
+    share: float  # of the cells of a common smear
 
 
+SUPERFICIAL = Kind(
+    "superficial", (49, 6), (6.4, 0.7), (1.15, 0.15), 0.80, 1.0, 0.85, 0.6, 0.35, 1.1, 0.7, 0.9, 0.02, 0.30
+)
+INTERMEDIATE = Kind(
+    "intermediate", (45, 7), (8.5, 0.8), (1.2, 0.2), 0.65, 1.0, 1.0, 0.15, 0.04, 1.0, 1.0, 0.7, 0.04, 0.50
+)
+SMALL_INTERMEDIATE = Kind(
+    "intermediate", (34, 4), (8.4, 0.8), (1.25, 0.25), 0.5, 0.8, 1.3, 0.15, 0.04, 1.0, 1.0, 0.7, 0.04, 0.12
+)
+PARABASAL = Kind(
+    "parabasal", (21, 3.5), (8.4, 0.8), (1.12, 0.1), 0.15, 0.2, 1.9, 0.1, 0.04, 1.0, 1.0, 0.6, 0.05, 0.03
+)
+METAPLASTIC = Kind(
+    "metaplastic", (24, 4), (8.6, 0.9), (1.25, 0.25), 0.45, 0.4, 1.8, 0.1, 0.03, 1.0, 1.0, 0.7, 0.03, 0.02
+)
+COLUMNAR = Kind(
+    "columnar", (15.5, 2), (8.0, 0.8), (1.9, 0.35), 0.15, 0.1, 1.7, 0.05, 0.0, 1.0, 1.1, 0.6, 0.0, 0.01
+)
+LIGHT_DYSPLASTIC = Kind(
+    "dysplastic_light", (36, 7), (13.5, 1.8), (1.15, 0.15), 0.4, 0.6, 1.1, 0.3, 0.0, 1.0, 1.4, 1.2, 0.25, 0.01
+)
+MODERATE_DYSPLASTIC = Kind(
+    "dysplastic_moderate",
+    (22, 3.5),
+    (12.5, 1.6),
+    (1.2, 0.2),
+    0.25,
+    0.3,
+    1.5,
+    0.2,
+    0,
+    1.0,
+    1.5,
+    1.5,
+    0.05,
+    0.005,
+)
+SEVERE_DYSPLASTIC = Kind(
+    "dysplastic_severe",
+    (17.5, 2.5),
+    (12.0, 1.5),
+    (1.3, 0.25),
+    0.2,
+    0.1,
+    1.7,
+    0.15,
+    0,
+    1.05,
+    1.6,
+    1.8,
+    0,
+    0.005,
+)
 KINDS = (
-    Kind("superficial", (46, 5), (5.8, 0.6), (1.15, 0.12), 0.75, 0.5, 0.9, 0.6, 0.45, 0.6, 0.9, 0.30),
-    Kind("intermediate", (44, 6), (8.2, 0.8), (1.18, 0.15), 0.55, 0.45, 1.0, 0.15, 0.1, 1.0, 0.6, 0.46),
-    Kind("intermediate_small", (35, 4), (8.0, 0.8), (1.2, 0.18), 0.4, 0.5, 1.2, 0.15, 0.1, 1.0, 0.6, 0.08),
-    Kind("parabasal", (21, 3.5), (8.2, 0.8), (1.12, 0.1), 0.1, 0.1, 1.9, 0.1, 0.05, 1.0, 0.5, 0.04),
-    Kind("metaplastic", (24, 4), (8.6, 0.9), (1.25, 0.2), 0.25, 0.15, 1.8, 0.1, 0.05, 1.0, 0.6, 0.03),
-    Kind("columnar", (15.5, 2), (8.0, 0.8), (1.9, 0.35), 0.1, 0.05, 1.7, 0.05, 0.0, 1.1, 0.6, 0.03),
-    Kind("dysplastic_light", (36, 6), (14.5, 1.8), (1.15, 0.15), 0.35, 0.3, 1.1, 0.3, 0.0, 1.4, 1.3, 0.03),
-    Kind("dysplastic_moderate", (22, 3.5), (13.2, 1.6), (1.2, 0.2), 0.15, 0.1, 1.6, 0.2, 0.0, 1.6, 1.6, 0.02),
-    Kind(
-        "dysplastic_severe", (17.5, 2.5), (12.0, 1.5), (1.3, 0.25), 0.1, 0.05, 1.9, 0.15, 0.0, 1.8, 2.0, 0.01
-    ),
+    SUPERFICIAL,
+    INTERMEDIATE,
+    SMALL_INTERMEDIATE,
+    PARABASAL,
+    METAPLASTIC,
+    COLUMNAR,
+    LIGHT_DYSPLASTIC,
+    MODERATE_DYSPLASTIC,
+    SEVERE_DYSPLASTIC,
 )

@@ -25,13 +25,15 @@ class Layout:
 # cps: 4439 cytoplasms, 4789 nuclei in 413 fields of (252.9 um)^2 (IRNet, section 3).
 # dense: composites of ISBI 2014, 92 % of cells overlapped. sparse: Cx22, 49 % overlapped.
 LAYOUTS: dict[str, Layout] = {
-    "cps": Layout(168.0, 6.0, 0.32, (0.45, 0.98), 0.17),
+    "cps": Layout(168.0, 6.0, 0.36, (0.48, 1.0), 0.17),
     "dense": Layout(330.0, 8.0, 0.15, (0.25, 0.9), 0.04),
-    "sparse": Layout(150.0, 6.0, 0.55, (0.55, 1.0), 0.1),
+    "sparse": Layout(190.0, 6.0, 0.6, (0.56, 1.0), 0.1),
 }
 
 VISIBLE = 0.55  # a cell counts when its centre lies no further outside than this share of its radius
-LARGEST_CLUSTER = 12
+LARGEST_CLUSTER = 16
+ABNORMAL = 0.22  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
+ABNORMAL_SHARES = np.array([0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.08])  # added, in the order of KINDS
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ def draw_plan(
     """Place `count` cells (None: a drawn number) whose kinds come with probabilities `shares`."""
     statistics = LAYOUTS[layout]
     total = draw_count(rng, layout, size, mpp) if count is None else count
+    alone = statistics.alone * rng.uniform(0.5, 2.0)
+    nearest, farthest = statistics.gap
+    gap = (min(nearest * rng.uniform(0.9, 1.6), farthest - 0.1), farthest)
     cells: list[Placement] = []
     cluster: list[Placement] = []
     for _ in range(total):
-        fresh = not cluster or rng.random() < statistics.alone or len(cluster) >= LARGEST_CLUSTER
-        placement = None if fresh else _beside(rng, cluster, shares, statistics.gap, size, mpp)
+        fresh = not cluster or rng.random() < alone or len(cluster) >= LARGEST_CLUSTER
+        placement = None if fresh else _beside(rng, cluster, shares, gap, size, mpp)
         if placement is None:
             placement, cluster = _anywhere(rng, cells, shares, size, mpp), []
         cells.append(placement)
@@ -89,8 +94,10 @@ def draw_plan(
 
 def draw_shares(rng: np.random.Generator) -> NDArray[np.float64]:
     """A patient's mixture of kinds."""
-    shares = rng.dirichlet(np.array([kind.share for kind in KINDS]) * 8)
-    return shares
+    usual = np.array([kind.share for kind in KINDS])
+    if rng.random() < ABNORMAL:
+        usual = usual + ABNORMAL_SHARES
+    return rng.dirichlet(usual * 10)
 
 
 def _draw_kind(rng: np.random.Generator, shares: NDArray[np.float64], mpp: float) -> tuple[Kind, float]:

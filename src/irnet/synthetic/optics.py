@@ -12,42 +12,70 @@ from irnet.synthetic.texture import noise, wide_noise
 
 Field = NDArray[np.float32]
 LN10 = np.float32(np.log(10.0))
+EMPTY = 0.985  # transmittance above which a pixel counts as background
+SHARPENED_UM = 1.8  # reach of the bright fringe that sharpening leaves
+STACKED = 0.75  # share of grey cameras with an extended depth of field
+FALL_OFF = 250  # px from the calm middle of a focus-stacked field to its noisy rest
 
 
 @dataclass(frozen=True)
 class Camera:
     """Microscope and sensor."""
 
-    white: tuple[float, float, float]  # grey levels of the empty background
+    white: tuple[float, float, float]  # grey levels of the empty background; above 255 it is saturated
+    gamma: float
     vignetting: float  # loss of light in the corners
     unevenness: float  # of the illumination, relative
     blur: float  # of the lens (px)
-    depth: float  # spread of the defocus of single cells (um); 0 for an extended depth of field
+    depth: float  # spread of the cells over the depth of the specimen (um); 0 where all is in focus
+    sharpening: float
     shot_noise: float  # grey levels on white
     read_noise: float  # grey levels
     noise_scale: float  # smoothness of the noise (px); 0 for white noise
+    calm: float  # radius (px) within which focus stacking has averaged the background's noise away
     quality: int | None  # of JPEG
 
     @classmethod
     def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Camera":
-        """A patient's camera; grey ones often have an extended depth of field."""
-        level = rng.uniform(218, 248)
-        tint = np.zeros(3) if grey else rng.normal(0, 3, 3)
-        white = np.clip(level + tint, 190, 254)
+        """A patient's camera; grey ones mostly have an extended depth of field."""
+        if grey and rng.random() < STACKED:
+            return cls._draw_stacked(rng)
         return cls(
-            white=(float(white[0]), float(white[1]), float(white[2])),
-            vignetting=rng.uniform(0, 0.10) * (rng.random() < 0.6),
-            unevenness=rng.uniform(0, 0.012),
-            blur=rng.uniform(0.35, 1.1),
-            depth=0.0 if rng.random() < (0.7 if grey else 0.25) else rng.uniform(0.3, 1.5),
-            shot_noise=rng.uniform(0.4, 2.2),
+            white=_draw_white(rng, grey=grey),
+            gamma=float(np.exp(rng.normal(0, 0.08))),
+            vignetting=rng.uniform(0, 0.12) * (rng.random() < 0.7),
+            unevenness=rng.uniform(0, 0.008),
+            blur=rng.uniform(0.35, 1.0),
+            depth=rng.uniform(0.3, 1.6) * (rng.random() < 0.75),
+            sharpening=rng.uniform(0, 0.25) * (rng.random() < 0.35),
+            shot_noise=rng.uniform(0.3, 2.3),
             read_noise=rng.uniform(0.2, 1.2),
             noise_scale=float(rng.choice([0.0, 0.5, 0.7])),
-            quality=int(rng.integers(70, 97)) if rng.random() < 0.6 else None,
+            calm=0.0,
+            quality=int(rng.integers(70, 97)) if rng.random() < 0.7 else None,
+        )
+
+    @classmethod
+    def _draw_stacked(cls, rng: np.random.Generator) -> "Camera":
+        """A grey camera with an extended depth of field: even light, white noise, all in focus."""
+        level = float(rng.normal(230, 3))
+        return cls(
+            white=(level, level, level),
+            gamma=1.0,
+            vignetting=rng.uniform(-0.01, 0.02),
+            unevenness=rng.uniform(0, 0.004),
+            blur=rng.uniform(0.35, 0.6),
+            depth=0.0,
+            sharpening=rng.uniform(0, 0.2) * (rng.random() < 0.3),
+            shot_noise=rng.uniform(1.4, 2.2),
+            read_noise=rng.uniform(0.8, 1.5),
+            noise_scale=0.0,
+            calm=rng.uniform(80, 250) if rng.random() < 0.5 else 0.0,
+            quality=None,
         )
 
     def defocus(self, rng: np.random.Generator, mpp: float) -> float:
-        """Blur of one cell (px): half the cone of light beyond the depth of field (synthetic.md, 4.4)."""
+        """Blur of one layer (px): half the cone of light of NA .75 beyond the depth of field, capped."""
         beyond = max(0.0, abs(rng.normal(0, 2 * self.depth)) - 0.5)
         return min(0.28 * beyond / mpp, 1.0 / mpp)
 
@@ -56,9 +84,10 @@ class Camera:
         light = self._illumination(rng, density.shape[1:], mpp)
         channels = []
         for values, white in zip(density, self.white, strict=False):
-            level = np.exp(values * -LN10)
-            level *= light
-            channels.append(self._expose(rng, gaussian_filter(level, self.blur), np.float32(white)))
+            level = gaussian_filter(np.exp(values * -LN10), self.blur, truncate=3.0)
+            if self.sharpening:
+                level += np.float32(self.sharpening) * (level - gaussian_filter(level, SHARPENED_UM / mpp))
+            channels.append(self._expose(rng, level, light, white))
         picture = np.stack(channels * (3 // len(channels)), axis=-1)
         return self._compress(picture)
 
@@ -70,14 +99,31 @@ class Camera:
         uneven = self.unevenness * wide_noise(rng, (height, width), 60 / mpp)
         return (1 - fall + uneven).astype(np.float32)
 
-    def _expose(self, rng: np.random.Generator, level: Field, white: np.float32) -> NDArray[np.uint8]:
+    def _expose(
+        self, rng: np.random.Generator, level: Field, light: Field, white: float
+    ) -> NDArray[np.uint8]:
         """Grey levels with noise: that of the photons grows with the root of the light."""
         if self.noise_scale:
             grain = noise(rng, level.shape, self.noise_scale)
         else:
             grain = rng.standard_normal(level.shape, dtype=np.float32)
-        deviation = np.sqrt(np.float32(self.shot_noise**2) * level + np.float32(self.read_noise**2))
-        return np.clip(level * white + deviation * grain + 0.5, 0, 255).astype(np.uint8)
+        deviation = np.sqrt(
+            np.float32(self.shot_noise**2) * np.maximum(level, 0) + np.float32(self.read_noise**2)
+        )
+        if self.calm:
+            deviation *= self._unrest(level)
+        exposed = level * light
+        if self.gamma != 1:
+            exposed = np.maximum(exposed, 0) ** np.float32(self.gamma)
+        return np.clip(exposed * np.float32(white) + deviation * grain + 0.5, 0, 255).astype(np.uint8)
+
+    def _unrest(self, level: Field) -> Field:
+        """Share of the noise that focus stacking left: all on cells, none on the background of the middle."""
+        height, width = level.shape
+        y, x = np.ogrid[:height, :width]
+        distance = np.hypot(x - width / 2, y - height / 2).astype(np.float32)
+        rest = np.clip((distance - np.float32(self.calm)) / np.float32(FALL_OFF), 0, 1)
+        return np.maximum(rest, level < EMPTY)
 
     def _compress(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if self.quality is None:
@@ -85,3 +131,16 @@ class Camera:
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=self.quality)
         return np.asarray(Image.open(file))
+
+
+def _draw_white(rng: np.random.Generator, *, grey: bool) -> tuple[float, float, float]:
+    """Background of a camera: grey ones near 230, colour ones saturated, bright or dim and pinkish."""
+    if grey:
+        level = float(np.clip(rng.normal(231, 7), 200, 250))
+        return level, level, level
+    if rng.random() < 0.3:
+        level, tint = rng.uniform(250, 268), rng.normal(0, 4, 3)
+    else:
+        level, tint = rng.uniform(180, 248), rng.normal((4, -6, 4), 6)
+    white = np.clip(level + tint, 150, 270)
+    return float(white[0]), float(white[1]), float(white[2])

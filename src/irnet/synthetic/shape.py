@@ -1,4 +1,4 @@
-"""Outlines as radii over angles, and the thickness that they give: edges, folds and wrinkles."""
+"""Outlines as radii over angles: polygons with rounded corners, notches and ripples."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
+Point = tuple[float, float]
 
 ANGLES = 256
 THETA = np.arange(ANGLES) * (2 * np.pi / ANGLES)
@@ -22,22 +23,20 @@ class Outline:
         """Largest radius (px)."""
         return float(self.radii.max())
 
-    def depth(self, x: Field, y: Field) -> Field:
-        """How far inside the outline points lie, along the ray from the origin (px, negative outside)."""
-        place = np.arctan2(y, x) * (ANGLES / (2 * np.pi)) % ANGLES
-        left = place.astype(np.intp)
-        radii = np.append(self.radii, self.radii[:1]).astype(np.float32)
-        left = np.minimum(left, ANGLES - 1)
+    def depth(self, x: Field, y: Field) -> tuple[Field, NDArray[np.intp]]:
+        """How far inside the outline points lie (px, negative outside), and the index of their angle.
+
+        Measured along the ray from the origin and shortened where the outline runs aslant to it.
+        """
+        place = np.arctan2(y, x) * np.float32(ANGLES / (2 * np.pi))
+        left = np.floor(place).astype(np.intp)
         rest = place - left
-        return radii[left] * (1 - rest) + radii[left + 1] * rest - np.hypot(x, y)
-
-
-@dataclass(frozen=True)
-class Fold:
-    """An edge folded over: what lies beyond a chord is mirrored onto the cell."""
-
-    angle: float  # of the chord's normal
-    distance: float  # of the chord from the origin (px)
+        left %= ANGLES
+        radii = self.radii.astype(np.float32)
+        step = np.roll(radii, -1) - radii
+        slope = np.gradient(_circular(self.radii, 12.0), THETA[1]) / self.radii
+        aslant = (1 / np.sqrt(1 + np.square(slope))).astype(np.float32)
+        return (radii[left] + step[left] * rest - np.hypot(x, y)) * aslant[left], left
 
 
 def draw_outline(
@@ -47,73 +46,71 @@ def draw_outline(
     aspect: float,
     polygonal: float,
     waviness: float,
+    notches: float,
     raggedness: float,
 ) -> Outline:
     """An outline of the area of a circle of `radius` (px).
 
     Args:
         aspect: length over width.
-        polygonal: weight of a polygon of five to eight corners against an ellipse.
+        polygonal: weight of a polygon of five to nine corners against an ellipse.
         waviness, raggedness: relative amplitude of slow and of fast ripples.
+        notches: expected number of dents and missing bites.
     """
-    turn = rng.uniform(0, 2 * np.pi)
-    angle = THETA - turn
+    angle = THETA - rng.uniform(0, 2 * np.pi)
     ellipse = 1 / np.hypot(np.cos(angle) / np.sqrt(aspect), np.sin(angle) * np.sqrt(aspect))
     radii = ellipse * (1 - polygonal + polygonal * _polygon(rng))
-    for k in range(2, 9):
-        ripple = np.cos(k * THETA + rng.uniform(0, 2 * np.pi)) * rng.normal()
-        radii = radii + ellipse * waviness / k**1.1 * ripple
+    orders = np.arange(2, 9)
+    weights = waviness / orders**1.2 * rng.normal(size=7)
+    ripples = np.cos(orders[:, None] * THETA + rng.uniform(0, 2 * np.pi, (7, 1)))
+    radii = radii * (1 + weights @ ripples)
+    for _ in range(rng.poisson(notches)):
+        apart = np.abs((THETA - rng.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)
+        radii = radii * (1 - rng.uniform(0.06, 0.3) * np.exp(-np.square(apart / rng.uniform(0.12, 0.5))))
     fine = np.fft.irfft(np.fft.rfft(rng.standard_normal(ANGLES)) * _RIPPLES, ANGLES)
-    torn = np.clip(
-        np.cos(THETA + rng.uniform(0, 2 * np.pi)) + rng.uniform(-0.8, 0.8), 0.1, 1
-    )  # one side more
-    radii = np.maximum(radii * (1 + raggedness * torn * fine / fine.std()), 0.25)
+    radii = np.maximum(radii * (1 + raggedness * fine / fine.std()), 0.25)
     return Outline(radii * radius / np.sqrt(np.mean(radii**2)))
 
 
-def draw_folds(rng: np.random.Generator, outline: Outline, expected: float) -> list[Fold]:
-    """At most two folds; each takes away a cap of the cell."""
-    angles = rng.uniform(0, 2 * np.pi, min(rng.poisson(expected), 2))
-    reach = outline.radii[(angles / (2 * np.pi) * ANGLES).astype(int)]
-    return [Fold(float(a), float(r * rng.uniform(0.5, 0.9))) for a, r in zip(angles, reach, strict=True)]
+def plane(half: int, centre: Point = (0.0, 0.0)) -> tuple[Field, Field]:
+    """Coordinates (2 half + 1, 2 half + 1) of a tile's pixels about a point off its middle by `centre`."""
+    steps = np.arange(-half, half + 1, dtype=np.float32)
+    side = (2 * half + 1,) * 2
+    x = np.broadcast_to(steps[None, :] - np.float32(centre[0]), side)
+    return x, np.broadcast_to(steps[:, None] - np.float32(centre[1]), side)
 
 
-def layers(outline: Outline, folds: list[Fold], x: Field, y: Field, *, softness: float, rim: float) -> Field:
-    """Thickness of the cell at points (px): 1 inside, 2 and more where it is folded, 0 outside.
-
-    Args:
-        softness: width of the edge (px).
-        rim: thickening along the edge, relative.
-    """
-    if not folds:
-        depth = outline.depth(x, y)
-        cover = np.clip(depth / softness + 0.5, 0, 1)
-        return cover * (1 + rim * np.exp(-np.square(depth / (2 * softness))))
-    *earlier, last = folds
-    normal_x, normal_y = np.float32(np.cos(last.angle)), np.float32(np.sin(last.angle))
-    beyond = x * normal_x + y * normal_y - np.float32(last.distance)
-    here = layers(outline, earlier, x, y, softness=softness, rim=rim)
-    mirrored = layers(
-        outline, earlier, x - 2 * beyond * normal_x, y - 2 * beyond * normal_y, softness=softness, rim=rim
-    )
-    return np.clip(0.5 - beyond / softness, 0, 1) * (here + mirrored)
+def bend(x: Field, y: Field, angle: float, curvature: float) -> tuple[Field, Field]:
+    """The plane bent across a direction; areas stay as they are. `curvature` in 1/px."""
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    shift = np.float32(curvature) * np.square(c * x + s * y)
+    return x - s * shift, y + c * shift
 
 
 def _polygon(rng: np.random.Generator) -> NDArray[np.float64]:
     """Radii of a random polygon with rounded corners, of mean 1."""
-    corners = int(rng.integers(4, 8))
-    angles = (np.arange(corners) + rng.uniform(-0.38, 0.38, corners)) * (2 * np.pi / corners)
-    points = np.exp(1j * angles) * rng.uniform(0.75, 1.25, corners)
-    radii = np.full(ANGLES, np.inf)
-    for a, b in zip(points, np.roll(points, -1), strict=True):
-        normal = (b - a) * -1j  # outwards
-        facing = np.cos(THETA) * normal.real + np.sin(THETA) * normal.imag
-        reach = (a.real * normal.real + a.imag * normal.imag) / np.where(facing > 1e-6, facing, np.nan)
-        radii = np.fmin(radii, np.where(reach > 0, reach, np.nan))
-    smooth = np.fft.irfft(np.fft.rfft(np.minimum(radii, 2.0)) * _ROUNDING, ANGLES)
+    corners = int(rng.integers(4, 9))
+    angles = (np.arange(corners) + rng.uniform(-0.32, 0.32, corners)) * (2 * np.pi / corners)
+    reach = rng.uniform(0.8, 1.2, corners)
+    radii = _sides(angles + rng.uniform(0, 2 * np.pi), reach)
+    smooth = _circular(np.minimum(radii, 2.0), rng.uniform(14, 40))
     return smooth / smooth.mean()
 
 
+def _sides(angles: NDArray[np.float64], reach: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radii over THETA of the polygon with corners at `angles` (ascending) and `reach`."""
+    place = (THETA - angles[0]) % (2 * np.pi) + angles[0]
+    left = np.searchsorted(angles, place, side="right") - 1
+    right = (left + 1) % len(angles)
+    a, b = reach[left], reach[right]
+    to_left, width = place - angles[left], (angles[right] - angles[left]) % (2 * np.pi)
+    return a * b * np.sin(width) / (a * np.sin(to_left) + b * np.sin(width - to_left))
+
+
+def _circular(values: NDArray[np.float64], cutoff: float) -> NDArray[np.float64]:
+    """Low-pass over angles: waves of more than `cutoff` periods fade."""
+    return np.fft.irfft(np.fft.rfft(values) * np.exp(-np.square(_FREQUENCY / cutoff)), ANGLES)
+
+
 _FREQUENCY = np.arange(ANGLES // 2 + 1)
-_ROUNDING = np.exp(-np.square(_FREQUENCY / 22.0))
-_RIPPLES = (_FREQUENCY > 5) / np.maximum(_FREQUENCY, 1.0) ** 1.3
+_RIPPLES = ((_FREQUENCY > 8) & (_FREQUENCY < 70)) / np.maximum(_FREQUENCY, 1.0)

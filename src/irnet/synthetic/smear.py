@@ -1,4 +1,4 @@
-"""A field of a smear: cells in clusters, layer on layer, with debris, photographed; and all that is true of it."""
+"""A field of a smear: cells in clusters, layer on layer, with debris, photographed; and its whole truth."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.geometry.masks import trim
-from irnet.synthetic.cell import Drawing, draw_bare_nucleus, draw_cell
+from irnet.synthetic.cell import Drawing, Habit, draw_bare_nucleus, draw_cell
 from irnet.synthetic.debris import Dirt, add_debris
 from irnet.synthetic.layout import LayoutName, Placement, draw_plan, draw_shares
 from irnet.synthetic.optics import Camera
@@ -25,13 +25,20 @@ class Patient:
     camera: Camera
     shares: NDArray[np.float64]
     dirt: Dirt
+    habit: Habit
 
     @classmethod
     def draw(cls, seed: int, palette: Palette) -> "Patient":
         """The patient of a seed."""
         rng = np.random.default_rng((seed, 1))
         stain = Stain.draw(rng, palette)
-        return cls(stain, Camera.draw(rng, grey=stain.grey), draw_shares(rng), Dirt.draw(rng))
+        return cls(
+            stain,
+            Camera.draw(rng, grey=stain.grey),
+            draw_shares(rng),
+            Dirt.draw(rng, grey=stain.grey),
+            Habit.draw(rng, grey=stain.grey),
+        )
 
 
 def generate(
@@ -62,14 +69,21 @@ def generate(
     for placement in plan.cells:
         blur = patient.camera.defocus(rng, mpp)
         drawing = draw_cell(
-            rng, placement.kind, placement.centre, placement.radius, stain=patient.stain, mpp=mpp, blur=blur
+            rng,
+            placement.kind,
+            placement.centre,
+            placement.radius,
+            stain=patient.stain,
+            habit=patient.habit,
+            mpp=mpp,
+            blur=blur,
         )
         drawings.append((placement.kind.name, drawing))
     for placement in plan.bare:
         drawings.append(("bare", _draw_bare(rng, placement, patient, mpp)))
     for _, drawing in drawings:
-        for tile, colour in drawing.layers:
-            density.add(tile, drawing.corner, colour)
+        for layer in drawing.layers:
+            density.add(layer.density, layer.corner, layer.colour)
     centres = [placement.centre for placement in plan.cells]
     distractors = add_debris(rng, density, patient.dirt, centres, stain=patient.stain, mpp=mpp)
     cells, kinds = collect(drawings, size, mpp)
@@ -89,15 +103,15 @@ def collect(
     masks, offsets, labels, parents, kinds = [], [], [], [], []
     for kind, drawing in drawings:
         parent = NO_PARENT
-        if cell := _visible(drawing.cytoplasm, drawing.corner, size):
+        if drawing.cytoplasm and (cell := _visible(*drawing.cytoplasm, size)):
             parent = len(masks)
             masks.append(cell[0])
             offsets.append(cell[1])
             labels.append(CYTOPLASM)
             parents.append(NO_PARENT)
             kinds.append(kind)
-        for nucleus in drawing.nuclei:
-            if part := _visible(nucleus, drawing.corner, size):
+        for mask, corner in drawing.nuclei:
+            if part := _visible(mask, corner, size):
                 masks.append(part[0])
                 offsets.append(part[1])
                 labels.append(NUCLEUS)

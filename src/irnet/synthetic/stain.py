@@ -10,19 +10,26 @@ Field = NDArray[np.float32]
 Colour = NDArray[np.float32]  # (3,) optical density of R, G, B
 Palette = Literal["pap", "pale", "vivid", "grey"]
 
-# Absorbance of the Papanicolaou dyes in R, G, B, up to a factor.
-CYANOPHILIC = (0.30, 0.13, 0.10)
-EOSINOPHILIC = (0.06, 0.26, 0.20)
-ORANGE = (0.04, 0.16, 0.34)
-HAEMATOXYLIN = (0.75, 0.72, 0.42)
-WHITE = (1.0, 1.0, 1.0)
+WHITE_DENSITY: Colour = np.ones(3, dtype=np.float32)
 
-# Palette: grey density of a thin cytoplasm and of the nucleus's own layer, each from mean and log-deviation.
+# Directions of optical density in R, G, B that slides show for each affinity; a patient mixes them.
+CYANOPHILIC = (
+    (0.42, 0.32, 0.26),
+    (0.57, 0.24, 0.19),
+    (0.43, 0.42, 0.15),
+    (0.36, 0.39, 0.26),
+    (0.56, 0.25, 0.19),
+)
+EOSINOPHILIC = ((0.19, 0.51, 0.30), (0.12, 0.50, 0.38), (0.05, 0.80, 0.15), (0.25, 0.45, 0.30))
+ORANGE = ((0.07, 0.30, 0.63), (0.10, 0.40, 0.50))
+HAEMATOXYLIN = ((0.39, 0.39, 0.22), (0.33, 0.45, 0.22), (0.40, 0.36, 0.24), (0.23, 0.53, 0.24))
+
+# Palette: mean density of a thin cytoplasm and of a nucleus by itself, each median and log-deviation.
 STRENGTHS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
-    "pap": ((0.085, 0.35), (0.38, 0.25)),
-    "pale": ((0.045, 0.35), (0.30, 0.3)),
-    "vivid": ((0.15, 0.3), (0.55, 0.25)),
-    "grey": ((0.062, 0.25), (0.34, 0.18)),
+    "pap": ((0.095, 0.35), (0.26, 0.3)),
+    "pale": ((0.055, 0.3), (0.22, 0.3)),
+    "vivid": ((0.15, 0.3), (0.42, 0.25)),
+    "grey": ((0.085, 0.25), (0.265, 0.2)),
 }
 
 
@@ -34,8 +41,8 @@ class Stain:
     eosinophilic: Colour
     orange: Colour
     haematoxylin: Colour
-    cytoplasm: float  # grey density of a thin cytoplasm
-    nucleus: float  # grey density of a nucleus by itself
+    cytoplasm: float  # mean density of a thin cytoplasm
+    nucleus: float  # mean density of a nucleus by itself
     grey: bool
 
     @classmethod
@@ -43,9 +50,9 @@ class Stain:
         """A patient's stain."""
         (cytoplasm, spread), (nucleus, nucleus_spread) = STRENGTHS[palette]
         grey = palette == "grey"
-        colours = (CYANOPHILIC, EOSINOPHILIC, ORANGE, HAEMATOXYLIN)
+        dyes = (CYANOPHILIC, EOSINOPHILIC, ORANGE, HAEMATOXYLIN)
         return cls(
-            *(WHITE_DENSITY if grey else _vary(rng, colour) for colour in colours),
+            *(WHITE_DENSITY if grey else _mix(rng, shades) for shades in dyes),
             cytoplasm=cytoplasm * float(np.exp(rng.normal(0, spread))),
             nucleus=nucleus * float(np.exp(rng.normal(0, nucleus_spread))),
             grey=grey,
@@ -55,18 +62,24 @@ class Stain:
         """Density per unit of thickness of one cell's cytoplasm: a mixture around one of the dyes."""
         if self.grey:
             return WHITE_DENSITY
-        pink = self.orange if rng.random() < 0.2 else self.eosinophilic
-        share = rng.beta(6, 1.2) if rng.random() < eosin else rng.beta(1.2, 6)
+        pink = self.orange if rng.random() < 0.15 else self.eosinophilic
+        share = rng.beta(6, 1.2) if rng.random() < eosin else rng.beta(1.0, 8)
         return (share * pink + (1 - share) * self.cyanophilic).astype(np.float32)
 
+    def nucleus_colour(self, rng: np.random.Generator) -> Colour:
+        """Density per unit of thickness of one nucleus: haematoxylin with a little of the other dyes."""
+        if self.grey:
+            return WHITE_DENSITY
+        other = self.eosinophilic if rng.random() < 0.4 else self.cyanophilic
+        share = rng.beta(1.2, 8)
+        return (share * other + (1 - share) * self.haematoxylin).astype(np.float32)
 
-def _vary(rng: np.random.Generator, colour: tuple[float, float, float]) -> Colour:
-    """The dye with a patient's shade, scaled to a grey density of 1."""
-    shade = np.asarray(colour) * np.exp(rng.normal(0, 0.18, 3)) + rng.uniform(0, 0.03)
+
+def _mix(rng: np.random.Generator, shades: tuple[tuple[float, float, float], ...]) -> Colour:
+    """A patient's shade of a dye, of mean density 1: near one of the known ones."""
+    weights = rng.dirichlet(np.full(len(shades), 0.4))
+    shade = weights @ np.array(shades) * np.exp(rng.normal(0, 0.12, 3))
     return (shade / shade.mean()).astype(np.float32)
-
-
-WHITE_DENSITY: Colour = np.ones(3, dtype=np.float32)
 
 
 class Density:

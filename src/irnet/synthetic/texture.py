@@ -1,27 +1,50 @@
-"""Band-limited noise, cut from periodic tiles that are filtered once: texture must not cost a filter each time."""
+"""Textures cut from periodic tiles that are drawn once a process: a cell must not cost a filter each time."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import KDTree
 
 Field = NDArray[np.float32]
 
 TILE = 512  # side of a periodic tile (px)
+MARGIN = 320  # by which a tile is repeated, so that most cuts are views
 SCALES = 2.0 ** np.arange(-1, 5.5, 0.5)  # standard deviations of the filters (px)
+FINENESS = 1.15  # ratio of neighbouring scales for which rods, dots and bubbles are drawn
 SEED = 20_140_901  # of the tiles; what is cut from them is drawn by the caller
+
+RODS_PER_UM2, DOTS_PER_UM2, BUBBLES_PER_UM2 = 0.05, 0.02, 0.12
+OVERSAMPLING = 4
+CLOUD_SLOPE, FINEST_UM, BROADEST_UM = 1.2, 0.16, 40.0  # of the spectrum of cytoplasm
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Field:
     """Gaussian noise of unit variance, smooth over about `sigma` px, of `shape` (h, w)."""
-    tile = _tile(int(np.abs(SCALES - sigma).argmin()))
-    top, left = rng.integers(TILE, size=2)
-    rows, columns = (np.arange(n) for n in shape)
-    if rng.random() < 0.5:
-        tile = tile.T
-    return tile[np.ix_((rows + top) % TILE, (columns + left) % TILE)]
+    return _cut(rng, _smooth_tile(int(np.abs(SCALES - sigma).argmin())), shape)
+
+
+def cloud(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+    """Noise of unit variance whose contrast grows with the size of its features, and none below .4 um."""
+    return _cut(rng, _cloud_tile(_scale(mpp)), shape)
+
+
+def rods(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+    """Bacteria, 0 to 1: slightly bent rods of 2 to 5 um, 50 on 1000 um^2."""
+    return _cut(rng, _rod_tile(_scale(mpp)), shape)
+
+
+def dots(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+    """Granules, 0 to 1: dots of .3 to 1 um, 20 on 1000 um^2."""
+    return _cut(rng, _dot_tile(_scale(mpp)), shape)
+
+
+def bubbles(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+    """Vacuoles: -1 in their clear insides, up to 1 on the walls between them."""
+    return _cut(rng, _bubble_tile(_scale(mpp)), shape)
 
 
 def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Field:
@@ -32,8 +55,109 @@ def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -
     return smooth[: shape[0], : shape[1]]
 
 
+def _cut(rng: np.random.Generator, tile: Field, shape: tuple[int, int]) -> Field:
+    """A piece of a repeated tile, from anywhere, in one of its eight orientations."""
+    top, left, turn = (int(n) for n in rng.integers((TILE, TILE, 8)))
+    height, width = shape if turn % 2 else shape[::-1]
+    if max(shape) <= MARGIN:
+        piece = tile[top : top + height, left : left + width]
+    else:
+        rows, columns = (top + np.arange(height)) % TILE, (left + np.arange(width)) % TILE
+        piece = tile[np.ix_(rows, columns)]
+    piece = piece if turn % 2 else piece.T
+    return piece[:: 1 if turn & 2 else -1, :: 1 if turn & 4 else -1]
+
+
+def _scale(mpp: float) -> int:
+    return round(float(np.log(mpp) / np.log(FINENESS)))
+
+
+def _repeat(tile: NDArray) -> Field:
+    return np.pad(tile.astype(np.float32), ((0, MARGIN), (0, MARGIN)), mode="wrap")
+
+
 @cache
-def _tile(scale: int) -> Field:
-    white = np.random.default_rng((SEED, scale)).standard_normal((TILE, TILE)).astype(np.float32)
+def _smooth_tile(scale: int) -> Field:
+    white = np.random.default_rng((SEED, 0, scale)).standard_normal((TILE, TILE)).astype(np.float32)
     smooth = gaussian_filter(white, SCALES[scale], mode="wrap")
-    return (smooth - smooth.mean()) / smooth.std()
+    return _repeat((smooth - smooth.mean()) / smooth.std())
+
+
+@cache
+def _cloud_tile(scale: int) -> Field:
+    white = np.random.default_rng((SEED, 1)).standard_normal((TILE, TILE))
+    frequency = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None, :])
+    least = FINENESS**scale / BROADEST_UM
+    amplitude = np.maximum(frequency, least) ** -CLOUD_SLOPE
+    amplitude *= np.exp(-np.square(frequency * (2 * np.pi * FINEST_UM) / FINENESS**scale) / 2)
+    amplitude[0, 0] = 0
+    clouds = np.fft.irfft2(np.fft.rfft2(white) * amplitude, (TILE, TILE))
+    return _repeat(clouds / clouds.std())
+
+
+@cache
+def _rod_tile(scale: int) -> Field:
+    return _draw_tile((SEED, 2), scale, RODS_PER_UM2, _draw_rod)
+
+
+@cache
+def _dot_tile(scale: int) -> Field:
+    return _draw_tile((SEED, 3), scale, DOTS_PER_UM2, _draw_dot)
+
+
+def _draw_tile(
+    seed: tuple[int, int],
+    scale: int,
+    per_um2: float,
+    draw: Callable[[np.random.Generator, ImageDraw.ImageDraw, tuple[float, float], float], None],
+) -> Field:
+    """A periodic tile of small things: what leaves it on one side comes in on the other."""
+    rng, mpp = np.random.default_rng((*seed, scale % 2**16)), FINENESS**scale
+    side, border = TILE * OVERSAMPLING, int(6 / mpp) * OVERSAMPLING
+    canvas = Image.new("L", (side + 2 * border,) * 2)
+    brush = ImageDraw.Draw(canvas)
+    for _ in range(round(per_um2 * (TILE * mpp) ** 2)):
+        x, y = rng.uniform(border, side + border, 2)
+        draw(rng, brush, (float(x), float(y)), OVERSAMPLING / mpp)
+    drawn = np.asarray(canvas, dtype=np.float32) / 255
+    folded = _fold(_fold(drawn, border).T, border).T
+    return _repeat(folded.reshape(TILE, OVERSAMPLING, TILE, OVERSAMPLING).mean((1, 3)))
+
+
+def _fold(canvas: Field, border: int) -> Field:
+    """Rows beyond the ends of a periodic canvas, laid on those at the other end."""
+    inner = canvas[border:-border].copy()
+    inner[-border:] = np.maximum(inner[-border:], canvas[:border])
+    inner[:border] = np.maximum(inner[:border], canvas[-border:])
+    return inner
+
+
+def _draw_rod(
+    rng: np.random.Generator, brush: ImageDraw.ImageDraw, centre: tuple[float, float], px_per_um: float
+) -> None:
+    angle, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.05)
+    length, width = rng.uniform(1.6, 4.4) * px_per_um, rng.uniform(0.55, 0.8) * px_per_um
+    along = np.linspace(-0.5, 0.5, 6) * length
+    across = bend * (4 * (along / length) ** 2 - 0.5) * length
+    x = centre[0] + along * np.cos(angle) - across * np.sin(angle)
+    y = centre[1] + along * np.sin(angle) + across * np.cos(angle)
+    points = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
+    brush.line(points, fill=int(rng.uniform(90, 255)), width=max(1, round(width)), joint="curve")
+
+
+def _draw_dot(
+    rng: np.random.Generator, brush: ImageDraw.ImageDraw, centre: tuple[float, float], px_per_um: float
+) -> None:
+    (x, y), radius = centre, min(rng.lognormal(-1.1, 0.4), 0.9) * px_per_um
+    brush.ellipse([x - radius, y - radius, x + radius, y + radius], fill=int(rng.uniform(70, 255)))
+
+
+@cache
+def _bubble_tile(scale: int) -> Field:
+    """Cells of points (Worley): the second nearest less the nearest point is 0 on the walls."""
+    rng, mpp = np.random.default_rng((SEED, 4, scale % 2**16)), FINENESS**scale
+    points = rng.uniform(0, TILE, (max(8, round(BUBBLES_PER_UM2 * (TILE * mpp) ** 2)), 2))
+    grid = np.stack(np.meshgrid(np.arange(TILE), np.arange(TILE), indexing="ij"), axis=-1).reshape(-1, 2)
+    distance = KDTree(points, boxsize=TILE).query(grid, k=2)[0].astype(np.float32).reshape(TILE, TILE, 2)
+    wall = np.exp(-np.square((distance[..., 1] - distance[..., 0]) * np.float32(mpp / 0.5)))
+    return _repeat(2 * wall - 1)
