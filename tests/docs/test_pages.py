@@ -1,0 +1,124 @@
+"""The documentation names what exists: links, verbs, options, and the files and functions of paper.md."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from irnet.cli import app
+from irnet.config import load_recipe
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAPER = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)[^)]*\)")
+
+
+def definitions(path: Path) -> set[str]:
+    """Names of the functions and classes of a file, methods as Class.method."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {
+                f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)
+            }
+    return names
+
+
+def commands() -> dict[str, typer.core.TyperCommand]:
+    top = typer.main.get_group(app)
+    data = top.commands["data"]
+    assert isinstance(data, typer.core.TyperGroup)
+    verbs = {name: command for name, command in top.commands.items() if name != "data"}
+    return verbs | {f"data {name}": command for name, command in data.commands.items()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    made_later = {"docs/images/demo.png"}  # drawn by `irnet demo`, which needs the bundled weights
+    missing = [
+        target for target in targets if target not in made_later and not (page.parent / target).exists()
+    ]
+    assert missing == []
+
+
+def test_the_picture_of_the_readme_exists_where_weights_do() -> None:
+    from irnet.engine.weights import BUNDLED
+
+    assert (ROOT / "docs" / "images" / "demo.png").exists() or not BUNDLED.exists()
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / target).resolve() for target in LINK.findall(index.read_text(encoding="utf-8"))}
+    pages = {page for page in PAGES if page.is_relative_to(ROOT / "docs")} - {index}
+    assert {
+        page.relative_to(ROOT) for page in pages if "decisions" not in page.parts and page not in linked
+    } == set()
+
+
+def test_every_verb_and_option_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## irnet ([a-z ]+[a-z]).*?\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    assert sections.keys() == commands().keys()
+    shared = text[: text.index("## irnet doctor")]
+    for verb, command in commands().items():
+        for parameter in command.params:
+            for option in (o for o in parameter.opts if o.startswith("--")):
+                assert option in sections[verb] or option in shared, f"{verb} {option}"
+
+
+def test_the_reference_names_no_option_that_is_not_there() -> None:
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    known = {option for command in commands().values() for p in command.params for option in p.opts} | {
+        "--help"
+    }
+    assert set(re.findall(r"`(--[a-z-]+)", text)) - known == {"--version"}
+
+
+def test_the_readme_shows_how_to_predict_train_and_cite() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for needed in ("irnet predict", "irnet train", "make demo", "make test", "arXiv:1908.06623"):
+        assert needed in text
+    assert "Research use only; not a diagnostic device; it measures cells, it does not grade them" in text
+
+
+@pytest.mark.parametrize(("path", "name"), re.findall(r"`((?:src|benchmarks)/[\w/]+\.py):([\w.]+)`", PAPER))
+def test_the_code_that_paper_md_names_exists(path: str, name: str) -> None:
+    assert name in definitions(ROOT / path)
+
+
+@pytest.mark.parametrize(("path", "name"), re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAPER))
+def test_the_tests_that_paper_md_names_exist(path: str, name: str) -> None:
+    assert (ROOT / path).exists()
+    assert not name or name in definitions(ROOT / path)
+
+
+@pytest.mark.parametrize("row", re.findall(r"^\| Table.*$", PAPER, re.M))
+def test_the_settings_of_table_rows_are_accepted(row: str) -> None:
+    overrides = re.findall(r"--set ([\w.=]+)", row)
+    assert overrides or "none" in row or "not in this version" in row
+    load_recipe("paper", overrides)
+
+
+def test_the_recipes_part_as_paper_md_says() -> None:
+    rows = re.findall(r"^\| `(model[\w.]+)`.*?\| `(\w+)` \| `(\w+)` \| `(\w+)` \|$", PAPER, re.M)
+    assert len(rows) == 3
+    for key, *values in rows:
+        for recipe, value in zip(("paper", "authors", "default"), values, strict=True):
+            setting: object = load_recipe(recipe)
+            for part in key.split("."):
+                setting = getattr(setting, part)
+            assert setting == value
+
+
+def test_files_that_paper_md_and_architecture_name_exist() -> None:
+    text = PAPER + (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:src|tests|recipes|benchmarks)/[\w/.-]*)`", text))
+    assert len(named) > 30
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
