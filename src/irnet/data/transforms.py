@@ -163,13 +163,16 @@ def _meeting(boxes: Array, warp: Warp) -> NDArray[np.int64]:
 def _visible(mask: NDArray, offset: NDArray, warp: Warp) -> tuple[Array, float, float]:
     """Box of what the window shows of a mask, the share of its pixels, and their area in window pixels."""
     y, x = np.nonzero(mask)
-    points = warp(np.column_stack([x, y]) + (offset + 0.5))
-    inside = points[((points >= 0) & (points < warp.size)).all(axis=1)]
-    if not len(inside):
+    u, v = warp(np.column_stack([x, y]) + (offset + 0.5)).T.copy()
+    inside = (u >= 0) & (u < warp.size) & (v >= 0) & (v < warp.size)
+    shown = np.count_nonzero(inside)
+    if not shown:
         return np.zeros(4), 0.0, 0.0
+    u, v = u[inside], v[inside]
     half = np.abs(warp.linear).sum(axis=1) / 2  # half of a source pixel's extent in the window
-    box = np.concatenate([inside.min(axis=0) - half, inside.max(axis=0) + half]).clip(0, warp.size)
-    return box, len(inside) / len(points), len(inside) * abs(float(np.linalg.det(warp.linear)))
+    low, high = np.array([u.min(), v.min()]) - half, np.array([u.max(), v.max()]) + half
+    box = np.concatenate([low, high]).clip(0, warp.size)
+    return box, shown / len(x), shown * abs(float(np.linalg.det(warp.linear)))
 
 
 def _resample(mask: NDArray, offset: NDArray, box: Array, warp: Warp, resolution: int) -> Pixels:
