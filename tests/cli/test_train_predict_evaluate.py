@@ -141,7 +141,7 @@ def test_demo_with_any_network_draws_and_scores(run, network: Path, tmp_path: Pa
     ran = run("demo", "-o", tmp_path / "demo", "--model", network, "--device", "cpu")
     assert ran.code == 0
     assert "generated" in ran.out
-    assert "cytoplasm/AJI" in ran.out
+    assert "cytoplasm: AJI 0.000" in ran.out
     with Image.open(tmp_path / "demo" / "demo.png") as drawn:
         assert drawn.size == (3016, 1034)
     for path in ("data/annotations.json", "found/predictions.json", "scores/table.txt"):

@@ -10,7 +10,7 @@ from irnet.cli.options import Device, Model
 
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Another seed draws another field.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed draws another field.", min=0)] = 2,
     model: Model = None,
     device: Device = "auto",
 ) -> None:
@@ -22,7 +22,6 @@ def demo(
 
     typer.echo("The field is generated: a drawing of a smear, no patient's image.")
     done = run_demo(out, seed=seed, model=model, device=device)
-    typer.echo(f"truth: {done.truth}\nfound: {done.found}")
-    for name, value in done.scores.items():
-        typer.echo(f"  {name}: {value:.3f}")
+    for line in done.lines():
+        typer.echo(line)
     typer.echo(f"field, truth and finding side by side: {done.picture}\neverything else: {out}")

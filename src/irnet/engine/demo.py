@@ -16,6 +16,7 @@ from irnet.report.figure import compare, count
 from irnet.synthetic import generate
 
 NAME = "field.png"
+CELLS = 20  # enough for clumps
 
 
 class Demo(NamedTuple):
@@ -26,8 +27,16 @@ class Demo(NamedTuple):
     found: str  # how many were found
     scores: dict[str, float]  # such as cytoplasm/AJI
 
+    def lines(self) -> list[str]:
+        """What was there, what was found, and the scores, a line for each class."""
+        told = [f"truth: {self.truth}", f"found: {self.found}"]
+        for name in dict.fromkeys(key.partition("/")[0] for key in self.scores):
+            values = {k.partition("/")[2]: v for k, v in self.scores.items() if k.startswith(f"{name}/")}
+            told.append(f"{name}: " + ", ".join(f"{title} {value:.3f}" for title, value in values.items()))
+        return told
 
-def run_demo(out_dir: str | Path, *, seed: int = 0, model: str | None = None, device: str = "auto") -> Demo:
+
+def run_demo(out_dir: str | Path, *, seed: int = 2, model: str | None = None, device: str = "auto") -> Demo:
     """Generate a field, find its cells, and write what the verbs write, each into its own folder.
 
     `out_dir` gets data/ (the field and its truth), found/ (as from `irnet predict`), scores/ (as from `irnet
@@ -35,7 +44,7 @@ def run_demo(out_dir: str | Path, *, seed: int = 0, model: str | None = None, de
     """
     out = Path(out_dir)
     find_weights(model)
-    image, truth = generate(seed)
+    image, truth = generate(seed, count=CELLS)
     field = out / "data" / "images" / NAME
     write_atomic(field, to_png(image))
     entry = Entry(name=NAME, path=field, truth=truth)
