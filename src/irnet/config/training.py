@@ -44,6 +44,8 @@ class TrainSettings(Section):
     clip: NonNegative = 5.0
     """Largest norm of the gradient; 0 does not clip."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = False
+    """Keep kernels and features in NHWC order: for GPUs; measured by benchmarks/training.py."""
     seed: CountOrZero = 0
     """Everything random is a function of the seed and the step."""
     log_every: Count = 10

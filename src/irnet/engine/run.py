@@ -53,8 +53,9 @@ class Run:
         model = build_model(settings.model, settings.loss, settings.predict, trunk=init is None)
         if init is not None:
             start_from(model, init, settings)
-        model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         s = settings.train
+        order = torch.channels_last if s.channels_last else torch.preserve_format
+        model.to(device, memory_format=order).train()  # type: ignore[call-overload]
         groups = parameter_groups(
             model,
             lr=s.lr,
