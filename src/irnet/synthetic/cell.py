@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from irnet.synthetic.kinds import Kind
 from irnet.synthetic.nucleus import Nucleus, draw_nucleus
 from irnet.synthetic.shape import Outline, Point, bend, draw_outline, plane
-from irnet.synthetic.stain import Colour, Stain
+from irnet.synthetic.stain import Colour, Palette, Stain
 from irnet.synthetic.texture import bubbles, cloud, dots, noise, rods
 
 Field = NDArray[np.float32]
@@ -58,18 +58,21 @@ class Habit:
     dots: float  # probability of granules
     bubbles: float  # probability of vacuoles
     crumpled: float  # probability of a rolled or shrivelled cell
+    turned: float  # expected turned-over edges of a polygonal cell
     halo: float  # probability of a cleft around a nucleus
     spread: float  # log-deviation of the density between cells
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Habit":
+    def draw(cls, rng: np.random.Generator, palette: Palette) -> "Habit":
         """A patient's habit."""
+        grey, vivid = palette == "grey", palette == "vivid"
         return cls(
             rods=float(rng.gamma(4.0, 0.25) * (rng.random() < (0.9 if grey else 0.45))),
             dots=rng.uniform(0.3, 0.8),
-            bubbles=rng.uniform(0.0, 0.02 if grey else 0.35),
-            crumpled=rng.uniform(0.03, 0.14),
-            halo=rng.uniform(0.0, 0.2),
+            bubbles=rng.uniform(0.0, 0.01 if grey else 0.35),
+            crumpled=rng.uniform(0.02, 0.09),
+            turned=rng.uniform(0.3, 1.0) if vivid else rng.uniform(0.2, 0.6),
+            halo=rng.uniform(0.0, 0.12),
             spread=rng.uniform(0.3, 0.42),
         )
 
@@ -133,8 +136,8 @@ def _draw_cell_outline(rng: np.random.Generator, kind: Kind, radius: float, crum
         radius,
         aspect=max(1.0, rng.normal(*kind.aspect)) + rng.exponential(0.12) + slender,
         polygonal=min(1.0, kind.polygonal * rng.uniform(0.7, 1.5)),
-        waviness=rng.uniform(0.02, 0.09),
-        notches=0.9 * kind.polygonal,
+        waviness=rng.uniform(0.08, 0.2) if crumpled else rng.uniform(0.02, 0.09),
+        notches=1.5 if crumpled else 0.9 * kind.polygonal,
         raggedness=rng.exponential(0.003),
     )
 
@@ -169,7 +172,7 @@ def _draw_film(
         texture += np.float32(rng.uniform(0.1, 0.4)) * bubbles(rng, x.shape, mpp) * (depth > 2 / mpp)
     for _ in range(rng.poisson(5 if crumpled else 2.2 * kind.folds)):
         texture += _draw_crease(rng, x, y, radius, mpp)
-    for _ in range(rng.poisson(1.5 if crumpled else 0.4 * kind.folds)):
+    for _ in range(rng.poisson(1.0 if crumpled else habit.turned * kind.folds)):
         texture += _draw_turned_edge(rng, depth, angle, mpp)
     film *= np.maximum(texture, np.float32(0.15))
     return film, cover
@@ -182,18 +185,18 @@ def _draw_crease(rng: np.random.Generator, x: Field, y: Field, radius: float, mp
     along, across = x * c + y * s, y * c - x * s
     across += np.float32(rng.normal(0, 0.4) / radius) * np.square(along)
     across -= np.float32(rng.normal(0, 0.45 * radius))
-    width = np.float32(rng.uniform(0.4, 1.3) / mpp)
+    width = np.float32(rng.uniform(0.3, 1.1) / mpp)
     fade = np.where(across > 0, np.float32(rng.uniform(1, 7)) * width, width)
     along -= np.float32(rng.normal(0, 0.4 * radius))
     along /= np.float32(rng.uniform(0.25, 0.9) * radius)
-    return np.float32(rng.normal(0.12, 0.22)) * np.exp(-np.square(across / fade) - np.square(along))
+    return np.float32(rng.normal(0.15, 0.22)) * np.exp(-np.square(across / fade) - np.square(along))
 
 
 def _draw_turned_edge(rng: np.random.Generator, depth: Field, angle: NDArray[np.intp], mpp: float) -> Field:
     """A strip along part of the edge where it is turned over: dark, ending sharply or softly inside."""
     theta = np.arange(256) * (2 * np.pi / 256)
     apart = np.abs((theta - rng.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)
-    extent = np.exp(-np.square(apart / rng.uniform(0.25, 0.9))).astype(np.float32)
+    extent = np.exp(-np.square(apart / rng.uniform(0.2, 0.7))).astype(np.float32)
     width = np.float32(rng.uniform(0.8, 4.5) / mpp) * extent
     end = np.float32(max(rng.uniform(0.4, 2.0) / mpp, 1.0))
     strip = np.clip((width[angle] - depth) / end + 0.5, 0, 1)
@@ -233,7 +236,7 @@ def _halo(rng: np.random.Generator, depth: Field, mpp: float, habit: Habit, kind
     if draw < kind.clearing:
         width, strength = rng.uniform(1.5, 2.4), rng.uniform(0.3, 0.8)
     elif draw < kind.clearing + habit.halo:
-        width, strength = rng.uniform(0.4, 0.9), rng.uniform(0.1, 0.7)
+        width, strength = rng.uniform(0.4, 0.9), rng.uniform(0.1, 0.5)
     else:
         return np.ones_like(depth)
     outside = np.minimum(depth, 0) / np.float32(width / mpp)
@@ -245,8 +248,8 @@ def _specks(rng: np.random.Generator, cover: Field, stain: Stain, habit: Habit, 
     found = np.zeros_like(cover)
     if habit.rods and rng.random() < 0.75:
         patch = np.clip(0.8 + 0.6 * noise(rng, cover.shape, 5.0 / mpp), 0, 1.3)
-        weight = np.float32(habit.rods * rng.uniform(0.5, 1.2) * 0.3 * stain.nucleus)
-        for _ in range(1 + rng.poisson(1.4)):
+        weight = np.float32(min(habit.rods * rng.lognormal(-0.3, 0.5), 1.6) * 0.26 * stain.nucleus)
+        for _ in range(1 + rng.poisson(1.6)):
             found += weight * patch * rods(rng, cover.shape, mpp)
     if rng.random() < habit.dots:
         found += np.float32(rng.uniform(0.1, 0.45) * stain.nucleus) * dots(rng, cover.shape, mpp)

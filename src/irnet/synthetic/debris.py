@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from irnet.cells import Distractor
@@ -36,14 +37,14 @@ class Dirt:
     def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Dirt":
         """A patient's dirt: mostly little of each, rarely very much."""
         return cls(
-            white_cells=min(rng.gamma(0.9, 8), 40),
-            red_cells=rng.gamma(0.12, 12) * (rng.random() < (0.2 if grey else 1)),
+            white_cells=min(rng.gamma(0.9, 6 if grey else 8), 40),
+            red_cells=rng.gamma(0.12, 12) * (rng.random() < (0.06 if grey else 1)),
             specks=rng.gamma(1.0, 4),
-            scraps=rng.gamma(1.0, 0.9),
-            clots=rng.gamma(0.3, 1.0),
+            scraps=rng.gamma(1.0, 0.6 if grey else 0.9),
+            clots=rng.gamma(0.3, 0.5 if grey else 1.0),
             rods=rng.gamma(1.0, 0.035) * (rng.random() < 0.6),
             crumbs=rng.gamma(1.0, 0.012),
-            mucus=0.6 * (rng.random() < (0.05 if grey else 0.15)),
+            mucus=0.6 * (not grey and rng.random() < 0.15),
             scratches=rng.uniform(0, 0.03),
         )
 
@@ -57,10 +58,10 @@ def add_debris(
     found: list[Distractor] = []
     kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float]] = [
         ("scrap", dirt.scraps, _draw_scrap, 0.3),
-        ("clot", dirt.clots, _draw_clot, 0.3),
+        ("clot", dirt.clots, _draw_clot, 0.5),
         ("red_cell", dirt.red_cells, _draw_red_cell, 0.2),
-        ("speck", dirt.specks, _draw_speck, 0.6),
-        ("white_cell", dirt.white_cells, _draw_white_cell, 0.75),
+        ("speck", dirt.specks, _draw_speck, 0.8),
+        ("white_cell", dirt.white_cells, _draw_white_cell, 0.85),
     ]
     for name, expected, draw, on_cells in kinds:
         for x, y in _places(rng, rng.poisson(expected * share), density.shape, cells, on_cells, mpp):
@@ -120,12 +121,12 @@ def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tupl
     places = _bunch(rng, lobes)
     radii = rng.uniform(2.3, 3.3, 1) if lymphocyte else rng.uniform(0.75, 1.75, lobes)
     x, y = plane(int((np.abs(places).max() + 7) / mpp) + 2)
-    softness = max(0.6 / mpp, 1.0)
+    softness = max(0.85 / mpp, 1.0)
     wobble = 1 + np.float32(0.08) * noise(rng, x.shape, 0.9 / mpp)
     nucleus = np.zeros_like(x)
     for place, radius in zip(places / mpp, radii / mpp, strict=True):
         nucleus = np.maximum(nucleus, _disc(x * wobble, y * wobble, (place[0], place[1]), radius, softness))
-    tone = np.float32(rng.uniform(1.1, 1.9)) * (1 + np.float32(0.06) * noise(rng, x.shape, 0.5 / mpp))
+    tone = np.float32(rng.uniform(1.05, 1.65)) * (1 + np.float32(0.06) * noise(rng, x.shape, 0.5 / mpp))
     if rng.random() < (0.05 if stain.grey else 0.5):
         middle = places.mean(axis=0) / mpp
         body = _disc(x, y, (middle[0], middle[1]), rng.uniform(4, 6) / mpp, 3 * softness)
@@ -159,7 +160,7 @@ def _draw_speck(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Fie
     outline = _draw_lump_outline(rng, max(size / 2 / mpp, 0.8))
     x, y = plane(int(outline.reach) + 4)
     cover = np.clip(outline.depth(x, y)[0] / np.float32(max(0.5 / mpp, 1.0)) + 0.5, 0, 1)
-    return cover * np.float32(rng.uniform(0.1, 1.6) * stain.nucleus), stain.haematoxylin
+    return cover * np.float32(rng.uniform(0.1, 1.3) * stain.nucleus), stain.haematoxylin
 
 
 def _draw_scrap(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
@@ -218,12 +219,15 @@ def _add_background(rng: np.random.Generator, density: Density, dirt: Dirt, stai
 def _add_mucus(rng: np.random.Generator, density: Density, stain: Stain, mpp: float) -> None:
     """A veil in patches, drawn out in one direction."""
     height, width = density.shape
-    stretch = rng.uniform(2, 6)
-    drawn = wide_noise(rng, (height, int(width / stretch) + 1), 5 / mpp)
-    streaks = np.repeat(drawn, int(stretch) + 1, axis=1)[:, :width]
-    streaks = streaks if height != width or rng.random() < 0.5 else streaks.T
+    stretch, turned = rng.uniform(3, 8), rng.random() < 0.5
+    drawn = wide_noise(
+        rng, (width if turned else height, int((height if turned else width) / stretch) + 1), 5 / mpp
+    )
+    size = (height, width) if turned else (width, height)
+    streaks = np.asarray(Image.fromarray(drawn).resize(size, Image.Resampling.BICUBIC))
+    streaks = streaks.T if turned else streaks
     patches = np.clip(wide_noise(rng, density.shape, 40 / mpp) - np.float32(0.3), 0, 1.5)
-    film = patches * np.maximum(1 + np.float32(0.4) * gaussian_filter(streaks, stretch), 0)
+    film = patches * np.maximum(1 + np.float32(0.4) * streaks, 0)
     strength = np.float32(rng.uniform(0.1, 0.5) * stain.cytoplasm)
     density.add(film * strength, (0, 0), stain.cell_colour(rng, 0.5))
 

@@ -19,19 +19,22 @@ class Layout:
     dispersion: float  # r of the negative binomial of their number
     alone: float  # probability that the next cell starts a cluster of its own
     gap: tuple[float, float]  # distance of neighbours, as a share of the sum of their radii
+    heaps: float  # share of the clusters whose cells lie on top of one another
     bare: float  # bare nuclei per cell
 
 
 # cps: 4439 cytoplasms, 4789 nuclei in 413 fields of (252.9 um)^2 (IRNet, section 3).
 # dense: composites of ISBI 2014, 92 % of cells overlapped. sparse: Cx22, 49 % overlapped.
 LAYOUTS: dict[str, Layout] = {
-    "cps": Layout(168.0, 6.0, 0.36, (0.48, 1.0), 0.17),
-    "dense": Layout(320.0, 8.0, 0.13, (0.44, 0.97), 0.05),
-    "sparse": Layout(190.0, 6.0, 0.6, (0.56, 1.0), 0.1),
+    "cps": Layout(168.0, 6.0, 0.36, (0.48, 1.0), 0.05, 0.17),
+    "dense": Layout(320.0, 8.0, 0.13, (0.46, 0.98), 0.15, 0.03),
+    "sparse": Layout(190.0, 6.0, 0.6, (0.56, 1.0), 0.0, 0.1),
 }
 
 VISIBLE = 0.55  # a cell counts when its centre lies no further outside than this share of its radius
-LARGEST_CLUSTER = 16
+LARGEST_CLUSTER = 20
+HEAP = (0.28, 0.7)  # distance of neighbours in a heap, as a share of the sum of their radii
+ON_CELLS = 0.6  # share of the bare nuclei that lie among cells
 ABNORMAL = 0.22  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
 ABNORMAL_SHARES = np.array([0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.08])  # added, in the order of KINDS
 
@@ -81,14 +84,16 @@ def draw_plan(
     gap = (min(nearest * rng.uniform(0.9, 1.6), farthest - 0.1), farthest)
     cells: list[Placement] = []
     cluster: list[Placement] = []
+    heap = False
     for _ in range(total):
         fresh = not cluster or rng.random() < alone or len(cluster) >= LARGEST_CLUSTER
-        placement = None if fresh else _beside(rng, cluster, shares, gap, size, mpp)
+        placement = None if fresh else _beside(rng, cluster, shares, HEAP if heap else gap, size, mpp)
         if placement is None:
             placement, cluster = _anywhere(rng, cells, shares, size, mpp), []
+            heap = rng.random() < statistics.heaps
         cells.append(placement)
         cluster.append(placement)
-    bare = [_anywhere(rng, [], shares, size, mpp) for _ in range(rng.poisson(statistics.bare * total))]
+    bare = [_place_bare(rng, cells, shares, size, mpp) for _ in range(rng.poisson(statistics.bare * total))]
     return Plan(cells, bare)
 
 
@@ -146,6 +151,22 @@ def _anywhere(
         if not _is_buried(placement, cells, 0.95):
             break
     return placement
+
+
+def _place_bare(
+    rng: np.random.Generator,
+    cells: list[Placement],
+    shares: NDArray[np.float64],
+    size: tuple[int, int],
+    mpp: float,
+) -> Placement:
+    """A bare nucleus, among the cells or alone."""
+    if not cells or rng.random() > ON_CELLS:
+        return _anywhere(rng, [], shares, size, mpp)
+    kind, radius = _draw_kind(rng, shares, mpp)
+    near = cells[rng.integers(len(cells))]
+    x, y = np.clip(np.array(near.centre) + rng.normal(0, 0.8 * near.radius, 2), 0, size[::-1])
+    return Placement(kind, (float(x), float(y)), radius)
 
 
 def _is_visible(placement: Placement, size: tuple[int, int]) -> bool:

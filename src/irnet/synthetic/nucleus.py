@@ -59,7 +59,7 @@ def draw_nucleus(rng: np.random.Generator, kind: Kind, centre: Point, mpp: float
         x, y, rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25 if look.crease else 0.08) * mpp / diameter
     )
     depth, _ = outline.depth(x, y)
-    softness = np.float32(max(rng.uniform(0.5, 0.95) / mpp, 1.2))
+    softness = np.float32(max(rng.uniform(0.65, 1.25) / mpp, 1.3))
     cover = np.clip(depth / softness + 0.5, 0, 1)
     body = _draw_chromatin(rng, look, depth, x, y, outline, mpp)
     tone = np.float32(look.tone * np.exp(rng.normal(0, 0.17)))
@@ -69,11 +69,11 @@ def draw_nucleus(rng: np.random.Generator, kind: Kind, centre: Point, mpp: float
 def _draw_look(rng: np.random.Generator, kind: Kind) -> Look:
     irregular, draw = kind.irregular, rng.random()
     if draw < kind.pyknotic:
-        return Look(1.45, rng.uniform(0.62, 0.9), rng.uniform(0, 0.8), 0.10 * irregular, 0.15, 0.3, 0.0, 0.0)
+        return Look(1.32, rng.uniform(0.62, 0.9), rng.uniform(0, 0.8), 0.10 * irregular, 0.15, 0.3, 0.0, 0.0)
     grain = kind.chromatin * rng.uniform(0.6, 1.4)
     if draw > 0.70:  # crumpled: folded on itself, angular
         notches = rng.exponential(0.8)
-        return Look(1.22, 0.9, rng.uniform(0.5, 1), 0.14 * irregular, notches, 1.1 * grain, 0.1, 0.4)
+        return Look(1.18, 0.9, rng.uniform(0.5, 1), 0.14 * irregular, notches, 1.1 * grain, 0.1, 0.4)
     if draw > 0.48:  # vesicular: pale, with a visible membrane
         return Look(0.78, 1.05, 0.0, 0.03 * irregular, 0.0, 1.25 * grain, rng.uniform(0.15, 0.5), 0.0)
     return Look(1.0, 1.0, rng.uniform(0, 0.3), 0.06 * irregular, 0.12 * irregular, grain, 0.1, 0.0)
@@ -83,8 +83,8 @@ def _draw_chromatin(
     rng: np.random.Generator, look: Look, depth: Field, x: Field, y: Field, outline: Outline, mpp: float
 ) -> Field:
     """Relative density inside: grain at two scales, membrane, creases, thinner towards the edge."""
-    body = 1 + np.float32(0.11 * look.grain) * noise(rng, x.shape, 0.42 / mpp)
-    body += np.float32(0.10 * look.grain) * noise(rng, x.shape, 0.85 / mpp)
+    body = 1 + np.float32(0.085 * look.grain) * noise(rng, x.shape, 0.42 / mpp)
+    body += np.float32(0.08 * look.grain) * noise(rng, x.shape, 0.85 / mpp)
     body += np.float32(0.07) * noise(rng, x.shape, 2.2 / mpp)
     body -= np.float32(0.18) * np.exp(np.minimum(-depth * np.float32(mpp / 0.6), 0))
     if look.membrane:

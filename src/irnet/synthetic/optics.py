@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from irnet.synthetic.stain import Palette
 from irnet.synthetic.texture import noise, wide_noise
 
 Field = NDArray[np.float32]
@@ -36,12 +37,13 @@ class Camera:
     quality: int | None  # of JPEG
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Camera":
+    def draw(cls, rng: np.random.Generator, palette: Palette) -> "Camera":
         """A patient's camera; grey ones mostly have an extended depth of field."""
+        grey = palette == "grey"
         if grey and rng.random() < STACKED:
             return cls._draw_stacked(rng)
         return cls(
-            white=_draw_white(rng, grey=grey),
+            white=_draw_white(rng, palette),
             gamma=float(np.exp(rng.normal(0, 0.08))),
             vignetting=rng.uniform(0, 0.12) * (rng.random() < 0.7),
             unevenness=rng.uniform(0, 0.008),
@@ -67,8 +69,8 @@ class Camera:
             blur=rng.uniform(0.35, 0.6),
             depth=0.0,
             sharpening=rng.uniform(0, 0.2) * (rng.random() < 0.3),
-            shot_noise=rng.uniform(1.4, 2.2),
-            read_noise=rng.uniform(0.8, 1.5),
+            shot_noise=rng.uniform(0.8, 1.6),
+            read_noise=rng.uniform(1.4, 2.1),
             noise_scale=0.0,
             calm=rng.uniform(80, 250) if rng.random() < 0.5 else 0.0,
             quality=None,
@@ -133,12 +135,12 @@ class Camera:
         return np.asarray(Image.open(file))
 
 
-def _draw_white(rng: np.random.Generator, *, grey: bool) -> tuple[float, float, float]:
+def _draw_white(rng: np.random.Generator, palette: Palette) -> tuple[float, float, float]:
     """Background of a camera: grey ones near 230, colour ones saturated, bright or dim and pinkish."""
-    if grey:
+    if palette == "grey":
         level = float(np.clip(rng.normal(231, 7), 200, 250))
         return level, level, level
-    if rng.random() < 0.3:
+    if rng.random() < (0.8 if palette == "vivid" else 0.3):
         level, tint = rng.uniform(250, 268), rng.normal(0, 4, 3)
     else:
         level, tint = rng.uniform(180, 248), rng.normal((4, -6, 4), 6)

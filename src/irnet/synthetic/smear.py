@@ -34,10 +34,10 @@ class Patient:
         stain = Stain.draw(rng, palette)
         return cls(
             stain,
-            Camera.draw(rng, grey=stain.grey),
+            Camera.draw(rng, palette),
             draw_shares(rng),
             Dirt.draw(rng, grey=stain.grey),
-            Habit.draw(rng, grey=stain.grey),
+            Habit.draw(rng, palette),
         )
 
 

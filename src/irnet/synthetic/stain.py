@@ -22,6 +22,8 @@ CYANOPHILIC = (
 )
 EOSINOPHILIC = ((0.19, 0.51, 0.30), (0.12, 0.50, 0.38), (0.05, 0.80, 0.15), (0.25, 0.45, 0.30))
 ORANGE = ((0.07, 0.30, 0.63), (0.10, 0.40, 0.50))
+VIVID_CYANOPHILIC = ((0.60, 0.24, 0.16), (0.62, 0.26, 0.12), (0.50, 0.28, 0.22))
+VIVID_EOSINOPHILIC = ((0.16, 0.66, 0.18), (0.05, 0.80, 0.15), (0.14, 0.50, 0.36))
 HAEMATOXYLIN = ((0.39, 0.39, 0.22), (0.33, 0.45, 0.22), (0.40, 0.36, 0.24), (0.23, 0.53, 0.24))
 
 # Palette: mean density of a thin cytoplasm and of a nucleus by itself, each median and log-deviation.
@@ -29,7 +31,7 @@ STRENGTHS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "pap": ((0.095, 0.35), (0.26, 0.3)),
     "pale": ((0.055, 0.3), (0.22, 0.3)),
     "vivid": ((0.15, 0.3), (0.42, 0.25)),
-    "grey": ((0.085, 0.25), (0.265, 0.2)),
+    "grey": ((0.092, 0.25), (0.26, 0.18)),
 }
 
 
@@ -43,18 +45,25 @@ class Stain:
     haematoxylin: Colour
     cytoplasm: float  # mean density of a thin cytoplasm
     nucleus: float  # mean density of a nucleus by itself
+    mixing: float  # of the dyes within one cell; small where each cell has one hue
     grey: bool
 
     @classmethod
     def draw(cls, rng: np.random.Generator, palette: Palette) -> "Stain":
         """A patient's stain."""
         (cytoplasm, spread), (nucleus, nucleus_spread) = STRENGTHS[palette]
-        grey = palette == "grey"
-        dyes = (CYANOPHILIC, EOSINOPHILIC, ORANGE, HAEMATOXYLIN)
+        grey, vivid = palette == "grey", palette == "vivid"
+        dyes = (
+            VIVID_CYANOPHILIC if vivid else CYANOPHILIC,
+            VIVID_EOSINOPHILIC if vivid else EOSINOPHILIC,
+            ORANGE,
+            HAEMATOXYLIN,
+        )
         return cls(
             *(WHITE_DENSITY if grey else _mix(rng, shades) for shades in dyes),
             cytoplasm=cytoplasm * float(np.exp(rng.normal(0, spread))),
             nucleus=nucleus * float(np.exp(rng.normal(0, nucleus_spread))),
+            mixing=0.03 if vivid else 0.12,
             grey=grey,
         )
 
@@ -63,7 +72,8 @@ class Stain:
         if self.grey:
             return WHITE_DENSITY
         pink = self.orange if rng.random() < 0.15 else self.eosinophilic
-        share = rng.beta(6, 1.2) if rng.random() < eosin else rng.beta(1.0, 8)
+        other = rng.beta(1.0, 1 / self.mixing)
+        share = 1 - other if rng.random() < eosin else other
         return (share * pink + (1 - share) * self.cyanophilic).astype(np.float32)
 
     def nucleus_colour(self, rng: np.random.Generator) -> Colour:

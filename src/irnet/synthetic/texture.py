@@ -17,9 +17,9 @@ SCALES = 2.0 ** np.arange(-1, 5.5, 0.5)  # standard deviations of the filters (p
 FINENESS = 1.15  # ratio of neighbouring scales for which rods, dots and bubbles are drawn
 SEED = 20_140_901  # of the tiles; what is cut from them is drawn by the caller
 
-RODS_PER_UM2, DOTS_PER_UM2, BUBBLES_PER_UM2 = 0.05, 0.02, 0.12
+RODS_PER_UM2, DOTS_PER_UM2, BUBBLES_PER_UM2 = 0.045, 0.03, 0.12
 OVERSAMPLING = 4
-CLOUD_SLOPE, FINEST_UM, BROADEST_UM = 1.2, 0.16, 40.0  # of the spectrum of cytoplasm
+CLOUD_SLOPE, FINEST_UM, BROADEST_UM = 1.2, 0.2, 40.0  # of the spectrum of cytoplasm
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Field:
@@ -135,14 +135,15 @@ def _fold(canvas: Field, border: int) -> Field:
 def _draw_rod(
     rng: np.random.Generator, brush: ImageDraw.ImageDraw, centre: tuple[float, float], px_per_um: float
 ) -> None:
-    angle, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.05)
-    length, width = rng.uniform(1.6, 4.4) * px_per_um, rng.uniform(0.55, 0.8) * px_per_um
+    angle, bend = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.09)
+    length = (rng.uniform(0.5, 1.3) if rng.random() < 0.2 else rng.uniform(1.6, 4.4)) * px_per_um
+    width = rng.uniform(0.45, 0.7) * px_per_um
     along = np.linspace(-0.5, 0.5, 6) * length
     across = bend * (4 * (along / length) ** 2 - 0.5) * length
     x = centre[0] + along * np.cos(angle) - across * np.sin(angle)
     y = centre[1] + along * np.sin(angle) + across * np.cos(angle)
     points = [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
-    brush.line(points, fill=int(rng.uniform(90, 255)), width=max(1, round(width)), joint="curve")
+    brush.line(points, fill=int(60 + 195 * rng.beta(1.2, 2)), width=max(1, round(width)), joint="curve")
 
 
 def _draw_dot(
