@@ -1,6 +1,7 @@
 """The documentation names what exists: links, verbs, options, and the files and functions of paper.md."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import typer
 
 from irnet.cli import app
-from irnet.config import load_recipe
+from irnet.config import json_schema, load_recipe
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -120,3 +121,11 @@ def test_files_that_paper_md_and_architecture_name_exist() -> None:
     named = set(re.findall(r"`((?:src|tests|recipes|benchmarks)/[\w/.-]*)`", text))
     assert len(named) > 30
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_published_schema_is_that_of_the_settings() -> None:
+    published = json.loads((ROOT / "docs" / "reference" / "recipe.schema.json").read_text(encoding="utf-8"))
+    assert published == json_schema(), (
+        "write it anew: python -c 'import json; from irnet.config import json_schema; "
+        "print(json.dumps(json_schema(), indent=1))' > docs/reference/recipe.schema.json"
+    )
