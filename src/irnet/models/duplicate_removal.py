@@ -44,10 +44,17 @@ class DuplicateRemoval(nn.Module):
         self.rank = nn.Linear(RANK_WIDTH, width)
         self.relation = ObjectRelation(width=width, heads=heads, key_width=key_width, top_k=top_k)
         self.logit = nn.Linear(width, 1)
+        self._init(prior)
+
+    def _init(self, prior: float) -> None:
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.01)
                 nn.init.zeros_(layer.bias)
+        # Source: these two as well. Here: larger, or hundreds of steps see the rank alone.
+        # Why: docs/decisions/0004
+        for layer in (self.relation.value, self.logit):
+            nn.init.xavier_uniform_(layer.weight)
         nn.init.constant_(self.logit.bias, prior)
 
     def forward(self, features: Tensor, boxes: Tensor, scores: Tensor, valid: Tensor | None = None) -> Tensor:
