@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from irnet.engine.steps import Batch, NotFiniteError, optimise, step_seed, stop_requested
+from irnet.engine.batch import Batch
+from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
 
 CPU = torch.device("cpu")
 
@@ -20,12 +21,19 @@ class Mean(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, images, targets):
-        return {"cls": torch.stack([(self.weight - image.mean()) ** 2 for image in images]).mean()}
+        return {"cls": torch.stack([(self.weight - image.float().mean()) ** 2 for image in images]).mean()}
 
 
 def batch(*levels: int, first: int = 0) -> Batch:
-    images = torch.stack([torch.full((3, 2, 2), level, dtype=torch.uint8) for level in levels])
-    return Batch(images, [{} for _ in levels], list(range(first, first + len(levels))))
+    target = {
+        "boxes": torch.zeros(0, 4),
+        "labels": torch.zeros(0, dtype=torch.int64),
+        "masks": torch.zeros(0, 4, 4, dtype=torch.uint8),
+        "ignore": torch.zeros(0, 4),
+        "annotated": torch.ones(2, dtype=torch.bool),
+    }
+    images = [torch.full((3, 2, 2), level, dtype=torch.uint8) for level in levels]
+    return Batch.of(range(first, first + len(levels)), [(image, target) for image in images])
 
 
 def step(model: nn.Module, *batches: Batch, clip: float = 0.0) -> dict[str, float]:

@@ -18,8 +18,8 @@ from os import environ
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from irnet.data.dataset import CropDataset, Item, collate
-from irnet.engine.steps import Batch
+from irnet.data.dataset import CropDataset, Item
+from irnet.engine.batch import Batch
 
 BLOCK = 8  # groups that are mixed
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -116,7 +116,7 @@ class _Grouped:
 
     def __call__(self, items: Sequence[tuple[int, Item]]) -> list[Batch]:
         parts = [items[crop :: self.reuse] for crop in range(self.reuse)]
-        return [Batch(*collate([item for _, item in part]), [number for number, _ in part]) for part in parts]
+        return [Batch.of(*zip(*part, strict=True)) for part in parts]
 
 
 def process_context() -> BaseContext:

@@ -7,20 +7,13 @@ import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from irnet.engine.batch import Batch
 from irnet.engine.devices import autocast
-
-
-class Batch(NamedTuple):
-    """What one forward pass sees."""
-
-    images: Tensor  # (B, 3, S, S) uint8
-    targets: list[dict[str, Tensor]]
-    ids: list[int]  # the items' numbers; with the seed they say everything about them
 
 
 class NotFiniteError(RuntimeError):
@@ -54,8 +47,9 @@ def optimise(
     parts = []
     for number, batch in enumerate(batches):
         last = number == len(batches) - 1
+        there = batch.to(device)
         with _gradients_shared(model, last), autocast(device, precision):
-            losses = model(*_on(device, batch))
+            losses = model(list(there.images), there.targets())
         values = dict(
             zip([f"loss/{name}" for name in losses], torch.stack([*losses.values()]).tolist(), strict=True)
         )
@@ -89,12 +83,6 @@ def stop_requested() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _on(device: torch.device, batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
-    images = list(batch.images.to(device, non_blocking=True).float())
-    targets = [{k: v.to(device, non_blocking=True) for k, v in target.items()} for target in batch.targets]
-    return images, targets
-
-
 def _gradients_shared(model: nn.Module, now: bool) -> AbstractContextManager:
     """Let ranks exchange gradients in the last pass of a step only."""
     return nullcontext() if now or not hasattr(model, "no_sync") else model.no_sync()  # type: ignore[operator]
@@ -107,6 +95,6 @@ def _refuse(losses: dict[str, float], norm: float | None, batches: Sequence[Batc
         {
             "losses": {name: repr(value) for name, value in losses.items()},
             "gradient_norm": None if norm is None else repr(norm),
-            "items": [i for batch in batches for i in batch.ids],
+            "items": [i for batch in batches for i in batch.ids.tolist()],
         }
     )

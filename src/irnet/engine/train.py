@@ -18,6 +18,7 @@ import torch
 from irnet.config import Settings
 from irnet.data.files import write_atomic
 from irnet.data.sample import Sample
+from irnet.engine.batch import Batch
 from irnet.engine.budget import TimeBudget
 from irnet.engine.evaluate import Validation, find_all, score_validation
 from irnet.engine.feed import Feed
@@ -27,7 +28,7 @@ from irnet.engine.predict import Predictor
 from irnet.engine.ranks import Ranks, joined
 from irnet.engine.run import BEST, LAST, Run, settings_of
 from irnet.engine.sources import Source, open_source
-from irnet.engine.steps import Batch, NotFiniteError, optimise, step_seed, stop_requested
+from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
 from irnet.errors import InputError
 
 
