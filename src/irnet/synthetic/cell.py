@@ -12,7 +12,7 @@ from irnet.synthetic.shape import Outline, Point, bend, draw_outline, plane
 from irnet.synthetic.stain import Colour, Palette, Stain
 from irnet.synthetic.texture import bubbles, cloud, dots, noise, rods
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 Corner = tuple[int, int]
 
@@ -20,6 +20,7 @@ ANUCLEATE = 0.01  # share of cells without a nucleus
 BINUCLEATE = 0.03
 ANNOTATED = 0.3  # cover of a cytoplasm's edge that counts as cell
 CLOUD_CONTRAST = 0.17  # relative, over all sizes
+FLAPS = 0.15  # probability that a part of a common cell is folded back on itself
 LEAST_BLUR = 0.3  # px
 DENSEST = 0.3  # mean optical density of one cytoplasm
 
@@ -174,6 +175,8 @@ def _draw_film(
         texture += _draw_crease(rng, x, y, radius, mpp)
     for _ in range(rng.poisson(1.0 if crumpled else habit.turned * kind.folds)):
         texture += _draw_turned_edge(rng, depth, angle, mpp)
+    if rng.random() < FLAPS * kind.folds:
+        texture += _draw_flap(rng, x, y, radius, mpp)
     film *= np.maximum(texture, np.float32(0.15))
     return film, cover
 
@@ -190,6 +193,15 @@ def _draw_crease(rng: np.random.Generator, x: Field, y: Field, radius: float, mp
     along -= np.float32(rng.normal(0, 0.4 * radius))
     along /= np.float32(rng.uniform(0.25, 0.9) * radius)
     return np.float32(rng.normal(0.15, 0.22)) * np.exp(-np.square(across / fade) - np.square(along))
+
+
+def _draw_flap(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float) -> Field:
+    """The part of the cell beyond a chord, twice as thick because it is folded back."""
+    angle = rng.uniform(0, 2 * np.pi)
+    beyond = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
+    beyond -= np.float32(rng.uniform(-0.1, 0.7) * radius)
+    end = np.float32(max(rng.uniform(0.5, 3.0) / mpp, 1.0))
+    return np.float32(rng.uniform(0.3, 1.1)) * np.clip(beyond / end + 0.5, 0, 1)
 
 
 def _draw_turned_edge(rng: np.random.Generator, depth: Field, angle: NDArray[np.intp], mpp: float) -> Field:

@@ -13,7 +13,7 @@ from irnet.synthetic.shape import Point, draw_outline, plane
 from irnet.synthetic.stain import Colour, Density, Stain
 from irnet.synthetic.texture import cloud, dots, noise, rods, wide_noise
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 FIELD_MM2 = 0.064  # the field of the paper, (252.9 um)^2, for which the numbers below are meant
 SEEN = 0.02  # optical density from which a pixel belongs to a distractor's box

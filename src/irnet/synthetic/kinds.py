@@ -6,6 +6,9 @@ dysplastic cells; Bethesda system for the nuclear areas of dysplasia.
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -28,13 +31,13 @@ class Kind:
 
 
 SUPERFICIAL = Kind(
-    "superficial", (49, 6), (6.4, 0.7), (1.15, 0.15), 0.80, 1.0, 0.85, 0.6, 0.35, 1.1, 0.7, 0.9, 0.02, 0.30
+    "superficial", (49, 6), (6.6, 0.7), (1.15, 0.15), 0.80, 1.0, 0.85, 0.6, 0.35, 1.1, 0.7, 0.9, 0.02, 0.30
 )
 INTERMEDIATE = Kind(
-    "intermediate", (45, 7), (8.5, 0.8), (1.2, 0.2), 0.65, 1.0, 1.0, 0.15, 0.04, 1.0, 1.0, 0.7, 0.04, 0.50
+    "intermediate", (45, 7), (8.9, 0.85), (1.2, 0.2), 0.65, 1.0, 1.0, 0.15, 0.04, 1.0, 1.0, 0.7, 0.04, 0.50
 )
 SMALL_INTERMEDIATE = Kind(
-    "intermediate", (34, 4), (8.4, 0.8), (1.25, 0.25), 0.5, 0.8, 1.3, 0.15, 0.04, 1.0, 1.0, 0.7, 0.04, 0.12
+    "intermediate", (34, 4), (8.7, 0.8), (1.25, 0.25), 0.5, 0.8, 1.3, 0.15, 0.04, 1.0, 1.0, 0.7, 0.04, 0.12
 )
 PARABASAL = Kind(
     "parabasal", (21, 3.5), (8.4, 0.8), (1.12, 0.1), 0.15, 0.2, 1.9, 0.1, 0.04, 1.0, 1.0, 0.6, 0.05, 0.03
@@ -91,3 +94,22 @@ KINDS = (
     MODERATE_DYSPLASTIC,
     SEVERE_DYSPLASTIC,
 )
+
+ABNORMAL = 0.22  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
+ABNORMAL_SHARES = np.array([0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.08])  # added, in the order of KINDS
+STEADINESS = 10.0  # how alike the smears are in their mixture (concentration of a Dirichlet distribution)
+
+
+def draw_shares(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Probabilities (9,) of the KINDS in one patient's smear."""
+    usual = np.array([kind.share for kind in KINDS])
+    if rng.random() < ABNORMAL:
+        usual = usual + ABNORMAL_SHARES
+    return rng.dirichlet(usual * STEADINESS)
+
+
+def draw_kind(rng: np.random.Generator, shares: NDArray[np.float64], mpp: float) -> tuple[Kind, float]:
+    """The kind of one cell, and its radius (px)."""
+    kind = KINDS[rng.choice(len(KINDS), p=shares)]
+    diameter = max(rng.normal(*kind.diameter_um), 1.25 * kind.nucleus_um[0])
+    return kind, diameter / 2 / mpp

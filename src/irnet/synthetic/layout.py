@@ -1,14 +1,17 @@
 """Where cells lie: local clusters with a given overlap, in numbers that vary from field to field."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import nbdtr
 
-from irnet.synthetic.kinds import KINDS, Kind
+from irnet.synthetic.shape import Point
 
 LayoutName = Literal["cps", "dense", "sparse"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Layout:
     """Statistics of a field's arrangement."""
 
     density: float  # cytoplasms per mm2, cut ones counted
-    dispersion: float  # r of the negative binomial of their number
+    dispersion: int  # r of the negative binomial of their number
     alone: float  # probability that the next cell starts a cluster of its own
     gap: tuple[float, float]  # distance of neighbours, as a share of the sum of their radii
     heaps: float  # share of the clusters whose cells lie on top of one another
@@ -26,152 +29,125 @@ class Layout:
 # cps: 4439 cytoplasms, 4789 nuclei in 413 fields of (252.9 um)^2 (IRNet, section 3).
 # dense: composites of ISBI 2014, 92 % of cells overlapped. sparse: Cx22, 49 % overlapped.
 LAYOUTS: dict[str, Layout] = {
-    "cps": Layout(168.0, 6.0, 0.36, (0.48, 1.0), 0.05, 0.17),
-    "dense": Layout(320.0, 8.0, 0.13, (0.46, 0.98), 0.15, 0.03),
-    "sparse": Layout(190.0, 6.0, 0.6, (0.56, 1.0), 0.0, 0.1),
+    "cps": Layout(168.0, 6, 0.36, (0.48, 1.0), 0.05, 0.185),
+    "dense": Layout(320.0, 8, 0.13, (0.46, 0.98), 0.15, 0.03),
+    "sparse": Layout(190.0, 6, 0.6, (0.56, 1.0), 0.0, 0.1),
 }
 
 VISIBLE = 0.55  # a cell counts when its centre lies no further outside than this share of its radius
 LARGEST_CLUSTER = 20
 HEAP = (0.28, 0.7)  # distance of neighbours in a heap, as a share of the sum of their radii
+APART = 0.95  # the same share, of cells of different clusters
 ON_CELLS = 0.6  # share of the bare nuclei that lie among cells
-ABNORMAL = 0.22  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
-ABNORMAL_SHARES = np.array([0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.08])  # added, in the order of KINDS
+TRIES = 12
+MOST_CELLS = 10_000
 
 
 @dataclass(frozen=True)
-class Placement:
-    """One cell to be drawn."""
+class Placement(Generic[T]):
+    """One cell to be drawn: `item` says what it is."""
 
-    kind: Kind
-    centre: tuple[float, float]  # x, y px
+    item: T
+    centre: Point  # px
     radius: float  # px
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Generic[T]):
     """All cells and bare nuclei of a field."""
 
-    cells: list[Placement]
-    bare: list[Placement]
+    cells: list[Placement[T]]
+    bare: list[Placement[T]]
 
 
-def expected_cells(layout: LayoutName, size: tuple[int, int], mpp: float) -> float:
-    """Mean number of cytoplasms of a field of `size` (H, W) px."""
-    return LAYOUTS[layout].density * size[0] * size[1] * (mpp / 1000) ** 2
+def draw_counts(
+    rng: np.random.Generator, layout: LayoutName, size: tuple[int, int], mpp: float, fields: int
+) -> NDArray[np.int64]:
+    """Numbers of cytoplasms (fields,), negative binomial: one from each of as many quantiles, shuffled.
 
-
-def draw_count(rng: np.random.Generator, layout: LayoutName, size: tuple[int, int], mpp: float) -> int:
-    """Number of cytoplasms: negative binomial."""
-    mean, r = expected_cells(layout, size, mpp), LAYOUTS[layout].dispersion
-    return int(rng.negative_binomial(r, r / (r + mean))) if mean > 0 else 0
+    So the sum over a set of fields stays close to its expectation, while a field's number varies freely.
+    """
+    statistics = LAYOUTS[layout]
+    mean, r = statistics.density * size[0] * size[1] * (mpp / 1000) ** 2, statistics.dispersion
+    quantiles = (rng.permutation(fields) + rng.uniform(size=fields)) / fields
+    shares = nbdtr(np.arange(MOST_CELLS), r, r / (r + mean))
+    return np.searchsorted(shares, quantiles)
 
 
 def draw_plan(
     rng: np.random.Generator,
     layout: LayoutName,
     size: tuple[int, int],
-    mpp: float,
-    *,
-    shares: NDArray[np.float64],
-    count: int | None = None,
-) -> Plan:
-    """Place `count` cells (None: a drawn number) whose kinds come with probabilities `shares`."""
-    statistics = LAYOUTS[layout]
-    total = draw_count(rng, layout, size, mpp) if count is None else count
+    count: int,
+    draw_item: Callable[[], tuple[T, float]],
+) -> Plan[T]:
+    """Place `count` cells, each what `draw_item` says: an item and its radius (px)."""
+    statistics, ground = LAYOUTS[layout], _Ground(rng, size, draw_item)
     alone = statistics.alone * rng.uniform(0.5, 2.0)
     nearest, farthest = statistics.gap
     gap = (min(nearest * rng.uniform(0.9, 1.6), farthest - 0.1), farthest)
-    cells: list[Placement] = []
-    cluster: list[Placement] = []
+    cells: list[Placement[T]] = []
+    cluster: list[Placement[T]] = []
     heap = False
-    for _ in range(total):
+    for _ in range(count):
         fresh = not cluster or rng.random() < alone or len(cluster) >= LARGEST_CLUSTER
-        placement = None if fresh else _beside(rng, cluster, shares, HEAP if heap else gap, size, mpp)
+        placement = None if fresh else ground.place_beside(cluster, HEAP if heap else gap)
         if placement is None:
-            placement, cluster = _anywhere(rng, cells, shares, size, mpp), []
+            placement, cluster = ground.place_apart(cells), []
             heap = rng.random() < statistics.heaps
         cells.append(placement)
         cluster.append(placement)
-    bare = [_place_bare(rng, cells, shares, size, mpp) for _ in range(rng.poisson(statistics.bare * total))]
+    bare = [ground.place_bare(cells) for _ in range(rng.poisson(statistics.bare * count))]
     return Plan(cells, bare)
 
 
-def draw_shares(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A patient's mixture of kinds."""
-    usual = np.array([kind.share for kind in KINDS])
-    if rng.random() < ABNORMAL:
-        usual = usual + ABNORMAL_SHARES
-    return rng.dirichlet(usual * 10)
+class _Ground(Generic[T]):
+    """The glass on which cells are laid."""
 
+    def __init__(
+        self, rng: np.random.Generator, size: tuple[int, int], draw_item: Callable[[], tuple[T, float]]
+    ) -> None:
+        self.rng, self.size, self.draw_item = rng, size, draw_item
 
-def _draw_kind(rng: np.random.Generator, shares: NDArray[np.float64], mpp: float) -> tuple[Kind, float]:
-    kind = KINDS[rng.choice(len(KINDS), p=shares)]
-    diameter = max(rng.normal(*kind.diameter_um), 1.25 * kind.nucleus_um[0])
-    return kind, diameter / 2 / mpp
+    def place_beside(self, cluster: list[Placement[T]], gap: tuple[float, float]) -> Placement[T] | None:
+        """A cell that touches or overlaps one of the cluster, or None when that leaves the field."""
+        for _ in range(TRIES):
+            neighbour = cluster[self.rng.integers(len(cluster))]
+            item, radius = self.draw_item()
+            distance = (neighbour.radius + radius) * self.rng.uniform(*gap)
+            angle = self.rng.uniform(0, 2 * np.pi)
+            x = neighbour.centre[0] + distance * np.cos(angle)
+            y = neighbour.centre[1] + distance * np.sin(angle)
+            placement = Placement(item, (float(x), float(y)), radius)
+            if self._is_visible(placement) and not _is_buried(placement, cluster, gap[0]):
+                return placement
+        return None
 
+    def place_apart(self, cells: list[Placement[T]]) -> Placement[T]:
+        """A cell of a new cluster, apart from the others where there is room."""
+        item, radius = self.draw_item()
+        height, width = self.size
+        margin = VISIBLE * radius
+        for _ in range(TRIES):
+            x, y = self.rng.uniform(-margin, width + margin), self.rng.uniform(-margin, height + margin)
+            placement = Placement(item, (float(x), float(y)), radius)
+            if not _is_buried(placement, cells, APART):
+                break
+        return placement
 
-def _beside(
-    rng: np.random.Generator,
-    cluster: list[Placement],
-    shares: NDArray[np.float64],
-    gap: tuple[float, float],
-    size: tuple[int, int],
-    mpp: float,
-) -> Placement | None:
-    """A cell that touches or overlaps one of the cluster, or None when that leaves the field."""
-    for _ in range(8):
-        neighbour = cluster[rng.integers(len(cluster))]
-        kind, radius = _draw_kind(rng, shares, mpp)
-        distance = (neighbour.radius + radius) * rng.uniform(*gap)
-        angle = rng.uniform(0, 2 * np.pi)
-        x = neighbour.centre[0] + distance * np.cos(angle)
-        y = neighbour.centre[1] + distance * np.sin(angle)
-        placement = Placement(kind, (float(x), float(y)), radius)
-        if _is_visible(placement, size) and not _is_buried(placement, cluster, gap[0]):
-            return placement
-    return None
+    def place_bare(self, cells: list[Placement[T]]) -> Placement[T]:
+        """A bare nucleus, among the cells or alone."""
+        if not cells or self.rng.random() > ON_CELLS:
+            return self.place_apart([])
+        item, radius = self.draw_item()
+        near = cells[self.rng.integers(len(cells))]
+        place = np.array(near.centre) + self.rng.normal(0, 0.8 * near.radius, 2)
+        x, y = np.clip(place, 0, self.size[::-1])
+        return Placement(item, (float(x), float(y)), radius)
 
-
-def _anywhere(
-    rng: np.random.Generator,
-    cells: list[Placement],
-    shares: NDArray[np.float64],
-    size: tuple[int, int],
-    mpp: float,
-) -> Placement:
-    """A cell of a new cluster, apart from the others where there is room."""
-    kind, radius = _draw_kind(rng, shares, mpp)
-    height, width = size
-    margin = VISIBLE * radius
-    placement = Placement(kind, (0.0, 0.0), radius)
-    for _ in range(12):
-        x, y = rng.uniform(-margin, width + margin), rng.uniform(-margin, height + margin)
-        placement = Placement(kind, (float(x), float(y)), radius)
-        if not _is_buried(placement, cells, 0.95):
-            break
-    return placement
-
-
-def _place_bare(
-    rng: np.random.Generator,
-    cells: list[Placement],
-    shares: NDArray[np.float64],
-    size: tuple[int, int],
-    mpp: float,
-) -> Placement:
-    """A bare nucleus, among the cells or alone."""
-    if not cells or rng.random() > ON_CELLS:
-        return _anywhere(rng, [], shares, size, mpp)
-    kind, radius = _draw_kind(rng, shares, mpp)
-    near = cells[rng.integers(len(cells))]
-    x, y = np.clip(np.array(near.centre) + rng.normal(0, 0.8 * near.radius, 2), 0, size[::-1])
-    return Placement(kind, (float(x), float(y)), radius)
-
-
-def _is_visible(placement: Placement, size: tuple[int, int]) -> bool:
-    (x, y), margin = placement.centre, VISIBLE * placement.radius
-    return -margin < x < size[1] + margin and -margin < y < size[0] + margin
+    def _is_visible(self, placement: Placement[T]) -> bool:
+        (x, y), margin = placement.centre, VISIBLE * placement.radius
+        return -margin < x < self.size[1] + margin and -margin < y < self.size[0] + margin
 
 
 def _is_buried(placement: Placement, cells: list[Placement], gap: float) -> bool:

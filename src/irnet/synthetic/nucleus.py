@@ -9,7 +9,7 @@ from irnet.synthetic.kinds import Kind
 from irnet.synthetic.shape import Outline, Point, bend, draw_outline, plane
 from irnet.synthetic.texture import noise
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 ANNOTATED = 0.35  # cover of a nucleus's edge that annotators still count as nucleus
 REACH_UM = 2.5  # of the tile beyond the nucleus

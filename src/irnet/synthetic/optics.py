@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from irnet.synthetic.stain import Palette
 from irnet.synthetic.texture import noise, wide_noise
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 LN10 = np.float32(np.log(10.0))
 EMPTY = 0.985  # transmittance above which a pixel counts as background
 SHARPENED_UM = 1.8  # reach of the bright fringe that sharpening leaves

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.geometry.masks import trim
+from irnet.cells import Truth
+from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, Habit, draw_bare_nucleus, draw_cell
 from irnet.synthetic.debris import Dirt, add_debris
-from irnet.synthetic.layout import LayoutName, Placement, draw_plan, draw_shares
+from irnet.synthetic.kinds import Kind, draw_kind, draw_shares
+from irnet.synthetic.layout import LAYOUTS, LayoutName, Plan, draw_counts, draw_plan
 from irnet.synthetic.optics import Camera
-from irnet.synthetic.stain import Density, Palette, Stain
+from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
+from irnet.synthetic.truth import collect
 
-LEAST_SHARE = 0.1  # of an instance's area: what the border leaves less of is not annotated
-LEAST_PIXELS = 24
+MPP_RANGE = (0.05, 2.0)
 
 
 @dataclass(frozen=True)
@@ -55,32 +56,23 @@ def generate(
 
     Args:
         seed: the same seed gives the same field, on any machine and in any process.
-        size: height and width (px); mpp: um per pixel.
-        layout: arrangement of the cells, see `irnet.synthetic.layout`.
-        palette: stain; "grey" is a monochrome camera.
+        size: height and width (px).
+        mpp: um per pixel.
+        layout: arrangement of the cells: "cps", "dense" or "sparse" (`irnet.synthetic.layout`).
+        palette: stain: "pap", "pale", "vivid"; "grey" is a monochrome camera.
         patient: stain, camera and mixture of cells; None draws them from the seed.
         count: number of cytoplasms; None draws it.
+
+    Raises InputError for an unknown layout or palette, and for a scale that no microscope has.
     """
+    check_choices(layout, palette, mpp)
     patient = patient or Patient.draw(seed, palette)
     rng = np.random.default_rng((seed, 0))
-    plan = draw_plan(rng, layout, size, mpp, shares=patient.shares, count=count)
+    if count is None:
+        count = int(draw_counts(rng, layout, size, mpp, 1)[0])
+    plan = draw_plan(rng, layout, size, count, lambda: draw_kind(rng, patient.shares, mpp))
+    drawings = _draw_cells(rng, plan, patient, mpp)
     density = Density(size, grey=patient.stain.grey)
-    drawings: list[tuple[str, Drawing]] = []
-    for placement in plan.cells:
-        blur = patient.camera.defocus(rng, mpp)
-        drawing = draw_cell(
-            rng,
-            placement.kind,
-            placement.centre,
-            placement.radius,
-            stain=patient.stain,
-            habit=patient.habit,
-            mpp=mpp,
-            blur=blur,
-        )
-        drawings.append((placement.kind.name, drawing))
-    for placement in plan.bare:
-        drawings.append(("bare", _draw_bare(rng, placement, patient, mpp)))
     for _, drawing in drawings:
         for layer in drawing.layers:
             density.add(layer.density, layer.corner, layer.colour)
@@ -91,44 +83,36 @@ def generate(
     return picture, Truth(cells=cells, kinds=kinds, distractors=tuple(distractors))
 
 
-def _draw_bare(rng: np.random.Generator, placement: Placement, patient: Patient, mpp: float) -> Drawing:
-    blur = patient.camera.defocus(rng, mpp)
-    return draw_bare_nucleus(rng, placement.kind, placement.centre, stain=patient.stain, mpp=mpp, blur=blur)
+def check_choices(layout: str, palette: str, mpp: float) -> None:
+    """Raise InputError for a layout, palette or scale that cannot be drawn."""
+    if layout not in LAYOUTS:
+        raise InputError(f"no layout {layout!r}: choose one of {', '.join(LAYOUTS)}")
+    if palette not in STRENGTHS:
+        raise InputError(f"no palette {palette!r}: choose one of {', '.join(STRENGTHS)}")
+    if not MPP_RANGE[0] <= mpp <= MPP_RANGE[1]:
+        raise InputError(f"mpp = {mpp:g} um per pixel: choose from {MPP_RANGE[0]:g} to {MPP_RANGE[1]:g}")
 
 
-def collect(
-    drawings: list[tuple[str, Drawing]], size: tuple[int, int], mpp: float
-) -> tuple[Cells, tuple[str, ...]]:
-    """The truth of what was drawn: each cell, then its nuclei; and the kind of each instance."""
-    masks, offsets, labels, parents, kinds = [], [], [], [], []
-    for kind, drawing in drawings:
-        parent = NO_PARENT
-        if drawing.cytoplasm and (cell := _visible(*drawing.cytoplasm, size)):
-            parent = len(masks)
-            masks.append(cell[0])
-            offsets.append(cell[1])
-            labels.append(CYTOPLASM)
-            parents.append(NO_PARENT)
-            kinds.append(kind)
-        for mask, corner in drawing.nuclei:
-            if part := _visible(mask, corner, size):
-                masks.append(part[0])
-                offsets.append(part[1])
-                labels.append(NUCLEUS)
-                parents.append(parent)
-                kinds.append(kind)
-    return Cells.build(masks, offsets, labels, size, parents=parents, mpp=mpp), tuple(kinds)
-
-
-def _visible(
-    mask: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]
-) -> tuple[NDArray[np.bool_], tuple[int, int]] | None:
-    """The part of a mask inside the field and its (x, y), or None when hardly anything of it is left."""
-    crop, (x, y) = trim(mask)
-    x, y = x + corner[0], y + corner[1]
-    left, top = max(0, -x), max(0, -y)
-    part = crop[top : max(top, size[0] - y), left : max(left, size[1] - x)]
-    area = np.count_nonzero(part)
-    if area < max(LEAST_PIXELS, LEAST_SHARE * np.count_nonzero(crop)):
-        return None
-    return part, (x + left, y + top)
+def _draw_cells(
+    rng: np.random.Generator, plan: Plan[Kind], patient: Patient, mpp: float
+) -> list[tuple[str, Drawing]]:
+    """All cells of a plan, then its bare nuclei, each with the name of its kind."""
+    drawings = []
+    for place in plan.cells:
+        blur = patient.camera.defocus(rng, mpp)
+        drawing = draw_cell(
+            rng,
+            place.item,
+            place.centre,
+            place.radius,
+            stain=patient.stain,
+            habit=patient.habit,
+            mpp=mpp,
+            blur=blur,
+        )
+        drawings.append((place.item.name, drawing))
+    for place in plan.bare:
+        blur = patient.camera.defocus(rng, mpp)
+        drawing = draw_bare_nucleus(rng, place.item, place.centre, stain=patient.stain, mpp=mpp, blur=blur)
+        drawings.append(("bare", drawing))
+    return drawings

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 Colour = NDArray[np.float32]  # (3,) optical density of R, G, B
 Palette = Literal["pap", "pale", "vivid", "grey"]
 
@@ -31,7 +31,7 @@ STRENGTHS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "pap": ((0.095, 0.35), (0.26, 0.3)),
     "pale": ((0.055, 0.3), (0.22, 0.3)),
     "vivid": ((0.15, 0.3), (0.42, 0.25)),
-    "grey": ((0.092, 0.25), (0.26, 0.18)),
+    "grey": ((0.097, 0.25), (0.26, 0.18)),
 }
 
 

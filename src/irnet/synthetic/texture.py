@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 TILE = 512  # side of a periodic tile (px)
 MARGIN = 320  # by which a tile is repeated, so that most cuts are views
@@ -114,7 +114,7 @@ def _draw_tile(
     """A periodic tile of small things: what leaves it on one side comes in on the other."""
     rng, mpp = np.random.default_rng((*seed, scale % 2**16)), FINENESS**scale
     side, border = TILE * OVERSAMPLING, int(6 / mpp) * OVERSAMPLING
-    canvas = Image.new("L", (side + 2 * border,) * 2)
+    canvas = Image.new("L", (side + 2 * border, side + 2 * border))
     brush = ImageDraw.Draw(canvas)
     for _ in range(round(per_um2 * (TILE * mpp) ** 2)):
         x, y = rng.uniform(border, side + border, 2)

@@ -1,0 +1,166 @@
+"""Fields composed of cut-outs: annotated isolated cells laid over one another by their optical density.
+
+The 945 composites of the ISBI 2014 challenge were made of such cells by blending (Lu et al. 2015); here
+absorbances add, so that an overlap is as dark as two real layers are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform, binary_dilation, gaussian_filter
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Truth
+from irnet.data.sample import Sample
+from irnet.errors import InputError
+from irnet.synthetic.cell import Drawing, Layer
+from irnet.synthetic.debris import add_debris
+from irnet.synthetic.layout import LayoutName, draw_counts, draw_plan
+from irnet.synthetic.smear import Patient, check_choices
+from irnet.synthetic.stain import Density, Palette
+from irnet.synthetic.truth import collect
+
+Mask = NDArray[np.bool_]
+
+MARGIN = 12  # px of the picture kept around a cut-out cell
+INSIDE = 0.9  # of a nucleus that lies in its cell
+TOUCH = 0.3  # most px on the border, relative to the root of the area
+FRINGE = 2  # px beyond the annotated outline that still belong to the cell
+SCALES = (0.85, 1.2)  # of a pasted cell
+GAIN = 0.15  # log-deviation of its optical density
+CHANNELS = np.eye(3, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cutout:
+    """An annotated cell that lies free, with a margin of background."""
+
+    image: NDArray[np.uint8]  # (h, w, 3)
+    cytoplasm: Mask  # (h, w) the whole cell
+    nucleus: Mask  # (h, w), may be empty
+    mpp: float
+    kind: str = "unknown"
+
+
+def compose(
+    seed: int,
+    cutouts: Sequence[Cutout],
+    *,
+    size: tuple[int, int] = (512, 512),
+    mpp: float = 0.37,
+    layout: LayoutName = "dense",
+    palette: Palette = "grey",
+    count: int | None = None,
+) -> tuple[NDArray[np.uint8], Truth]:
+    """A field of `cutouts`, each turned, mirrored, scaled and darkened at random, with generated debris.
+
+    Takes what `generate` takes and gives what it gives; background, dirt and camera are those of the
+    seed's patient. Raises InputError without cut-outs, and as `generate` does.
+    """
+    check_choices(layout, palette, mpp)
+    if not cutouts:
+        raise InputError("nothing to compose: give at least one cut-out of an annotated cell")
+    patient = Patient.draw(seed, palette)
+    rng = np.random.default_rng((seed, 3))
+    if count is None:
+        count = int(draw_counts(rng, layout, size, mpp, 1)[0])
+    plan = draw_plan(rng, layout, size, count, lambda: _draw_cutout(rng, cutouts, mpp))
+    density = Density(size, grey=palette == "grey")
+    drawings = []
+    for place in plan.cells:
+        drawing = _paste(rng, place.item, place.centre, place.radius, grey=palette == "grey")
+        for layer in drawing.layers:
+            density.add(layer.density, layer.corner, layer.colour)
+        drawings.append((place.item.kind, drawing))
+    centres = [place.centre for place in plan.cells]
+    distractors = add_debris(rng, density, patient.dirt, centres, stain=patient.stain, mpp=mpp)
+    cells, kinds = collect(drawings, size, mpp)
+    picture = patient.camera.photograph(rng, density.values, mpp)
+    return picture, Truth(cells=cells, kinds=kinds, distractors=tuple(distractors))
+
+
+def cut_out(sample: Sample, mpp: float | None = None) -> list[Cutout]:
+    """The annotated cells of an image that overlap no other one, lie inside it and have one nucleus.
+
+    `mpp` is the scale of images that do not know theirs. Raises InputError when neither is known.
+    """
+    cells = sample.truth.cells
+    mpp = cells.mpp or mpp
+    if mpp is None:
+        raise InputError(f"{sample.name}: um per pixel unknown; set `mpp` of the image in its annotations")
+    shared, labels = cells.intersections(cells), cells.labels
+    inside = (shared >= INSIDE * cells.areas) & (labels == NUCLEUS)
+    found = []
+    for index in np.flatnonzero(labels == CYTOPLASM):
+        nuclei = np.flatnonzero(inside[index])
+        alone = np.count_nonzero(shared[index][labels == CYTOPLASM]) == 1
+        if not alone or len(nuclei) != 1:
+            continue
+        x1, y1, x2, y2 = _frame(cells.boxes[index], cells.image_shape)
+        pair = cells.select([int(index), int(nuclei[0])]).shift(-x1, -y1, (y2 - y1, x2 - x1)).to_dense()
+        if _is_cut(pair[0]):
+            continue
+        kind = sample.truth.kinds[index] if sample.truth.kinds else "unknown"
+        image = np.ascontiguousarray(sample.image[y1:y2, x1:x2])
+        found.append(Cutout(image=image, cytoplasm=pair[0], nucleus=pair[1], mpp=mpp, kind=kind))
+    return found
+
+
+def _frame(box: NDArray[np.float64], shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """A cell's box with its margin."""
+    x1, y1, x2, y2 = (int(v) for v in box)
+    return max(x1 - MARGIN, 0), max(y1 - MARGIN, 0), min(x2 + MARGIN, shape[1]), min(y2 + MARGIN, shape[0])
+
+
+def _is_cut(mask: Mask) -> bool:
+    """Whether more than a touch of a cell, tightly cropped, lies on the border of its picture."""
+    border = sum(np.count_nonzero(side) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+    return border > TOUCH * np.sqrt(np.count_nonzero(mask))
+
+
+def _draw_cutout(rng: np.random.Generator, cutouts: Sequence[Cutout], mpp: float) -> tuple[Cutout, float]:
+    """One of the cut-outs, and the radius (px) of a circle of the area that it will have."""
+    cutout = cutouts[int(rng.integers(len(cutouts)))]
+    scale = rng.uniform(*SCALES) * cutout.mpp / mpp
+    return cutout, float(np.sqrt(np.count_nonzero(cutout.cytoplasm) / np.pi) * scale)
+
+
+def _absorbance(cutout: Cutout) -> NDArray[np.float32]:
+    """Optical density (3, h, w) of the cell alone, fading out over the fringe of its outline."""
+    far = np.logical_not(binary_dilation(cutout.cytoplasm, iterations=FRINGE + 2))
+    background = cutout.image[far] if far.any() else cutout.image.reshape(-1, 3)
+    white = np.maximum(np.median(background, axis=0), 1)
+    density = np.maximum(-np.log10(np.maximum(cutout.image, 1) / white), 0).transpose(2, 0, 1)
+    cover = gaussian_filter(binary_dilation(cutout.cytoplasm, iterations=FRINGE).astype(np.float32), 0.8)
+    return (density * cover).astype(np.float32)
+
+
+def _paste(
+    rng: np.random.Generator, cutout: Cutout, centre: tuple[float, float], radius: float, *, grey: bool
+) -> Drawing:
+    """The cut-out as a drawing about `centre` whose area is that of a circle of `radius` (px)."""
+    scale = radius / np.sqrt(np.count_nonzero(cutout.cytoplasm) / np.pi)
+    angle = rng.uniform(0, 2 * np.pi)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn[:, 0] *= rng.choice([-1, 1])
+    middle = np.argwhere(cutout.cytoplasm).mean(axis=0)  # y, x
+    half = int(np.hypot(*cutout.cytoplasm.shape) * scale / 2) + 2
+    matrix = turn / scale
+    corner = (round(centre[0]) - half, round(centre[1]) - half)
+    place = np.array([centre[1] - corner[1], centre[0] - corner[0]])
+
+    def warp(plane: NDArray) -> NDArray[np.float32]:
+        side = (2 * half + 1,) * 2
+        source = plane.astype(np.float32)
+        shift = middle - matrix @ place
+        return np.asarray(affine_transform(source, matrix, shift, output_shape=side, order=1), np.float32)
+
+    density = _absorbance(cutout) * np.float32(np.exp(rng.normal(0, GAIN)))
+    if grey:
+        layers = [Layer(warp(density.mean(axis=0)), corner, np.ones(3, dtype=np.float32))]
+    else:
+        layers = [Layer(warp(d), corner, dye) for d, dye in zip(density, CHANNELS, strict=True)]
+    nucleus = warp(cutout.nucleus) > 0.5
+    cytoplasm = (warp(cutout.cytoplasm) > 0.5) | nucleus
+    return Drawing(layers, (cytoplasm, corner), [(nucleus, corner)] if nucleus.any() else [])

@@ -1,0 +1,71 @@
+"""A whole data set of generated smears, patient by patient, like the one of the paper (IRNet, section 3)."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from irnet.data.files import write_atomic
+from irnet.data.formats.coco import write_coco
+from irnet.data.pixels import to_png
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.synthetic.layout import LayoutName, draw_counts
+from irnet.synthetic.smear import Patient, generate
+from irnet.synthetic.stain import Palette
+
+PALETTE_SHARES: dict[Palette, float] = {"pap": 0.6, "pale": 0.2, "vivid": 0.2}
+SEEDS = 2**31
+
+
+def generate_set(
+    out_dir: str | os.PathLike,
+    *,
+    images: int = 413,
+    patients: int = 82,
+    seed: int = 0,
+    size: tuple[int, int] = (1000, 1000),
+    mpp: float = 0.2529,
+    layout: LayoutName = "cps",
+    palette: Palette | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> list[Entry]:
+    """Write `images` fields of `patients` patients to out_dir/images and out_dir/annotations.json.
+
+    Each patient has a stain, a camera and a mixture of cells of its own; of `palette`, or, when that is
+    None, of one drawn for the patient. `progress` is told the fields done and their total. The same
+    arguments give the same files. Raises InputError when there are fewer images than patients.
+    """
+    if not 1 <= patients <= images:
+        raise InputError(f"{images} images of {patients} patients: give each patient at least one image")
+    if seed < 0:
+        raise InputError(f"seed = {seed}: choose 0 or a positive number")
+    rng = np.random.default_rng((seed, 2))
+    counts = draw_counts(rng, layout, size, mpp, images)
+    palettes = list(PALETTE_SHARES) if palette is None else [palette]
+    shares = list(PALETTE_SHARES.values()) if palette is None else [1.0]
+    drawn = [palettes[i] for i in rng.choice(len(palettes), patients, p=shares)]
+    seeds = rng.integers(SEEDS, size=(2, images))
+    entries = []
+    for number, count in enumerate(counts):
+        person = number * patients // images
+        stain = drawn[person]
+        picture, truth = generate(
+            int(seeds[0, number]),
+            size=size,
+            mpp=mpp,
+            layout=layout,
+            palette=stain,
+            patient=Patient.draw(int(seeds[1, person]), stain),
+            count=int(count),
+        )
+        name = f"patient{person + 1:03d}_{number + 1:04d}.png"
+        path = Path(out_dir) / "images" / name
+        write_atomic(path, to_png(picture))
+        entries.append(Entry(name=name, path=path, truth=truth, patient=f"patient{person + 1:03d}"))
+        if progress:
+            progress(number + 1, images)
+    info = {"description": "Generated smears", "seed": seed, "layout": layout}
+    write_coco(Path(out_dir) / "annotations.json", entries, info=info)
+    return entries
