@@ -48,9 +48,9 @@ def main() -> None:
     print(f"{arguments.side} px, {', '.join(numbers)}, {arguments.steps} steps", flush=True)
     print("| | AJI pooled | AJI cytoplasm | AJI nucleus | found / truths | CPU s |", flush=True)
     print("|---|---|---|---|---|---|", flush=True)
-    for name in arguments.only:
+    recipes = {name: load_recipe("default", [*VARIANTS[name], *arguments.set]) for name in arguments.only}
+    for name, settings in recipes.items():
         torch.manual_seed(arguments.seed)
-        settings = load_recipe("default", [*VARIANTS[name], *arguments.set])
         start = time.process_time()
         model, figures = learn(settings, picture, truth, arguments.steps)
         seconds = time.process_time() - start
