@@ -46,12 +46,23 @@ class Run:
 
     @classmethod
     def begin(
-        cls, folder: Path, settings: Settings, *, data: dict[str, Any], init: str | None, device: torch.device
+        cls,
+        folder: Path,
+        settings: Settings,
+        *,
+        data: dict[str, Any],
+        device: torch.device,
+        init: str | None = None,
+        resumed: bool = False,
     ) -> Run:
-        """Return a run before its first step, with the weights of `init` where it names some."""
+        """Return a run before its first step, with the weights of `init` where it names some.
+
+        A run that is `resumed` gets its weights from `restore`: it needs neither `init` nor ImageNet.
+        """
         torch.manual_seed(settings.train.seed)
-        model = build_model(settings.model, settings.loss, settings.predict, trunk=init is None)
-        if init is not None:
+        from_imagenet = init is None and not resumed
+        model = build_model(settings.model, settings.loss, settings.predict, trunk=from_imagenet)
+        if init is not None and not resumed:
             start_from(model, init, settings)
         s = settings.train
         order = torch.channels_last if s.channels_last else torch.preserve_format

@@ -79,7 +79,9 @@ def train(
     settings = settings_of(folder) if resumed else settings
     with joined(device) as ranks, stop_requested() as stopping:
         source = open_source(settings, data)
-        run = Run.begin(folder, settings, data=source.identity, init=init, device=ranks.device)
+        run = Run.begin(
+            folder, settings, data=source.identity, device=ranks.device, init=init, resumed=resumed
+        )
         if resumed:
             run.restore()
         elif budget is None:

@@ -1,0 +1,59 @@
+"""What a run keeps, and how it begins."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from irnet.config import Settings, load_recipe
+from irnet.engine.run import Run, settings_of
+from irnet.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def fresh(tiny: Settings, tmp_path: Path) -> Run:
+    return Run.begin(tmp_path, tiny, data={"images": 5}, device=CPU)
+
+
+def test_only_a_fresh_run_reads_imagenet_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def missing(*_, **__):
+        raise InputError("not installed")
+
+    monkeypatch.setattr("irnet.models.build.read_trunk", missing)
+    settings = load_recipe("default")
+    Run.begin(tmp_path, settings, data={}, device=CPU, resumed=True)
+    with pytest.raises(InputError, match="not installed"):
+        Run.begin(tmp_path, settings, data={}, device=CPU)
+
+
+def test_a_checkpoint_keeps_counters_and_settings(fresh: Run, tiny: Settings):
+    fresh.step, fresh.steps, fresh.merit = 3, 9, 0.25
+    fresh.save()
+    assert settings_of(fresh.folder) == tiny
+    again = Run.begin(fresh.folder, tiny, data={"images": 5}, device=CPU, resumed=True)
+    again.restore()
+    assert (again.step, again.steps, again.merit) == (3, 9, 0.25)
+
+
+def test_other_data_are_noticed(fresh: Run):
+    fresh.save()
+    with pytest.raises(InputError, match="trained on"):
+        replace(fresh, data={"images": 6}).restore()
+
+
+def test_the_rate_warms_up_and_falls_once_the_steps_are_known(tiny: Settings, fresh: Run):
+    fresh.settings = tiny.model_copy(
+        update={"train": tiny.train.model_copy(update={"warmup_steps": 10, "warmup_factor": 0.2})}
+    )
+    fresh.step = 5
+    assert fresh.rate() == pytest.approx(0.6)
+    fresh.steps, fresh.step = 100, 50
+    assert fresh.rate() == pytest.approx(0.5)  # cosine, half of the way
+
+
+def test_the_seed_makes_the_first_weights(tiny: Settings, tmp_path: Path):
+    models = [Run.begin(tmp_path, tiny, data={}, device=CPU).model for _ in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(*(m.parameters() for m in models), strict=True))
