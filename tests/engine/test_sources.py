@@ -1,11 +1,13 @@
 """Where training images come from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from irnet.cells import NUCLEUS
 from irnet.config import Settings, load_recipe
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.engine.sources import GeneratedFields, open_source
@@ -77,3 +79,23 @@ def test_generated_crops_and_validation_fields_differ(generated: Settings):
     samples = source.read_validation(0, 1)
     assert [sample.name for sample in samples] == ["generated-100000", "generated-100001"]
     assert json.dumps(source.identity)
+
+
+def test_fields_are_composed_of_cutouts(circles: Path):
+    asked = [*SMALL, "data.generated.composed=1.0", f"data.generated.cutouts={circles}"]
+    fields = GeneratedFields(load_recipe("tiny", asked).data.generated, seed=0)
+    assert fields.cutouts
+    image, truth = fields.draw(0)
+    assert image.shape == (200, 200, 3)
+    assert np.array_equal(image, fields.draw(0)[0])
+    assert truth.cells.mpp == 0.37
+
+
+def test_cutouts_are_needed_to_compose(circles: Path, tmp_path: Path):
+    (tmp_path / "images").symlink_to(circles / "images")
+    entry = read_coco(circles)[0]
+    nuclei = replace(entry, truth=replace(entry.truth, cells=entry.truth.cells.of(NUCLEUS)))
+    write_coco(tmp_path / "annotations.json", [nuclei])
+    asked = [*SMALL, "data.generated.composed=0.5", f"data.generated.cutouts={tmp_path}"]
+    with pytest.raises(InputError, match="no annotated cell"):
+        open_source(load_recipe("tiny", asked), None)

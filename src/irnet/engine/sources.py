@@ -24,7 +24,7 @@ from irnet.data.split import PARTS, assign
 from irnet.data.transforms import Augmentation
 from irnet.engine.feed import process_context
 from irnet.errors import InputError
-from irnet.synthetic import generate
+from irnet.synthetic import Cutout, compose, cut_out, generate
 
 ENDLESS = 2**62  # items
 LEAST_PATIENTS = len(PARTS)
@@ -50,6 +50,7 @@ class GeneratedFields:
 
     def __init__(self, settings: GeneratedSettings, seed: int) -> None:
         self.settings, self.seed = settings, seed
+        self.cutouts = _read_cutouts(settings.cutouts) if settings.composed else []
         self._last: tuple[int, Field] | None = None
 
     def __call__(self, item: int) -> Field:
@@ -60,16 +61,15 @@ class GeneratedFields:
         return self._last[1]
 
     def draw(self, number: int) -> Field:
-        """Return (size, size, 3) pixels and what is on them."""
+        """Return (size, size, 3) pixels and what is on them; fields for validation re-use no cell."""
         s = self.settings
         rng = np.random.default_rng((self.seed, number))
-        return generate(
-            int(rng.integers(2**31)),
-            size=(s.size, s.size),
-            mpp=s.mpp,
-            layout=s.layouts[rng.integers(len(s.layouts))],
-            palette=s.palettes[rng.integers(len(s.palettes))],
-        )
+        seed, size = int(rng.integers(2**31)), (s.size, s.size)
+        layout = s.layouts[rng.integers(len(s.layouts))]
+        palette = s.palettes[rng.integers(len(s.palettes))]
+        if number < s.images and rng.random() < s.composed:
+            return compose(seed, self.cutouts, size=size, mpp=s.mpp, layout=layout, palette=palette)
+        return generate(seed, size=size, mpp=s.mpp, layout=layout, palette=palette)
 
     def read(self, count: int, workers: int, rank: int, ranks: int) -> list[Sample]:
         """Return this rank's share of `count` fields that follow the training ones, drawn by `workers`."""
@@ -152,6 +152,16 @@ def _crops(source: Sequence[Entry] | GeneratedFields, settings: Settings) -> Cro
         mask_size=data.mask_size,
         min_share=data.min_visible,
     )
+
+
+def _read_cutouts(data: str) -> list[Cutout]:
+    """Return the free-lying annotated cells of a data set."""
+    found = [cutout for entry in read_coco(data) for cutout in cut_out(entry.read())]
+    if not found:
+        raise InputError(
+            f"{data}: no annotated cell lies free with one nucleus; set data.generated.composed = 0"
+        )
+    return found
 
 
 def _augmentation(settings: AugmentSettings) -> Augmentation:
