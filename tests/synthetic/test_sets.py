@@ -1,0 +1,55 @@
+"""Sets of fields on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from irnet.data.formats.coco import read_coco
+from irnet.errors import InputError
+from irnet.synthetic import generate_set
+
+
+def test_a_set_reads_back_as_it_was_drawn(tmp_path: Path):
+    told = []
+    drawn = generate_set(
+        tmp_path,
+        images=5,
+        patients=2,
+        seed=3,
+        size=(150, 160),
+        mpp=0.5,
+        progress=lambda *done: told.append(done),
+    )
+    read = read_coco(tmp_path)
+    assert told[-1] == (5, 5)
+    assert [entry.name for entry in read] == [entry.name for entry in drawn]
+    assert len({entry.patient for entry in read}) == 2
+    for a, b in zip(drawn, read, strict=True):
+        assert a.patient == b.patient
+        assert b.truth.cells.mpp == 0.5
+        assert a.truth.kinds == b.truth.kinds
+        assert np.array_equal(a.truth.cells.parents, b.truth.cells.parents)
+        assert a.truth.cells.to_rle() == b.truth.cells.to_rle()
+        assert [d.kind for d in a.truth.distractors] == [d.kind for d in b.truth.distractors]
+        assert b.read().image.shape == (150, 160, 3)
+
+
+def test_the_same_seed_writes_the_same_pictures(tmp_path: Path):
+    pictures = []
+    for folder in ("a", "b"):
+        entries = generate_set(tmp_path / folder, images=2, patients=1, seed=4, size=(64, 64), palette="grey")
+        pictures.append([np.asarray(Image.open(entry.path)) for entry in entries])
+    assert np.array_equal(pictures[0], pictures[1])
+
+
+@pytest.mark.parametrize(("images", "patients"), [(2, 3), (2, 0)])
+def test_every_patient_needs_an_image(tmp_path: Path, images: int, patients: int):
+    with pytest.raises(InputError, match="at least one image"):
+        generate_set(tmp_path, images=images, patients=patients, seed=0)
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="seed"):
+        generate_set(tmp_path, images=1, patients=1, seed=-1)

@@ -1,0 +1,148 @@
+"""Fields: deterministic, true, of the sizes and densities of real ones."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Truth
+from irnet.errors import InputError
+from irnet.synthetic import Patient, generate
+from irnet.synthetic.kinds import KINDS
+from irnet.synthetic.stain import STRENGTHS
+
+SIZE = (220, 260)
+PRINT_DIGEST = """
+import hashlib
+from irnet.synthetic import generate
+picture, truth = generate(7, size=(220, 260), mpp=0.37, layout="dense", palette="pap")
+print(hashlib.sha256(picture.tobytes() + str(truth.cells.to_rle()).encode()).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def fields() -> list[tuple[np.ndarray, Truth]]:
+    return [
+        generate(seed, size=SIZE, mpp=0.37, layout="dense", palette=palette, count=9)
+        for seed, palette in enumerate([*STRENGTHS, *STRENGTHS])
+    ]
+
+
+def test_a_seed_gives_the_same_field_in_every_process():
+    picture, truth = generate(7, size=SIZE, mpp=0.37, layout="dense", palette="pap")
+    here = hashlib.sha256(picture.tobytes() + str(truth.cells.to_rle()).encode()).hexdigest()
+    there = subprocess.run(
+        [sys.executable, "-c", PRINT_DIGEST],
+        env={**os.environ, "PYTHONHASHSEED": "12345"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert there.stdout.strip() == here
+
+
+def test_another_seed_gives_another_field(fields: list[tuple[np.ndarray, Truth]]):
+    assert len({picture.tobytes() for picture, _ in fields}) == len(fields)
+
+
+def test_pictures_are_rgb_bytes_of_the_size_asked_for(fields: list[tuple[np.ndarray, Truth]]):
+    assert all(picture.shape == (*SIZE, 3) and picture.dtype == np.uint8 for picture, _ in fields)
+    assert all(truth.cells.image_shape == SIZE and truth.cells.mpp == 0.37 for _, truth in fields)
+
+
+def test_nuclei_lie_inside_their_cells(fields: list[tuple[np.ndarray, Truth]]):
+    linked = 0
+    for _, truth in fields:
+        cells = truth.cells
+        shared = cells.intersections(cells)
+        for index in np.flatnonzero(cells.parents != NO_PARENT):
+            parent = cells.parents[index]
+            assert cells.labels[index] == NUCLEUS
+            assert cells.labels[parent] == CYTOPLASM
+            assert shared[index, parent] == cells.areas[index]
+            linked += 1
+    assert linked > 30
+
+
+def test_every_instance_has_a_kind(fields: list[tuple[np.ndarray, Truth]]):
+    known = {kind.name for kind in KINDS} | {"bare"}
+    for _, truth in fields:
+        assert len(truth.kinds) == len(truth.cells)
+        assert set(truth.kinds) <= known
+        bare = np.array(truth.kinds) == "bare"
+        assert (truth.cells.parents[bare] == NO_PARENT).all()
+        assert (truth.cells.labels[bare] == NUCLEUS).all()
+
+
+def test_masks_are_whole_where_cells_overlap(fields: list[tuple[np.ndarray, Truth]]):
+    overlaps = 0
+    for _, truth in fields:
+        cytoplasms = truth.cells.of(CYTOPLASM)
+        overlaps += np.count_nonzero(np.triu(cytoplasms.intersections(cytoplasms), 1))
+    assert overlaps > 30
+
+
+def test_distractors_lie_in_the_frame(fields: list[tuple[np.ndarray, Truth]]):
+    found = [distractor for _, truth in fields for distractor in truth.distractors]
+    assert {"white_cell", "speck"} <= {distractor.kind for distractor in found}
+    for distractor in found:
+        x1, y1, x2, y2 = distractor.box
+        assert 0 <= x1 < x2 <= SIZE[1]
+        assert 0 <= y1 < y2 <= SIZE[0]
+
+
+def test_a_field_without_cells_is_background():
+    picture, truth = generate(3, size=(64, 96), count=0, palette="grey")
+    assert not [kind for kind in truth.kinds if kind != "bare"]
+    assert np.median(picture) > 200
+
+
+def test_grey_pictures_are_grey():
+    picture, _ = generate(1, size=(64, 64), palette="grey")
+    assert (picture == picture[..., :1]).all()
+
+
+def test_fields_of_a_patient_share_its_background():
+    patient = Patient.draw(11, "pap")
+    pictures = [generate(seed, size=(96, 96), count=0, patient=patient)[0] for seed in (1, 2)]
+    levels = [np.median(picture, axis=(0, 1)) for picture in pictures]
+    assert np.abs(levels[0] - levels[1]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"layout": "crowded"}, "cps, dense, sparse"),
+        ({"palette": "sepia"}, "pap, pale, vivid, grey"),
+        ({"mpp": 20.0}, "0.05 to 2"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(wrong: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        generate(0, size=(32, 32), **wrong)
+
+
+def test_densities_and_sizes_are_those_of_real_grey_fields():
+    """EDF fields: one cytoplasm .04 to .18 (median .084), nuclei in all .27 to .57 (median .43), 8.4 um."""
+    cytoplasm, nuclei, diameters = [], [], []
+    for seed in range(10):
+        picture, truth = generate(seed + 50, size=(300, 300), mpp=0.37, layout="sparse", palette="grey")
+        grey = picture[..., 0].astype(float)
+        density = np.log10(np.percentile(grey, 95) / np.maximum(grey, 1))
+        cells = truth.cells
+        depth = cells.of(CYTOPLASM).to_dense().sum(axis=0)
+        inside = cells.of(NUCLEUS).to_dense().any(axis=0)
+        for mask in cells.of(CYTOPLASM).to_dense():
+            cytoplasm.append(
+                np.median(density[mask & (depth == 1) & ~inside]) if (mask & (depth == 1)).any() else 0
+            )
+        for index in np.flatnonzero(np.isin(truth.kinds, ["intermediate"]) & (cells.labels == NUCLEUS)):
+            mask = cells.select([int(index)]).to_dense()[0]
+            nuclei.append(np.median(density[mask]))
+            diameters.append(2 * np.sqrt(mask.sum() / np.pi) * 0.37)
+    assert 0.06 < np.median(cytoplasm) < 0.13
+    assert 0.33 < np.median(nuclei) < 0.50
+    assert 7.4 < np.median(diameters) < 9.4
