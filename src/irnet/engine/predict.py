@@ -95,7 +95,7 @@ class Predictor:
             above(found.cells, self.scores if score is None else dict.fromkeys(LABEL_NAMES, score))
         )
 
-    def check(self, *, mpp: float | None, score: float | None) -> None:
+    def check(self, *, mpp: float | None = None, score: float | None = None) -> None:
         """Refuse values that mean nothing (`InputError`)."""
         floor = self.settings.predict.floor
         if score is not None and not floor <= score <= 1:
@@ -125,6 +125,7 @@ class Predictor:
         target = self.settings.data.mpp
         if mpp is None:
             return 1.0, ("um per pixel unknown: taken at its own resolution",) if target else ()
+        self.check(mpp=mpp)
         zoom = mpp / target if target else 1.0
         return (1.0 if abs(zoom - 1) <= SAME_SCALE else zoom), ()
 
@@ -145,7 +146,11 @@ class Predictor:
         return self.settings.train.precision if self.device.type == "cuda" else "fp32"
 
     def _segment_windows(self, image: NDArray[np.uint8]) -> tuple[Cells, tuple[str, ...]]:
-        """Return the cells of an image at the network's scale, in smaller windows when memory runs out."""
+        """Return the cells of an image at the network's scale, in smaller windows when memory runs out.
+
+        Boxes are suppressed inside a window first, for masks of all of them would not fit; then masks, in the
+        whole image.
+        """
         nms = dict(zip(LABEL_NAMES, self.settings.predict.nms.model_dump().values(), strict=True))
         for core, halo in WINDOWS:
             tally = Tally()

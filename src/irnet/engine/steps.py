@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
@@ -67,7 +68,13 @@ def optimise(
 
 @contextmanager
 def stop_requested() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether SIGTERM or Ctrl-C came; a second one ends the process at once."""
+    """Give a function that says whether SIGTERM or Ctrl-C came; a second one ends the process at once.
+
+    Only the main thread gets signals: in another one the answer is always no.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     signals = (signal.SIGTERM, signal.SIGINT)
     caught: list[int] = []
 
