@@ -69,8 +69,10 @@ class AugmentSettings(Section):
     """Mirror half of the items, left to right."""
     quarter_turns: bool = True
     """Turn by a random multiple of 90 degrees."""
+    tilt: Fraction = 0.5
+    """Share of items turned by any angle up to `rotation`, on top; the others keep more of their sharpness."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
-    """Largest turn either way, on top (degrees)."""
+    """Largest of these angles, either way (degrees)."""
     scale: tuple[Positive, Positive] = (0.8, 1.25)
     """Magnification, drawn uniform in its logarithm."""
     focus: Fraction = 0.9
@@ -151,7 +153,7 @@ class DataSettings(Section):
     mask_size: Count = 112
     """Side of the mask of each cell, resampled into its own box (samples)."""
     split: tuple[Fraction, Fraction, Fraction] = (0.7, 0.1, 0.2)
-    """Shares of the patients for training, validation and test (section 3)."""
+    """Shares of the patients for training, validation and test (section 3); 0 leaves a part out."""
     split_seed: CountOrZero = 0
     """Seed of that split."""
     augment: AugmentSettings = AugmentSettings()
@@ -161,6 +163,10 @@ class DataSettings(Section):
     def _check_split(self) -> DataSettings:
         if abs(sum(self.split) - 1) > 1e-6:
             raise ValueError(f"data.split = {list(self.split)} sums to {sum(self.split):g}; make it sum to 1")
+        if self.split[0] == 0:
+            raise ValueError(
+                f"data.split = {list(self.split)} leaves nothing to train on: raise the first share"
+            )
         return self
 
 
