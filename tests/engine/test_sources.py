@@ -48,7 +48,15 @@ def test_few_patients_are_all_trained_on(
     write_coco(tmp_path / "annotations.json", read_coco(circles)[:1])
     source = open_source(tiny, tmp_path)
     assert len(source.crops.source) == len(source.read_validation(0, 1)) == 1
-    assert "too few patients" in caplog.text
+    assert "nothing is held back" in caplog.text
+
+
+@pytest.mark.parametrize(("shares", "sizes"), [([0.7, 0.3, 0.0], (4, 2)), ([1.0, 0.0, 0.0], (6, 6))])
+def test_parts_may_be_left_out(circles: Path, tiny: Settings, shares: list[float], sizes: tuple[int, int]):
+    data = tiny.data.model_copy(update={"split": tuple(shares)})
+    train = tiny.train.model_copy(update={"validate_images": 9})
+    source = open_source(tiny.model_copy(update={"data": data, "train": train}), circles)
+    assert (len(source.crops.source), len(source.read_validation(0, 1))) == sizes
 
 
 def test_validation_images_are_limited_and_shared_out(circles: Path, tiny: Settings):

@@ -56,7 +56,13 @@ def parse_ratios(text: str) -> tuple[float, ...]:
         raise InputError(f"--ratios {text!r}: write three numbers, such as 7:1:2") from None
 
 
-def assign(keys: Sequence[str], *, ratios: Sequence[float] = RATIOS, seed: int = 0) -> Mapping[str, str]:
+def assign(
+    keys: Sequence[str],
+    *,
+    ratios: Sequence[float] = RATIOS,
+    seed: int = 0,
+    parts: Sequence[str] = PARTS,
+) -> Mapping[str, str]:
     """The part of each distinct key. Numbers of keys follow `ratios` by largest remainder, none is empty.
 
     The order is by hash of seed and key: the same on every machine, whatever the order of `keys`.
@@ -65,19 +71,19 @@ def assign(keys: Sequence[str], *, ratios: Sequence[float] = RATIOS, seed: int =
     ['test', 'test', 'train', 'train', 'train', 'train', 'train', 'train', 'train', 'val']
     """
     distinct = sorted(set(keys), key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
-    counts = _apportion(len(distinct), ratios)
-    names = [part for part, count in zip(PARTS, counts, strict=True) for _ in range(count)]
+    counts = _apportion(len(distinct), ratios, parts)
+    names = [part for part, count in zip(parts, counts, strict=True) for _ in range(count)]
     return dict(zip(distinct, names, strict=True))
 
 
-def _apportion(total: int, ratios: Sequence[float]) -> list[int]:
-    if len(ratios) != len(PARTS) or not all(0 < ratio < math.inf for ratio in ratios):
-        raise InputError(f"ratios must be three numbers above 0 for {', '.join(PARTS)}, not {list(ratios)}")
-    if total < len(PARTS):
-        raise InputError(f"{total} patients cannot be split in three: at least {len(PARTS)} are needed")
+def _apportion(total: int, ratios: Sequence[float], parts: Sequence[str]) -> list[int]:
+    if len(ratios) != len(parts) or not all(0 < ratio < math.inf for ratio in ratios):
+        raise InputError(f"ratios must be three numbers above 0 for {', '.join(parts)}, not {list(ratios)}")
+    if total < len(parts):
+        raise InputError(f"{total} patients cannot be split in three: at least {len(parts)} are needed")
     shares = [total * ratio / sum(ratios) for ratio in ratios]
     counts = [int(share) for share in shares]
-    by_remainder = sorted(range(len(PARTS)), key=lambda i: counts[i] - shares[i])
+    by_remainder = sorted(range(len(parts)), key=lambda i: counts[i] - shares[i])
     for i in by_remainder[: total - sum(counts)]:
         counts[i] += 1
     while 0 in counts:

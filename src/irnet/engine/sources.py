@@ -27,7 +27,6 @@ from irnet.errors import InputError
 from irnet.synthetic import Cutout, compose, cut_out, generate
 
 ENDLESS = 2**62  # items
-LEAST_PATIENTS = len(PARTS)
 
 Field = tuple[NDArray[np.uint8], Truth]
 ReadShare = Callable[[int, int], list[Sample]]  # of (rank, number of ranks)
@@ -126,14 +125,18 @@ def _annotated(settings: Settings, path: Path) -> Source:
 def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:
     """Return entries for training and for validation, no patient in both; the test part is left alone."""
     keys = [f"image {e.name}" if e.patient is None else f"patient {e.patient}" for e in entries]
-    if len(set(keys)) < LEAST_PATIENTS:
-        _logger.warning("too few patients to hold any back: validation sees the training images")
+    shares = {part: share for part, share in zip(PARTS, data.split, strict=True) if share > 0}
+    if len(set(keys)) < len(shares) or "val" not in shares:
+        _logger.warning("nothing is held back: validation sees the training images")
         return entries, entries
     if any(entry.patient is None for entry in entries):
         _logger.warning("images without a patient are split one by one: one patient may lie on both sides")
-    parts = assign(keys, ratios=data.split, seed=data.split_seed)
-    chosen = {part: [e for e, key in zip(entries, keys, strict=True) if parts[key] == part] for part in PARTS}
-    return chosen["train"], chosen["val"]
+    parts = assign(keys, ratios=[*shares.values()], seed=data.split_seed, parts=[*shares])
+    training, validation = (
+        [entry for entry, key in zip(entries, keys, strict=True) if parts[key] == part]
+        for part in ("train", "val")
+    )
+    return training, validation
 
 
 def _read(entries: Sequence[Entry], rank: int, ranks: int) -> list[Sample]:
