@@ -70,7 +70,7 @@ class AugmentSettings(Section):
     quarter_turns: bool = True
     """Turn by a random multiple of 90 degrees."""
     tilt: Fraction = 0.5
-    """Share of items turned by any angle up to `rotation`, on top; the others keep more of their sharpness."""
+    """Share of items turned by any angle up to `rotation`, on top; the others stay sharper."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
     """Largest of these angles, either way (degrees)."""
     scale: tuple[Positive, Positive] = (0.8, 1.25)

@@ -191,7 +191,7 @@ def _meeting(boxes: Array, warp: Warp) -> NDArray[np.int64]:
 def _visible(mask: NDArray, offset: NDArray, warp: Warp) -> tuple[Array, float, float]:
     """Box of what the window shows of a mask, the share of its pixels, and their area in window pixels."""
     extent = _extents(np.concatenate([offset, offset + mask.shape[::-1]])[None], warp)
-    whole = 0 <= extent.min() and extent.max() <= warp.size
+    whole = extent.min() >= 0 and extent.max() <= warp.size
     pixels = _row_ends(mask) if whole else np.argwhere(mask)[:, ::-1]
     u, v = warp(pixels + (offset + 0.5)).T.copy()
     inside = (u >= 0) & (u < warp.size) & (v >= 0) & (v < warp.size)
