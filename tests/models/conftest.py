@@ -1,6 +1,6 @@
 """A network small enough for tests, and truth for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -51,3 +51,12 @@ def images() -> list[Tensor]:
     """Two images of noise, (3, 128, 128) uint8."""
     generator = torch.Generator().manual_seed(1)
     return list(torch.randint(0, 256, (2, 3, SIDE, SIDE), generator=generator, dtype=torch.uint8))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For many steps of a small network: threads that wait for each other cost more than they give."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
