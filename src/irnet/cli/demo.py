@@ -10,7 +10,7 @@ from irnet.cli.options import Device, Model
 
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Another seed draws another field.", min=0)] = 2,
+    seed: Annotated[int, typer.Option(help="Another seed draws another field.", min=0)] = 12,
     model: Model = None,
     device: Device = "auto",
 ) -> None:

@@ -36,7 +36,7 @@ class Demo(NamedTuple):
         return told
 
 
-def run_demo(out_dir: str | Path, *, seed: int = 2, model: str | None = None, device: str = "auto") -> Demo:
+def run_demo(out_dir: str | Path, *, seed: int = 12, model: str | None = None, device: str = "auto") -> Demo:
     """Generate a field, find its cells, and write what the verbs write, each into its own folder.
 
     `out_dir` gets data/ (the field and its truth), found/ (as from `irnet predict`), scores/ (as from `irnet
@@ -44,7 +44,7 @@ def run_demo(out_dir: str | Path, *, seed: int = 2, model: str | None = None, de
     """
     out = Path(out_dir)
     find_weights(model)
-    image, truth = generate(seed, count=CELLS)
+    image, truth = generate(seed, layout="dense", count=CELLS)
     field = out / "data" / "images" / NAME
     write_atomic(field, to_png(image))
     entry = Entry(name=NAME, path=field, truth=truth)
