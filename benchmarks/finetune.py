@@ -2,8 +2,7 @@
 
     python benchmarks/finetune.py -o runs/finetune
 
-The foreign stain: generated smears turned into bright cells on a dark ground, as under fluorescence. (A mere
-change of hue, green light and thin stain, costs the bundled weights nothing: docs/log.md.)
+The foreign stain: generated smears turned into bright cells on a dark ground, as under fluorescence.
 """
 
 import argparse
