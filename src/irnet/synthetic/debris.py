@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from irnet.cells import Distractor
-from irnet.synthetic.shape import Point, draw_outline, plane
+from irnet.synthetic.shape import Outline, Point, draw_outline, plane
 from irnet.synthetic.stain import Colour, Density, Stain
 from irnet.synthetic.texture import cloud, dots, noise, rods, wide_noise
 
@@ -189,7 +189,8 @@ def _draw_clot(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Fiel
     return lump * np.float32(stain.nucleus * rng.uniform(0.2, 1.3)), stain.haematoxylin
 
 
-def _draw_lump_outline(rng: np.random.Generator, radius: float):
+def _draw_lump_outline(rng: np.random.Generator, radius: float) -> Outline:
+    """The outline of a shapeless piece."""
     return draw_outline(
         rng,
         radius,
