@@ -31,10 +31,6 @@ class MaskBranch(nn.Module):
         super().__init__()
         self.head = MaskRCNNHeads(width, [mask_width] * CONVOLUTIONS, dilation=1, norm_layer=norm)
         self.predictor = MaskRCNNPredictor(mask_width, mask_width, classes + 1)
-        nn.init.normal_(
-            self.predictor.get_parameter("mask_fcn_logits.weight"), std=0.001
-        )  # p = .5 everywhere at first
-        nn.init.zeros_(self.predictor.get_parameter("mask_fcn_logits.bias"))
         self.irm = irm
         self.pool = MultiScaleRoIAlign(LEVELS, output_size=SIDE, sampling_ratio=2)
 
