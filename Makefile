@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean weights
+.PHONY: demo test check clean
 
 demo: .venv/installed
 	$(BIN)/irnet demo -o demo
