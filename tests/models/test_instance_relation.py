@@ -23,8 +23,12 @@ def instances(n: int, generator: torch.Generator | None = None) -> Batch:
 
 
 def build(**arguments: object) -> InstanceRelation:
+    """A small module whose logits are not near zero, as they are at first."""
     torch.manual_seed(0)
-    return InstanceRelation(channels=6, width=8, **arguments).eval()  # type: ignore[arg-type]
+    module = InstanceRelation(channels=6, width=8, **arguments).eval()  # type: ignore[arg-type]
+    if module.inputs != "msk":
+        torch.nn.init.normal_(module.classifier.weight)
+    return module
 
 
 def test_parameters_are_those_of_the_paper_and_the_temperature() -> None:
@@ -46,6 +50,11 @@ def test_without_gamma_it_is_its_encoder(affinity: Affinity) -> None:
 def test_without_gamma_masks_alone_stay_as_they_are() -> None:
     deep, masks, labels = instances(5)
     assert build(inputs="msk")(deep, masks, labels)[0].equal(masks)
+
+
+def test_masks_start_undecided() -> None:
+    refined, _ = InstanceRelation(channels=6, width=8)(*instances(5))
+    assert refined.abs().max() < 0.1
 
 
 def test_masks_alone_without_relation_mean_nothing() -> None:
