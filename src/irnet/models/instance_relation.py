@@ -59,8 +59,8 @@ class InstanceRelation(nn.Module):
             self.deconv = nn.ConvTranspose2d(features, features, 2, stride=2)
             self.classifier = nn.Conv2d(features, classes, 1)
             self.apply(_init)
-            # p = .5 everywhere at first: from large random logits some runs never recover
-            nn.init.normal_(self.classifier.weight, std=0.001)
+            # Small logits at first: from Kaiming's, of +-3, some runs never recover (docs/decisions/0003)
+            nn.init.normal_(self.classifier.weight, std=0.1)
 
     def forward(
         self,
