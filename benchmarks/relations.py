@@ -3,8 +3,9 @@
     python benchmarks/relations.py drm       # p(correct) of correct and duplicate boxes, by label and by step
     python benchmarks/relations.py irm       # loss where only neighbours know the mask, by affinity
     python benchmarks/relations.py frozen    # the IRM on deep features of the bundled network
+    python benchmarks/relations.py labels    # which candidates of the bundled network the label rules choose
 
-Each trains small modules on one thread for some minutes. Figures: docs/decisions/0003 and 0004.
+One thread, some minutes each. Figures: docs/decisions/0003, 0004 and 0005.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irnet.data.dataset import CropDataset
+from irnet.data.dataset import CropDataset, Item
 from irnet.engine.predict import Predictor
 from irnet.models.duplicate_removal import DuplicateRemoval, box_iou, drm_labels, drm_loss
 from irnet.models.instance_relation import InstanceRelation
@@ -71,15 +72,20 @@ def wardrobe(rng: torch.Generator, n: int = 24) -> Scene:
     return deep, torch.zeros(n, 3, 28, 28), torch.ones(n, dtype=torch.long), shapes[kind, 0].float()
 
 
-def fields(first: int, count: int, rng: torch.Generator) -> Iterator[Scene]:
-    """What the bundled network knows of the cells of generated fields, in boxes 5 % off."""
-    model = Predictor.load(device="cpu").model
+def windows(first: int, count: int) -> Iterator[Item]:
+    """Generated fields at the scale of the bundled network."""
     palettes, layouts = ("grey", "pap", "vivid", "pale"), ("cps", "dense")
     for seed in range(first, first + count):
         drawn = generate(
             seed, size=(640, 640), mpp=0.37, palette=palettes[seed % 4], layout=layouts[seed // 4 % 2]
         )
-        image, truth = CropDataset(lambda _, drawn=drawn: drawn, size=640, length=1)[0]
+        yield CropDataset(lambda _, drawn=drawn: drawn, size=640, length=1)[0]
+
+
+def fields(first: int, count: int, rng: torch.Generator) -> Iterator[Scene]:
+    """What the bundled network knows of the cells of generated fields, in boxes 5 % off."""
+    model = Predictor.load(device="cpu").model
+    for image, truth in windows(first, count):
         extent = (truth["boxes"][:, 2:] - truth["boxes"][:, :2]).repeat(1, 2)
         boxes = (truth["boxes"] + 0.05 * extent * torch.randn(extent.shape, generator=rng)).clamp(0, 640)
         large = (boxes[:, 2:] - boxes[:, :2]).amin(dim=1) > 4
@@ -174,14 +180,45 @@ def run_frozen(seeds: int = 2) -> None:
         report(name, module, held_out, path)
 
 
+@torch.no_grad()
+def run_labels(count: int = 24) -> None:
+    model = Predictor.load(device="cpu").model
+    choices: list[tuple[int, int, bool]] = []  # by score, by IoU, whether a truth box beats all proposals
+    for image, truth in windows(901_000, count):
+        batch, sizes, _ = model.prepare([image.float()])
+        features = model.backbone(batch)
+        proposals, _ = model.rpn(list(features.values()), sizes)
+        boxes = torch.cat([proposals[0], truth["boxes"]])[None]
+        _, logits, codes = model.roi_heads.box(features, boxes, sizes)
+        decoded, scores = model.roi_heads.box.decode(codes, boxes, sizes)[0], logits[0].softmax(dim=1)
+        for label in (1, 2):
+            choices += choose(decoded[:, label - 1], scores[:, label], truth, label, len(proposals[0]))
+    both = [score == iou for score, iou, _ in choices]
+    won = [truth_box for *_, truth_box in choices]
+    print(f"{len(choices)} truths with a candidate: both rules choose the same in {sum(both)}")
+    print(f"a truth box among the candidates would be the correct one of {sum(won)}")
+
+
+def choose(
+    boxes: Tensor, scores: Tensor, truth: dict[str, Tensor], label: int, proposed: int
+) -> Iterator[tuple[int, int, bool]]:
+    """Of each truth of a class: the proposal chosen by score, by IoU, and whether truth boxes change that."""
+    for target in truth["boxes"][truth["labels"] == label].split(1):
+        overlap = box_iou(boxes, target)[:, 0]
+        if (overlap[:proposed] > 0.5).any():
+            merit = scores.masked_fill(overlap <= 0.5, -1)
+            by_iou = int(overlap[:proposed].argmax())
+            yield int(merit[:proposed].argmax()), by_iou, int(merit.argmax()) >= proposed
+
+
 def main() -> None:
     """Run what was asked."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("drm", "irm", "frozen"))
+    parser.add_argument("what", choices=("drm", "irm", "frozen", "labels"))
     torch.set_num_threads(1)
-    {"drm": run_drm, "irm": run_irm, "frozen": run_frozen}[parser.parse_args().what]()
+    {"drm": run_drm, "irm": run_irm, "frozen": run_frozen, "labels": run_labels}[parser.parse_args().what]()
 
 
 if __name__ == "__main__":
