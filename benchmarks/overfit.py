@@ -86,7 +86,7 @@ def learn(
 @torch.inference_mode()
 def detect(model: IRNet, picture: np.ndarray) -> Cells:
     """Cells at the score cut."""
-    image = torch.from_numpy(picture).permute(2, 0, 1)
+    image = torch.from_numpy(picture.copy()).permute(2, 0, 1)
     found = to_cells(model.eval()([image])[0], picture.shape[:2])  # type: ignore[arg-type]
     return found.select(found.scores >= CUT)
 
