@@ -30,5 +30,5 @@ clean:
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/python -m pip install --quiet --editable '.[dev,tensorboard]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
