@@ -4,8 +4,8 @@
     python benchmarks/model.py --device cuda --precision bf16 --batch 16 --rounds 20
 
 Variants take turns, so that a busy machine slows all of them; the median of the rounds is printed. Images are
-noise with 25 discs as truth, and every network returns the same number of detections, so that masks and relations
-cost what they cost on a field of so many cells. ImageNet weights are not needed: they do not change the time.
+noise with 25 discs as truth, and every network returns the same number of detections, so that masks and
+relations cost what they cost on a field of so many cells. ImageNet weights do not change the time.
 """
 
 import argparse
@@ -63,7 +63,8 @@ def main() -> None:
                 train[name].append(seconds)
                 test[name].append(detecting)
     print(
-        f"| {arguments.side} px, batch {arguments.batch} | parameters M | fp16 MB | train s | test s | found |"
+        f"| {arguments.side} px, batch {arguments.batch} "
+        "| parameters M | fp16 MB | train s | test s | found |"
     )
     print("|---|---|---|---|---|---|")
     for name, model in models.items():
