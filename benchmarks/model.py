@@ -9,9 +9,11 @@ relations cost what they cost on a field of so many cells. ImageNet weights do n
 """
 
 import argparse
+import csv
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--only", nargs="*", default=list(VARIANTS))
+    parser.add_argument("--csv", type=Path, help="write every round there")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     device = torch.device(arguments.device)
@@ -62,15 +65,25 @@ def main() -> None:
             if round_:  # the first warms up
                 train[name].append(seconds)
                 test[name].append(detecting)
-    print(
-        f"| {arguments.side} px, batch {arguments.batch} "
-        "| parameters M | fp16 MB | train s | test s | found |"
-    )
-    print("|---|---|---|---|---|---|")
+    print(f"{arguments.side} px, batch {arguments.batch}, {arguments.precision}, {device}")
+    print("| | parameters M | fp16 MB | train s | test s | found |\n|---|---|---|---|---|---|")
     for name, model in models.items():
         count = sum(parameter.numel() for parameter in model.parameters()) / 1e6
         times = " | ".join(f"{statistics.median(values):.3f}" for values in (train[name], test[name]))
         print(f"| {name} | {count:.2f} | {2 * count:.1f} | {times} | {found[name]} |")
+    if arguments.csv:
+        write_rounds(arguments.csv, train, test)
+
+
+def write_rounds(path: Path, train: dict[str, list[float]], test: dict[str, list[float]]) -> None:
+    """Write the raw seconds of each round."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["network", "round", "train_s", "test_s"])
+        for name in train:
+            writer.writerows(
+                (name, i, *pair) for i, pair in enumerate(zip(train[name], test[name], strict=True))
+            )
 
 
 def scene(batch: int, side: int, device: torch.device, n: int = 25) -> tuple[list[Tensor], list[dict]]:
