@@ -49,8 +49,8 @@ def read_16bit(path: Path, page: int) -> tuple[PIL.Image.Image, list[str]]:
             raise InputError(f"16-bit pixels that are not unsigned whole numbers: {_REMEDY}")
         if leaf.photometric not in _COLOURS or leaf.samplesperpixel not in (1, 3, 4):
             raise InputError(f"16-bit pixels of {leaf.samplesperpixel} channels: {_REMEDY}")
-        _check_segments(leaf, path.stat().st_size)
-        values = _pixels(leaf)  # (H, W), (H, W, S) or (S, H, W)
+        check_segments(leaf, path.stat().st_size)
+        values = read_pixels(leaf)  # (H, W), (H, W, S) or (S, H, W)
     if leaf.samplesperpixel > 1 and leaf.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
         values = np.moveaxis(values, 0, -1)
     if leaf.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
@@ -81,7 +81,8 @@ def calibration(picture: PIL.Image.Image, page: int) -> tuple[float | None, list
     return None, []
 
 
-def _pixels(leaf: tifffile.TiffPage) -> NDArray[np.uint16]:
+def read_pixels(leaf: tifffile.TiffPage) -> NDArray:
+    """The values of a page. Raises InputError where a codec is missing."""
     try:
         return leaf.asarray()
     except ValueError as error:
@@ -90,8 +91,8 @@ def _pixels(leaf: tifffile.TiffPage) -> NDArray[np.uint16]:
         raise InputError("its compression needs more codecs: pip install 'irnet[tiff]'") from None
 
 
-def _check_segments(leaf: tifffile.TiffPage, file_size: int) -> None:
-    """Every strip or tile is there: a decoder would fill what is not with zeros."""
+def check_segments(leaf: tifffile.TiffPage, file_size: int) -> None:
+    """Raise InputError unless every strip or tile is there: a decoder would fill what is not with zeros."""
     places = list(zip(leaf.dataoffsets, leaf.databytecounts, strict=True))
     if len(places) != math.prod(leaf.chunked) or any(n <= 0 or start + n > file_size for start, n in places):
         raise InputError("strips or tiles are missing, the file is cut short: copy or export it again")

@@ -1,0 +1,125 @@
+"""Label maps as Cellpose, StarDist and InstanSeg write them, and files that are none."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.data.formats.labels import read_labels
+from irnet.errors import InputError
+
+SHAPE = (40, 60)
+MAP = np.zeros(SHAPE, dtype=np.uint16)
+MAP[5:20, 5:25] = 3  # numbers with gaps
+MAP[20:35, 10:30] = 9  # touches the first
+MAP[10:16, 40:50] = 4
+
+
+def save(path: Path, values: np.ndarray, **options: object) -> Path:
+    if path.suffix == ".png":
+        PIL.Image.fromarray(values).save(path)
+    else:
+        tifffile.imwrite(path, values, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_each_number_is_an_instance(tmp_path: Path, suffix: str, kind: type) -> None:
+    cells = read_labels(save(tmp_path / f"a{suffix}", MAP.astype(kind)), SHAPE, [NUCLEUS])
+    assert cells.labels.tolist() == [NUCLEUS] * 3
+    assert np.array_equal(cells.to_dense(), np.stack([MAP == 3, MAP == 4, MAP == 9]))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.uint32, np.int64, np.uint64])
+def test_whole_numbers_of_any_width_are_read(tmp_path: Path, kind: type) -> None:
+    values = MAP.astype(kind)
+    values[MAP == 9] = np.iinfo(kind).max  # up to 2^64 - 1: no table of that length
+    cells = read_labels(save(tmp_path / "a.tif", values), SHAPE)
+    assert sorted(cells.areas.tolist()) == [60, 300, 300]
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"imagej": True}, {"tile": (16, 16)}])
+def test_a_page_for_each_class(tmp_path: Path, options: dict) -> None:
+    nuclei = np.where(MAP == 4, 7, 0).astype(np.uint16)
+    path = save(tmp_path / "a.tif", np.stack([nuclei, MAP]), **options)
+    cells = read_labels(path, SHAPE, [NUCLEUS, CYTOPLASM])
+    assert cells.labels.tolist() == [NUCLEUS, CYTOPLASM, CYTOPLASM, CYTOPLASM]
+    assert cells.to_dense()[0].sum() == 60
+
+
+def test_maps_without_ground_and_without_labels(tmp_path: Path) -> None:
+    assert len(read_labels(save(tmp_path / "full.tif", MAP + 1), SHAPE)) == 4
+    assert len(read_labels(save(tmp_path / "empty.tif", MAP * 0), SHAPE)) == 0
+
+
+def test_numbers_of_a_palette_are_the_labels(tmp_path: Path) -> None:
+    picture = PIL.Image.fromarray(MAP.astype(np.uint8))
+    picture.putpalette([7, 200, 30] * 256)  # all of one colour
+    picture.save(tmp_path / "a.png")
+    assert len(read_labels(tmp_path / "a.png", SHAPE)) == 3
+
+
+def test_a_cell_in_two_pieces_is_one_instance(tmp_path: Path) -> None:
+    values = MAP.copy()
+    values[10:12] = np.where(values[10:12] == 3, 0, values[10:12])
+    cells = read_labels(save(tmp_path / "a.tif", values), SHAPE)
+    assert len(cells) == 3
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, SHAPE)
+NO_MAPS = {
+    "float.tif": (MAP.astype(np.float32), "float32 are no whole numbers"),
+    "nan.tif": (np.full(SHAPE, np.nan), "no whole numbers"),
+    "complex.tif": (MAP.astype(np.complex64), "no whole numbers"),
+    "small.tif": (MAP[:30], r"map of \(30, 60\) .* image of \(40, 60\)"),
+    "turned.png": (MAP.T, "the image's size"),
+    "negative.tif": (np.where(MAP == 9, -5, MAP).astype(np.int16), "label -5 is negative"),
+    "colour.png": (np.zeros((*SHAPE, 3), np.uint8), "kind RGB are colours"),
+    "colour.tif": (np.zeros((*SHAPE, 3), np.uint8), "3 channels"),
+    "pages.tif": (np.stack([MAP, MAP]), "2 pages, but 1 classes"),
+    "binary.png": ((MAP > 0).astype(np.uint8) * 255, None),  # two touch: one label in two pieces may be
+    "spots.png": (((np.indices(SHAPE) % 4) == 0).all(axis=0).astype(np.uint8), "1 labels in 150 pieces"),
+    "picture.png": (NOISE.astype(np.uint8), "binary map or a picture"),
+}
+
+
+@pytest.mark.parametrize("name", NO_MAPS)
+def test_what_is_no_map_of_the_image_is_refused(tmp_path: Path, name: str) -> None:
+    values, message = NO_MAPS[name]
+    path = save(tmp_path / name, values)
+    if message is None:
+        assert len(read_labels(path, SHAPE)) == 1
+        return
+    with pytest.raises(InputError, match=message) as caught:
+        read_labels(path, SHAPE)
+    assert name in str(caught.value)
+
+
+def test_a_number_for_every_pixel_is_refused(tmp_path: Path) -> None:
+    values = np.arange(300 * 300, dtype=np.uint32).reshape(300, 300)
+    with pytest.raises(InputError, match="89,999 labels"):
+        read_labels(save(tmp_path / "a.tif", values), values.shape)
+
+
+def test_labels_strewn_over_the_frame_cost_no_memory(tmp_path: Path) -> None:
+    values = np.arange(1000 * 1000, dtype=np.uint32).reshape(1000, 1000) % 60_000
+    with pytest.raises(InputError, match="strewn"):
+        read_labels(save(tmp_path / "a.tif", values), values.shape)
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    for name in ("a.png", "a.tif"):
+        path = save(tmp_path / name, MAP)
+        whole = path.read_bytes()
+        for cut in (3, 60, len(whole) // 2):
+            path.write_bytes(whole[:cut])
+            with pytest.raises(InputError, match=name):
+                read_labels(path, SHAPE)
+    (tmp_path / "a.tif").write_text("no map")
+    for name, message in (("a.tif", "no PNG or TIFF"), ("gone.tif", "no such file")):
+        with pytest.raises(InputError, match=message):
+            read_labels(tmp_path / name, SHAPE)
