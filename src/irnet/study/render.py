@@ -1,0 +1,100 @@
+"""How the study writes: numbers, Markdown tables, flat CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from irnet.data.files import write_atomic
+from irnet.study.compare import Difference, Estimate
+
+NONE = "-"  # an undefined figure
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Fixed digits without the leading zero of a share, a dash for what is undefined.
+
+    >>> number(0.71849), number(None), number(12.3456), number(-0.0321)
+    ('.718', '-', '12.346', '-.032')
+    """
+    if value is None:
+        return NONE
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """The same with its sign.
+
+    >>> signed(0.034), signed(-0.034), signed(None)
+    ('+.034', '-.034', '-')
+    """
+    return ("+" if value is not None and value >= 0 else "") + number(value, digits)
+
+
+def percent(gain: float | None) -> str:
+    """A relative gain.
+
+    >>> percent(0.0497), percent(-0.102), percent(None)
+    ('+5.0 %', '-10.2 %', '-')
+    """
+    return NONE if gain is None else f"{gain:+.1%}".replace("%", " %")
+
+
+def bounds(part: Estimate | Difference, digits: int = 3) -> str:
+    """The interval in brackets, empty where there is none."""
+    if part.low is None:
+        return ""
+    form = signed if isinstance(part, Difference) else number
+    return f"[{form(part.low, digits)}, {form(part.high, digits)}]"
+
+
+def with_bounds(part: Estimate | Difference | None, digits: int = 3) -> str:
+    """Value and interval, a dash for what is undefined."""
+    if part is None:
+        return NONE
+    form = signed if isinstance(part, Difference) else number
+    return f"{form(part.value, digits)} {bounds(part, digits)}".rstrip()
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others stand right.
+
+    >>> print(markdown_table(["row", "AJI"], [["IRNet", ".718"]]))
+    | row | AJI |
+    |---|---:|
+    | IRNet | .718 |
+    """
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    texts = [
+        "|" + "|".join(lines[1]) + "|" if i == 1 else f"| {' | '.join(r)} |" for i, r in enumerate(lines)
+    ]
+    return "\n".join(texts)
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Notes below a table."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Flat rows as CSV, the columns of all rows in order of first use; None is an empty field."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def write_table(
+    out: Path, name: str, *, page: str, values: Mapping[str, Any], flat: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write NAME.md for reading, NAME.json with everything and NAME.csv, one row a figure."""
+    write_atomic(out / f"{name}.json", json.dumps(values, indent=1, allow_nan=False).encode())
+    write_atomic(out / f"{name}.csv", to_csv(flat).encode())
+    write_atomic(out / f"{name}.md", page.encode())
