@@ -119,3 +119,16 @@ def test_table_shows_counts_cuts_and_distractors(rectangles):
     assert rows["mucus"].split() == ["mucus", "2", "2", "0"]
     assert rows["elsewhere"].split() == ["elsewhere", "-", "0", "0"]
     assert rows["overlap recall"].split()[2] == "-"
+
+
+def test_predictions_without_scores_have_neither_ap_nor_calibration(scores):
+    scored, bare = summarise(scores), summarise(scores, scored=False)
+    assert (scored["scored"], bare["scored"]) == (True, False)
+    block = bare["classes"]["cytoplasm"]
+    assert block["ap"]["ap"] == bare["mean_ap"]["ap"] == {"value": None, "low": None, "high": None}
+    assert (block["operating_scores"], block["lowest_score"]) == ([], None)
+    assert block["calibration"]["ece_iou"] is None
+    assert block["scores"] == scored["classes"]["cytoplasm"]["scores"]
+    lines = dict(line.split("  ", 1) for line in render_table(bare).splitlines() if "  " in line)
+    for title in ("scores kept from", "mask AP .50:.95", "mask AP .50", "calibration error, IoU / right"):
+        assert set(lines[title].split()) <= {"-", "/"}, title

@@ -25,11 +25,14 @@ def summarise(
     patients: Sequence[str | None] | None = None,
     seed: int = 0,
     samples: int = SAMPLES,
+    *,
+    scored: bool = True,
 ) -> dict:
     """Scores of a set of images as plain JSON values; what is undefined is None.
 
     Each score has its mean over the images where it is defined and its pooled value, each with a 95 %
     bootstrap interval over images, or over patients where `patients` names them. `seed` makes it repeatable.
+    Predictions of a method that gives no scores are not `scored`: AP, calibration and cuts are undefined.
     """
     if patients is not None and len(patients) != len(scores):
         raise InputError(
@@ -38,13 +41,14 @@ def summarise(
     weights = sample_weights(len(scores), patients, seed=seed, samples=samples)
     labels = sorted({label for score in scores for label in score.classes})
     columns = {_name(label): [score.classes.get(label) for score in scores] for label in labels}
-    aps = {name: _bootstrap_ap(parts, weights) for name, parts in columns.items()}
+    aps = {name: _bootstrap_ap(parts, weights) for name, parts in columns.items()} if scored else {}
     return {
         "images": len(scores),
         "patients": len({p for p in patients if p is not None}) if patients is not None else None,
+        "scored": scored,
         "bootstrap": {"samples": len(weights), "level": LEVEL, "seed": seed},
         "classes": {
-            name: _summarise_class(parts, weights) | {"ap": _summarise_ap([aps[name]])}
+            name: _summarise_class(parts, weights) | _summarise_confidence(parts, aps.get(name))
             for name, parts in columns.items()
         },
         "mean_ap": _summarise_ap(list(aps.values())),
@@ -59,13 +63,10 @@ def _name(label: int) -> str:
 def _summarise_class(parts: Sequence[ClassScore | None], weights: NDArray[np.int64]) -> dict:
     """One class over all images; None stands for an image in which it was not annotated."""
     known = [part for part in parts if part is not None]
-    every_score = np.concatenate([part.ranking.scores for part in known])
     return {
         "images": len(known),
         "truths": sum(part.truths for part in known),
         "predictions": sum(part.predictions for part in known),
-        "operating_scores": sorted({part.operating_score for part in known}),
-        "lowest_score": float(every_score.min()) if len(every_score) else None,
         "scores": {
             name: {"pooled": _pooled(values, weights), "image_mean": _image_mean(values, weights)}
             for name, values in _columns([part.ratios if part else {} for part in parts]).items()
@@ -79,7 +80,19 @@ def _summarise_class(parts: Sequence[ClassScore | None], weights: NDArray[np.int
             }
             for degree in DEGREE_NAMES
         },
-        "calibration": calibration(every_score, np.concatenate([part.matched_iou for part in known])),
+    }
+
+
+def _summarise_confidence(parts: Sequence[ClassScore | None], ap: NDArray[np.float64] | None) -> dict:
+    """What needs the scores of the predictions of one class; without a table of `ap` there are none."""
+    known = [] if ap is None else [part for part in parts if part is not None]
+    every_score = np.concatenate([np.zeros(0), *(part.ranking.scores for part in known)])
+    reached = np.concatenate([np.zeros(0), *(part.matched_iou for part in known)])
+    return {
+        "operating_scores": sorted({part.operating_score for part in known}),
+        "lowest_score": float(every_score.min()) if len(every_score) else None,
+        "calibration": calibration(every_score, reached),
+        "ap": _summarise_ap([] if ap is None else [ap]),
     }
 
 

@@ -94,7 +94,7 @@ def _count(value: int | None) -> str:
 
 
 def _cut(block: dict) -> str:
-    cuts = " or ".join(f"{score:.3g}" for score in block["operating_scores"])
+    cuts = " or ".join(f"{score:.3g}" for score in block["operating_scores"]) or "-"
     lowest = block["lowest_score"]
     return cuts if lowest is None else f"{cuts} (lowest seen {lowest:.3g})"
 

@@ -49,7 +49,7 @@ def _cells(values: Map, label: int) -> Cells:
     places = find_objects(numbered)
     if sum(math.prod(side.stop - side.start for side in place) for place in places) > MAX_CROP_PIXELS:
         raise InputError("its labels are strewn all over the frame: is it a picture?")
-    pieces = number_pieces(numbered, connectivity=2, return_num=True)[1]
+    pieces = np.asarray(number_pieces(numbered, connectivity=2)).max()
     if pieces > PIECES * count:
         raise InputError(
             f"{count} labels in {pieces} pieces: it is a binary map or a picture; number its cells, for "
