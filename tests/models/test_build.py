@@ -39,8 +39,8 @@ def test_bundled_network_fits_its_limit(recipe):
     settings = load_recipe(recipe)
     model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
     assert 2 * sum(t.numel() for t in model.state_dict().values()) < 50e6
-    assert model.min_size == 0
-    assert model.mean.flatten().tolist() == [127, 127, 127]
+    assert model.prepare.min_size == 0
+    assert model.prepare.mean.flatten().tolist() == [127, 127, 127]
 
 
 def test_weights_of_the_losses():

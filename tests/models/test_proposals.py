@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from irnet.models.proposals import STRIDES
+from irnet.models.proposals import STRIDES, assign_anchors
 from irnet.models.sampling import Truths, truth_iou
 
 
@@ -14,6 +14,17 @@ def rpn(tiny):
 
 def features(height: int = 128, width: int = 128, images: int = 1) -> list[torch.Tensor]:
     return [torch.randn(images, 64, -(-height // s), -(-width // s)) for s in STRIDES]
+
+
+def assign(anchors: torch.Tensor, truths: Truths, *, ignore_straddling: bool = False):
+    return assign_anchors(
+        anchors,
+        [(128, 128)],
+        truths,
+        positive_iou=0.7,
+        negative_iou=0.3,
+        ignore_straddling=ignore_straddling,
+    )
 
 
 def test_anchors_are_centred_on_their_strides(rpn):
@@ -27,18 +38,17 @@ def test_anchors_are_centred_on_their_strides(rpn):
 def test_each_truth_has_an_anchor(rpn, target):
     truths = Truths.collate([target(6)], torch.ones(1, 2))
     anchors = torch.cat(rpn._grid(features()))
-    positive, negative, _ = rpn._assign(anchors, [(128, 128)], truths)
+    positive, negative, _ = assign(anchors, truths)
     nearest = truth_iou(anchors[None], truths)[0, :, :6].argmax(dim=0)
     assert positive[0, nearest].all()
     assert not (positive & negative).any()
     assert negative.sum() > 1000
 
 
-def test_straddling_anchors_give_no_loss(tiny, target):
+def test_straddling_anchors_give_no_loss(rpn, target):
     truths = Truths.collate([target(6)], torch.ones(1, 2))
-    rpn = tiny("model.rpn.ignore_straddling=true").rpn
     anchors = torch.cat(rpn._grid(features()))
-    positive, negative, _ = rpn._assign(anchors, [(128, 128)], truths)
+    positive, negative, _ = assign(anchors, truths, ignore_straddling=True)
     used = anchors[(positive | negative)[0]]
     assert used.min() >= 0
     assert used.max() <= 128
@@ -47,7 +57,7 @@ def test_straddling_anchors_give_no_loss(tiny, target):
 def test_background_of_a_partly_annotated_image_gives_no_loss(rpn, target):
     truth = target(4, labels=(1,)) | {"annotated": torch.tensor([True, False])}
     truths = Truths.collate([truth], torch.ones(1, 2))
-    positive, negative, _ = rpn._assign(torch.cat(rpn._grid(features())), [(128, 128)], truths)
+    positive, negative, _ = assign(torch.cat(rpn._grid(features())), truths)
     assert positive.any()
     assert not negative.any()
 

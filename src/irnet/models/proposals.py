@@ -132,7 +132,14 @@ class RegionProposals(nn.Module):
         self, logits: Tensor, deltas: Tensor, anchors: Tensor, sizes: Sizes, truths: Truths
     ) -> dict[str, Tensor]:
         """Objectness and box loss of a sample of the anchors, means over it."""
-        positive, negative, match = self._assign(anchors, sizes, truths)
+        positive, negative, match = assign_anchors(
+            anchors,
+            sizes,
+            truths,
+            positive_iou=self.positive_iou,
+            negative_iou=self.negative_iou,
+            ignore_straddling=self.ignore_straddling,
+        )
         index, chosen = sample(
             positive, negative, batch=self.batch, positive_fraction=self.positive_fraction
         )  # (B, S)
@@ -149,16 +156,28 @@ class RegionProposals(nn.Module):
             "rpn_box": mean_over(box, is_object, chosen),
         }
 
-    def _assign(self, anchors: Tensor, sizes: Sizes, truths: Truths) -> tuple[Tensor, Tensor, Tensor]:
-        """Positive and negative anchors (B, A) bool, and the truth that each overlaps most (B, A)."""
-        boxes = anchors.expand(len(sizes), -1, 4)
-        overlap = truth_iou(boxes, truths)  # (B, A, G)
-        best, match = overlap.max(dim=2)
-        nearest = overlap.amax(dim=1, keepdim=True)  # (B, 1, G): each truth has at least one anchor
-        positive = (best >= self.positive_iou) | ((overlap == nearest) & (nearest > 0)).any(dim=2)
-        negative = (best < self.negative_iou) & ~positive & ~ignored(clip(boxes, sizes), truths)
-        negative &= truths.complete[:, None]
-        if self.ignore_straddling:
-            inside = (clip(boxes, sizes) == boxes).all(dim=2)
-            positive, negative = positive & inside, negative & inside
-        return positive, negative, match
+
+def assign_anchors(
+    anchors: Tensor,
+    sizes: Sizes,
+    truths: Truths,
+    *,
+    positive_iou: float,
+    negative_iou: float,
+    ignore_straddling: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Positive and negative anchors (B, A) bool of (A, 4), and the truth that each overlaps most (B, A).
+
+    The anchors nearest to a truth are positive too, so that every truth has one.
+    """
+    boxes = anchors.expand(len(sizes), -1, 4)
+    overlap = truth_iou(boxes, truths)  # (B, A, G)
+    best, match = overlap.max(dim=2)
+    nearest = overlap.amax(dim=1, keepdim=True)  # (B, 1, G)
+    positive = (best >= positive_iou) | ((overlap == nearest) & (nearest > 0)).any(dim=2)
+    negative = (best < negative_iou) & ~positive & ~ignored(clip(boxes, sizes), truths)
+    negative &= truths.complete[:, None]
+    if ignore_straddling:
+        inside = (clip(boxes, sizes) == boxes).all(dim=2)
+        positive, negative = positive & inside, negative & inside
+    return positive, negative, match
