@@ -88,6 +88,8 @@ def test_overrides_are_toml_values_or_strings(tmp_path: Path):
         ("model.irm.inputs=msk", "model.irm.inputs = 'msk' without model.irm.relation"),
         ("model.trunk_weights=", "name a weights file"),
         ("model.trunk_norm=group", "set model.trunk_norm = 'frozen_bn'"),
+        ("model.drm.enabled=false", "model.drm.across_classes without model.drm.enabled changes nothing"),
+        ("model.mask_box_scale=0.5", "model.mask_box_scale = 0.5: input should be greater than or equal"),
         ("loss.beta=0", "loss.beta = 0 never trains the IRM"),
         ("loss.alpha=0", "loss.alpha = 0 never trains the DRM"),
         ("predict.floor=0.6", "predict.score = 0.5 is below predict.floor = 0.6"),
@@ -99,6 +101,7 @@ def test_overrides_are_toml_values_or_strings(tmp_path: Path):
 )
 def test_refusals_name_key_value_and_remedy(override, message):
     extra = ["model.irm.relation=false"] if "inputs=msk" in override else []
+    extra += ["model.drm.across_classes=true"] if "drm.enabled" in override else []
     with pytest.raises(InputError, match=re.escape(message)):
         load_recipe("default", [*extra, override])
 

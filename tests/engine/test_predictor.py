@@ -13,6 +13,8 @@ from irnet.engine.predict import ONE_PIECE, Predictor
 from irnet.engine.weights import save_weights
 from irnet.errors import InputError
 from irnet.models.build import build_model
+from irnet.models.postprocess import Instances
+from irnet.morphometry.pairing import pair_nuclei
 
 
 def draw_discs(*centres: tuple[int, int], shape: tuple[int, int], radius: float = 22.0) -> np.ndarray:
@@ -136,3 +138,31 @@ def test_a_weights_file_makes_a_predictor(tiny: Settings, tmp_path: Path):
     assert predictor.source == path
     with pytest.raises(InputError, match="CUDA devices"):
         Predictor.load(path, device="cuda:9")
+
+
+class Twice(torch.nn.Module):
+    """Finds everything twice, the second time with a lower score and a little higher up."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: list[torch.Tensor]) -> list[Instances]:
+        return [self._double(found) for found in self.model(images)]
+
+    def _double(self, found: Instances) -> Instances:
+        again = found._replace(boxes=found.boxes - torch.tensor([0, 1, 0, 1]), scores=found.scores / 2)
+        return Instances(*(torch.cat(fields) for fields in zip(found, again, strict=True)))
+
+
+@pytest.mark.parametrize("shape", [(140, 150), (140, ONE_PIECE + 64)], ids=["one piece", "windows"])
+@pytest.mark.parametrize("suppression", ["box", "mask", "soft"])
+def test_masks_suppress_each_other_where_boxes_did_not(blobs: Predictor, suppression: str, shape):
+    image = draw_discs((40, 40), (100, 90), shape=shape)
+    predict = blobs.settings.predict.model_copy(update={"suppression": suppression})
+    settings = blobs.settings.model_copy(update={"predict": predict})
+    found = Predictor(Twice(blobs.model), settings=settings).find(image).cells  # type: ignore[arg-type]
+    in_windows = shape[1] > ONE_PIECE
+    once = suppression == "mask" or (suppression == "box" and in_windows)  # boxes: the network's own part
+    assert len(found) == (4 if once else 8)
+    assert_discs(pair_nuclei(found.select(found.scores > 0.46)), image)

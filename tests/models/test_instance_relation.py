@@ -138,6 +138,19 @@ def test_without_the_diagonal_nobody_hears_itself() -> None:
     torch.testing.assert_close(weights.sum(dim=1), torch.tensor([1.0, 1.0, 1.0, 0.0]))  # the last is alone
 
 
+@pytest.mark.parametrize("inputs", ["df+msk", "df", "msk"])
+def test_associations_are_those_that_refine_the_masks(inputs: str) -> None:
+    deep, masks, labels = instances(6)
+    module = build(inputs=inputs, gamma=0.5)
+    weights = module.associations(deep, masks, labels)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(6))
+    assert (weights[labels[:, None] != labels] == 0).all()
+    _, figures = module(deep, masks, labels)
+    torch.testing.assert_close(weights.diagonal().mean(), figures["self_weight"])
+    with pytest.raises(ValueError, match="relation=True"):
+        build(relation=False).associations(deep, masks, labels)
+
+
 def test_instances_of_one_truth_can_be_hidden_in_training_only() -> None:
     module = build(same_truth=False)
     labels, truths = torch.ones(5, dtype=torch.long), torch.tensor([3, 3, 4, -1, -1])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from irnet.models.postprocess import Instances, paste, select_boxes, to_cells
+from irnet.models.postprocess import Instances, paste, select_boxes, soften, to_cells
 
 
 def instances(boxes: list[list[float]], masks: Tensor | None = None) -> Instances:
@@ -80,6 +80,35 @@ def test_suppression_is_by_class_and_overlap():
     assert labels.tolist() == [1, 1, 2]
     assert kept.tolist() == pytest.approx([0.9, 0.7, 0.6])
     assert found[1].tolist() == pytest.approx(near)
+
+
+def test_soft_suppression_damps_by_every_better_box():
+    boxes = torch.tensor([[0.0, 0, 10, 5], [0, 0, 10, 10], [50, 0, 60, 10], [0, 0, 10, 9]])
+    scores = torch.tensor([0.8, 0.9, 0.7, 0.2])  # IoU with the second: .5, 1, 0, .9
+    damped = soften(boxes, scores, sigma=0.5)
+    by_second, by_first = np.exp(-(0.9**2) / 0.5), np.exp(-((5 / 9) ** 2) / 0.5)
+    assert damped.tolist() == pytest.approx([0.8 * np.exp(-0.5), 0.9, 0.7, 0.2 * by_second * by_first])
+
+
+def test_soft_suppression_follows_the_scores_as_they_fall():
+    """The second box falls behind the third, which is then damped by the first alone."""
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 4]])
+    scores = torch.tensor([0.9, 0.8, 0.7])
+    damped = soften(boxes, scores, sigma=0.5)
+    third = 0.7 * np.exp(-(0.4**2) / 0.5)
+    assert damped.tolist() == pytest.approx([0.9, 0.8 * np.exp(-2) * np.exp(-(0.4**2) / 0.5), third])
+
+
+@pytest.mark.parametrize(
+    ("suppression", "kept"), [("box", [0.9]), ("mask", [0.9, 0.8]), ("soft", [0.9, 0.1083])]
+)
+def test_kinds_of_suppression(suppression, kept):
+    boxes = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 10, 10]]])
+    scores = torch.tensor([[0.9, 0.8]])
+    found = select_boxes(
+        boxes, scores, floor=0.1, nms_iou=(0.5,), limit=9, suppression=suppression, soft_sigma=0.5
+    )
+    assert found[2].tolist() == pytest.approx(kept, rel=1e-3)
 
 
 def test_floor_limit_and_degenerate_boxes():

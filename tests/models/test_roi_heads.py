@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from irnet.models.box_branch import pad
-from irnet.models.mask_branch import image_of
+from irnet.models.mask_branch import enlarge, image_of
 from irnet.models.sampling import Truths
 
 SIZES = [(128, 128), (128, 128)]
@@ -129,6 +129,71 @@ def test_masks_keep_the_order_of_the_boxes(tiny, features):
     together = branch.masks(features, boxes, labels, SIZES)
     swapped = branch.masks(features, [boxes[0].flip(0), boxes[1]], labels[[1, 0, 2]], SIZES)
     torch.testing.assert_close(together[[1, 0, 2]], swapped, rtol=1e-4, atol=1e-5)
+
+
+def test_enlarged_boxes():
+    boxes = torch.tensor([[10.0, 20.0, 30.0, 60.0]])
+    assert enlarge(boxes, 1.5).tolist() == [[5.0, 10.0, 35.0, 70.0]]
+    assert torch.equal(enlarge(boxes, 1.0), boxes)
+
+
+@torch.no_grad()
+def test_masks_are_drawn_in_enlarged_boxes(tiny, features, proposals):
+    plain, wide = (
+        tiny("predict.floor=0.0", "predict.max_per_megapixel=9", f"model.mask_box_scale={scale}").roi_heads
+        for scale in (1.0, 1.5)
+    )
+    found, framed = (heads(features, proposals, SIZES)[0] for heads in (plain, wide))
+    assert len(found.boxes) == 9
+    assert torch.equal(framed.boxes, enlarge(found.boxes, 1.5))
+    labels, sizes = torch.cat([found.labels, found.labels[:0]]), SIZES
+    drawn = plain.mask.masks(features, [framed.boxes, framed.boxes[:0]], labels, sizes)
+    torch.testing.assert_close(framed.masks, drawn, rtol=1e-4, atol=1e-5)
+
+
+def test_wide_masks_are_trained_on_what_their_frames_hold(tiny, features, proposals, truths, monkeypatch):
+    targets = []
+    monkeypatch.setattr(
+        "irnet.models.mask_branch.mask_targets",
+        lambda boxes, *rest, side: targets.append(boxes) or torch.zeros(len(boxes), side, side),
+    )
+    for scale in (1.0, 2.0):
+        heads = tiny(f"model.mask_box_scale={scale}").roi_heads
+        torch.manual_seed(5)
+        heads.losses(features, proposals, SIZES, truths)
+    assert torch.equal(targets[1], enlarge(targets[0], 2.0))
+
+
+def test_across_classes_the_candidates_are_one_set(tiny, features, proposals, monkeypatch):
+    sets = {}
+    for across in ("false", "true"):
+        branch = tiny(f"model.drm.across_classes={across}").roi_heads.box
+        forward = branch.drm.forward
+        monkeypatch.setattr(
+            branch.drm, "forward", lambda *a, f=forward, k=across: sets.update({k: a}) or f(*a)
+        )
+        with torch.no_grad():
+            found = branch.detect(features, proposals, SIZES)
+        assert len(found) == 2
+    apart, joint = sets["false"], sets["true"]
+    assert apart[2].shape == (2, 2, 60)
+    assert joint[2].shape == (2, 120)
+    assert torch.equal(joint[1], apart[1].flatten(1, 2))
+    assert torch.equal(joint[3], apart[3].flatten(1, 2))
+
+
+@torch.no_grad()
+def test_across_classes_a_cell_hears_of_nuclei(tiny, features, proposals):
+    hidden = torch.randn(1, 40, 128)
+    boxes, logits = torch.rand(1, 40, 2, 4).cumsum(3) * 50, torch.randn(1, 40, 3)
+    changed = boxes.clone()
+    changed[:, :, 1] += 40  # nuclei elsewhere
+    valid = torch.ones(1, 40, dtype=torch.bool)
+    for across, same in (("false", True), ("true", False)):
+        branch = tiny(f"model.drm.across_classes={across}", "model.drm.top_k=99").roi_heads.box
+        torch.nn.init.normal_(branch.drm.relation.geometry.weight)
+        first, second = (branch.rank(hidden, logits, b, valid, 1.0)[1][0, 0] for b in (boxes, changed))
+        assert torch.allclose(first, second) == same
 
 
 def test_images_of_the_boxes():

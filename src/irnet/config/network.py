@@ -53,6 +53,17 @@ class DRMSettings(Section):
     """Let the truth boxes that training adds to the proposals be candidates; in test there are none."""
     training_boxes: Literal["sampled", "proposals"] = "proposals"
     """Candidates in training: the boxes sampled for the box loss, or every proposal, as in test."""
+    across_classes: bool = False
+    """Boxes of both classes attend to each other, so that a cell hears of nuclei; off in the paper."""
+
+    @model_validator(mode="after")
+    def _check_enabled(self) -> DRMSettings:
+        if self.across_classes and not self.enabled:
+            raise ValueError(
+                "model.drm.across_classes without model.drm.enabled changes nothing: "
+                "switch the module on, or set model.drm.across_classes = false"
+            )
+        return self
 
 
 class IRMSettings(Section):
@@ -110,6 +121,8 @@ class ModelSettings(Section):
     """Width of the two fully connected layers of the box head."""
     mask_width: Count = 128
     """Channels of the mask head, of its deconvolution and of the IRM encoder."""
+    mask_box_scale: Annotated[float, Field(ge=1, le=4)] = 1.0
+    """Boxes are enlarged by this factor about their centre before masks are drawn in them (section 2.1)."""
     head_norm: Literal["none", "group"] = "group"
     """Group norm in pyramid, RPN and mask head, or none."""
     anchor_sizes: tuple[Positive, Positive, Positive, Positive, Positive] = (16, 32, 64, 128, 256)

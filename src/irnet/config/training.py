@@ -179,6 +179,10 @@ class PredictSettings(Section):
     """Boxes below it never leave the network; AP and curves start here."""
     nms: PerClass = PerClass(cytoplasm=0.55, nucleus=0.5)
     """Boxes of one class that overlap a better one by more than this IoU are dropped (section 2.2)."""
+    suppression: Literal["box", "mask", "soft"] = "box"
+    """What `nms` compares: boxes, before masks are drawn, or masks; soft: scores fall instead (Gaussian)."""
+    soft_sigma: Positive = 0.5
+    """Of soft suppression: a score is multiplied by exp(-IoU^2 / sigma) for each better box of its class."""
     max_per_megapixel: Count = 400
     """Most cells and nuclei an image of up to one megapixel (px); grows with the area beyond."""
 

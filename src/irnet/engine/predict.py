@@ -21,7 +21,7 @@ from irnet.errors import InputError
 from irnet.models.irnet import IRNet
 from irnet.models.postprocess import to_cells
 from irnet.morphometry.pairing import pair_nuclei
-from irnet.slides.seams import Tally, segment_windows
+from irnet.slides.seams import Tally, segment_windows, survivors
 
 Picture = NDArray[np.uint8] | PIL.Image.Image | str | Path
 Scores = dict[int, float]  # label -> least score
@@ -114,7 +114,7 @@ class Predictor:
         if max(size) <= ONE_PIECE:
             try:
                 cells = self._segment(scaled, (height, width), mpp)
-                return Finding(cells, zoom, notes + self._cap_note(cells, size))
+                return Finding(self.suppress(cells), zoom, notes + self._cap_note(cells, size))
             except (torch.OutOfMemoryError, MemoryError):
                 if max(size) <= WINDOWS[-1][0]:
                     raise
@@ -142,6 +142,20 @@ class Predictor:
         placed = instances._replace(boxes=instances.boxes.float() * stretch)
         return to_cells(placed, (height, width), mpp)
 
+    def suppress(self, cells: Cells) -> Cells:
+        """Return the candidates of an image that stay where masks decide; boxes were compared before."""
+        if self.settings.predict.suppression != "mask":
+            return cells
+        return cells.select(survivors(cells, nms=self._nms))
+
+    @property
+    def _nms(self) -> Scores:
+        """Return the mask IoU of each class above which the lower score goes."""
+        predict = self.settings.predict
+        if predict.suppression == "soft":  # the scores have fallen instead
+            return dict.fromkeys(LABEL_NAMES, 1.0)
+        return dict(zip(LABEL_NAMES, predict.nms.model_dump().values(), strict=True))
+
     def _precision(self) -> Literal["fp32", "bf16"]:
         return self.settings.train.precision if self.device.type == "cuda" else "fp32"
 
@@ -151,12 +165,11 @@ class Predictor:
         Boxes are suppressed inside a window first, for masks of all of them would not fit; then masks, in the
         whole image.
         """
-        nms = dict(zip(LABEL_NAMES, self.settings.predict.nms.model_dump().values(), strict=True))
         for core, halo in WINDOWS:
             tally = Tally()
             try:
                 cells = segment_windows(
-                    self._segment, image, core=core, halo=halo, nms=nms, cap=self._most, tally=tally
+                    self._segment, image, core=core, halo=halo, nms=self._nms, cap=self._most, tally=tally
                 )
                 return cells, (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
             except (torch.OutOfMemoryError, MemoryError):

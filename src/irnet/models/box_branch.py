@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from irnet.models.candidates import label_candidates, top_candidates
+from irnet.models.candidates import Candidates, label_candidates, top_candidates
 from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
 from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
-from irnet.models.postprocess import select_boxes
+from irnet.models.postprocess import Suppression, select_boxes
 from irnet.models.sampling import Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
 from irnet.models.vision import BoxCoder, FastRCNNPredictor, MultiScaleRoIAlign, TwoMLPHead
 
@@ -50,7 +50,9 @@ class BoxBranch(nn.Module):
         drm_label, drm_label_iou, drm_form: its labels and loss, see drm_labels and drm_loss.
         drm_training: its candidates in training are the sampled boxes or, as in test, all proposals.
         truth_candidates: whether added truth boxes are among the sampled candidates.
-        floor, nms_iou, max_per_megapixel: which boxes leave the network.
+        drm_across: whether boxes of both classes attend to each other.
+        floor, nms_iou, suppression, soft_sigma, max_per_megapixel: which boxes leave the network, see
+            select_boxes.
     """
 
     drm_at_test = True  # switch off to see what the class score alone gives
@@ -73,8 +75,11 @@ class BoxBranch(nn.Module):
         drm_form: LossForm,
         drm_training: Literal["sampled", "proposals"],
         truth_candidates: bool,
+        drm_across: bool,
         floor: float,
         nms_iou: tuple[float, ...],
+        suppression: Suppression,
+        soft_sigma: float,
         max_per_megapixel: int,
     ) -> None:
         super().__init__()
@@ -92,8 +97,10 @@ class BoxBranch(nn.Module):
         self.candidates, self.drm_training, self.truth_candidates = candidates, drm_training, truth_candidates
         self.drm_label: LabelRule = drm_label
         self.drm_form: LossForm = drm_form
-        self.drm_label_iou = drm_label_iou
+        self.drm_label_iou, self.drm_across = drm_label_iou, drm_across
         self.floor, self.nms_iou, self.max_per_megapixel = floor, nms_iou, max_per_megapixel
+        self.suppression: Suppression = suppression
+        self.soft_sigma = soft_sigma
 
     def forward(self, features: Features, boxes: Tensor, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor]:
         """Features (B, R, F), class logits (B, R, 1 + C), box codes (B, R, 1 + C, 4) of boxes (B, R, 4)."""
@@ -114,7 +121,15 @@ class BoxBranch(nn.Module):
         found = self.rank(hidden, logits, self.decode(codes, boxes, sizes), valid, area_growth(sizes))
         limit = round(self.max_per_megapixel * area_growth(sizes))
         return [
-            select_boxes(b, s, floor=self.floor, nms_iou=self.nms_iou, limit=limit)
+            select_boxes(
+                b,
+                s,
+                floor=self.floor,
+                nms_iou=self.nms_iou,
+                limit=limit,
+                suppression=self.suppression,
+                soft_sigma=self.soft_sigma,
+            )
             for b, s in zip(*found, strict=True)
         ]
 
@@ -127,8 +142,15 @@ class BoxBranch(nn.Module):
             return boxes.transpose(1, 2), scores.transpose(1, 2)
         among = valid[..., None].expand_as(scores)
         best = top_candidates(hidden, boxes, scores, among, count=round(self.candidates * growth))
-        p = self.drm(best.features, best.boxes, best.scores, best.valid).float().sigmoid()
-        return best.boxes, best.scores * p
+        return best.boxes, best.scores * self.correctness(best).float().sigmoid()
+
+    def correctness(self, best: Candidates) -> Tensor:
+        """Logits of p(correct), (B, C, N): each class by itself, or the boxes of all classes as one set."""
+        assert self.drm is not None
+        if not self.drm_across:
+            return self.drm(*best)
+        joint = [field.flatten(1, 2) for field in best]  # (B, C N, ...): ranks and geometry of one list
+        return self.drm(*joint).view_as(best.scores)
 
     def decode(self, codes: Tensor, boxes: Tensor, sizes: Sizes) -> Tensor:
         """The box of each class, cut to its image, (B, R, C, 4), without gradient."""
@@ -194,13 +216,12 @@ class BoxBranch(nn.Module):
         self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, truths: Truths
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of p(correct), and the mean p of correct and of duplicate candidates."""
-        assert self.drm is not None
         scores = logits.detach().softmax(dim=2)[..., 1:]
         best = top_candidates(
             hidden, boxes, scores, self._may_compete(boxes, valid, truths), count=self.candidates
         )
         labels = label_candidates(best, truths, rule=self.drm_label, iou=self.drm_label_iou)
-        logit = self.drm(best.features, best.boxes, best.scores, best.valid)
+        logit = self.correctness(best)
         logit, labels, scores = logit[best.valid], labels[best.valid], best.scores[best.valid]
         p = logit.detach().float().sigmoid()
         figures = {

@@ -117,8 +117,11 @@ def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettin
         drm_form=model.drm.loss,
         drm_training=model.drm.training_boxes,
         truth_candidates=model.drm.truth_candidates,
+        drm_across=model.drm.across_classes,
         floor=predict.floor,
         nms_iou=tuple(nms_iou[label] for label in sorted(nms_iou)),
+        suppression=predict.suppression,
+        soft_sigma=predict.soft_sigma,
         max_per_megapixel=predict.max_per_megapixel,
     )
 
@@ -136,4 +139,11 @@ def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:
             width=model.mask_width,
             same_truth=not model.irm.exclude_same_truth,
         )
-    return MaskBranch(width=model.fpn_width, mask_width=model.mask_width, classes=CLASSES, norm=norm, irm=irm)
+    return MaskBranch(
+        width=model.fpn_width,
+        mask_width=model.mask_width,
+        classes=CLASSES,
+        norm=norm,
+        irm=irm,
+        box_scale=model.mask_box_scale,
+    )

@@ -86,8 +86,7 @@ class InstanceRelation(nn.Module):
             of the weights; hub, the mean share of instances that listen most to one and the same.
         """
         channel = labels.view(-1, 1, 1, 1).expand(-1, 1, *mask_logits.shape[2:])
-        own = mask_logits.gather(1, channel)  # (n, 1, 28, 28)
-        A = own if self.inputs == "msk" else self._encode(deep, own)
+        A = self._encode(deep, mask_logits.gather(1, channel))
         figures = {}
         if self.gamma is not None:
             allowed = self._allowed(labels, images, truths)
@@ -98,8 +97,21 @@ class InstanceRelation(nn.Module):
             return mask_logits.scatter(1, channel, A), figures
         return self.classifier(self.deconv(A).relu()), figures  # (n, classes, 28, 28)
 
+    @torch.no_grad()
+    def associations(self, deep: Tensor, mask_logits: Tensor, labels: Tensor) -> Tensor:
+        """w_pq, how much each instance of one image listens to each other, (n, n): to be looked at.
+
+        The arguments are those of `forward`, which computes the same. Rows sum to one.
+        """
+        if self.gamma is None:
+            raise ValueError("without the relation nobody listens to anybody: build with relation=True")
+        own = mask_logits[torch.arange(len(labels), device=labels.device), labels][:, None]
+        return self.associate(self._encode(deep, own), self._allowed(labels, None, None))
+
     def _encode(self, deep: Tensor, own: Tensor) -> Tensor:
-        """A = B, the fused features, (n, 16, 14, 14)."""
+        """A = B, the fused features, (n, 16, 14, 14); of masks alone the own-class logits (n, 1, 28, 28)."""
+        if self.inputs == "msk":
+            return own
         if self.inputs == "df+msk":
             mask = F.max_pool2d(own.sigmoid(), 2)  # (n, 1, 14, 14)
             deep = torch.cat([deep, mask.to(deep.dtype)], dim=1)

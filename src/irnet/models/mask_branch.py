@@ -23,24 +23,33 @@ class MaskBranch(nn.Module):
         width: channels of the pyramid; mask_width: of the convolutions; classes: without background.
         norm: norm of the convolutions, or None.
         irm: None leaves the first masks as they are.
+        box_scale: factor by which boxes are enlarged to the frames that masks are drawn in.
     """
 
     def __init__(
-        self, *, width: int, mask_width: int, classes: int, norm: Norm | None, irm: InstanceRelation | None
+        self,
+        *,
+        width: int,
+        mask_width: int,
+        classes: int,
+        norm: Norm | None,
+        irm: InstanceRelation | None,
+        box_scale: float,
     ) -> None:
         super().__init__()
         self.head = MaskRCNNHeads(width, [mask_width] * CONVOLUTIONS, dilation=1, norm_layer=norm)
         self.predictor = MaskRCNNPredictor(mask_width, mask_width, classes + 1)
         self.irm = irm
+        self.box_scale = box_scale
         self.pool = MultiScaleRoIAlign(LEVELS, output_size=SIDE, sampling_ratio=2)
 
     def forward(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
-        """Deep features (n, mask_width, 14, 14) and logits (n, 1 + C, 28, 28) of the boxes of all images."""
+        """Deep features (n, mask_width, 14, 14) and logits (n, 1 + C, 28, 28) of the frames `boxes`."""
         deep = self.head(self.pool(features, boxes, sizes))
         return deep, self.predictor(deep)
 
     def masks(self, features: Features, boxes: list[Tensor], labels: Tensor, sizes: Sizes) -> Tensor:
-        """Final mask probabilities of each box's class, (n, 28, 28)."""
+        """Final mask probabilities of the class of each frame, (n, 28, 28)."""
         if not len(labels):
             return labels.new_zeros((0, 2 * SIDE, 2 * SIDE), dtype=torch.float32)
         deep, logits = self(features, boxes, sizes)
@@ -54,6 +63,7 @@ class MaskBranch(nn.Module):
         """Losses mask and irm of the positives' own class, and figures to log."""
         image, place = chosen.positive.nonzero(as_tuple=True)  # (n,) each
         labels, match, flat = (field[image, place] for field in (chosen.labels, chosen.match, chosen.boxes))
+        flat = enlarge(flat, self.box_scale)
         boxes = list(flat.split(chosen.positive.sum(dim=1).tolist()))
         deep, logits = self(features, boxes, sizes)
         targets = mask_targets(flat, truths.boxes[image, match], truths.masks[image, match], side=2 * SIDE)
@@ -62,6 +72,13 @@ class MaskBranch(nn.Module):
             return losses, {}
         refined, figures = self.irm(deep, logits, labels, image, match)
         return {**losses, "irm": mask_loss(refined, labels, targets)}, figures
+
+
+def enlarge(boxes: Tensor, factor: float) -> Tensor:
+    """Boxes (n, 4) xyxy of the same centres and `factor` times the sides; they may leave the image."""
+    low, high = boxes.split(2, dim=1)
+    margin = (high - low) * ((factor - 1) / 2)
+    return torch.cat([low - margin, high + margin], dim=1)
 
 
 def image_of(boxes: list[Tensor]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irnet.cells import Cells
+from irnet.models.sampling import box_iou
 from irnet.models.vision import nms
+
+Suppression = Literal["box", "mask", "soft"]
 
 SMALLEST = 1e-2  # px; thinner boxes hold nothing
 THRESHOLD = 0.5  # of the mask probability
@@ -19,14 +22,21 @@ THRESHOLD = 0.5  # of the mask probability
 class Instances(NamedTuple):
     """What the network found in one image, best first."""
 
-    boxes: Tensor  # (n, 4) xyxy px
+    boxes: Tensor  # (n, 4) xyxy px, where the masks lie
     labels: Tensor  # (n,) 1 and up
     scores: Tensor  # (n,)
     masks: Tensor  # (n, 28, 28) probabilities inside the box
 
 
 def select_boxes(
-    boxes: Tensor, scores: Tensor, *, floor: float, nms_iou: tuple[float, ...], limit: int
+    boxes: Tensor,
+    scores: Tensor,
+    *,
+    floor: float,
+    nms_iou: tuple[float, ...],
+    limit: int,
+    suppression: Suppression = "box",
+    soft_sigma: float = 0.5,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The boxes of one image that stay: suppression class by class, then the best of all classes.
 
@@ -35,6 +45,8 @@ def select_boxes(
         floor: scores up to it are dropped.
         nms_iou: of each class, the overlap from which a worse box is dropped.
         limit: most boxes of the image.
+        suppression: "soft" lowers the scores of worse boxes instead; "mask" keeps all, for masks to decide.
+        soft_sigma: see `soften`.
 
     Returns:
         Boxes (n, 4), labels (n,) from 1, scores (n,), best first.
@@ -43,13 +55,29 @@ def select_boxes(
     for label, (box, score, iou) in enumerate(zip(boxes, scores, nms_iou, strict=True), start=1):
         real = (score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST).all(dim=1)
         box, score = box[real], score[real]
-        kept = nms(box, score, iou)
+        if suppression == "soft":
+            score = soften(box, score, sigma=soft_sigma)
+        kept = nms(box, score, iou) if suppression == "box" else (score > floor).nonzero()[:, 0]
         kept_boxes.append(box[kept])
         kept_scores.append(score[kept])
         labels.append(torch.full_like(kept, label))
     score, order = torch.cat(kept_scores).sort(descending=True, stable=True)
     order = order[:limit]
     return torch.cat(kept_boxes)[order], torch.cat(labels)[order], score[:limit]
+
+
+def soften(boxes: Tensor, scores: Tensor, *, sigma: float) -> Tensor:
+    """Scores (n,) of boxes (n, 4) after Gaussian soft-NMS (Bodla et al. 2017, Eq. 3).
+
+    From the best box down, every box that still waits is damped by exp(-IoU^2 / sigma) with it.
+    """
+    damping = (-(box_iou(boxes, boxes) ** 2) / sigma).exp()  # (n, n)
+    waiting = torch.ones_like(scores, dtype=torch.bool)
+    for _ in range(len(scores)):
+        best = scores.masked_fill(~waiting, -1).argmax()
+        waiting[best] = False
+        scores = torch.where(waiting, scores * damping[best], scores)
+    return scores
 
 
 def to_cells(instances: Instances, image_shape: tuple[int, int], mpp: float | None = None) -> Cells:

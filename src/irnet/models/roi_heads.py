@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.box_branch import BoxBranch, Features
-from irnet.models.mask_branch import MaskBranch
+from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
 from irnet.models.sampling import Sizes, Truths
 
@@ -30,7 +30,10 @@ class RoIHeads(nn.Module):
     def forward(self, features: Features, proposals: list[Tensor], sizes: Sizes) -> list[Instances]:
         """The instances of each image: boxes first, then masks for those that stay."""
         found = self.box.detect(features, proposals, sizes)
-        boxes = [box for box, _, _ in found]
+        frames = [enlarge(box, self.mask.box_scale) for box, _, _ in found]
         labels = torch.cat([label for _, label, _ in found])
-        masks = self.mask.masks(features, boxes, labels, sizes).split([len(box) for box in boxes])
-        return [Instances(*fields, mask) for fields, mask in zip(found, masks, strict=True)]
+        masks = self.mask.masks(features, frames, labels, sizes).split([len(box) for box in frames])
+        return [
+            Instances(frame, label, score, mask)
+            for frame, (_, label, score), mask in zip(frames, found, masks, strict=True)
+        ]
