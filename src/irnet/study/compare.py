@@ -64,7 +64,16 @@ class Difference:
     high: float | None
     seeds: tuple[float | None, ...]
     patients_error: float | None  # standard error over the samples of patients
-    seeds_error: float | None  # that of the mean over seeds; None with one seed: not known
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds; None with fewer than two."""
+        return spread(self.seeds)
+
+    @property
+    def seeds_error(self) -> float | None:
+        """Standard error of the mean over seeds; None with one seed, where it is not known."""
+        return None if self.spread is None else self.spread / math.sqrt(len(self.seeds))
 
     @property
     def half_width(self) -> float | None:
@@ -94,6 +103,7 @@ class Difference:
             "high": self.high,
             "half_width": self.half_width,
             "seeds": [*self.seeds],
+            "spread": self.spread,
             "patients_error": self.patients_error,
             "seeds_error": self.seeds_error,
             "resolvable": self.resolvable,
@@ -140,14 +150,12 @@ def difference(row: Estimate, control: Estimate) -> Difference:
     low, high = interval(draws)
     defined = draws[np.isfinite(draws)]
     by_seed = tuple(_subtract(a, b) for a, b in _paired(row.seeds, control.seeds))
-    seeds_spread = spread(by_seed)
     return Difference(
         value=_subtract(row.value, control.value),
         low=low,
         high=high,
         seeds=by_seed,
         patients_error=float(defined.std(ddof=1)) if len(defined) > 1 else None,
-        seeds_error=None if seeds_spread is None else seeds_spread / math.sqrt(len(by_seed)),
     )
 
 

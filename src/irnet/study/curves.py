@@ -1,0 +1,110 @@
+"""Curves of the score cut against F1 and AJI: what part of a gain is one of thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import LABEL_NAMES, Cells
+from irnet.data.files import write_atomic
+from irnet.data.sample import Entry
+from irnet.metrics.aji import aji
+from irnet.metrics.ignore import outside_ignored
+from irnet.metrics.match import Pairwise, match_iou
+from irnet.metrics.ratio import Ratio
+from irnet.study.plot import Line, Panel, draw_panels
+from irnet.study.render import to_csv
+from irnet.study.results import RowResult
+
+CUTS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+SCORES = {"f1": "F1", "aji": "AJI"}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sweep:
+    """Mean of images of one row's F1 and AJI at every cut, averaged over seeds."""
+
+    title: str
+    values: dict[tuple[str, int], NDArray[np.float64]]  # (score, label) -> (cuts,) nan where undefined
+
+
+def sweep(title: str, entries: Sequence[Entry], found: Sequence[Sequence[Cells]]) -> Sweep:
+    """Score the predictions of each seed (`found`, one list of images each) at every cut of CUTS."""
+    values = {}
+    for label in LABEL_NAMES:
+        tables = [
+            _image_scores(entry, cells, label)
+            for seed in found
+            for entry, cells in zip(entries, seed, strict=True)
+            if label in entry.truth.annotated
+        ]
+        stacked = np.array(tables).reshape(-1, len(CUTS), len(SCORES))  # (seeds x images, cuts, 2)
+        for index, name in enumerate(SCORES):
+            values[name, label] = _mean(stacked[:, :, index])
+    return Sweep(title=title, values=values)
+
+
+def write_curves(out: Path, name: str, sweeps: Sequence[Sweep], results: Sequence[RowResult]) -> None:
+    """Write curves_NAME.csv and curves_NAME.svg; dots are the thresholds chosen on validation."""
+    rows = [
+        {"row": one.title, "class": LABEL_NAMES[label], "cut": float(cut), score: _plain(value)}
+        for one in sweeps
+        for (score, label), values in one.values.items()
+        for cut, value in zip(CUTS, values, strict=True)
+    ]
+    write_atomic(out / f"curves_{name}.csv", to_csv(_joined(rows)).encode())
+    panels = [_panel(sweeps, results, score, label) for label in LABEL_NAMES for score in SCORES]
+    write_atomic(out / f"curves_{name}.svg", draw_panels(panels, columns=len(SCORES)).encode())
+
+
+def _panel(sweeps: Sequence[Sweep], results: Sequence[RowResult], score: str, label: int) -> Panel:
+    by_title = {result.row.title: result for result in results}
+    lines = []
+    for one in sweeps:
+        result = by_title[one.title]
+        estimate = result.main(f"{score}/{LABEL_NAMES[label]}")
+        cuts = [seed[label] for seed in result.cuts if label in seed]
+        chosen = (float(np.mean(cuts)), estimate.value) if cuts and estimate and estimate.value else None
+        points = [(float(x), float(y)) for x, y in zip(CUTS, one.values[score, label], strict=True) if y == y]
+        lines.append(Line(title=one.title, points=points, dot=chosen, dashed=not result.row.scored))
+    return Panel(title=f"{SCORES[score]}, {LABEL_NAMES[label]}", x="score cut", lines=lines)
+
+
+def _image_scores(entry: Entry, found: Cells, label: int) -> list[tuple[float, float]]:
+    """F1 and AJI of one image at every cut, nan where undefined."""
+    truths, preds = (outside_ignored(c.of(label), entry.truth.ignore) for c in (entry.truth.cells, found))
+    pairs = Pairwise.between(truths, preds)
+    rows = []
+    for cut in CUTS:
+        kept = pairs.keep(preds.scores >= cut)
+        n, m = kept.intersections.shape
+        rows.append((_number(Ratio(2 * len(match_iou(kept)), n + m)), _number(aji(kept))))
+    return rows
+
+
+def _joined(rows: Sequence[dict]) -> list[dict]:
+    """One row for the scores of one method, class and cut."""
+    joined: dict[tuple, dict] = {}
+    for row in rows:
+        joined.setdefault((row["row"], row["class"], row["cut"]), {}).update(row)
+    return list(joined.values())
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over images in which the score is defined, (cuts,)."""
+    known = np.isfinite(values)
+    times = known.sum(axis=0)
+    sums = np.where(known, values, 0.0).sum(axis=0)
+    return np.divide(sums, times, out=np.full(len(times), np.nan), where=times > 0)
+
+
+def _number(ratio: Ratio) -> float:
+    return np.nan if ratio.value is None else ratio.value
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

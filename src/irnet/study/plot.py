@@ -1,0 +1,126 @@
+"""Line plots as SVG: small multiples over one legend, so that no plotting library is needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+# Okabe and Ito's colours, told apart by colour-blind readers too; then dashes tell more lines apart.
+COLOURS = ("#999999", "#E69F00", "#000000", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7")
+WIDTH, HEIGHT = 300, 220  # of a panel's axes, px
+LEFT, TOP, RIGHT, BOTTOM = 48, 30, 14, 40  # around them
+LINE_HEIGHT = 18  # of the legend
+TICKS = 5
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One curve; lines of one title have one colour in all panels."""
+
+    title: str
+    points: Sequence[Point]
+    dot: Point | None = None  # marked
+    dashed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One pair of axes. x runs from 0 to 1, y over what is drawn."""
+
+    title: str
+    x: str  # what the horizontal axis is
+    lines: Sequence[Line]
+    diagonal: bool = False  # draw x = y
+
+
+def draw_panels(panels: Sequence[Panel], *, columns: int) -> str:
+    """The text of an SVG file: panels row by row, and one legend below them."""
+    titles = list(dict.fromkeys(line.title for panel in panels for line in panel.lines))
+    colours = {title: COLOURS[i % len(COLOURS)] for i, title in enumerate(titles)}
+    across, down = LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM
+    rows = math.ceil(len(panels) / columns)
+    entries = math.ceil(len(titles) / columns)
+    size = columns * across, rows * down + entries * LINE_HEIGHT + 12
+    parts = [
+        f'<g transform="translate({i % columns * across + LEFT},{i // columns * down + TOP})">'
+        f"{_panel(panel, colours)}</g>"
+        for i, panel in enumerate(panels)
+    ]
+    parts += [
+        _entry(
+            title,
+            colours[title],
+            i % columns * across + LEFT,
+            rows * down + (i // columns + 0.6) * LINE_HEIGHT,
+        )
+        for i, title in enumerate(titles)
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" '
+        f'viewBox="0 0 {size[0]} {size[1]}" font-family="Helvetica, Arial, sans-serif" font-size="12">\n'
+        f'<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def _panel(panel: Panel, colours: dict[str, str]) -> str:
+    low, high, step = nice_range([y for line in panel.lines for _, y in line.points])
+
+    def place(point: Point) -> str:
+        return f"{point[0] * WIDTH:.1f},{HEIGHT - (point[1] - low) / (high - low) * HEIGHT:.1f}"
+
+    parts = [_axes(panel, low, high, step)]
+    if panel.diagonal:
+        ends = place((low, low)), place((min(high, 1.0), min(high, 1.0)))
+        parts.append(f'<polyline points="{" ".join(ends)}" stroke="#bbb" stroke-dasharray="2 3"/>')
+    for line in panel.lines:
+        colour, dashes = colours[line.title], ' stroke-dasharray="6 4"' if line.dashed else ""
+        points = " ".join(place(point) for point in line.points)
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>')
+        if line.dot is not None:
+            x, y = place(line.dot).split(",")
+            parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}" stroke="white"/>')
+    return "".join(parts)
+
+
+def _axes(panel: Panel, low: float, high: float, step: float) -> str:
+    parts = [
+        f'<text x="{WIDTH / 2}" y="-10" text-anchor="middle" font-weight="bold">{escape(panel.title)}</text>',
+        f'<text x="{WIDTH / 2}" y="{HEIGHT + 34}" text-anchor="middle">{escape(panel.x)}</text>',
+    ]
+    for i in range(round((high - low) / step) + 1):
+        value = low + i * step
+        y = HEIGHT - (value - low) / (high - low) * HEIGHT
+        parts.append(f'<line x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>')
+        parts.append(f'<text x="-6" y="{y + 4:.1f}" text-anchor="end">{value:.10g}</text>')
+    for i in range(TICKS + 1):
+        x = i / TICKS * WIDTH
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT + 17}" text-anchor="middle">{i / TICKS:g}</text>')
+    frame = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#444"/>'
+    return "".join([*parts, frame])
+
+
+def _entry(title: str, colour: str, x: float, y: float) -> str:
+    return (
+        f'<line x1="{x:.1f}" x2="{x + 26:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="2"/>'
+        f'<text x="{x + 34:.1f}" y="{y + 4:.1f}">{escape(title)}</text>'
+    )
+
+
+def nice_range(values: Sequence[float]) -> tuple[float, float, float]:
+    """Round ends and step of an axis that holds the values; 0 to 1 where there are none.
+
+    >>> nice_range([0.42, 0.71])
+    (0.4, 0.8, 0.1)
+    """
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return 0.0, 1.0, 0.2
+    extent = max(max(known) - min(known), 1e-3)
+    power = 10.0 ** math.floor(math.log10(extent / TICKS))
+    step = next(power * factor for factor in (1, 2, 5, 10) if extent / (power * factor) <= TICKS)
+    low, high = math.floor(min(known) / step + 1e-9), math.ceil(max(known) / step - 1e-9)
+    return round(low * step, 10), round(max(high, low + 1) * step, 10), round(step, 10)
