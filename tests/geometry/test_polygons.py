@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from skimage.draw import polygon2mask
 from skimage.measure import points_in_poly
 
@@ -68,6 +71,33 @@ def test_holes_have_outlines_of_their_own() -> None:
     crop = np.ones((9, 9), dtype=bool)
     crop[3:6, 3:6] = False
     assert len(polygons.contours(crop, (0, 0))) == 2
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_outlines_with_holes_are_the_very_mask(mask: np.ndarray) -> None:
+    if mask.any():
+        again = polygons.rasterise(polygons.outlines(mask, (3, 2)), (20, 20), holes=True)
+        assert np.array_equal(paste(*again, (20, 20))[2:, 3:][: mask.shape[0], : mask.shape[1]], mask)
+
+
+def test_an_outline_loses_most_of_its_vertices() -> None:
+    crop, offset = polygons.rasterise([circle(40)], (100, 100))
+    (full,), (lean,) = polygons.contours(crop, offset), polygons.outlines(crop, offset)
+    assert len(lean) < 0.5 * len(full)
+    assert np.array_equal(lean[0], lean[-1])
+    assert {tuple(vertex) for vertex in lean} <= {tuple(vertex) for vertex in full}
+
+
+def test_a_ring_inside_another_is_a_hole_only_when_asked_for() -> None:
+    rings = [[0, 0, 9, 0, 9, 9, 0, 9], [3, 3, 6, 3, 6, 6, 3, 6], [4, 4, 5, 4, 5, 5, 4, 5]]
+    assert polygons.rasterise(rings, (9, 9))[0].sum() == 81
+    assert polygons.rasterise(rings, (9, 9), holes=True)[0].sum() == 81 - 9 + 1
+
+
+def test_an_ellipse_fills_its_box() -> None:
+    crop, offset = polygons.rasterise([polygons.ellipse((10, 20, 50, 40))], (100, 100))
+    assert (crop.shape, offset) == ((20, 40), (10, 20))
+    assert crop.sum() == pytest.approx(np.pi * 20 * 10, rel=0.01)
 
 
 @pytest.mark.parametrize(

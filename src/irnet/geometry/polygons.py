@@ -11,6 +11,7 @@ from irnet.geometry.masks import Mask, Offset, Shape, trim
 
 Ring = NDArray[np.float64]
 MIN_VERTICES = 3
+TOLERANCE = 0.35  # px: an outline passes every pixel centre at 0.354 px or more, so that none changes sides
 
 
 def validate(rings: Sequence[ArrayLike], shape: Shape) -> list[Ring]:
@@ -35,20 +36,37 @@ def validate(rings: Sequence[ArrayLike], shape: Shape) -> list[Ring]:
     return valid
 
 
-def rasterise(rings: Sequence[ArrayLike], shape: Shape) -> tuple[Mask, Offset]:
-    """The pixels whose centres lie in any of `rings`, as a tight crop and its (x, y), cut to the frame."""
+def rasterise(rings: Sequence[ArrayLike], shape: Shape, *, holes: bool = False) -> tuple[Mask, Offset]:
+    """The pixels whose centres lie in any of `rings`, as a tight crop and its (x, y), cut to the frame.
+
+    With `holes`, a ring inside another one cuts a hole into it, and a ring in the hole is solid again.
+    """
     valid = validate(rings, shape)
-    vertices = np.concatenate(valid)
-    height, width = shape
-    x1, y1 = np.clip(np.floor(vertices.min(axis=0)).astype(int), 0, [width, height])
-    x2, y2 = np.clip(np.ceil(vertices.max(axis=0)).astype(int), 0, [width, height])
-    if x2 <= x1 or y2 <= y1:
-        return np.zeros((0, 0), dtype=bool), (0, 0)
+    x1, y1, x2, y2 = _extent(np.concatenate(valid), shape)
     mask = np.zeros((y2 - y1, x2 - x1), dtype=bool)
     for ring in valid:
-        mask |= _fill(ring - (x1, y1), mask.shape)
+        left, top, right, bottom = _extent(ring, shape)
+        filled = _fill(ring - (left, top), (bottom - top, right - left))
+        part = mask[top - y1 : bottom - y1, left - x1 : right - x1]
+        (np.logical_xor if holes else np.logical_or)(part, filled, out=part)
     crop, (x, y) = trim(mask)
-    return crop, (x + int(x1), y + int(y1)) if crop.size else (0, 0)
+    return crop, (x + x1, y + y1) if crop.size else (0, 0)
+
+
+def ellipse(box: tuple[float, float, float, float], vertices: int = 90) -> Ring:
+    """The ellipse that fills a box x1, y1, x2, y2, as a ring (vertices, 2)."""
+    x1, y1, x2, y2 = box
+    angles = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
+    radii, centre = ((x2 - x1) / 2, (y2 - y1) / 2), ((x1 + x2) / 2, (y1 + y2) / 2)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii + centre
+
+
+def _extent(ring: Ring, shape: Shape) -> tuple[int, int, int, int]:
+    """The pixels x1, y1, x2, y2 of the frame that a ring can touch."""
+    sides = [shape[1], shape[0]]
+    x1, y1 = np.clip(np.floor(ring.min(axis=0)), 0, sides).astype(int).tolist()
+    x2, y2 = np.clip(np.ceil(ring.max(axis=0)), 0, sides).astype(int).tolist()
+    return x1, y1, x2, y2
 
 
 def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
@@ -72,3 +90,32 @@ def contours(crop: Mask, offset: Offset) -> list[Ring]:
     rings = find_contours(padded, 0.5, fully_connected="high")
     shift = np.array(offset, dtype=np.float64) - 0.5  # padding, and pixel centres lie half a pixel inside
     return sorted((ring[:, ::-1] + shift for ring in rings), key=len, reverse=True)
+
+
+def outlines(crop: Mask, offset: Offset) -> list[Ring]:
+    """`contours` without the vertices that no pixel depends on, about a third of them.
+
+    `rasterise` with holes makes the very same mask of them.
+    """
+    return [simplify(ring, TOLERANCE) for ring in contours(crop, offset)]
+
+
+def simplify(ring: Ring, tolerance: float) -> Ring:
+    """A closed ring (its last vertex is its first) with fewer vertices, nowhere further off than `tolerance`.
+
+    Douglas and Peucker 1973, all pieces of a level at once.
+    """
+    kept = np.zeros(len(ring), dtype=bool)
+    kept[[0, np.linalg.norm(ring - ring[0], axis=1).argmax(), -1]] = True
+    while True:
+        ends = np.flatnonzero(kept)
+        piece = np.cumsum(kept)[:-1] - 1  # of each vertex but the last
+        starts, chords = ring[ends[:-1]][piece], np.diff(ring[ends], axis=0)[piece]
+        along = ((ring[:-1] - starts) * chords).sum(axis=1) / (chords**2).sum(axis=1)
+        foot = starts + np.clip(along, 0, 1)[:, None] * chords
+        distance = np.linalg.norm(ring[:-1] - foot, axis=1)
+        furthest = np.maximum.reduceat(distance, ends[:-1])[piece]
+        split = (distance == furthest) & (distance > tolerance)
+        if not split.any():
+            return ring[kept]
+        kept[:-1] |= split
