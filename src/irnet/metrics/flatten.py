@@ -1,0 +1,43 @@
+"""What a label map, which gives each pixel to one instance of a class, can keep of overlapping cells."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from irnet.cells import Cells, Truth
+from irnet.geometry.masks import trim
+from irnet.metrics.image import score_image
+from irnet.metrics.summary import summarise
+from irnet.metrics.window import as_window, cover, neighbours
+
+ORDER = "smaller instances lie on top"
+
+
+def flatten(cells: Cells) -> Cells:
+    """The cells as a label map for each class holds them; what is hidden whole is left out.
+
+    A pixel goes to the smallest instance that covers it, the first of equals: small cells have least to lose.
+    In any order a pixel under k instances is lost to k - 1 of them.
+    """
+    areas = cells.areas
+    rank = np.empty(len(cells), dtype=np.int64)
+    rank[np.argsort(areas, kind="stable")] = np.arange(len(cells))
+    crops, offsets = [], cells.offsets.copy()
+    for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, cells.boxes), strict=True)):
+        above = near[(cells.labels[near] == cells.labels[i]) & (rank[near] < rank[i])]
+        crop, inner = trim(cells.masks[i] & ~cover(cells, above, as_window(box)))
+        crops.append(crop)
+        offsets[i] += inner
+    seen = np.flatnonzero([crop.size > 0 for crop in crops])
+    whole = cells.select(seen)
+    return replace(whole, masks=tuple(crops[i] for i in seen), offsets=offsets[seen])
+
+
+def label_map_ceiling(truths: Sequence[Truth]) -> dict:
+    """What `summarise` says of the truths themselves, flattened, against the truths as they are.
+
+    It is what a tool reaches that finds each cell and draws it without fault, by the rule of `flatten`; other
+    orders keep less of the cytoplasms and much the same of the nuclei. Overlap recall is 0 in any order.
+    """
+    return summarise([score_image(truth, flatten(truth.cells)) for truth in truths], samples=0, scored=False)
