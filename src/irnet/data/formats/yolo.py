@@ -1,0 +1,108 @@
+"""YOLO text: one file an image, one instance a line, `CLASS x1 y1 x2 y2 ... [confidence]`.
+
+A line is a polygon whose coordinates are shares of the width and height; polygons may overlap. Ultralytics
+writes it as training labels and, with `save_txt=True save_conf=True`, as predictions.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from irnet.cells import LABEL_NAMES, Cells
+from irnet.data.categories import DROPPED, label_of
+from irnet.data.formats.coco import MAX_MASK_PIXELS
+from irnet.data.formats.coco_json import naming, short
+from irnet.errors import InputError
+from irnet.geometry.masks import Mask, Offset, Shape
+from irnet.geometry.polygons import MIN_VERTICES, rasterise
+
+MAX_CHARACTERS = 2**26  # a thousand outlines of a thousand vertices take 16 MB
+_OUTSIDE = 0.1  # how far beyond the frame, in shares of it, a vertex may lie
+
+
+class _Line(NamedTuple):
+    label: int
+    crop: Mask
+    offset: Offset
+    score: float | None
+
+
+def read_yolo(
+    path: str | os.PathLike, shape: Shape, *, mapping: Mapping[str, str] | None = None
+) -> tuple[Cells, bool | None]:
+    """The instances of a file in a frame of `shape` (H, W), and whether they have scores (None: no instance).
+
+    `mapping` says what the class numbers mean, {"0": "cytoplasm"}; outlines without a pixel are left out.
+    Raises InputError that names file, line and remedy.
+    """
+    path = Path(path)
+    lines: list[_Line] = []
+    pixels = 0
+    for number, text in enumerate(_read(path), start=1):
+        if not text.strip():
+            continue
+        with naming(f"{path}, line {number}"):
+            line = _parse(text.split(), shape, mapping)
+            pixels += line.crop.size if line else 0
+            if pixels > MAX_MASK_PIXELS:
+                raise InputError(f"the image's masks together have more than {MAX_MASK_PIXELS:,} pixels")
+        lines += [line] if line else []
+    scored = {line.score is not None for line in lines}
+    if len(scored) > 1:
+        raise InputError(
+            f"{path}: some lines end in a confidence and some do not: write it on all or on none"
+        )
+    drawn = [line for line in lines if line.crop.size]
+    cells = Cells.build(
+        [line.crop for line in drawn],
+        [line.offset for line in drawn],
+        [line.label for line in drawn],
+        shape,
+        scores=[1.0 if line.score is None else line.score for line in drawn],
+    )
+    return cells, scored.pop() if scored else None
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read(MAX_CHARACTERS + 1)
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error})") from None
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"{path}: more than {MAX_CHARACTERS:,} characters are no outlines of one image")
+    return text.splitlines()
+
+
+def _parse(words: list[str], shape: Shape, mapping: Mapping[str, str] | None) -> _Line | None:
+    """An instance; None if its class is dropped."""
+    if not words[0].isdecimal():
+        raise InputError(f"the class must be a whole number, not {short(words[0])}")
+    if (label := label_of(words[0], mapping)) == DROPPED:
+        return None
+    if label not in LABEL_NAMES:
+        raise InputError(f"class {words[0]} is to be ignored: predictions have no such regions, say drop")
+    numbers = [_number(word) for word in words[1:]]
+    score = numbers.pop() if len(numbers) % 2 else None
+    if score is not None and not 0 <= score <= 1:
+        raise InputError(f"the confidence must lie in 0 to 1, not {score:g}")
+    if len(numbers) < 2 * MIN_VERTICES:
+        raise InputError(f"{len(numbers)} coordinates are no outline (a box?): export masks")
+    if min(numbers) < -_OUTSIDE or max(numbers) > 1 + _OUTSIDE:
+        worst = max(numbers, key=abs)
+        raise InputError(f"coordinates must be shares of width and height, from 0 to 1, not {worst:g}")
+    height, width = shape
+    ring = [value * (height if place % 2 else width) for place, value in enumerate(numbers)]
+    return _Line(label, *rasterise([ring], shape), score)
+
+
+def _number(word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{short(word)} is no number")
+    return value

@@ -1,0 +1,98 @@
+"""YOLO text as Ultralytics writes it, and lines that are wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.data.formats.yolo import read_yolo
+from irnet.errors import InputError
+
+SHAPE = (40, 80)
+MAPPING = {"0": "cytoplasm", "1": "nucleus", "2": "drop", "3": "ignore"}
+LEFT = "0 0 0 0.5 0 0.5 0.5 0 0.5"  # x 0..40, y 0..20
+RIGHT = "0 0.25 0 0.75 0 0.75 0.5 0.25 0.5"  # x 20..60
+INNER = "1 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2"  # x 8..16, y 4..8
+
+
+def write(folder: Path, *lines: str) -> Path:
+    path = folder / "a.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_outlines_become_masks_and_overlaps_stay(tmp_path: Path) -> None:
+    cells, scored = read_yolo(write(tmp_path, LEFT, RIGHT, "", INNER, ""), SHAPE, mapping=MAPPING)
+    assert scored is False
+    assert cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS]
+    assert cells.boxes.tolist() == [[0, 0, 40, 20], [20, 0, 60, 20], [8, 4, 16, 8]]
+    assert cells.intersections(cells)[0, 1] == 20 * 20
+
+
+def test_a_last_odd_number_is_the_confidence(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{LEFT} 0.9", f"{INNER} 0.25")
+    cells, scored = read_yolo(path, SHAPE, mapping=MAPPING)
+    assert scored is True
+    assert cells.scores.tolist() == [0.9, 0.25]
+    assert cells.areas.tolist() == [800, 32]
+
+
+def test_classes_may_be_dropped_and_slivers_are_left_out(tmp_path: Path) -> None:
+    sliver = "0 0.5 0.5 0.500001 0.5 0.5 0.500001"
+    cells, _ = read_yolo(write(tmp_path, "2" + LEFT[1:], sliver, LEFT), SHAPE, mapping=MAPPING)
+    assert cells.areas.tolist() == [800]
+
+
+def test_a_file_without_lines_finds_nothing(tmp_path: Path) -> None:
+    cells, scored = read_yolo(write(tmp_path), SHAPE, mapping=MAPPING)
+    assert (len(cells), cells.image_shape, scored) == (0, SHAPE, None)
+
+
+def test_what_leaves_the_frame_a_little_is_cut(tmp_path: Path) -> None:
+    cells, _ = read_yolo(write(tmp_path, "0 -0.02 0 0.5 0 0.5 1.01 -0.02 1.01"), SHAPE, mapping=MAPPING)
+    assert np.array_equal(cells.boxes, [[0, 0, 40, 40]])
+
+
+BAD = {
+    "0 0.1 0.1 0.2 0.2": "no outline",
+    "0 0.1 0.1 0.2 0.2 0.9": "no outline",
+    "0": "0 coordinates",
+    "0 nan 0 0.5 0 0.5 0.5 0 0.5": "'nan' is no number",
+    "0 0 0 1e999 0 0.5 0.5 0 0.5": "'1e999' is no number",
+    "0 0 0 0.5 0 0.5 x 0 0.5": "'x' is no number",
+    "0 0 0 40 0 40 20 0 20": "shares of width and height",
+    "cell 0 0 0.5 0 0.5 0.5": "whole number, not 'cell'",
+    "-1 0 0 0.5 0 0.5 0.5": "whole number",
+    "7 0 0 0.5 0 0.5 0.5": "--map '7=cytoplasm'",
+    "3 0 0 0.5 0 0.5 0.5": "say drop",
+    f"{LEFT} 1.5": "confidence must lie in 0 to 1",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
+    with pytest.raises(InputError, match=BAD[line]) as caught:
+        read_yolo(write(tmp_path, INNER, line), SHAPE, mapping=MAPPING)
+    assert "a.txt, line 2" in str(caught.value)
+
+
+def test_confidence_on_some_lines_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="on all or on none"):
+        read_yolo(write(tmp_path, LEFT, f"{RIGHT} 0.5"), SHAPE, mapping=MAPPING)
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00\x01" * 9)
+    with pytest.raises(InputError, match=r"a\.txt: cannot be read as text"):
+        read_yolo(tmp_path / "a.txt", SHAPE, mapping=MAPPING)
+    with pytest.raises(InputError, match=r"b\.txt: cannot be read"):
+        read_yolo(tmp_path / "b.txt", SHAPE, mapping=MAPPING)
+
+
+def test_a_file_of_frames_full_of_cells_costs_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irnet.data.formats.yolo.MAX_MASK_PIXELS", 2000)
+    with pytest.raises(InputError, match=r"line 3: .* more than 2,000 pixels"):
+        read_yolo(write(tmp_path, LEFT, LEFT, LEFT), SHAPE, mapping=MAPPING)
