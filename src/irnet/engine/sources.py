@@ -122,21 +122,35 @@ def _annotated(settings: Settings, path: Path) -> Source:
     )
 
 
-def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:
-    """Return entries for training and for validation, no patient in both; the test part is left alone."""
-    keys = [f"image {e.name}" if e.patient is None else f"patient {e.patient}" for e in entries]
-    shares = {part: share for part, share in zip(PARTS, data.split, strict=True) if share > 0}
-    if len(set(keys)) < len(shares) or "val" not in shares:
-        _logger.warning("nothing is held back: validation sees the training images")
-        return entries, entries
+def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, list[Entry]]:
+    """Return the parts of a data set by patient, as every run on it has them; a share of 0 makes no part.
+
+    Images without a patient are split one by one, with a warning. Raises `InputError` for too few patients.
+    """
     if any(entry.patient is None for entry in entries):
         _logger.warning("images without a patient are split one by one: one patient may lie on both sides")
+    keys = _split_keys(entries)
+    shares = {part: share for part, share in zip(PARTS, data.split, strict=True) if share > 0}
     parts = assign(keys, ratios=[*shares.values()], seed=data.split_seed, parts=[*shares])
-    training, validation = (
-        [entry for entry, key in zip(entries, keys, strict=True) if parts[key] == part]
-        for part in ("train", "val")
-    )
-    return training, validation
+    return {
+        part: [entry for entry, key in zip(entries, keys, strict=True) if parts[key] == part]
+        for part in shares
+    }
+
+
+def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:
+    """Return entries for training and for validation, no patient in both; the test part is left alone."""
+    parts_wanted = sum(share > 0 for share in data.split)
+    if len(set(_split_keys(entries))) < parts_wanted or data.split[PARTS.index("val")] == 0:
+        _logger.warning("nothing is held back: validation sees the training images")
+        return entries, entries
+    parts = split_entries(entries, data)
+    return parts["train"], parts["val"]
+
+
+def _split_keys(entries: Sequence[Entry]) -> list[str]:
+    """Return what is split: patients, and images that name none."""
+    return [f"image {e.name}" if e.patient is None else f"patient {e.patient}" for e in entries]
 
 
 def _read(entries: Sequence[Entry], rank: int, ranks: int) -> list[Sample]:
