@@ -10,7 +10,17 @@ from pydantic import BaseModel
 from irnet.config import Settings, find_recipe, json_schema, load_recipe, parse_settings
 from irnet.errors import InputError
 
-NAMES = ["authors", "default", "finetune", "paper", "release", "tiny"]
+NAMES = [
+    "authors",
+    "cspnet",
+    "default",
+    "finetune",
+    "paper",
+    "release",
+    "study-small",
+    "study-tiny",
+    "tiny",
+]
 
 
 def leaves(values: dict, prefix: str = "") -> set[str]:
@@ -92,6 +102,7 @@ def test_overrides_are_toml_values_or_strings(tmp_path: Path):
         ("model.mask_box_scale=0.5", "model.mask_box_scale = 0.5: input should be greater than or equal"),
         ("loss.beta=0", "loss.beta = 0 never trains the IRM"),
         ("loss.alpha=0", "loss.alpha = 0 never trains the DRM"),
+        ("model.cspnet.enabled=true", "set model.drm.enabled = false and model.irm.enabled = false"),
         ("predict.floor=0.6", "predict.score = 0.5 is below predict.floor = 0.6"),
         ("data.split=[0.7, 0.1, 0.1]", "sums to 0.9; make it sum to 1"),
         ("data.generated.composed=0.5", "needs data.generated.cutouts"),
@@ -104,6 +115,21 @@ def test_refusals_name_key_value_and_remedy(override, message):
     extra += ["model.drm.across_classes=true"] if "drm.enabled" in override else []
     with pytest.raises(InputError, match=re.escape(message)):
         load_recipe("default", [*extra, override])
+
+
+def test_the_method_is_read_from_what_is_switched_on():
+    assert load_recipe("default").method == "irnet"
+    assert load_recipe("default", ["model.drm.enabled=false"]).method == "irnet"
+    plain = ["model.drm.enabled=false", "model.irm.enabled=false"]
+    assert load_recipe("default", plain).method == "maskrcnn"
+    assert load_recipe("cspnet").method == "cspnet"
+    with pytest.raises(InputError, match=r"set predict\.suppression = 'mask'"):
+        load_recipe("default", [*plain, "model.cspnet.enabled=true"])
+
+
+def test_bundled_weights_fit_the_small_study():
+    small, release = load_recipe("study-small").model, load_recipe("release").model
+    assert small == release
 
 
 def test_group_norm_from_scratch_freezes_nothing():

@@ -4,8 +4,15 @@ Section numbers are those of the paper (IRNet, MICCAI 2019). "px" are pixels at 
 the image has been resampled to `data.mpp`. The defaults are those of `recipes/default.toml`.
 """
 
-from irnet.config.network import DRMSettings, IRMSettings, LossSettings, ModelSettings, RPNSettings
-from irnet.config.recipe import Settings, find_recipe, json_schema, load_recipe, parse_settings
+from irnet.config.network import (
+    CSPNetSettings,
+    DRMSettings,
+    IRMSettings,
+    LossSettings,
+    ModelSettings,
+    RPNSettings,
+)
+from irnet.config.recipe import Method, Settings, find_recipe, json_schema, load_recipe, parse_settings
 from irnet.config.section import PerClass
 from irnet.config.training import (
     AugmentSettings,
@@ -17,11 +24,13 @@ from irnet.config.training import (
 
 __all__ = [
     "AugmentSettings",
+    "CSPNetSettings",
     "DRMSettings",
     "DataSettings",
     "GeneratedSettings",
     "IRMSettings",
     "LossSettings",
+    "Method",
     "ModelSettings",
     "PerClass",
     "PredictSettings",

@@ -92,6 +92,32 @@ class IRMSettings(Section):
         return self
 
 
+class CSPNetSettings(Section):
+    """CSPNet, a rival (Table 1; Akram et al. 2016): boxes of one network, masks of another."""
+
+    enabled: bool = False
+    """On: CSPNet instead of Mask R-CNN and IRNet; it suppresses masks (`predict.suppression = "mask"`)."""
+    stage1: Literal["fpn", "cspn6"] = "fpn"
+    """What finds boxes: the recipe's detector (the paper's variant), or the six-layer network first published,
+    with the recipe's anchors and `model.rpn`."""
+    norm: Literal["lrn", "group"] = "lrn"
+    """Local response normalisation (as published) or group norm, in stage 2 and in the six-layer network."""
+    mask_side: Count = 25
+    """Side of a pooled box and of its mask (samples)."""
+    padding: CountOrZero = 3
+    """Boxes are grown by this on each side before a mask is drawn in them (px)."""
+    fc_width: Count = 256
+    """Width of the hidden layer that masks are drawn from."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of that layer that is dropped in training."""
+    rois: Count = 128
+    """Boxes an image in the loss of the masks."""
+    roi_iou: Fraction = 0.5
+    """Least IoU of these boxes with a truth box."""
+    box_nms: Fraction = 0.8
+    """Boxes of a class that overlap a better one by more than this IoU get no mask."""
+
+
 class ModelSettings(Section):
     """The network (section 2)."""
 
@@ -138,6 +164,16 @@ class ModelSettings(Section):
     rpn: RPNSettings = RPNSettings()
     drm: DRMSettings = DRMSettings()
     irm: IRMSettings = IRMSettings()
+    cspnet: CSPNetSettings = CSPNetSettings()
+
+    @model_validator(mode="after")
+    def _check_one_method(self) -> ModelSettings:
+        if self.cspnet.enabled and (self.drm.enabled or self.irm.enabled):
+            raise ValueError(
+                "model.cspnet.enabled = true leaves no place for DRM and IRM: "
+                "set model.drm.enabled = false and model.irm.enabled = false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_trunk(self) -> ModelSettings:

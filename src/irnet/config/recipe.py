@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError, model_validator
 
@@ -17,6 +17,8 @@ from irnet.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "recipes", PACKAGE.parents[1] / "recipes")  # of the wheel, of a checkout
+
+Method = Literal["irnet", "maskrcnn", "cspnet"]
 
 
 class Settings(Section):
@@ -35,6 +37,22 @@ class Settings(Section):
         if self.model.irm.enabled and self.loss.beta == 0:
             raise ValueError("loss.beta = 0 never trains the IRM: raise it or set model.irm.enabled = false")
         return self
+
+    @model_validator(mode="after")
+    def _check_masks_are_suppressed(self) -> Settings:
+        if self.model.cspnet.enabled and self.predict.suppression != "mask":
+            raise ValueError(
+                f"model.cspnet.enabled = true with predict.suppression = {self.predict.suppression!r}: "
+                "CSPNet keeps boxes that overlap and compares their masks, set predict.suppression = 'mask'"
+            )
+        return self
+
+    @property
+    def method(self) -> Method:
+        """What the network is: Mask R-CNN is IRNet without DRM and IRM."""
+        if self.model.cspnet.enabled:
+            return "cspnet"
+        return "irnet" if self.model.drm.enabled or self.model.irm.enabled else "maskrcnn"
 
 
 def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Settings:

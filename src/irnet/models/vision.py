@@ -17,6 +17,7 @@ from torchvision.ops import (
     generalized_box_iou_loss,
     nms,
     roi_align,
+    roi_pool,
 )
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.misc import Conv2dNormActivation, FrozenBatchNorm2d
@@ -42,4 +43,5 @@ __all__ = [
     "resnet34",
     "resnet50",
     "roi_align",
+    "roi_pool",
 ]

@@ -64,7 +64,7 @@ JOMLS = Row(
 CSPNET = Row(
     key="cspnet",
     title="CSPNet",
-    overrides=(*PLAIN, "model.cspnet.enabled=true"),
+    overrides=(*PLAIN, "model.cspnet.enabled=true", "predict.suppression=mask"),
     paper=_paper(0.4607, 0.3891, 0.5307, 0.5942),
     note="its first stage forks from the trunk's detector; its second stage starts anew",
 )
