@@ -140,7 +140,7 @@ class _Visit:
             picture = to_png(overlay(image.pixels, cells))
             write_atomic(self.out / "overlays" / _overlay_name(name, names), picture)
         self.entries.append(Entry(name=name, path=file, truth=Truth(cells=cells)))
-        self.rows += measure(cells, name)
+        self.rows += measure(cells, name, image.pixels)
         self.images.append(
             {
                 "name": name,

@@ -15,6 +15,7 @@ from irnet.geometry import boxes
 Mask = NDArray[np.bool_]
 Offset = tuple[int, int]
 Shape = tuple[int, int]
+Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels, x2 and y2 exclusive
 
 MAX_SIDE = 2**17
 MAX_PIXELS = 2**32 - 1
@@ -57,6 +58,19 @@ def intersections(
         counts.append(np.count_nonzero(both))
     shared[pairs[:, 0], pairs[:, 1]] = counts
     return shared
+
+
+def cover(masks: Sequence[Mask], offsets: NDArray[np.int64], window: Window) -> Mask:
+    """Pixels of a window of the frame under any of the masks, (h, w)."""
+    x1, y1, x2, y2 = window
+    covered = np.zeros((y2 - y1, x2 - x1), dtype=bool)
+    for mask, (x, y) in zip(masks, offsets.tolist(), strict=True):
+        left, top = max(x1, x), max(y1, y)
+        right, bottom = min(x2, x + mask.shape[1]), min(y2, y + mask.shape[0])
+        if left < right and top < bottom:
+            part = mask[top - y : bottom - y, left - x : right - x]
+            covered[top - y1 : bottom - y1, left - x1 : right - x1] |= part
+    return covered
 
 
 def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:

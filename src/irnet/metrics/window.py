@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells
-from irnet.geometry import boxes
-
-Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels, x2 and y2 exclusive
+from irnet.geometry import boxes, masks
+from irnet.geometry.masks import Window
 
 
 def as_window(box: NDArray[np.float64]) -> Window:
@@ -19,16 +18,8 @@ def as_window(box: NDArray[np.float64]) -> Window:
 
 def cover(cells: Cells, indices: Iterable[int], window: Window) -> NDArray[np.bool_]:
     """Pixels of the window under any of the instances `indices`, (h, w)."""
-    x1, y1, x2, y2 = window
-    covered = np.zeros((y2 - y1, x2 - x1), dtype=bool)
-    for index in indices:
-        mask, (x, y) = cells.masks[index], cells.offsets[index]
-        left, top = max(x1, x), max(y1, y)
-        right, bottom = min(x2, x + mask.shape[1]), min(y2, y + mask.shape[0])
-        if left < right and top < bottom:
-            part = mask[top - y : bottom - y, left - x : right - x]
-            covered[top - y1 : bottom - y1, left - x1 : right - x1] |= part
-    return covered
+    chosen = list(indices)
+    return masks.cover([cells.masks[i] for i in chosen], cells.offsets[chosen], window)
 
 
 def neighbours(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[NDArray[np.int64]]:

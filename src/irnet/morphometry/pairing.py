@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 
@@ -27,3 +28,8 @@ def pair_nuclei(cells: Cells) -> Cells:
         inside = shared[np.arange(len(nuclei)), best] >= MIN_INSIDE * cells.areas[nuclei]
         parents[nuclei[inside]] = owners[best[inside]]
     return dataclasses.replace(cells, parents=parents)
+
+
+def pairing_confidence(cells: Cells, picture: NDArray[np.uint8] | None = None) -> NDArray[np.float64]:
+    """How sure each link is, (n,); nan for cells. Not estimated yet: nan for every instance."""
+    return np.full(len(cells), np.nan)

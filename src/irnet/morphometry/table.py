@@ -1,97 +1,199 @@
-"""One row an instance: where it is, how large, and for a cell its nuclei (cells.csv)."""
+"""One row an instance: place, form, stain, surroundings, and how the nuclei lie in their cell (cells.csv)."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, Cells
+from irnet.errors import InputError
+from irnet.morphometry.colour import Colour, estimate_background, measure_colour
+from irnet.morphometry.nuclei import Nuclei, measure_nuclei
+from irnet.morphometry.pairing import pairing_confidence
+from irnet.morphometry.shape import Shape, measure_shape
+from irnet.morphometry.surroundings import Surroundings
 
-Row = dict[str, str | int | float | None]
+Value = str | int | float | None
+Row = dict[str, Value]
 
-COLUMNS: tuple[str, ...] = (
-    "image",
-    "id",
-    "label",
-    "parent",
-    "score",
-    "area_px",
-    "area_um2",
-    "centroid_x_px",
-    "centroid_y_px",
-    "box_x1",
-    "box_y1",
-    "box_x2",
-    "box_y2",
-    "touches_border",
-    "nuclei",
-    "nucleus_cell_ratio",
-)
+COLUMNS: dict[str, type] = {  # docs/reference/measurements.md says what each one is
+    "image": str,
+    "id": int,
+    "label": str,
+    "parent": int,
+    "pairing_confidence": float,
+    "score": float,
+    "area_px": int,
+    "area_um2": float,
+    "perimeter_px": float,
+    "perimeter_um": float,
+    "max_diameter_px": float,
+    "max_diameter_um": float,
+    "min_diameter_px": float,
+    "min_diameter_um": float,
+    "eccentricity": float,
+    "solidity": float,
+    "circularity": float,
+    "centroid_x_px": float,
+    "centroid_y_px": float,
+    "box_x1": int,
+    "box_y1": int,
+    "box_x2": int,
+    "box_y2": int,
+    "touches_border": int,
+    "overlap_fraction": float,
+    "neighbours": int,
+    "nuclei": int,
+    "nucleus_cell_ratio": float,
+    "nc_ratio": float,
+    "nuclear_offset": float,
+    "colour_px": int,
+    "od_mean": float,
+    "od_sd": float,
+    "od_red": float,
+    "od_green": float,
+    "od_blue": float,
+    "od_entropy": float,
+    "od_contrast": float,
+}
+LENGTHS = ("px", "um", "um2")  # units of what is rounded to hundredths; all else to four digits
 
 
-def measure(cells: Cells, image: str = "") -> list[Row]:
-    """Return one row of `COLUMNS` for each instance of `cells`.
+def measure(
+    cells: Cells,
+    name: str = "",
+    picture: NDArray[np.uint8] | None = None,
+    *,
+    exclude_overlap: bool = False,
+) -> list[Row]:
+    """One row of `COLUMNS` for each instance of `cells`; what is not known is None.
 
-    Lengths are in px of the image; `area_um2` is None unless `cells.mpp` is known. `id` and `parent` count
-    from 0 inside the image, `parent` is None for a cell and for a bare nucleus. `nucleus_cell_ratio` is the
-    area of all the cell's nuclei over the area of the whole cell, None without a nucleus. Coordinates are
-    those of pixel centres for the centroid and of pixel corners for the box.
+    `id` and `parent` count from 0 inside the image. Lengths and areas are in px of the image and, where
+    `cells.mpp` is known, in um beside it. Stain is that of the (H, W, 3) `picture`, of a cell without its
+    nuclei; `exclude_overlap` leaves out the pixels that another cell covers as well. Raises InputError when
+    the picture is of another size than the frame of `cells`.
     """
-    areas, boxes = cells.areas, cells.boxes
-    height, width = cells.image_shape
+    if picture is not None and picture.shape[:2] != cells.image_shape:
+        raise InputError(f"cells of a frame of {cells.image_shape} on an image of {picture.shape[:2]} pixels")
+    background = None if picture is None else estimate_background(picture, cells)
+    confidence = pairing_confidence(cells, picture)
+    surroundings = Surroundings(cells)
     rows = []
-    for i, (area, box) in enumerate(zip(areas, boxes, strict=True)):
-        x, y = _centroid(cells.masks[i], cells.offsets[i])
-        x1, y1, x2, y2 = (int(side) for side in box)
-        rows.append(
-            {
-                "image": image,
-                "id": i,
-                "label": LABEL_NAMES[int(cells.labels[i])],
-                "parent": None if cells.parents[i] == NO_PARENT else int(cells.parents[i]),
-                "score": round(float(cells.scores[i]), 4),
-                "area_px": int(area),
-                "area_um2": None if cells.mpp is None else round(float(area) * cells.mpp**2, 2),
-                "centroid_x_px": x,
-                "centroid_y_px": y,
-                "box_x1": x1,
-                "box_y1": y1,
-                "box_x2": x2,
-                "box_y2": y2,
-                "touches_border": int(x1 == 0 or y1 == 0 or x2 == width or y2 == height),
-                **_nuclei(cells, areas, i),
-            }
-        )
+    for index, mask in enumerate(cells.masks):
+        foreign = surroundings.foreign(index)
+        row = _identity(cells, name, index, confidence) | _place(surroundings, index, foreign)
+        row |= _form(measure_shape(mask) if mask.any() else None, cells, index)
+        row |= _nuclear(measure_nuclei(surroundings, index))
+        if picture is not None and background is not None:
+            stained = mask & ~surroundings.own_nuclei(index)
+            crop = _crop(picture, surroundings.boxes[index])
+            row |= _stain(
+                measure_colour(crop, stained & ~foreign if exclude_overlap else stained, background)
+            )
+        rows.append({column: _rounded(column, row.get(column)) for column in COLUMNS})
     return rows
 
 
 def to_csv(rows: Iterable[Row]) -> str:
-    """Return the rows as CSV text with a header; a value that is not known is an empty field."""
+    """The rows as CSV text with a header; a value that is not known is an empty field."""
     text = io.StringIO()
-    writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
-def _centroid(mask: NDArray[np.bool_], offset: NDArray[np.int64]) -> tuple[float | None, float | None]:
-    ys, xs = np.nonzero(mask)
-    if not len(xs):
-        return None, None
-    return round(float(xs.mean() + offset[0]), 2), round(float(ys.mean() + offset[1]), 2)
+def to_parquet(rows: Sequence[Row]) -> bytes:
+    """The rows as a Parquet file; a value that is not known is null. InputError where pyarrow is missing."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InputError("Parquet needs pyarrow: pip install 'irnet[parquet]'") from error
+    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    schema = pyarrow.schema([(column, types[kind]) for column, kind in COLUMNS.items()])
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), file)
+    return file.getvalue()
 
 
-def _nuclei(cells: Cells, areas: NDArray[np.int64], index: int) -> Row:
-    """Return the two columns that only a cell has."""
-    if cells.labels[index] != CYTOPLASM:
-        return {"nuclei": None, "nucleus_cell_ratio": None}
-    mine = (cells.parents == index) & (cells.labels == NUCLEUS)
-    ratio = areas[mine].sum() / areas[index] if mine.any() and areas[index] else None
+def _identity(cells: Cells, name: str, index: int, confidence: NDArray[np.float64]) -> Row:
+    nuclei = confidence[cells.parents == index] if cells.labels[index] == CYTOPLASM else confidence[[index]]
+    parent = int(cells.parents[index])
     return {
-        "nuclei": int(mine.sum()),
-        "nucleus_cell_ratio": None if ratio is None else round(float(ratio), 4),
+        "image": name,
+        "id": index,
+        "label": LABEL_NAMES[int(cells.labels[index])],
+        "parent": None if parent == NO_PARENT else parent,
+        "pairing_confidence": float(nuclei.min()) if len(nuclei) else None,
+        "score": float(cells.scores[index]),
     }
+
+
+def _form(shape: Shape | None, cells: Cells, index: int) -> Row:
+    if shape is None:
+        return {"area_px": 0, "area_um2": None if cells.mpp is None else 0.0}
+    x, y = cells.offsets[index].tolist()
+    row: Row = {
+        "area_px": shape.area,
+        "area_um2": None if cells.mpp is None else shape.area * cells.mpp**2,
+        "eccentricity": shape.eccentricity,
+        "solidity": shape.solidity,
+        "circularity": shape.circularity,
+        "centroid_x_px": x + shape.centroid[0],
+        "centroid_y_px": y + shape.centroid[1],
+    }
+    for length in ("perimeter", "max_diameter", "min_diameter"):
+        value: float = getattr(shape, length)
+        row |= {f"{length}_px": value, f"{length}_um": None if cells.mpp is None else value * cells.mpp}
+    return row
+
+
+def _place(surroundings: Surroundings, index: int, foreign: NDArray[np.bool_]) -> Row:
+    area = np.count_nonzero(surroundings.cells.masks[index])
+    sides = dict(
+        zip(("box_x1", "box_y1", "box_x2", "box_y2"), surroundings.boxes[index].tolist(), strict=True)
+    )
+    return sides | {
+        "touches_border": int(surroundings.touches_border(index)),
+        "overlap_fraction": np.count_nonzero(foreign) / area if area else None,
+        "neighbours": surroundings.count_neighbours(index),
+    }
+
+
+def _nuclear(nuclei: Nuclei) -> Row:
+    return {
+        "nuclei": nuclei.count,
+        "nucleus_cell_ratio": nuclei.of_cell,
+        "nc_ratio": nuclei.of_rest,
+        "nuclear_offset": nuclei.offset,
+    }
+
+
+def _stain(colour: Colour) -> Row:
+    return {
+        "colour_px": colour.pixels,
+        "od_mean": colour.mean,
+        "od_sd": colour.sd,
+        "od_red": colour.red,
+        "od_green": colour.green,
+        "od_blue": colour.blue,
+        "od_entropy": colour.entropy,
+        "od_contrast": colour.contrast,
+    }
+
+
+def _crop(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> NDArray[np.uint8]:
+    x1, y1, x2, y2 = box.tolist()
+    return picture[y1:y2, x1:x2]
+
+
+def _rounded(column: str, value: Value) -> Value:
+    if not isinstance(value, float):
+        return value
+    return round(float(value), 2 if column.rsplit("_", 1)[-1] in LENGTHS else 4) if isfinite(value) else None

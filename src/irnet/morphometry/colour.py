@@ -1,0 +1,93 @@
+"""Optical density of one mask by Beer-Lambert, against the background of the image, and its texture."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.feature import graycomatrix, graycoprops
+
+from irnet.cells import Cells
+from irnet.geometry.masks import cover
+
+Mask = NDArray[np.bool_]
+Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+Rgb = NDArray[np.float64]  # (3,) grey levels
+
+BACKGROUND_QUANTILE = 0.75  # of the pixels outside every instance: missed cells and dirt are darker
+CROWDED_QUANTILE = 0.99  # of all pixels, where hardly any lies outside
+LEAST_OUTSIDE = 0.01  # share of the pixels
+
+LEVELS = 64  # of optical density, for texture
+STEP = 0.02  # of optical density between two levels
+DIRECTIONS = (0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
+
+
+class Colour(NamedTuple):
+    """What the pixels of a mask absorb. Without pixels all but their number is None."""
+
+    pixels: int
+    mean: float | None = None  # optical density, mean of the three channels
+    sd: float | None = None  # of that mean, from pixel to pixel
+    red: float | None = None  # optical density of one channel
+    green: float | None = None
+    blue: float | None = None
+    entropy: float | None = None  # bits, of the levels of optical density
+    contrast: float | None = None  # of the levels' co-occurrence; None where no two pixels are neighbours
+
+
+def estimate_background(picture: Picture, cells: Cells) -> Rgb:
+    """Grey levels of the empty slide in each channel: upper quartile of the pixels outside every instance.
+
+    Where less than a hundredth of the image lies outside, it is the 99th percentile of the whole image.
+    """
+    height, width = cells.image_shape
+    outside = ~cover(cells.masks, cells.offsets, (0, 0, width, height))
+    crowded = np.count_nonzero(outside) < LEAST_OUTSIDE * outside.size
+    share = CROWDED_QUANTILE if crowded else BACKGROUND_QUANTILE
+    return np.array([_quantile(c if crowded else c[outside], share) for c in np.moveaxis(picture, 2, 0)])
+
+
+def optical_density(picture: Picture, background: Rgb) -> NDArray[np.float64]:
+    """log10(background / pixel) of (h, w, 3); grey level 0 counts as 1. Brighter than background is negative.
+
+    >>> optical_density(np.full((1, 1, 3), 20, np.uint8), np.array([200.0, 20.0, 2.0]))[0, 0].tolist()
+    [1.0, 0.0, -1.0]
+    """
+    table = np.log10(np.maximum(background, 1)[:, None] / np.maximum(np.arange(256), 1))  # (3, 256)
+    return np.stack([table[channel][picture[..., channel]] for channel in range(3)], axis=-1)
+
+
+def measure_colour(picture: Picture, mask: Mask, background: Rgb) -> Colour:
+    """Density and texture of the pixels (h, w, 3) of a crop under its mask (h, w)."""
+    pixels = int(np.count_nonzero(mask))
+    if not pixels:
+        return Colour(0)
+    density = optical_density(picture, background)
+    mean = density.mean(axis=2)
+    red, green, blue = density[mask].mean(axis=0).tolist()
+    entropy, contrast = measure_texture(mean, mask)
+    return Colour(
+        pixels, float(mean[mask].mean()), float(mean[mask].std()), red, green, blue, entropy, contrast
+    )
+
+
+def measure_texture(density: NDArray[np.float64], mask: Mask) -> tuple[float, float | None]:
+    """Entropy (bits) and co-occurrence contrast (levels squared) of the densities (h, w) under a mask.
+
+    Densities are sorted into `LEVELS` steps of `STEP`. Contrast is that of Haralick: the mean squared
+    difference between neighbours one pixel apart, the mean of four directions; both must lie in the mask.
+    """
+    levels = np.clip(density / STEP, 0, LEVELS - 1).astype(np.uint8) + 1
+    levels[~mask] = 0
+    shares = np.bincount(levels[mask], minlength=LEVELS + 1) / np.count_nonzero(mask)
+    shares = shares[shares > 0]
+    pairs = graycomatrix(levels, [1], DIRECTIONS, levels=LEVELS + 1, symmetric=True)[1:, 1:]
+    met = pairs.sum(axis=(0, 1, 2)) > 0  # directions in which there is a pair at all
+    contrast = float(graycoprops(pairs, "contrast")[0, met].mean()) if met.any() else None
+    return float(-(shares * np.log2(shares)).sum()) + 0.0, contrast
+
+
+def _quantile(values: NDArray[np.uint8], share: float) -> float:
+    """The grey level below or at which `share` of the pixels lie."""
+    reached = np.cumsum(np.bincount(values.ravel(), minlength=256))
+    return float(np.searchsorted(reached, share * reached[-1]))

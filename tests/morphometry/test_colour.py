@@ -1,0 +1,93 @@
+"""Stain by hand: Beer-Lambert, the background, texture against a count of pairs."""
+
+import numpy as np
+import pytest
+
+from irnet.cells import CYTOPLASM, Cells
+from irnet.morphometry.colour import STEP, Colour, estimate_background, measure_colour, measure_texture
+from irnet.synthetic import generate
+from irnet.synthetic.smear import Patient
+
+WHITE = np.array([200.0, 210.0, 220.0])
+
+
+def absorbing(*densities: float) -> np.ndarray:
+    return (WHITE * 10 ** -np.array(densities)).round().astype(np.uint8)
+
+
+def test_densities_are_those_that_were_laid_on():
+    picture = np.full((20, 30, 3), absorbing(0.1, 0.4, 0.25))
+    found = measure_colour(picture, np.ones((20, 30), bool), WHITE)
+    assert (found.pixels, found.entropy, found.contrast) == (600, 0, 0)
+    assert (found.red, found.green, found.blue) == pytest.approx((0.1, 0.4, 0.25), abs=0.003)  # grey levels
+    assert found.mean == pytest.approx(0.25, abs=0.003)
+    assert found.sd == pytest.approx(0, abs=1e-9)
+
+
+def test_two_layers_add_up():
+    one, two = (
+        measure_colour(np.full((4, 4, 3), absorbing(*[d] * 3)), np.ones((4, 4), bool), WHITE)
+        for d in (0.15, 0.3)
+    )
+    assert two.mean == pytest.approx(2 * one.mean, rel=0.02)
+
+
+def test_only_pixels_of_the_mask_count():
+    picture = np.full((6, 6, 3), 255, np.uint8)
+    picture[:, :3] = absorbing(0.2, 0.2, 0.2)
+    mask = np.zeros((6, 6), bool)
+    mask[:, :3] = True
+    found = measure_colour(picture, mask, WHITE)
+    assert (found.pixels, found.contrast) == (18, 0)
+    assert found.mean == pytest.approx(0.2, abs=0.003)
+    assert measure_colour(picture, np.zeros((6, 6), bool), WHITE) == Colour(0)
+
+
+def test_black_is_dense_and_brighter_than_background_is_negative():
+    dark, bright = (
+        measure_colour(np.full((2, 2, 3), level, np.uint8), np.ones((2, 2), bool), WHITE)
+        for level in (0, 255)
+    )
+    assert dark.mean == pytest.approx(np.log10(WHITE).mean())
+    assert bright.mean == pytest.approx(np.log10(WHITE / 255).mean())
+    assert bright.entropy == 0
+
+
+def test_texture_is_a_count_of_pairs():
+    rng = np.random.default_rng(0)
+    levels, mask = rng.integers(0, 64, (9, 11)), rng.random((9, 11)) < 0.7
+    entropy, contrast = measure_texture((levels + 0.5) * STEP, mask)
+    shares = np.unique(levels[mask], return_counts=True)[1] / mask.sum()
+    assert entropy == pytest.approx(-(shares * np.log2(shares)).sum())
+    means = []
+    for dy, dx in ((0, 1), (1, 1), (1, 0), (1, -1)):
+        pairs = [
+            (levels[y, x] - levels[y + dy, x + dx]) ** 2
+            for y in range(9 - dy)
+            for x in range(max(0, -dx), 11 - max(0, dx))
+            if mask[y, x] and mask[y + dy, x + dx]
+        ]
+        means.append(np.mean(pairs))
+    assert contrast == pytest.approx(np.mean(means))
+
+
+@pytest.mark.parametrize(("mask", "contrast"), [([[1]], None), ([[1, 0, 1]], None), ([[1, 1]], 4.0)])
+def test_texture_of_hardly_any_pixels(mask: list, contrast: float | None):
+    density = np.arange(len(mask[0]))[None] * 2 * STEP + STEP / 2
+    assert measure_texture(density, np.array(mask, bool))[1] == contrast
+
+
+@pytest.mark.parametrize("palette", ["pap", "grey"])
+def test_the_background_of_a_field_is_found_though_half_of_the_cells_were_missed(palette):
+    patient = Patient.draw(5, palette)
+    picture, truth = generate(5, size=(300, 300), palette=palette, patient=patient)
+    white = np.minimum(patient.camera.white, 255)
+    background = estimate_background(picture, truth.cells.select(slice(None, None, 2)))
+    assert np.abs(np.log10(background / white)).max() < 0.015
+
+
+def test_the_background_of_a_crowded_field_is_its_brightest_part():
+    picture = np.full((50, 50, 3), 90, np.uint8)
+    picture[:2] = 230
+    everywhere = Cells.build([np.ones((50, 50), bool)], [(0, 0)], [CYTOPLASM], (50, 50))
+    assert estimate_background(picture, everywhere).tolist() == [230] * 3
