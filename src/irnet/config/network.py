@@ -98,7 +98,7 @@ class CSPNetSettings(Section):
     enabled: bool = False
     """On: CSPNet instead of Mask R-CNN and IRNet; it suppresses masks (`predict.suppression = "mask"`)."""
     stage1: Literal["fpn", "cspn6"] = "fpn"
-    """What finds boxes: the recipe's detector (the paper's variant), or the six-layer network first published,
+    """What finds boxes: the recipe's detector (the paper's variant), or the six-layer network as published,
     with the recipe's anchors and `model.rpn`."""
     norm: Literal["lrn", "group"] = "lrn"
     """Local response normalisation (as published) or group norm, in stage 2 and in the six-layer network."""
