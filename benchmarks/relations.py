@@ -2,6 +2,7 @@
 
     python benchmarks/relations.py drm       # p(correct) of correct and duplicate boxes, by label and by step
     python benchmarks/relations.py irm       # loss where only neighbours know the mask, by affinity
+    python benchmarks/relations.py start     # the same, by the first weights of the IRM's classifier
     python benchmarks/relations.py frozen    # the IRM on deep features of the bundled network
     python benchmarks/relations.py labels    # which candidates of the bundled network the label rules choose
 
@@ -166,6 +167,18 @@ def run_irm(seeds: int = 2) -> None:
         report(name, module, held_out, path)
 
 
+def run_start(seeds: int = 6) -> None:
+    rng = torch.Generator().manual_seed(999)
+    held_out = [wardrobe(rng) for _ in range(40)]
+    for std, seed in product((0.001, 0.1, 0.82), range(seeds)):
+        torch.manual_seed(seed)
+        module = InstanceRelation(channels=8, width=16)
+        torch.nn.init.normal_(module.classifier.weight, std=std)
+        rng = torch.Generator().manual_seed(seed)
+        path = train_irm((wardrobe(rng) for _ in range(300)), module, 300, 3e-3)
+        report(f"std {std:g}, seed {seed}", module, held_out, path)
+
+
 def run_frozen(seeds: int = 2) -> None:
     rng = torch.Generator().manual_seed(0)
     training, held_out = list(fields(900_000, 60, rng)), list(fields(901_000, 24, rng))
@@ -216,9 +229,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("drm", "irm", "frozen", "labels"))
+    parser.add_argument("what", choices=("drm", "irm", "start", "frozen", "labels"))
     torch.set_num_threads(1)
-    {"drm": run_drm, "irm": run_irm, "frozen": run_frozen, "labels": run_labels}[parser.parse_args().what]()
+    runs = {"drm": run_drm, "irm": run_irm, "start": run_start, "frozen": run_frozen, "labels": run_labels}
+    runs[parser.parse_args().what]()
 
 
 if __name__ == "__main__":
