@@ -1,0 +1,124 @@
+"""Files of annotations and the images that they belong to: named alike, or naming them."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from irnet.data.files import safe_join
+from irnet.data.formats.coco_json import locate
+from irnet.data.formats.found import PREDICTIONS, read_found
+from irnet.data.image import IMAGE_SUFFIXES, read_image
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.geometry.masks import Shape
+
+
+def name_files(names: Sequence[str], suffix: str) -> list[str]:
+    """A file name for each image: its STEM and `suffix`, or its whole name where another image has the stem.
+
+    >>> name_files(["a.png", "1/b.png", "1/b.tif"], ".zip")
+    ['a.zip', '1/b.png.zip', '1/b.tif.zip']
+    """
+    stems = [PurePosixPath(name).with_suffix("").as_posix() for name in names]
+    count = Counter(stem.lower() for stem in stems)  # some file systems know no case
+    return [
+        f"{stem if count[stem.lower()] == 1 else name}{suffix}"
+        for name, stem in zip(names, stems, strict=True)
+    ]
+
+
+def list_files(source: str | os.PathLike, suffix: str) -> list[Path]:
+    """The file named, or those of a folder and its folders that end in `suffix`, sorted. InputError."""
+    source = Path(source)
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise InputError(f"{source}: no such file or folder")
+    files = sorted(f for f in source.rglob("*") if f.name.lower().endswith(suffix) and f.is_file())
+    if not files:
+        raise InputError(f"{source}: no file in it that ends in {suffix}")
+    return files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """The image that annotations belong to."""
+
+    name: str  # in the data set
+    path: Path
+    mpp: float | None = None  # um per pixel, where a data set or a run says so
+    patient: str | None = None
+
+    def measure(self) -> tuple[Shape, float | None]:
+        """Height and width, and um per pixel. Raises InputError when the image cannot be read."""
+        image = read_image(self.path)
+        height, width, _ = image.pixels.shape
+        return (height, width), self.mpp if self.mpp is not None else image.mpp
+
+
+class Pictures:
+    """Finds images: beside the annotations of `source`, or in `images`.
+
+    `images` is a folder of images, or else a data set or the output of `irnet predict`, which also tell um
+    per pixel and patients. Raises InputError when it is none of these.
+    """
+
+    def __init__(self, source: str | os.PathLike, images: str | os.PathLike | None = None) -> None:
+        source = Path(source)
+        self.root = source if source.is_dir() else source.parent
+        self.images = None if images is None else Path(images)
+        self.known: dict[str, Entry] = {}
+        if self.images and (self.images.is_file() or _is_set(self.images)):
+            self.known = {entry.name: entry for entry in read_found(self.images)}
+
+    def of_file(self, file: Path, suffix: str) -> Picture:
+        """The image whose name is that of `file`, with or without the image's own suffix."""
+        stem = file.relative_to(self.root).as_posix()[: -len(suffix)]
+        candidates = [stem, *(stem + ending for ending in IMAGE_SUFFIXES)]
+        candidates += [stem + ending.upper() for ending in IMAGE_SUFFIXES]
+        found = {picture.path: picture for name in candidates if (picture := self._find(name))}
+        if len(found) > 1:
+            names = ", ".join(str(path) for path in found)
+            raise InputError(f"{file}: it may belong to {names}: call it like one of them, suffix included")
+        if not found:
+            raise InputError(f"{file}: no image of its name: {self._remedy()}")
+        return next(iter(found.values()))
+
+    def of_name(self, name: str, file: Path) -> Picture:
+        """The image that `file` names: relative to the file, or to the folder of images."""
+        parts = name.replace("\\", "/").split("/")
+        if self.images is not None and ".." in parts:
+            name = parts[-1]  # it was elsewhere; where it is now was said
+        folder = file.parent.relative_to(self.root).as_posix()
+        if not (picture := self._find(name if folder == "." else f"{folder}/{name}")):
+            raise InputError(f"{file}: no image {name}: {self._remedy()}")
+        return picture
+
+    def _find(self, name: str) -> Picture | None:
+        if entry := self.known.get(name):
+            cells = entry.truth.cells
+            return Picture(name=name, path=entry.path, mpp=cells.mpp, patient=entry.patient)
+        for folder in self._folders():
+            if (path := safe_join(folder, name)).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+                return Picture(name=name.removeprefix("images/"), path=path)
+        return None
+
+    def _folders(self) -> list[Path]:
+        if self.known:
+            return []
+        folder = self.root if self.images is None else self.images
+        return [folder, folder / "images"]
+
+    def _remedy(self) -> str:
+        if self.images is None:
+            return "put it beside, or name the folder it is in with --images"
+        return f"put it into {self.images}"
+
+
+def _is_set(folder: Path) -> bool:
+    try:
+        return (folder / PREDICTIONS).is_file() or locate(folder).is_file()
+    except InputError:
+        return False
