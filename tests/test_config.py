@@ -98,7 +98,7 @@ def test_overrides_are_toml_values_or_strings(tmp_path: Path):
         ("model.irm.inputs=msk", "model.irm.inputs = 'msk' without model.irm.relation"),
         ("model.trunk_weights=", "name a weights file"),
         ("model.trunk_norm=group", "set model.trunk_norm = 'frozen_bn'"),
-        ("model.drm.enabled=false", "model.drm.across_classes without model.drm.enabled changes nothing"),
+        ("model.drm.enabled=false", "model.drm.across_classes without model.drm.enabled and"),
         ("model.mask_box_scale=0.5", "model.mask_box_scale = 0.5: input should be greater than or equal"),
         ("loss.beta=0", "loss.beta = 0 never trains the IRM"),
         ("loss.alpha=0", "loss.alpha = 0 never trains the DRM"),

@@ -87,6 +87,21 @@ def test_a_batch_is_its_members_and_padding_is_nobody(module: DuplicateRemoval) 
     torch.testing.assert_close(together[1, :20], module(features[1, :20], boxes_b[:20], scores_b[:20]))
 
 
+def test_alone_a_box_hears_of_no_other() -> None:
+    """The control: as many parameters, and only a box's own feature and rank count."""
+    torch.manual_seed(0)
+    attending, alone = (DuplicateRemoval(relation=relation) for relation in (True, False))
+    counts = [sum(p.numel() for p in module.parameters()) for module in (attending, alone)]
+    assert counts[1] == pytest.approx(counts[0], rel=1e-3)
+    boxes, scores, _ = clump(torch.Generator().manual_seed(1))
+    features = torch.randn(30, 1024)
+    changed = features.clone()
+    changed[1:] += 1
+    for module, same in ((attending, False), (alone, True)):
+        first, second = (module(f, boxes, scores)[0] for f in (features, changed))
+        assert torch.allclose(first, second) == same
+
+
 def test_ranks_break_ties_by_index_and_put_padding_last() -> None:
     scores = torch.tensor([0.5, 0.9, 0.5, 0.95])
     assert ranks_of(scores).tolist() == [2, 1, 3, 0]

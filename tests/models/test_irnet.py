@@ -129,6 +129,7 @@ def test_losses_of_an_untrained_network(tiny, images, target):
         ["model.irm.inputs=msk", "model.irm.affinity=scaled_dot"],
         ["model.irm.affinity=neg_dot", "model.irm.exclude_same_truth=true"],
         ["model.drm.across_classes=true", "predict.suppression=soft"],
+        ["model.drm.relation=false"],
         ["model.mask_box_scale=1.5", "predict.suppression=mask"],
         ["loss.box_form=giou", "model.head_norm=none", "model.rpn.ignore_straddling=true"],
         ["model.backbone=resnet34", "model.min_size=96", "model.max_size=96"],

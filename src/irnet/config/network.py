@@ -55,13 +55,15 @@ class DRMSettings(Section):
     """Candidates in training: the boxes sampled for the box loss, or every proposal, as in test."""
     across_classes: bool = False
     """Boxes of both classes attend to each other, so that a cell hears of nuclei; off in the paper."""
+    relation: bool = True
+    """Off: each box is judged by itself, in layers of as many parameters, to see what attention adds."""
 
     @model_validator(mode="after")
-    def _check_enabled(self) -> DRMSettings:
-        if self.across_classes and not self.enabled:
+    def _check_attends(self) -> DRMSettings:
+        if self.across_classes and not (self.enabled and self.relation):
             raise ValueError(
-                "model.drm.across_classes without model.drm.enabled changes nothing: "
-                "switch the module on, or set model.drm.across_classes = false"
+                "model.drm.across_classes without model.drm.enabled and model.drm.relation changes nothing: "
+                "switch them on, or set model.drm.across_classes = false"
             )
         return self
 

@@ -99,7 +99,9 @@ def _rpn(model: ModelSettings, norm: Norm | None) -> RegionProposals:
 
 
 def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettings) -> BoxBranch:
-    drm = DuplicateRemoval(in_features=model.fc_width, top_k=model.drm.top_k) if model.drm.enabled else None
+    drm = None
+    if model.drm.enabled:
+        drm = DuplicateRemoval(in_features=model.fc_width, top_k=model.drm.top_k, relation=model.drm.relation)
     nms_iou = {CYTOPLASM: predict.nms.cytoplasm, NUCLEUS: predict.nms.nucleus}
     return BoxBranch(
         width=model.fpn_width,

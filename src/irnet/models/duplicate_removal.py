@@ -26,6 +26,7 @@ class DuplicateRemoval(nn.Module):
         in_features: channels of the box head's features.
         width: channels inside.
         heads, key_width, top_k: see ObjectRelation; top_k is the sparsity constraint.
+        relation: false leaves the attention out: a control, see Alone.
         prior: bias of the logit. Few candidates are correct, so training starts from p = sigmoid(prior).
     """
 
@@ -37,12 +38,14 @@ class DuplicateRemoval(nn.Module):
         heads: int = 16,
         key_width: int = 64,
         top_k: int = 40,
+        relation: bool = True,
         prior: float = -3.0,
     ) -> None:
         super().__init__()
         self.appearance = nn.Linear(in_features, width)
         self.rank = nn.Linear(RANK_WIDTH, width)
-        self.relation = ObjectRelation(width=width, heads=heads, key_width=key_width, top_k=top_k)
+        attention = ObjectRelation(width=width, heads=heads, key_width=key_width, top_k=top_k)
+        self.relation = attention if relation else Alone(width, parameters=_count(attention))
         self.logit = nn.Linear(width, 1)
         self._init(prior)
 
@@ -70,6 +73,24 @@ class DuplicateRemoval(nn.Module):
         f = self.appearance(features) + self.rank(embedded)  # (..., N, width)
         f = f + self.relation(f, boxes.detach(), valid)
         return self.logit(f.relu()).squeeze(-1)
+
+
+class Alone(nn.Module):
+    """Stands where the relation stands and hears of no other box: two layers with as many `parameters`."""
+
+    def __init__(self, width: int, *, parameters: int) -> None:
+        super().__init__()
+        hidden = round((parameters - width) / (2 * width + 1))
+        self.hidden = nn.Linear(width, hidden)
+        self.value = nn.Linear(hidden, width)
+
+    def forward(self, features: Tensor, boxes: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The update of each box's features (..., N, width) from its own alone; see ObjectRelation."""
+        return self.value(self.hidden(features).relu())
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def ranks_of(scores: Tensor, valid: Tensor | None = None) -> Tensor:
