@@ -29,7 +29,13 @@ def read_coco(
     `mapping` renames categories (`categories.parse_mapping`). Crowds are ignore regions; "instances" makes
     cells of them. Raises InputError at the first thing wrong, with file, id and remedy; `check` finds all.
     """
-    document = load(path)
+    return entries_of(load(path), mapping=mapping, crowd=crowd)
+
+
+def entries_of(
+    document: Document, *, mapping: Mapping[str, str] | None = None, crowd: Crowd = "ignore"
+) -> list[Entry]:
+    """The same for a file that is parsed already."""
     groups = group(document)
     entries, cut = [], 0
     for row in document.images:

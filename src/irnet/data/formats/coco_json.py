@@ -28,6 +28,22 @@ class Document:
     annotations: list[Row]
     categories: dict[Id, str]  # names by id
 
+    @property
+    def scored(self) -> bool:
+        """Whether the instances have scores. Raises InputError when some have and some have not.
+
+        Where there is none to look at, and for methods whose scores mean nothing, `info` may say so.
+        """
+        with_score = sum("score" in row for row in self.annotations)
+        if with_score not in (0, len(self.annotations)):
+            raise InputError(
+                f"{self.path}: {with_score} of {len(self.annotations)} annotations have a score: give all of "
+                "them one, or none"
+            )
+        info = self.data.get("info")
+        said = info.get("scored") if isinstance(info, dict) else None
+        return with_score == len(self.annotations) if said is None else bool(said)
+
 
 def locate(path: str | os.PathLike) -> Path:
     """The json of a data set: the file named, or annotations.json of the folder named. InputError."""
@@ -46,7 +62,9 @@ def locate(path: str | os.PathLike) -> Path:
 def load(path: str | os.PathLike) -> Document:
     """Parse a data set's json. Raises InputError with the line, or the table, that is wrong."""
     path = locate(path)
-    data = _parse(path)
+    data = parse(path)
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: a COCO file is an object with images, annotations and categories")
     tables = [_table(path, data, name) for name in ("images", "annotations", "categories")]
     images, annotations, categories = tables
     names = {}
@@ -64,6 +82,19 @@ def load(path: str | os.PathLike) -> Document:
         annotations=annotations,
         categories=names,
     )
+
+
+def parse(path: Path) -> Any:
+    """The content of a JSON file. Raises InputError with the line that is wrong."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        place = f"{path}, line {error.lineno}, column {error.colno}"
+        raise InputError(f"{place}: no JSON ({error.msg})") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:  # not UTF-8, thousands of digits, nested too deep
+        raise InputError(f"{path}: no JSON ({error})") from None
 
 
 @contextmanager
@@ -118,21 +149,6 @@ def dump(data: Row) -> bytes:
 def short(value: Any) -> str:
     """A value as it stands in a message, however long or deep it is."""
     return _SHORT.repr(value)
-
-
-def _parse(path: Path) -> Row:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        place = f"{path}, line {error.lineno}, column {error.colno}"
-        raise InputError(f"{place}: no JSON ({error.msg})") from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, thousands of digits, nested too deep
-        raise InputError(f"{path}: no JSON ({error})") from None
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: a COCO file is an object with images, annotations and categories")
-    return data
 
 
 def _refuse_constant(name: str) -> NoReturn:

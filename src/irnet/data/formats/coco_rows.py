@@ -55,7 +55,7 @@ def parse_image(row: Row, folder: Path, mapping: Mapping[str, str] | None = None
         raise InputError(
             f"height {height} x width {width} is more than {MAX_PIXELS:,} pixels: cut it into fields"
         )
-    mpp = None if row.get("mpp") is None else _number(row["mpp"], "mpp")
+    mpp = None if row.get("mpp") is None else parse_number(row["mpp"], "mpp")
     if mpp is not None and mpp <= 0:
         raise InputError(f"mpp must be um per pixel, above 0, not {mpp}")
     patient = None if row.get("patient") is None else str(identity(row, "patient"))
@@ -82,7 +82,7 @@ def parse_annotation(
         return None
     if row.get("iscrowd", 0) not in (0, 1):
         raise InputError(f"iscrowd must be 0 or 1, not {short(row['iscrowd'])}")
-    crop, offset, clipped = _mask(row.get("segmentation"), shape)
+    crop, offset, clipped = parse_mask(row.get("segmentation"), shape)
     if not crop.size:
         raise InputError("its mask is empty")
     return AnnotationRow(
@@ -94,7 +94,7 @@ def parse_annotation(
         clipped=clipped,
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
         kind=str(row.get("kind") or ""),
-        score=_number(row.get("score", 1.0), "score"),
+        score=parse_number(row.get("score", 1.0), "score"),
     )
 
 
@@ -113,7 +113,8 @@ def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], lef
         )
 
 
-def _mask(segmentation: Any, shape: Shape) -> tuple[Mask, Offset, bool]:
+def parse_mask(segmentation: Any, shape: Shape) -> tuple[Mask, Offset, bool]:
+    """A `segmentation` as a crop, its (x, y), and whether a polygon left the frame. Raises InputError."""
     if isinstance(segmentation, dict):
         return *_decode(segmentation, shape), False
     if not isinstance(segmentation, list):
@@ -159,7 +160,7 @@ def _distractors(row: Row) -> tuple[Distractor, ...]:
         box = item.get("bbox") if isinstance(item, dict) else None
         if not isinstance(box, list) or len(box) != 4 or not isinstance(item.get("kind"), str):
             raise InputError('a distractor must be {"kind": text, "bbox": [x, y, width, height]}')
-        x, y, width, height = (_number(value, "bbox") for value in box)
+        x, y, width, height = (parse_number(value, "bbox") for value in box)
         distractors.append(Distractor(kind=item["kind"], box=(x, y, x + width, y + height)))
     return tuple(distractors)
 
@@ -168,7 +169,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _number(value: Any, field: str) -> float:
+def parse_number(value: Any, field: str) -> float:
+    """A finite number. Raises InputError that names the field."""
     if not _is_number(value) or abs(value) > 1e300 or not math.isfinite(value):
         raise InputError(f"{field} must be a finite number, not {short(value)}")
     return float(value)
