@@ -1,0 +1,177 @@
+"""Stage 1 of CSPNet as published: a network of six layers (Akram et al. 2016; IRNet, Table 1).
+
+Source: one class, anchors of the sizes of its cells. Here: a score of each class, anchors of the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from irnet.models.box_branch import Detections
+from irnet.models.losses import class_loss, mean_over, smooth_l1
+from irnet.models.postprocess import select_boxes
+from irnet.models.proposals import assign_anchors
+from irnet.models.sampling import Sizes, Truths, area_growth, clip, sample
+from irnet.models.vision import AnchorGenerator, BoxCoder
+
+KERNELS = (7, 5, 3, 3, 3)
+WIDTHS = (32, 64, 128, 256, 512)
+POOLED = 2  # layers that a max-pool follows
+STRIDE = 4
+FRAME = 22  # px by which unpadded layers fall short of the border, and half of what one unit sees
+BOX_WEIGHT = 10.0  # of smooth L1 beside the softmax
+BETA = 1.0  # where smooth L1 turns linear
+
+Norm = Callable[[int], nn.Module]
+
+
+class FiveLayers(nn.Module):
+    """The first five layers: unpadded convolutions, ReLU, norms after four and max-pools after two.
+
+    Source: the border of an image gives nothing. Here: its last pixels are repeated around it, so that the
+    features cover it.
+    """
+
+    def __init__(self, *, norm: Norm) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for i, (kernel, size_in, size_out) in enumerate(zip(KERNELS, (3, *WIDTHS), WIDTHS, strict=False)):
+            conv = nn.Conv2d(size_in, size_out, kernel)
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+            last = i == len(KERNELS) - 1
+            self.layers.append(nn.Sequential(conv, nn.ReLU(), nn.Identity() if last else norm(size_out)))
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Features (B, 512, H/4, W/4) of normalised images (B, 3, H, W), sides multiples of 4."""
+        x = F.pad(images, [FRAME] * 4, mode="replicate")
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i < POOLED:
+                x = F.max_pool2d(x, 3, stride=2)
+        return {"0": x}
+
+
+class AnchorDetector(nn.Module):
+    """The sixth layer: a score of each class and a box of each anchor; what it finds needs no other head.
+
+    Args:
+        classes: without background.
+        anchor_sizes: sides of the anchors (px); anchor_ratios: their height over width.
+        positive_iou, negative_iou, batch, positive_fraction, ignore_straddling: anchors that give a loss.
+        candidates: anchors that enter suppression; limit: boxes that leave it; (training, test). Those of
+            test are meant for one megapixel and grow with the area beyond.
+        nms: IoU of the suppression, within a class.
+        floor: lowest score in test.
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: int,
+        anchor_sizes: Sequence[float],
+        anchor_ratios: Sequence[float],
+        positive_iou: float,
+        negative_iou: float,
+        batch: int,
+        positive_fraction: float,
+        ignore_straddling: bool,
+        candidates: tuple[int, int],
+        limit: tuple[int, int],
+        nms: float,
+        floor: float,
+    ) -> None:
+        super().__init__()
+        self.generator = AnchorGenerator((tuple(anchor_sizes),), (tuple(anchor_ratios),))
+        self.coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
+        anchors = len(anchor_sizes) * len(anchor_ratios)
+        self.cls_score = nn.Conv2d(WIDTHS[-1], anchors * (1 + classes), 1)
+        self.bbox_pred = nn.Conv2d(WIDTHS[-1], anchors * 4, 1)
+        for layer in (self.cls_score, self.bbox_pred):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.classes = classes
+        self.positive_iou, self.negative_iou = positive_iou, negative_iou
+        self.batch, self.positive_fraction = batch, positive_fraction
+        self.ignore_straddling = ignore_straddling
+        self.candidates, self.limit, self.nms, self.floor = candidates, limit, nms, floor
+
+    def forward(
+        self, features: Sequence[Tensor], sizes: Sizes, truths: Truths
+    ) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """The best boxes of each image, (n, 4) xyxy px without gradient, and the losses cls and box."""
+        logits, codes, anchors = self._score(features)
+        found = self._select(logits.detach(), codes.detach(), anchors, sizes, floor=0.0)
+        return [boxes for boxes, _, _ in found], self.losses(logits, codes, anchors, sizes, truths)
+
+    def detect(self, features: Sequence[Tensor], sizes: Sizes) -> list[Detections]:
+        """What each image holds: boxes, labels and scores, best first."""
+        return self._select(*self._score(features), sizes, floor=self.floor)
+
+    def losses(
+        self, logits: Tensor, codes: Tensor, anchors: Tensor, sizes: Sizes, truths: Truths
+    ) -> dict[str, Tensor]:
+        """Softmax and smooth L1 of a sample of the anchors, means over it."""
+        positive, negative, match = assign_anchors(
+            anchors,
+            sizes,
+            truths,
+            positive_iou=self.positive_iou,
+            negative_iou=self.negative_iou,
+            ignore_straddling=self.ignore_straddling,
+        )
+        index, chosen = sample(
+            positive, negative, batch=self.batch, positive_fraction=self.positive_fraction
+        )  # (B, S)
+        image = torch.arange(len(index), device=index.device)[:, None]
+        match, is_object = match[image, index], positive[image, index] & chosen
+        labels = truths.labels[image, match] * is_object
+        unlabelled = ~truths.annotated[:, None, :].expand(*labels.shape, -1)
+        cls = class_loss(logits[image, index].flatten(0, 1), labels.flatten(), unlabelled.flatten(0, 1))
+        code, anchor, truth = (
+            codes[image, index][is_object],
+            anchors[index][is_object],
+            truths.boxes[image, match],
+        )
+        box = smooth_l1(code, self.coder.encode_single(truth[is_object], anchor), beta=BETA)
+        return {
+            "cls": mean_over(cls, chosen.flatten(), chosen),
+            "box": BOX_WEIGHT * box.sum() / chosen.sum().clamp(min=1),
+        }
+
+    def _score(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, A, 1 + C), codes (B, A, 4), float32, and anchors (A, 4) xyxy px."""
+        (x,) = features
+        logits, codes = (
+            layer(x).float().permute(0, 2, 3, 1).reshape(len(x), -1, channels)
+            for layer, channels in ((self.cls_score, 1 + self.classes), (self.bbox_pred, 4))
+        )
+        self.generator.set_cell_anchors(torch.float32, x.device)
+        (anchors,) = self.generator.grid_anchors([list(x.shape[-2:])], [[STRIDE, STRIDE]])  # type: ignore[arg-type]
+        return logits, codes, anchors + 0.5  # the middle of what a unit sees is that of a pixel
+
+    @torch.no_grad()
+    def _select(
+        self, logits: Tensor, codes: Tensor, anchors: Tensor, sizes: Sizes, *, floor: float
+    ) -> list[Detections]:
+        growth = 1.0 if self.training else area_growth(sizes)
+        count, limit = (round(pair[not self.training] * growth) for pair in (self.candidates, self.limit))
+        scores = logits.softmax(dim=2)[..., 1:]  # (B, A, C)
+        best = scores.amax(dim=2).topk(min(count, len(anchors)), dim=1).indices  # (B, N)
+        image = torch.arange(len(best), device=best.device)[:, None]
+        boxes = self.coder.decode_single(codes[image, best].flatten(0, 1), anchors[best.flatten()])
+        boxes = clip(boxes.view(*best.shape, 4), sizes)
+        return [
+            select_boxes(
+                box.expand(self.classes, -1, -1),
+                score.T,
+                floor=floor,
+                nms_iou=(self.nms,) * self.classes,
+                limit=limit,
+            )
+            for box, score in zip(boxes, scores[image, best], strict=True)
+        ]
