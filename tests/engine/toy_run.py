@@ -87,7 +87,7 @@ def main(data: Path, folder: Path, said: Path, options: dict) -> None:
     warnings.simplefilter("error")
     torch.set_num_threads(1)
     os.environ.update(options.get("torchrun", {}))
-    run.build_model = lambda *_, **__: Toy(options.get("nan_pass"))
+    run.build_network = lambda *_, **__: Toy(options.get("nan_pass"))
     end_at(options)
     settings = load_recipe("tiny", SETTINGS + options.get("set", []))
     train.train(

@@ -44,7 +44,7 @@ class Batch(NamedTuple):
         return self._replace(**{name: getattr(self, name).to(device, non_blocking=True) for name in names})
 
     def targets(self) -> list[dict[str, Tensor]]:
-        """Return what `IRNet` takes: one dict an image."""
+        """Return what a network takes: one dict an image."""
         instances, regions = self.counts.T.tolist()
         lengths = dict(zip(LISTS, (instances, instances, instances, regions), strict=True))
         parts = {name: getattr(self, name).split(lengths[name]) for name in LISTS}

@@ -60,6 +60,13 @@ class RunLog:
         """Print one line for people."""
         self.console.print(text, markup=False, highlight=False)
 
+    def init(self, origin: dict[str, Any]) -> None:
+        """Take the weights that the run starts from, see `weights.start_from`."""
+        self.write("init", 0, origin)
+        told = {"fresh": origin["fresh"], "left out of the file": origin["left"]}
+        parts = "; ".join(f"{word}: {', '.join(names)}" for word, names in told.items() if names)
+        self.say(f"from {origin['source']}" + (f"; {parts}" if parts else ""))
+
     def step(self, step: int, values: dict[str, float]) -> None:
         """Take the values of the step with this number (from 1); means are written every `every` steps."""
         if self.silent:

@@ -16,9 +16,9 @@ from irnet.config import Settings
 from irnet.data import pixels
 from irnet.data.image import Image, read_image
 from irnet.engine.devices import autocast, choose_device
+from irnet.engine.networks import Network
 from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
-from irnet.models.irnet import IRNet
 from irnet.models.postprocess import to_cells
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import Tally, segment_windows, survivors
@@ -49,7 +49,7 @@ class Predictor:
         device: where it computes.
     """
 
-    def __init__(self, model: IRNet, *, settings: Settings, device: torch.device | None = None) -> None:
+    def __init__(self, model: Network, *, settings: Settings, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device).eval()
         self.settings = settings

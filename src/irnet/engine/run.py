@@ -15,6 +15,7 @@ from irnet.cells import LABEL_NAMES
 from irnet.config import PerClass, Settings, parse_settings
 from irnet.engine.checkpoint import load_checkpoint, read_meta, save_checkpoint
 from irnet.engine.evaluate import Validation
+from irnet.engine.networks import Network, build_network
 from irnet.engine.optim import (
     MovingAverage,
     build_optimizer,
@@ -22,10 +23,8 @@ from irnet.engine.optim import (
     schedule_factor,
     warmup_factor,
 )
-from irnet.engine.weights import save_weights, start_from
+from irnet.engine.weights import InitParts, save_weights, start_from
 from irnet.errors import InputError
-from irnet.models.build import build_model
-from irnet.models.irnet import IRNet
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -36,10 +35,11 @@ class Run:
 
     folder: Path
     settings: Settings
-    model: IRNet
-    average: MovingAverage[IRNet]
+    model: Network
+    average: MovingAverage[Network]
     optimizer: torch.optim.Optimizer
     data: dict[str, Any]  # what the images are, to notice other ones on resuming
+    init: dict[str, Any] | None = None  # the weights that it started from, see `start_from`
     step: int = 0
     steps: int | None = None
     merit: float = -math.inf  # of the best validation so far
@@ -53,6 +53,7 @@ class Run:
         data: dict[str, Any],
         device: torch.device,
         init: str | None = None,
+        init_parts: InitParts = "all",
         resumed: bool = False,
     ) -> Run:
         """Return a run before its first step, with the weights of `init` where it names some.
@@ -61,9 +62,10 @@ class Run:
         """
         torch.manual_seed(settings.train.seed)
         from_imagenet = init is None and not resumed
-        model = build_model(settings.model, settings.loss, settings.predict, trunk=from_imagenet)
+        model = build_network(settings, trunk=from_imagenet)
+        origin = None
         if init is not None and not resumed:
-            start_from(model, init, settings)
+            origin = start_from(model, init, settings, parts=init_parts)
         s = settings.train
         order = torch.channels_last if s.channels_last else torch.preserve_format
         model.to(device, memory_format=order).train()  # type: ignore[call-overload]
@@ -75,7 +77,7 @@ class Run:
             weight_decay=s.weight_decay,
         )
         optimizer = build_optimizer(groups, kind=s.optimizer, momentum=s.momentum)
-        return cls(folder, settings, model, MovingAverage(model, decay=s.ema), optimizer, data)
+        return cls(folder, settings, model, MovingAverage(model, decay=s.ema), optimizer, data, origin)
 
     def restore(self) -> None:
         """Go to where the last checkpoint of the folder stands. Raises `InputError` when the data changed."""
@@ -89,6 +91,7 @@ class Run:
             )
         self.step, self.steps = state["step"], state["steps"]
         self.merit = -math.inf if state["merit"] is None else state["merit"]
+        self.init = state.get("init")
 
     def save(self) -> None:
         """Write the checkpoint that `restore` reads."""
@@ -97,6 +100,7 @@ class Run:
             "steps": self.steps,
             "merit": self.merit if math.isfinite(self.merit) else None,
             "data": self.data,
+            "init": self.init,
             "settings": self.settings.model_dump(mode="json"),
             "versions": versions(),
         }
@@ -120,6 +124,7 @@ class Run:
             "step": self.step,
             "steps": self.steps,
             "data": self.data,
+            "init": self.init,
             "validation": validation.numbers if validation else None,
             "versions": versions(),
         }

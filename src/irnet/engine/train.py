@@ -29,6 +29,7 @@ from irnet.engine.ranks import Ranks, joined
 from irnet.engine.run import BEST, LAST, Run, settings_of
 from irnet.engine.sources import Source, open_source
 from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
+from irnet.engine.weights import InitParts
 from irnet.errors import InputError
 
 
@@ -53,6 +54,7 @@ def train(
     steps: int | None = None,
     time_s: float | None = None,
     init: str | None = None,
+    init_parts: InitParts = "all",
     resume: bool = False,
     device: str = "auto",
 ) -> Outcome:
@@ -66,6 +68,8 @@ def train(
         time_s: seconds for the whole run; the first steps are measured, then their number is fixed and
             stored.
         init: weights to start from: "bundled", a weights file or a run's folder.
+        init_parts: "all" of them, which must be those of the same network, or what is "shared" by the
+            methods: trunk, pyramid, proposals, heads of boxes and masks. The log says what starts fresh.
         resume: go on where `run_dir` stands; a folder without a checkpoint starts from the beginning.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
@@ -80,7 +84,13 @@ def train(
     with joined(device) as ranks, stop_requested() as stopping:
         source = open_source(settings, data)
         run = Run.begin(
-            folder, settings, data=source.identity, device=ranks.device, init=init, resumed=resumed
+            folder,
+            settings,
+            data=source.identity,
+            device=ranks.device,
+            init=init,
+            init_parts=init_parts,
+            resumed=resumed,
         )
         if resumed:
             run.restore()
@@ -95,6 +105,8 @@ def train(
             tensorboard=settings.train.tensorboard,
             silent=not ranks.first,
         ) as log:
+            if run.init is not None and not resumed:
+                log.init(run.init)
             _loop(run, source, ranks, log, stopping, budget)
         return Outcome(
             run.step, run.steps or run.step, folder / BEST, run.merit if math.isfinite(run.merit) else None

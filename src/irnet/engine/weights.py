@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from irnet.config import Settings, parse_settings
 from irnet.data.files import sha256, write_atomic
-from irnet.engine.checkpoint import read_tensors, write_tensors
+from irnet.engine.checkpoint import digest_of, read_tensors, write_tensors
+from irnet.engine.networks import Network, build_network
 from irnet.errors import InputError
-from irnet.models.build import build_model
-from irnet.models.irnet import IRNet
 
 BUNDLED = Path(__file__).parents[1] / "weights" / "irnet.safetensors"
 LARGEST_FP16 = 65504.0
+
+InitParts = Literal["all", "shared"]
+
+SHARED = ("backbone.", "rpn.", "roi_heads.box.", "roi_heads.mask.")  # parts of Mask R-CNN
+MUST_FIT = SHARED[:2]
+OWN = ("roi_heads.box.drm.", "roi_heads.mask.irm.")  # of IRNet alone, inside them
 
 
 def save_weights(
@@ -35,7 +42,7 @@ def save_weights(
     return digest
 
 
-def load_weights(path: str | Path | None = None) -> tuple[IRNet, Settings, dict[str, Any]]:
+def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dict[str, Any]]:
     """Return the network in eval mode on the CPU, its settings, and what the file says of its training.
 
     `path` is a weights file, a checkpoint of a run (its moving average is taken) or a run's folder; None is
@@ -43,7 +50,7 @@ def load_weights(path: str | Path | None = None) -> tuple[IRNet, Settings, dict[
     """
     path = find_weights(path)
     tensors, settings, trained = _read(path)
-    model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
+    model = build_network(settings, trunk=False)
     model.load_state_dict(tensors)
     return model.eval(), settings, trained
 
@@ -58,22 +65,82 @@ def find_weights(path: str | Path | None) -> Path:
     return path / "best.safetensors" if path.is_dir() else path
 
 
-def start_from(model: IRNet, source: str, settings: Settings) -> None:
-    """Put the weights of `source` ("bundled" or a file) into `model`, which must be the same network.
+def start_from(
+    model: nn.Module, source: str, settings: Settings, *, parts: InitParts = "all"
+) -> dict[str, Any]:
+    """Put the weights of `source` ("bundled", a file or a run's folder) into `model`.
 
-    Raises `InputError` that names the settings that differ.
+    Args:
+        parts: "all" asks for the same network. "shared" takes what methods have in common: trunk, pyramid
+            and proposals, which must fit, and of the heads of boxes and masks the tensors of equal name and
+            shape. DRM and IRM are never taken, so that every method forks from the same weights.
+
+    Returns:
+        The file's name and SHA-256, the parts of the model that start `fresh`, and those of the file that
+        are `left` out.
+
+    Raises:
+        InputError: the networks differ; it names the settings.
     """
     path = find_weights(source)
     tensors, theirs, _ = _read(path)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        mine = settings.model.model_dump(mode="json")
-        other = theirs.model.model_dump(mode="json")
-        differing = ", ".join(
-            f"model.{k} = {other[k]!r}, not {mine[k]!r}" for k in mine if mine[k] != other[k]
+    mine = model.state_dict()
+    taken = tensors if parts == "all" else _shared(tensors, mine)
+    needed = MUST_FIT if parts == "shared" else ""
+    names = [name for name in tensors.keys() | mine.keys() if name.startswith(needed)]
+    if any(_shape(tensors, name) != _shape(mine, name) for name in names):
+        raise InputError(
+            f"{path}: holds another network than the recipe: it has {_differing(theirs, settings)}"
         )
-        raise InputError(f"{path}: holds another network than the recipe: it has {differing}") from error
+    model.load_state_dict(taken, strict=parts == "all")
+    return {
+        "source": path.name,
+        "sha256": digest_of(path),
+        "fresh": _whole_parts(mine.keys() - taken.keys(), taken),
+        "left": _whole_parts(tensors.keys() - taken.keys(), taken),
+    }
+
+
+def _shared(tensors: dict[str, Tensor], mine: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: tensor
+        for name, tensor in tensors.items()
+        if name.startswith(SHARED) and not name.startswith(OWN) and _shape(mine, name) == tensor.shape
+    }
+
+
+def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:
+    return tensors[name].shape if name in tensors else None
+
+
+def _differing(theirs: Settings, mine: Settings) -> str:
+    """The settings of the network that differ, as in "model.fpn_width = 64, not 32"."""
+    other, own = (_flat(settings.model.model_dump(mode="json"), "model") for settings in (theirs, mine))
+    return ", ".join(f"{key} = {other[key]!r}, not {own[key]!r}" for key in own if own[key] != other[key])
+
+
+def _flat(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Nested values by their dotted names."""
+    found = {}
+    for key, value in values.items():
+        path = f"{name}.{key}"
+        found |= _flat(value, path) if isinstance(value, dict) else {path: value}
+    return found
+
+
+def _whole_parts(names: Collection[str], taken: Collection[str]) -> list[str]:
+    """The largest parts of a network that hold `names` and nothing of what was taken.
+
+    >>> _whole_parts({"mask.irm.conv.weight", "mask.irm.gamma"}, {"mask.head.weight"})
+    ['mask.irm']
+    """
+    occupied = {prefix for name in taken for prefix in _prefixes(name)}
+    return sorted({next(p for p in _prefixes(name) if p not in occupied) for name in names})
+
+
+def _prefixes(name: str) -> list[str]:
+    """A tensor's name from its first part on: a, a.b, a.b.c."""
+    return list(accumulate(name.split("."), "{}.{}".format))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
