@@ -1,0 +1,1 @@
+"""The systems that IRNet is compared with: JOMLS and CSPNet."""
