@@ -12,7 +12,15 @@ from irnet.config.network import (
     ModelSettings,
     RPNSettings,
 )
-from irnet.config.recipe import Method, Settings, find_recipe, json_schema, load_recipe, parse_settings
+from irnet.config.recipe import (
+    Method,
+    Settings,
+    change_settings,
+    find_recipe,
+    json_schema,
+    load_recipe,
+    parse_settings,
+)
 from irnet.config.section import PerClass
 from irnet.config.training import (
     AugmentSettings,
@@ -37,6 +45,7 @@ __all__ = [
     "RPNSettings",
     "Settings",
     "TrainSettings",
+    "change_settings",
     "find_recipe",
     "json_schema",
     "load_recipe",

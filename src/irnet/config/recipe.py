@@ -70,6 +70,14 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Settings:
     return parse_settings(values, source=str(path))
 
 
+def change_settings(settings: Settings, overrides: Sequence[str]) -> Settings:
+    """The settings with overrides such as "train.lr=1e-3". Raises `InputError`, see `load_recipe`."""
+    values = settings.model_dump(mode="json")
+    for override in overrides:
+        _apply(values, override)
+    return parse_settings(values, source=f"--set {', '.join(overrides)}")
+
+
 def find_recipe(recipe: str | Path) -> Path:
     """The file of a recipe given by path or name."""
     path = Path(recipe)
