@@ -1,0 +1,77 @@
+"""The images of a study: training, validation and test, the same for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from irnet.config import DataSettings
+from irnet.data.files import sha256
+from irnet.data.formats.coco import read_coco
+from irnet.data.formats.coco_json import load, locate
+from irnet.data.sample import Entry
+from irnet.data.split import PARTS
+from irnet.engine.sources import split_entries
+from irnet.errors import InputError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Parts:
+    """The entries of each part, and the files that they come from."""
+
+    train: list[Entry]
+    val: list[Entry]
+    test: list[Entry]
+    files: tuple[Path, ...]
+
+    def names(self) -> dict[str, list[str]]:
+        """Names of the images of each part."""
+        return {part: [entry.name for entry in getattr(self, part)] for part in PARTS}
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this data from other data: hashes, the generator's version and seed, counts."""
+        info = load(self.files[0]).data.get("info") or {}
+        seed, version = info.get("seed"), info.get("generator", info.get("version"))
+        return {
+            "files": {file.name: sha256(file) for file in self.files},
+            "generator": None if seed is None else {"version": version, "seed": seed},
+            "images": {part: len(getattr(self, part)) for part in PARTS},
+            "patients": {part: len(_patients(getattr(self, part))) for part in PARTS},
+        }
+
+
+def open_parts(data: Path, settings: DataSettings) -> Parts:
+    """Read train.json, val.json and test.json of a folder, or split its one file by patient.
+
+    Raises `InputError` for a part that is missing or empty, and for a patient in two parts.
+    """
+    if data.is_dir() and (data / "train.json").exists():
+        files = tuple(data / f"{part}.json" for part in PARTS)
+        if missing := [file.name for file in files if not file.exists()]:
+            raise InputError(
+                f"{data}: has train.json but no {', '.join(missing)}: irnet data split makes all"
+            )
+        entries = {part: read_coco(file) for part, file in zip(PARTS, files, strict=True)}
+    else:
+        files = (locate(data),)
+        entries = split_entries(read_coco(files[0]), settings)
+    if empty := [part for part in PARTS if not entries.get(part)]:
+        raise InputError(f"{data}: no image for {', '.join(empty)}: a study needs all three parts")
+    _check_patients(data, entries)
+    return Parts(**entries, files=files)
+
+
+def _check_patients(data: Path, entries: dict[str, list[Entry]]) -> None:
+    patients = {part: _patients(entries[part]) for part in PARTS}
+    shared = patients["test"] & (patients["train"] | patients["val"]) | patients["train"] & patients["val"]
+    if shared:
+        raise InputError(
+            f"{data}: patient {min(shared)} is in two parts, so that the test would measure memory: "
+            "split by patient with irnet data split"
+        )
+
+
+def _patients(entries: Iterable[Entry]) -> set[str]:
+    return {entry.patient for entry in entries if entry.patient is not None}

@@ -1,0 +1,96 @@
+"""The fair design for little compute: one trunk, and every row forked from it and trained on for equal steps.
+
+The trunk is a Mask R-CNN. A row takes the weights that it shares with it; what it has beyond starts anew, and
+the control, Mask R-CNN itself, has nothing beyond. Rows of one seed see the same crops in the same order.
+From scratch every row starts from ImageNet weights and takes the trunk's steps too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from irnet.config import Settings
+from irnet.engine.checkpoint import digest_of
+from irnet.engine.run import versions
+from irnet.engine.train import Outcome, train
+from irnet.engine.weights import find_weights
+from irnet.study.claims import claimed
+from irnet.study.costs import read_cost, training_seconds, write_cost
+from irnet.study.record import Study
+from irnet.study.rows import PLAIN, Row
+
+TRUNK_SEED = 0
+
+Say = Callable[[str], object]
+
+
+def row_settings(study: Study, row: Row, seed: int) -> Settings:
+    """The recipe of a row and seed."""
+    return study.recipe(*row.overrides, f"train.seed={seed}")
+
+
+def needs_trunk(study: Study, row: Row) -> bool:
+    """Whether the row cannot begin before the trunk is ready."""
+    return row.base == "frozen" or (row.base == "trunk" and study.forked)
+
+
+def trunk_weights(study: Study) -> Path:
+    """The weights file that rows fork from; call it once the trunk is ready."""
+    return find_weights(study.options.trunk or study.trunk)
+
+
+def prepare_trunk(study: Study, device: str, say: Say) -> None:
+    """Train the trunk unless it is there or was given.
+
+    Raises `HeldError` while another process trains it, and KeyboardInterrupt when told to stop.
+    """
+    if study.options.trunk is not None or read_cost(study.trunk) is not None:
+        return
+    with claimed(study.trunk):
+        if read_cost(study.trunk) is not None:
+            return
+        say(f"trunk, {study.record['trunk_steps']} steps")
+        outcome = train(
+            study.recipe(*PLAIN, f"train.seed={TRUNK_SEED}"),
+            study.data,
+            study.trunk,
+            steps=study.record["trunk_steps"],
+            resume=True,
+            device=device,
+        )
+        check_finished(outcome)
+        seconds = training_seconds(study.trunk)
+        cost = {"train_steps": outcome.steps, "train_seconds": seconds, "versions": versions()}
+        write_cost(study.trunk, cost)
+
+
+def train_row(study: Study, row: Row, seed: int, run_dir: Path, device: str) -> dict[str, Any]:
+    """Train a row, or go on with it; return what it started from and how many steps it took.
+
+    Raises KeyboardInterrupt when told to stop: the same call goes on from there.
+    """
+    base = trunk_weights(study) if needs_trunk(study, row) else None
+    outcome = train(
+        row_settings(study, row, seed),
+        study.data,
+        run_dir,
+        steps=study.record["steps"],
+        init=None if base is None else str(base),
+        init_parts="shared",
+        resume=True,
+        device=device,
+    )
+    check_finished(outcome)
+    return {
+        "base": None if base is None else digest_of(base),
+        "train_steps": outcome.steps,
+        "train_seconds": training_seconds(run_dir),
+    }
+
+
+def check_finished(outcome: Outcome) -> None:
+    """Raise KeyboardInterrupt for a run that a signal ended: `train` saves and returns."""
+    if not outcome.finished:
+        raise KeyboardInterrupt
