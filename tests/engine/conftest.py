@@ -105,5 +105,4 @@ def blobs_installed(blobs: Predictor, monkeypatch: pytest.MonkeyPatch, tmp_path:
     blobs.source = tmp_path / "weights.safetensors"
     blobs.source.write_bytes(b"weights")
     monkeypatch.setattr(Predictor, "load", lambda *_, **__: blobs)
-    monkeypatch.setattr("irnet.engine.evaluate.find_weights", lambda _: blobs.source)
     return blobs

@@ -1,22 +1,27 @@
-"""Scores of a network or of finished predictions against annotated images: summary.json and a table."""
+"""Scores of a method or of finished predictions against annotated images: summary.json and a table."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import getitem
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.data.files import sha256, write_atomic
-from irnet.data.formats.coco import read_coco
+from irnet.data.formats.coco import entries_of, read_coco
+from irnet.data.formats.coco_json import load
 from irnet.data.sample import Entry, Sample
-from irnet.engine.predict import Predictor, Scores
-from irnet.engine.weights import find_weights
+from irnet.engine.finding import Scores
+from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
 from irnet.metrics import choose_scores, render_table, score_image, summarise
+
+if TYPE_CHECKING:
+    from irnet.engine.predict import Predictor
 
 NUMBERS = {  # name in the log -> where it stands in the summary of a class
     "AJI": ("scores", "aji", "pooled", "value"),
@@ -51,31 +56,28 @@ def evaluate(
     score: float | None = None,
     device: str = "auto",
 ) -> Evaluation:
-    """Score predictions or a network on a data set and write summary.json and table.txt to `out_dir`.
+    """Score predictions or a method on a data set and write summary.json and table.txt to `out_dir`.
 
     Args:
-        source: a folder of `irnet predict` or a COCO file of predictions; or a weights file, a run's
-            folder, or "bundled": then every image is segmented first, and AP counts all candidates.
+        source: a folder of `irnet predict` or `irnet import-predictions`, or a COCO file of predictions; or
+            one of `methods.METHODS`, a weights file, a run's folder or "bundled": then every image is
+            segmented first, and AP counts all candidates.
         data: a data set's folder or COCO file.
         score: cut for both classes; None is each class's operating threshold, or none for finished
-            predictions.
+            predictions. Where there are no scores, AP and calibration are undefined.
 
     Raises:
         InputError: `source` is neither, or has no prediction for some image of `data`.
     """
     entries = read_coco(data)
-    file = _predictions_file(Path(source))
-    cuts = None if score is None else dict.fromkeys(LABEL_NAMES, score)
-    if file is None:
-        predictor = Predictor.load(source, device=device)
-        cuts = cuts or predictor.scores
-        found = find_all(predictor, (entry.read() for entry in entries))
-    else:
-        found = _predicted(file, entries)
-    scored = [score_image(entry.truth, cells, cuts) for entry, cells in zip(entries, found, strict=True)]
+    file = _predictions_file(source)
+    found = _predicted(file, entries, score) if file else _segmented(source, entries, device, score)
+    scored = [
+        score_image(truth, cells, found.cuts) for truth, cells in zip(found.truths, found.cells, strict=True)
+    ]
     patients = [entry.patient for entry in entries]
-    summary = summarise(scored, patients if any(patients) else None)
-    origin = {"source": str(source), "sha256": sha256(file or find_weights(source)), "data": str(data)}
+    summary = summarise(scored, patients if any(patients) else None, scored=found.scored)
+    origin = {"method": found.method, "source": str(source), "sha256": found.sha256, "data": str(data)}
     summary = {"evaluated": origin, **summary}
     table = render_table(summary)
     out = Path(out_dir)
@@ -112,23 +114,65 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
     return numbers
 
 
-def find_all(predictor: Predictor, samples: Iterable[Sample]) -> list[Cells]:
-    """Return every candidate of each image, down to the network's floor."""
-    return [predictor.find(sample.image, sample.truth.cells.mpp).cells for sample in samples]
+def find_all(method: Method, samples: Iterable[Sample]) -> list[Cells]:
+    """Return every candidate of each image, down to the method's floor."""
+    return [method.find(sample.image, sample.truth.cells.mpp).cells for sample in samples]
 
 
-def _predictions_file(source: Path) -> Path | None:
-    """Return the COCO file that `source` is or holds; None when it means a network."""
-    if source.is_dir() and (source / "predictions.json").exists():
-        return source / "predictions.json"
-    return source if source.suffix == ".json" else None
+class _Found(NamedTuple):
+    """What is scored, image by image, and what it came from."""
+
+    truths: list[Truth]  # without classes that nothing was looked for of
+    cells: list[Cells]
+    cuts: Scores | None
+    scored: bool
+    method: str | None
+    sha256: str | None  # of the predictions or the weights
 
 
-def _predicted(file: Path, entries: Sequence[Entry]) -> list[Cells]:
-    found = {entry.name: entry.truth.cells for entry in read_coco(file)}
+def _predictions_file(source: str | Path) -> Path | None:
+    """Return the COCO file that `source` is or holds; None when it means a method."""
+    path = Path(source)
+    if path.is_dir() and (path / "predictions.json").exists() and str(source) not in METHODS:
+        return path / "predictions.json"
+    return path if path.suffix == ".json" else None
+
+
+def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score: float | None) -> _Found:
+    named = str(source) in METHODS
+    method = open_method(str(source) if named else None, None if named else source, device)
+    method.check(score=score)
+    return _Found(
+        truths=[entry.truth for entry in entries],
+        cells=find_all(method, (entry.read() for entry in entries)),
+        cuts=method.scores if score is None else dict.fromkeys(LABEL_NAMES, score),
+        scored=method.scored,
+        method=method.name,
+        sha256=sha256(method.source) if method.source else None,
+    )
+
+
+def _predicted(file: Path, entries: Sequence[Entry], score: float | None) -> _Found:
+    document = load(file)
+    found = {entry.name: entry.truth for entry in entries_of(document)}
     if missing := [entry.name for entry in entries if entry.name not in found]:
         raise InputError(
             f"{file}: no prediction for {len(missing)} of {len(entries)} images, such as {missing[0]}; "
             "predict them first, or evaluate on the others alone"
         )
-    return [found[entry.name] for entry in entries]
+    if score is not None and not document.scored:
+        raise InputError(f"{file}: its instances have no scores to cut by: leave --score out")
+    info = document.data.get("info")
+    return _Found(
+        truths=[_looked_for(entry.truth, found[entry.name]) for entry in entries],
+        cells=[found[entry.name].cells for entry in entries],
+        cuts=None if score is None else dict.fromkeys(LABEL_NAMES, score),
+        scored=document.scored,
+        method=info.get("method") if isinstance(info, dict) else None,
+        sha256=sha256(file),
+    )
+
+
+def _looked_for(truth: Truth, found: Truth) -> Truth:
+    """Return the truth without classes that a tool does not look for, as its `annotated` says."""
+    return replace(truth, annotated=truth.annotated & found.annotated)

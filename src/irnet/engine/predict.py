@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import PIL.Image
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.config import Settings
 from irnet.data import pixels
+from irnet.data.files import sha256
 from irnet.data.image import Image, read_image
-from irnet.engine.devices import autocast, choose_device
+from irnet.engine.devices import autocast, choose_device, memory_errors
+from irnet.engine.finding import Finding, Scores, above, check_mpp
 from irnet.engine.networks import Network
 from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
@@ -24,24 +26,14 @@ from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import Tally, segment_windows, survivors
 
 Picture = NDArray[np.uint8] | PIL.Image.Image | str | Path
-Scores = dict[int, float]  # label -> least score
 
 ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
 WINDOWS = ((1024, 512), (512, 384), (256, 384))  # core and halo (px), the next when memory runs out
 SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
-PLAUSIBLE_MPP = (0.05, 2.0)
-
-
-class Finding(NamedTuple):
-    """All candidates of an image and what the user should know about how they were found."""
-
-    cells: Cells  # down to `predict.floor`, nuclei not yet linked
-    zoom: float  # network px per image px
-    notes: tuple[str, ...]
 
 
 class Predictor:
-    """Finds cells in images of any size. A `Segmenter`.
+    """Finds cells in images of any size. A `Segmenter` and a `Method`.
 
     Args:
         model: a network; it is moved to `device` and put into eval mode.
@@ -67,6 +59,13 @@ class Predictor:
         predictor.source = find_weights(path)
         return predictor
 
+    scored = True
+
+    @property
+    def name(self) -> str:
+        """Which method the network is: irnet, maskrcnn or cspnet."""
+        return self.settings.method
+
     @property
     def scores(self) -> Scores:
         """The operating threshold of each class, chosen on validation images."""
@@ -91,19 +90,30 @@ class Predictor:
         self.check(mpp=mpp, score=score)
         opened = open_picture(image)
         found = self.find(opened.pixels, opened.mpp if mpp is None else mpp)
-        return pair_nuclei(
-            above(found.cells, self.scores if score is None else dict.fromkeys(LABEL_NAMES, score))
-        )
+        return self.choose(found.cells, score)
+
+    def choose(self, cells: Cells, score: float | None = None) -> Cells:
+        """Return the candidates from `score` on (None: each class's threshold), nuclei linked to cells."""
+        cuts = self.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
+        return pair_nuclei(above(cells, cuts))
+
+    def origin(self) -> dict[str, Any]:
+        """Return what run.json says of the network."""
+        return {
+            "method": self.name,
+            "scored": self.scored,
+            "model": str(self.source) if self.source else None,
+            "model_sha256": sha256(self.source) if self.source else None,
+            "network_mpp": self.settings.data.mpp or None,
+            "device": str(self.device),
+        }
 
     def check(self, *, mpp: float | None = None, score: float | None = None) -> None:
         """Refuse values that mean nothing (`InputError`)."""
         floor = self.settings.predict.floor
         if score is not None and not floor <= score <= 1:
             raise InputError(f"score {score} is out of range: give {floor} (all candidates) to 1")
-        if mpp is not None and not PLAUSIBLE_MPP[0] <= mpp <= PLAUSIBLE_MPP[1]:
-            raise InputError(
-                f"{mpp} um per pixel is out of range: give {PLAUSIBLE_MPP[0]} to {PLAUSIBLE_MPP[1]}"
-            )
+        check_mpp(mpp)
 
     def find(self, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
         """Return every candidate of an (H, W, 3) image down to `predict.floor`."""
@@ -115,7 +125,7 @@ class Predictor:
             try:
                 cells = self._segment(scaled, (height, width), mpp)
                 return Finding(self.suppress(cells), zoom, notes + self._cap_note(cells, size))
-            except (torch.OutOfMemoryError, MemoryError):
+            except MemoryError:
                 if max(size) <= WINDOWS[-1][0]:
                     raise
         cells, more = self._segment_windows(scaled)
@@ -134,13 +144,14 @@ class Predictor:
         self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
     ) -> Cells:
         """Return the cells of an image in one piece, in a frame of `shape` (None: its own)."""
-        tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
-        with autocast(self.device, self._precision()):
-            instances = self.model([tensor])[0]
         height, width = shape or image.shape[:2]
-        stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
-        placed = instances._replace(boxes=instances.boxes.float() * stretch)
-        return to_cells(placed, (height, width), mpp)
+        with memory_errors():
+            tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
+            with autocast(self.device, self._precision()):
+                instances = self.model([tensor])[0]
+            stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
+            placed = instances._replace(boxes=instances.boxes.float() * stretch)
+            return to_cells(placed, (height, width), mpp)
 
     def suppress(self, cells: Cells) -> Cells:
         """Return the candidates of an image that stay where masks decide; boxes were compared before."""
@@ -172,7 +183,7 @@ class Predictor:
                     self._segment, image, core=core, halo=halo, nms=self._nms, cap=self._most, tally=tally
                 )
                 return cells, (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
-            except (torch.OutOfMemoryError, MemoryError):
+            except MemoryError:
                 if (core, halo) == WINDOWS[-1]:
                     raise
         raise AssertionError("unreachable: the last windows return or raise")
@@ -213,12 +224,6 @@ def open_picture(image: Picture) -> Image:
         )
     rgb, notes = pixels.to_rgb(PIL.Image.fromarray(array))
     return Image(pixels=rgb, notes=tuple(notes))
-
-
-def above(cells: Cells, scores: Scores) -> Cells:
-    """Return the instances that reach the score of their class."""
-    least = np.array([scores[int(label)] for label in cells.labels])
-    return cells.select(cells.scores >= least)
 
 
 def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from irnet.cells import LABEL_NAMES, Truth
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import write_coco
 from irnet.data.image import list_images, read_image
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.engine.predict import Predictor, Scores, above
-from irnet.engine.run import versions
+from irnet.engine.finding import Scores
+from irnet.engine.methods import Method, open_method
+from irnet.engine.versions import versions
 from irnet.errors import InputError
-from irnet.morphometry.pairing import pair_nuclei
 from irnet.morphometry.table import Row, measure, to_csv
 from irnet.report.draw import overlay
 
@@ -39,7 +37,8 @@ class Report:
     entries: list[Entry]  # the images that were segmented, with what was found
     images: list[dict[str, Any]]  # what run.json says of each of them
     errors: list[dict[str, str]]  # file and reason of the others
-    scores: Scores  # the cuts that were used
+    method: str
+    scores: Scores  # the cuts that were used, none where the method gives no scores
 
     @property
     def exit_code(self) -> int:
@@ -56,13 +55,15 @@ class Report:
             told.append(f"{image['name']}: {_counts(image['found'])}{scale}")
             told += [f"  {note}" for note in image["notes"]]
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
-        return [*told, f"scores kept from: {cuts}"]
+        kept = f"scores kept from: {cuts}" if cuts else "no scores"
+        return [*told, f"{self.method}; {kept}"]
 
 
 def predict_files(
     paths: Sequence[str | Path],
     out_dir: str | Path,
     *,
+    method: str | None = None,
     model: str | Path | None = None,
     score: float | None = None,
     mpp: float | None = None,
@@ -79,6 +80,7 @@ def predict_files(
     Args:
         paths: image files and folders of them.
         out_dir: made where it is missing; files of an earlier run are replaced.
+        method: one of `methods.METHODS`, None for what `model` holds.
         model: weights file or run's folder, None for the bundled weights.
         score: cut for both classes, None for the operating threshold of each.
         mpp: um per pixel of all images, None for what each file says.
@@ -88,22 +90,22 @@ def predict_files(
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
-        InputError: a path, the model, the device or an option is wrong; a bad image is only reported.
+        InputError: a path, the method, its weights, the device or an option is wrong; a bad image is only
+            reported.
     """
     if unknown := sorted(set(save) - set(SAVES)):
         raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
     files = list_images(paths)
-    predictor = Predictor.load(model, device=device)
-    predictor.check(mpp=mpp, score=score)
-    cuts = predictor.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
-    visit = _Visit(predictor, Path(out_dir), cuts=cuts, mpp=mpp, page=page, draw="overlay" in save)
+    opened = open_method(method, model, device)
+    opened.check(mpp=mpp, score=score)
+    visit = _Visit(opened, Path(out_dir), score=score, mpp=mpp, page=page, draw="overlay" in save)
     names = _names(files)
     for number, (file, name) in enumerate(zip(files, names, strict=True), start=1):
         if progress:
             progress(name, number, len(files))
         visit.take(file, name, names)
     visit.write(save)
-    return Report(visit.entries, visit.images, visit.errors, cuts)
+    return Report(visit.entries, visit.images, visit.errors, opened.name, visit.cuts)
 
 
 class _Visit:
@@ -111,15 +113,16 @@ class _Visit:
 
     def __init__(
         self,
-        predictor: Predictor,
+        method: Method,
         out: Path,
         *,
-        cuts: Scores,
+        score: float | None,
         mpp: float | None,
         page: int | None,
         draw: bool,
     ) -> None:
-        self.predictor, self.out, self.cuts = predictor, out, cuts
+        self.method, self.out, self.score = method, out, score
+        self.cuts = method.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
         self.mpp, self.page, self.draw = mpp, page, draw
         self.entries: list[Entry] = []
         self.errors: list[dict[str, str]] = []
@@ -131,11 +134,11 @@ class _Visit:
         begun = time.monotonic()
         try:
             image = read_image(file, self.page)
-            found = self.predictor.find(image.pixels, image.mpp if self.mpp is None else self.mpp)
-        except (InputError, MemoryError, torch.OutOfMemoryError) as error:
+            found = self.method.find(image.pixels, image.mpp if self.mpp is None else self.mpp)
+        except (InputError, MemoryError) as error:
             self.errors.append({"file": str(file), "error": _explain(error)})
             return
-        cells = pair_nuclei(above(found.cells, self.cuts))
+        cells = self.method.choose(found.cells, self.score)
         if self.draw:
             picture = to_png(overlay(image.pixels, cells))
             write_atomic(self.out / "overlays" / _overlay_name(name, names), picture)
@@ -157,7 +160,8 @@ class _Visit:
     def write(self, save: Collection[str]) -> None:
         """Write the files that cover all images."""
         if "coco" in save:
-            write_coco(self.out / "predictions.json", self.entries, info=self._origin(), scores=True)
+            file, scores = self.out / "predictions.json", self.method.scored
+            write_coco(file, self.entries, info=self._origin(), scores=scores)
         if "csv" in save:
             write_atomic(self.out / "cells.csv", to_csv(self.rows).encode())
         run = {**self._origin(), "mpp": self.mpp, "page": self.page, "images": self.images}
@@ -166,15 +170,8 @@ class _Visit:
 
     def _origin(self) -> dict[str, Any]:
         """Return what the predictions came from."""
-        source = self.predictor.source
-        return {
-            "model": str(source) if source else None,
-            "model_sha256": sha256(source) if source else None,
-            "scores": {LABEL_NAMES[label]: cut for label, cut in self.cuts.items()},
-            "network_mpp": self.predictor.settings.data.mpp or None,
-            "device": str(self.predictor.device),
-            "versions": versions(),
-        }
+        cuts = {LABEL_NAMES[label]: cut for label, cut in self.cuts.items()}
+        return {**self.method.origin(), "scores": cuts, "versions": versions()}
 
 
 def _names(files: Sequence[Path]) -> list[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import irnet
 from irnet.cells import LABEL_NAMES
 from irnet.config import PerClass, Settings, parse_settings
 from irnet.engine.checkpoint import load_checkpoint, read_meta, save_checkpoint
@@ -23,6 +21,7 @@ from irnet.engine.optim import (
     schedule_factor,
     warmup_factor,
 )
+from irnet.engine.versions import versions
 from irnet.engine.weights import InitParts, save_weights, start_from
 from irnet.errors import InputError
 
@@ -149,8 +148,3 @@ def settings_of(folder: Path) -> Settings:
     """Return the settings that the run in `folder` was started with."""
     path = folder / LAST
     return parse_settings(read_meta(path)["settings"], source=str(path))
-
-
-def versions() -> dict[str, str]:
-    """Return what a result depends on besides data and settings."""
-    return {"irnet": irnet.__version__, "torch": torch.__version__, "python": platform.python_version()}

@@ -1,0 +1,161 @@
+"""The four methods of the comparison behind one door: `open_method`.
+
+IRNet, Mask R-CNN and CSPNet are networks: what a weights file holds decides which of them it is. JOMLS is the
+classical one: no weights, no scores, no torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import Cells
+from irnet.engine.finding import Finding, Scores, check_mpp
+from irnet.errors import InputError
+
+CLASSICAL = "jomls"
+TRAINED = {  # network without bundled weights -> settings that train it
+    "maskrcnn": "--set model.drm.enabled=false --set model.irm.enabled=false",
+    "cspnet": "--set model.cspnet.enabled=true --set predict.suppression=mask "
+    "--set model.drm.enabled=false --set model.irm.enabled=false",
+}
+METHODS = ("irnet", *TRAINED, CLASSICAL)
+
+
+class Method(Protocol):
+    """A `Segmenter` that says what it is."""
+
+    @property
+    def name(self) -> str:
+        """Which of METHODS it is."""
+        ...
+
+    @property
+    def scored(self) -> bool:
+        """Whether its instances have scores; without them there is neither AP nor a cut."""
+        ...
+
+    @property
+    def scores(self) -> Scores:
+        """The operating threshold of each class; none where there are no scores."""
+        ...
+
+    @property
+    def source(self) -> Path | None:
+        """Its weights file, if it has one."""
+        ...
+
+    def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
+        """Return the cells of an (H, W, 3) image at the operating thresholds, nuclei linked."""
+        ...
+
+    def check(self, *, mpp: float | None = None, score: float | None = None) -> None:
+        """Refuse values that mean nothing to it (`InputError`)."""
+        ...
+
+    def find(self, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
+        """Return every candidate of an (H, W, 3) image. Raises `MemoryError` where even pieces do not fit."""
+        ...
+
+    def choose(self, cells: Cells, score: float | None = None) -> Cells:
+        """Return the candidates from `score` on (None: the operating thresholds), nuclei linked."""
+        ...
+
+    def origin(self) -> dict[str, Any]:
+        """Return what run.json says of it."""
+        ...
+
+
+def open_method(method: str | None = None, source: str | Path | None = None, device: str = "auto") -> Method:
+    """Return a method, ready to segment.
+
+    Args:
+        method: one of METHODS; None is what `source` holds.
+        source: weights file or run's folder of a network; None is the bundled IRNet.
+        device: "auto", "cpu", "cuda" ... for networks; JOMLS computes on the CPU.
+
+    Raises:
+        InputError: an unknown method, one whose weights are missing, weights of another one, or options
+            that mean nothing to it.
+    """
+    if method is not None and method not in METHODS:
+        raise InputError(f"unknown method {method!r}: choose of {', '.join(METHODS)}")
+    if method == CLASSICAL:
+        return _open_classical(source, device)
+    if method in TRAINED and source is None:
+        raise InputError(
+            f"no weights of {method} are bundled: train some with 'irnet train DATA -o runs/{method} "
+            f"{TRAINED[method]}', then name them with --model runs/{method}"
+        )
+    from irnet.engine.predict import Predictor
+
+    predictor = Predictor.load(source, device=device)
+    if method not in (None, predictor.name):
+        raise InputError(f"{predictor.source}: holds {predictor.name}, not {method}: name other weights")
+    return predictor
+
+
+def _open_classical(source: str | Path | None, device: str) -> Method:
+    if source is not None:
+        raise InputError(f"{CLASSICAL} learns nothing and has no weights: leave --model out")
+    if device not in ("auto", "cpu"):
+        raise InputError(f"{CLASSICAL} computes on the CPU alone: leave --device out")
+    return ClassicalMethod()
+
+
+class ClassicalMethod:
+    """JOMLS as a `Method`. It looks at an image in one piece, however large that is.
+
+    Windows would not be exact: the grey level of the background and what a cell looks like are taken from the
+    whole image, and a clump of cells, which is evolved as one, may be larger than any window.
+    """
+
+    name = CLASSICAL
+    scored = False
+    source = None
+
+    def __init__(self) -> None:
+        from irnet.baselines.jomls import JOMLS  # InputError where its libraries are missing
+        from irnet.baselines.jomls.segment import MPP
+
+        self.jomls, self.mpp = JOMLS(), MPP
+
+    @property
+    def scores(self) -> Scores:
+        """None: it finds a cell or does not."""
+        return {}
+
+    def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
+        return self.find(image, mpp).cells
+
+    def check(self, *, mpp: float | None = None, score: float | None = None) -> None:
+        """Refuse a score, which it does not give, and um per pixel out of range (`InputError`)."""
+        if score is not None:
+            raise InputError(f"{CLASSICAL} gives no scores to cut by: leave --score out")
+        check_mpp(mpp)
+
+    def find(self, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
+        """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell."""
+        self.check(mpp=mpp)
+        zoom = 1.0 if mpp is None else mpp / self.mpp
+        notes = ("um per pixel unknown: taken at its own resolution",) if mpp is None else ()
+        return Finding(self.jomls(image, mpp), zoom, notes)
+
+    def choose(self, cells: Cells, score: float | None = None) -> Cells:
+        """Return `cells`: all are chosen and linked already."""
+        self.check(score=score)
+        return cells
+
+    def origin(self) -> dict[str, Any]:
+        """Return what run.json says of it."""
+        return {
+            "method": self.name,
+            "scored": self.scored,
+            "model": None,
+            "model_sha256": None,
+            "network_mpp": self.mpp,
+            "device": "cpu",
+        }
