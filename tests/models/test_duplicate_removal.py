@@ -108,6 +108,19 @@ def test_ranks_break_ties_by_index_and_put_padding_last() -> None:
     assert ranks_of(scores, torch.tensor([True, True, True, False])).tolist() == [1, 0, 2, 3]
 
 
+@torch.no_grad()
+def test_ranks_shrink_where_there_are_more_candidates(module: DuplicateRemoval) -> None:
+    """Without relation the p of a field and of the same field twice over must agree, rank by rank."""
+    features = torch.randn(6, 16)
+    boxes = torch.tensor([[0.0, 0.0, 9.0, 9.0]]).expand(6, 4)
+    scores = torch.linspace(0.9, 0.4, 6)
+    module.relation.value.weight.zero_()
+    module.relation.value.bias.zero_()
+    alone = module(features, boxes, scores)
+    doubled = (field.repeat_interleave(2, dim=0) for field in (features, boxes, scores))
+    torch.testing.assert_close(module(*doubled, growth=2.0)[::2], alone)
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_candidates(module: DuplicateRemoval, n: int) -> None:
     logits = module(torch.randn(n, 16), torch.rand(n, 4), torch.rand(n))

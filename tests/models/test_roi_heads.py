@@ -56,7 +56,7 @@ def test_truth_boxes_are_no_candidates_unless_asked(tiny, features, proposals, t
     seen = []
     for value in ("false", "true"):
         branch = tiny("model.drm.training_boxes=sampled", f"model.drm.truth_candidates={value}").roi_heads.box
-        monkeypatch.setattr(branch.drm, "forward", lambda f, b, s, v: (seen.append(v.sum()), 0 * s)[1])
+        monkeypatch.setattr(branch.drm, "forward", lambda f, b, s, v, _: (seen.append(v.sum()), 0 * s)[1])
         torch.manual_seed(5)
         branch.losses(features, proposals, SIZES, truths)
     assert seen[1] > seen[0]

@@ -80,3 +80,4 @@ def test_clip_and_growth():
     assert clip(boxes, [(20, 30), (40, 10)]).tolist() == [[[0, 0, 30, 20]], [[0, 3, 10, 40]]]
     assert area_growth([(512, 512)]) == 1.0
     assert area_growth([(100, 100), (2000, 1000)]) == 2.0
+    assert area_growth([(1000, 1000)], 0.5) == 2.0

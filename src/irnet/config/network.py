@@ -15,11 +15,11 @@ class RPNSettings(Section):
     pre_nms_train: Count = 1000
     """Best anchors of each pyramid level and image that enter NMS in training."""
     pre_nms_test: Count = 1000
-    """The same in test, for an image of up to one megapixel; grows with the area beyond."""
+    """The same in test, for an image of up to `model.field_megapixels`; grows with the area beyond."""
     post_nms_train: Count = 600
     """Proposals an image in training."""
     post_nms_test: Count = 500
-    """Proposals an image in test, for up to one megapixel; grows with the area beyond."""
+    """Proposals an image in test, for up to `model.field_megapixels`; grows with the area beyond."""
     nms: Fraction = 0.7
     """Proposals of one level that overlap a better one by more than this IoU are dropped."""
     positive_iou: Fraction = 0.7
@@ -143,6 +143,8 @@ class ModelSettings(Section):
     """Shorter side that images are resized to (px); 0 keeps them. 800 in the paper's code base."""
     max_size: CountOrZero = 0
     """Longest side allowed by that resizing (px)."""
+    field_megapixels: Positive = 0.5
+    """Area up to which the limits of proposals and of DRM candidates in test are meant (network scale)."""
     fpn_width: Count = 128
     """Channels of the feature pyramid and of the RPN."""
     fc_width: Count = 512

@@ -46,7 +46,7 @@ class BoxBranch(nn.Module):
         batch, positive_fraction, positive_iou: the boxes that give a loss.
         box_form, smooth_l1_beta: the box loss.
         drm: None ranks by class score alone.
-        candidates: boxes of each class that the DRM sees, for one megapixel.
+        candidates: boxes of each class that the DRM sees, in test for `field_megapixels`; more beyond.
         drm_label, drm_label_iou, drm_form: its labels and loss, see drm_labels and drm_loss.
         drm_training: its candidates in training are the sampled boxes or, as in test, all proposals.
         truth_candidates: whether added truth boxes are among the sampled candidates.
@@ -81,6 +81,7 @@ class BoxBranch(nn.Module):
         suppression: Suppression,
         soft_sigma: float,
         max_per_megapixel: int,
+        field_megapixels: float,
     ) -> None:
         super().__init__()
         self.head = TwoMLPHead(width * SIDE * SIDE, fc_width)
@@ -99,6 +100,7 @@ class BoxBranch(nn.Module):
         self.drm_form: LossForm = drm_form
         self.drm_label_iou, self.drm_across = drm_label_iou, drm_across
         self.floor, self.nms_iou, self.max_per_megapixel = floor, nms_iou, max_per_megapixel
+        self.field_megapixels = field_megapixels
         self.suppression: Suppression = suppression
         self.soft_sigma = soft_sigma
 
@@ -118,7 +120,8 @@ class BoxBranch(nn.Module):
         """What each image holds: boxes, labels and scores (s p with the DRM, s without), best first."""
         boxes, valid = pad(proposals)
         hidden, logits, codes = self(features, boxes, sizes)
-        found = self.rank(hidden, logits, self.decode(codes, boxes, sizes), valid, area_growth(sizes))
+        growth = area_growth(sizes, self.field_megapixels)
+        found = self.rank(hidden, logits, self.decode(codes, boxes, sizes), valid, growth)
         limit = round(self.max_per_megapixel * area_growth(sizes))
         return [
             select_boxes(
@@ -142,15 +145,15 @@ class BoxBranch(nn.Module):
             return boxes.transpose(1, 2), scores.transpose(1, 2)
         among = valid[..., None].expand_as(scores)
         best = top_candidates(hidden, boxes, scores, among, count=round(self.candidates * growth))
-        return best.boxes, best.scores * self.correctness(best).float().sigmoid()
+        return best.boxes, best.scores * self.correctness(best, growth).float().sigmoid()
 
-    def correctness(self, best: Candidates) -> Tensor:
+    def correctness(self, best: Candidates, growth: float = 1.0) -> Tensor:
         """Logits of p(correct), (B, C, N): each class by itself, or the boxes of all classes as one set."""
         assert self.drm is not None
         if not self.drm_across:
-            return self.drm(*best)
+            return self.drm(*best, growth)
         joint = [field.flatten(1, 2) for field in best]  # (B, C N, ...): ranks and geometry of one list
-        return self.drm(*joint).view_as(best.scores)
+        return self.drm(*joint, growth).view_as(best.scores)
 
     def decode(self, codes: Tensor, boxes: Tensor, sizes: Sizes) -> Tensor:
         """The box of each class, cut to its image, (B, R, C, 4), without gradient."""

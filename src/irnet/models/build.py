@@ -95,6 +95,7 @@ def _rpn(model: ModelSettings, norm: Norm | None) -> RegionProposals:
         batch=rpn.batch,
         positive_fraction=rpn.positive_fraction,
         ignore_straddling=rpn.ignore_straddling,
+        field_megapixels=model.field_megapixels,
     )
 
 
@@ -125,6 +126,7 @@ def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettin
         suppression=predict.suppression,
         soft_sigma=predict.soft_sigma,
         max_per_megapixel=predict.max_per_megapixel,
+        field_megapixels=model.field_megapixels,
     )
 
 

@@ -60,7 +60,14 @@ class DuplicateRemoval(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
         nn.init.constant_(self.logit.bias, prior)
 
-    def forward(self, features: Tensor, boxes: Tensor, scores: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        boxes: Tensor,
+        scores: Tensor,
+        valid: Tensor | None = None,
+        growth: float = 1.0,
+    ) -> Tensor:
         """Logits of p(correct), (..., N), in the order of the candidates.
 
         Args:
@@ -68,8 +75,10 @@ class DuplicateRemoval(nn.Module):
             boxes: (..., N, 4) xyxy px, decoded for this class. No gradient flows to them.
             scores: (..., N) class probabilities; only their order counts.
             valid: (..., N) bool, false where a candidate is padding; None: all are real.
+            growth: how many times more candidates there are than in training, where the image is larger;
+                their ranks shrink by it, so that a rank means the same share of the candidates.
         """
-        embedded = rank_embedding(ranks_of(scores, valid)).to(features.dtype)
+        embedded = rank_embedding(ranks_of(scores, valid) / growth).to(features.dtype)
         f = self.appearance(features) + self.rank(embedded)  # (..., N, width)
         f = f + self.relation(f, boxes.detach(), valid)
         return self.logit(f.relu()).squeeze(-1)

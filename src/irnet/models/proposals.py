@@ -47,7 +47,7 @@ class RegionProposals(nn.Module):
         norm: norm of the head's convolution, or None.
         anchor_sizes: side of the anchors of each level (px); anchor_ratios: their height over width.
         pre_nms, post_nms: boxes of a level before, of an image after suppression, (training, test). Those of
-            test are meant for one megapixel and grow with the area beyond.
+            test are meant for `field_megapixels` and grow with the area beyond.
         nms: IoU of the suppression within a level.
         positive_iou, negative_iou, batch, positive_fraction: the anchors that give a loss.
         ignore_straddling: anchors across the border give none.
@@ -68,6 +68,7 @@ class RegionProposals(nn.Module):
         batch: int,
         positive_fraction: float,
         ignore_straddling: bool,
+        field_megapixels: float,
     ) -> None:
         super().__init__()
         self.head = ProposalHead(width=width, anchors=len(anchor_ratios), norm=norm)
@@ -77,6 +78,7 @@ class RegionProposals(nn.Module):
         self.positive_iou, self.negative_iou = positive_iou, negative_iou
         self.batch, self.positive_fraction = batch, positive_fraction
         self.ignore_straddling = ignore_straddling
+        self.field_megapixels = field_megapixels
 
     def forward(
         self, features: Sequence[Tensor], sizes: Sizes, truths: Truths | None = None
@@ -107,7 +109,7 @@ class RegionProposals(nn.Module):
         self, logits: list[Tensor], deltas: list[Tensor], anchors: list[Tensor], sizes: Sizes
     ) -> list[Tensor]:
         """The best boxes of each level that no better one of their level covers."""
-        growth = 1.0 if self.training else area_growth(sizes)
+        growth = 1.0 if self.training else area_growth(sizes, self.field_megapixels)
         pre, post = (round(pair[not self.training] * growth) for pair in (self.pre_nms, self.post_nms))
         best = [level.topk(min(pre, level.shape[1]), dim=1) for level in logits]
         boxes = torch.cat(

@@ -63,9 +63,9 @@ def clip(boxes: Tensor, sizes: Sizes) -> Tensor:
     return boxes.clamp(min=0).minimum(limits.view(-1, *[1] * (boxes.ndim - 2), 4))
 
 
-def area_growth(sizes: Sizes) -> float:
-    """Factor of the limits that are meant for one megapixel: the largest image's megapixels, at least 1."""
-    return max(1.0, max(height * width for height, width in sizes) / 1e6)
+def area_growth(sizes: Sizes, megapixels: float = 1.0) -> float:
+    """Factor of limits meant for images of up to `megapixels`: how much larger the largest is, at least 1."""
+    return max(1.0, max(height * width for height, width in sizes) / 1e6 / megapixels)
 
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:
