@@ -22,6 +22,18 @@ def to_png(image: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+def read_png_mask(content: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The pixels of a PNG of `shape` (H, W) that are not black. Raises InputError."""
+    try:
+        with PIL.Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
+            if (picture.height, picture.width) == shape:
+                return np.asarray(picture.convert("L")) > 0
+            found = f"{picture.height} x {picture.width}"
+    except Exception as error:  # decoders raise whatever a broken file makes them meet
+        raise InputError(f"the mask is no PNG, or a damaged one ({error})") from error
+    raise InputError(f"the mask has {found} pixels (height x width), its box {shape[0]} x {shape[1]}")
+
+
 def to_rgb(picture: PIL.Image.Image) -> tuple[NDArray[np.uint8], list[str]]:
     """(H, W, 3) pixels of a picture, upright, and notes on what was done. Raises InputError."""
     notes: list[str] = []

@@ -1,6 +1,7 @@
 """Polygons: rings of (x, y) vertices in pixels, (0, 0) being the top-left corner of the first pixel."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,21 +20,32 @@ def validate(rings: Sequence[ArrayLike], shape: Shape) -> list[Ring]:
 
     A vertex may lie outside the frame by up to its longer side; `rasterise` cuts that off. Raises InputError.
     """
-    limit = 2 * max(shape)
-    valid = []
-    for ring in rings:
-        try:
-            points = np.asarray(ring, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...") from None
-        if points.size < 2 * MIN_VERTICES or points.size % 2 or points.ndim > 2:
+    valid = [validate_points(ring, shape) for ring in rings]
+    for points in valid:
+        if len(points) < MIN_VERTICES:
             raise InputError(f"a polygon needs an even count of at least 6 numbers, not {points.size}")
-        if not np.isfinite(points).all() or np.abs(points).max() > limit:
-            raise InputError(f"a polygon has a vertex that is not finite or beyond {limit} px")
-        valid.append(points.reshape(-1, 2))
     if not valid:
         raise InputError("an empty list of polygons is no mask")
     return valid
+
+
+def validate_points(points: Any, shape: Shape) -> Ring:
+    """Points (flat x, y, x, y or pairs) as a finite (k, 2) array in or near the frame. Raises InputError."""
+    limit = 2 * max(shape)
+    try:
+        array = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...") from None
+    if (
+        not array.size
+        or array.size % 2
+        or array.ndim not in (1, 2)
+        or (array.ndim == 2 and array.shape[1] != 2)
+    ):
+        raise InputError(f"a polygon needs an even count of at least 6 numbers, not {array.size}")
+    if not np.isfinite(array).all() or np.abs(array).max() > limit:
+        raise InputError(f"a polygon has a vertex that is not finite or beyond {limit} px")
+    return array.reshape(-1, 2)
 
 
 def rasterise(rings: Sequence[ArrayLike], shape: Shape, *, holes: bool = False) -> tuple[Mask, Offset]:

@@ -1,0 +1,182 @@
+"""ImageJ regions: a zip of .roi files an image, as ImageJ's ROI Manager opens and saves it.
+
+Regions know neither classes nor links. Their names tell both: `c0012` is a cell, `c0012-n1` a nucleus of it,
+`n0003` a bare nucleus. The score stands among a region's properties.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.files import write_atomic
+from irnet.data.formats.beside import Pictures, list_files
+from irnet.data.formats.coco_json import naming
+from irnet.data.formats.gathering import Gathering
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.geometry import polygons
+from irnet.geometry.polygons import Ring
+
+if TYPE_CHECKING:
+    from roifile import ImagejRoi
+
+SUFFIX = ".zip"
+MAX_BYTES = 2**28  # of all regions, unpacked
+MAX_SIDE = 2**15 - 1  # px: corners of regions are 16-bit numbers
+COLOURS = {CYTOPLASM: bytes([255, 0, 114, 178]), NUCLEUS: bytes([255, 213, 94, 0])}  # ARGB
+_NAME = re.compile(r"(?:c(?P<cell>\d{1,9})(?P<nucleus>-n\d{1,9})?|n\d{1,9})")
+_MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0  # of java.awt.geom.PathIterator
+_START = (1980, 1, 1, 0, 0, 0)  # the same file each time
+
+
+def write(path: str | os.PathLike, entry: Entry) -> None:
+    """Write a region for each instance of an image. Raises InputError where roifile is missing."""
+    cells = entry.truth.cells
+    if max(cells.image_shape) > MAX_SIDE:
+        raise InputError(
+            f"{entry.name}: ImageJ's regions reach no further than {MAX_SIDE:,} px: cut the image"
+        )
+
+    def stream(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, index in _names(cells):
+                region = _region(cells, index, name)
+                info = zipfile.ZipInfo(f"{name}.roi", _START)
+                archive.writestr(info, region, zipfile.ZIP_DEFLATED)
+
+    write_atomic(path, stream)
+
+
+def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) -> list[Entry]:
+    """The images of STEM.zip files with their regions: polygons, freehand, rectangles, ovals, composites.
+
+    Raises InputError with file, region and remedy.
+    """
+    pictures = Pictures(source, images)
+    entries = []
+    for file in list_files(source, SUFFIX):
+        picture = pictures.of_file(file, SUFFIX)
+        gathering = Gathering(*picture.measure())
+        for name, content in _unpack(file):
+            with naming(f"{file}: region {name!r}"):
+                _take(name, content, gathering)
+        truth = gathering.truth(file)
+        entries.append(Entry(name=picture.name, path=picture.path, truth=truth, patient=picture.patient))
+    return entries
+
+
+def _names(cells: Cells) -> list[tuple[str, int]]:
+    """A name for each instance that has pixels, cells before nuclei, and its index."""
+    owners, bare = {}, 0
+    names, nuclei = [], dict.fromkeys(range(len(cells)), 0)
+    for index in np.flatnonzero((cells.labels == CYTOPLASM) & (cells.areas > 0)).tolist():
+        owners[index] = f"c{len(owners) + 1:04}"
+        names.append((owners[index], index))
+    for index in np.flatnonzero((cells.labels == NUCLEUS) & (cells.areas > 0)).tolist():
+        owner = int(cells.parents[index])
+        if owner in owners:
+            nuclei[owner] += 1
+            names.append((f"{owners[owner]}-n{nuclei[owner]}", index))
+        else:
+            bare += 1
+            names.append((f"n{bare:04}", index))
+    return names
+
+
+def _region(cells: Cells, index: int, name: str) -> bytes:
+    """An instance as the content of a .roi file: a polygon, or a composite if it has holes or pieces."""
+    roifile = _roifile()
+    x, y = cells.offsets[index].tolist()
+    rings = [ring[:-1] for ring in polygons.outlines(cells.masks[index], (x, y))]
+    region = roifile.ImagejRoi.frompoints(rings[0], name=name)
+    region.roitype = roifile.ROI_TYPE.POLYGON
+    region.stroke_color = COLOURS[int(cells.labels[index])]
+    region.props = f"score: {cells.scores[index]:.6g}\n"
+    if len(rings) > 1:
+        _make_composite(region, rings)
+        x1, y1, x2, y2 = cells.boxes[index].astype(int).tolist()
+        region.left, region.top, region.right, region.bottom = x1, y1, x2, y2
+    return region.tobytes()
+
+
+def _make_composite(region: ImagejRoi, rings: list[Ring]) -> None:
+    roifile = _roifile()
+    path: list[float] = []
+    for ring in rings:
+        for step, (x, y) in zip([_MOVE] + [_LINE] * (len(ring) - 1), ring.tolist(), strict=True):
+            path += [step, x, y]
+        path.append(_CLOSE)
+    region.roitype, region.options = roifile.ROI_TYPE.RECT, roifile.ROI_OPTIONS.NONE
+    region.integer_coordinates = region.subpixel_coordinates = None
+    region.multi_coordinates = np.array(path, dtype=np.float32)
+    region.n_coordinates, region.shape_roi_size = 0, len(path)
+
+
+def _unpack(file: Path) -> list[tuple[str, bytes]]:
+    """Names and contents of the regions, within MAX_BYTES. Raises InputError."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            infos = [info for info in archive.infolist() if info.filename.lower().endswith(".roi")]
+            if (size := sum(info.file_size for info in infos)) > MAX_BYTES:
+                raise InputError(f"{file}: {size:,} bytes unpacked are more than {MAX_BYTES:,}: not read")
+            return [(info.filename.rpartition("/")[2][:-4], archive.read(info)) for info in infos]
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged archive makes the reader meet
+        raise InputError(f"{file}: no zip of regions, or a damaged one ({error}): save it again") from error
+
+
+def _take(name: str, content: bytes, gathering: Gathering) -> None:
+    if not (match := _NAME.fullmatch(name)):
+        raise InputError("call a cell c0012, its nuclei c0012-n1 and c0012-n2, a bare nucleus n0003")
+    label = CYTOPLASM if match["cell"] and not match["nucleus"] else NUCLEUS
+    group = int(match["cell"]) if match["cell"] else None
+    try:
+        region = _roifile().ImagejRoi.frombytes(content)
+        rings, score = _rings(region), _score(region.props)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the reader meet
+        raise InputError(f"damaged ({error}): save it again") from error
+    gathering.add(*gathering.draw(rings), label, group=group, score=score)
+
+
+def _rings(region: ImagejRoi) -> list[Ring]:
+    kind = _roifile().ROI_TYPE
+    if region.composite:
+        return [np.asarray(ring, dtype=np.float64) for ring in region.coordinates(multi=True)]
+    if region.roitype in (kind.POLYGON, kind.FREEHAND, kind.TRACED):
+        return [np.asarray(region.coordinates(), dtype=np.float64)]
+    if region.roitype not in (kind.RECT, kind.OVAL):
+        raise InputError(f"a {region.roitype.name.lower()} has no area: draw a polygon, or remove it")
+    x1, y1, x2, y2 = map(float, (region.left, region.top, region.right, region.bottom))
+    if region.subpixelrect:
+        x1, y1, x2, y2 = region.xd, region.yd, region.xd + region.widthd, region.yd + region.heightd
+    if region.roitype == kind.OVAL:
+        return [polygons.ellipse((x1, y1, x2, y2))]
+    return [np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])]
+
+
+def _score(properties: str) -> float:
+    found = re.search(r"^score: *(\S+) *$", properties, re.MULTILINE)
+    score = float(found[1]) if found else 1.0
+    if not np.isfinite(score):
+        raise InputError(f"property score: {score} is no number: remove it")
+    return score
+
+
+def _roifile() -> ModuleType:
+    """The library. Raises InputError where it is missing."""
+    try:
+        import roifile
+    except ImportError as error:
+        raise InputError("ImageJ's regions need roifile: pip install 'irnet[export]'") from error
+    return roifile

@@ -1,0 +1,166 @@
+"""labelme JSON (version 7): STEM.json beside its image, one shape an instance.
+
+A cell and its nuclei share a `group_id`. A mask of one piece is a polygon, which labelme can edit; others are
+mask shapes, a PNG of the mask's own box. labelme keeps our keys `score`, `kind`, `mpp` and `patient`.
+"""
+
+import base64
+import binascii
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, Cells
+from irnet.data.categories import DROPPED, label_of
+from irnet.data.files import write_atomic
+from irnet.data.formats.beside import Pictures, list_files
+from irnet.data.formats.coco_json import Row, naming, parse, short
+from irnet.data.formats.gathering import Gathering
+from irnet.data.pixels import read_png_mask, to_png
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.geometry import polygons
+from irnet.geometry.masks import Mask, Offset
+
+Style = Literal["polygons", "masks"]
+SUFFIX = ".json"
+VERSION = "7.0.0"
+
+
+def write(path: str | os.PathLike, entry: Entry, *, style: Style = "polygons") -> None:
+    """Write the cells of an image. labelme looks for the image, under its own name, beside the file."""
+    cells, kinds = entry.truth.cells, entry.truth.kinds
+    shapes = [
+        _shape(cells, index, kinds[index] if kinds else "", style)
+        for index in np.flatnonzero(cells.areas).tolist()
+    ]
+    height, width = cells.image_shape
+    data: Row = {
+        "version": VERSION,
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": PurePosixPath(entry.name).name,
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+    data |= {} if cells.mpp is None else {"mpp": cells.mpp}
+    data |= {} if entry.patient is None else {"patient": entry.patient}
+    write_atomic(path, json.dumps(data, allow_nan=False, indent=1).encode())
+
+
+def read(
+    source: str | os.PathLike,
+    *,
+    images: str | os.PathLike | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> list[Entry]:
+    """The images of labelme files with their polygons, masks, rectangles and circles.
+
+    Raises InputError with file, shape and remedy, also for an `imagePath` that leaves its folder.
+    """
+    pictures = Pictures(source, images)
+    return [_read_file(file, pictures, mapping) for file in list_files(source, SUFFIX)]
+
+
+# Writing
+
+
+def _shape(cells: Cells, index: int, kind: str, style: Style) -> Row:
+    label, mask = int(cells.labels[index]), cells.masks[index]
+    owner = index if label == CYTOPLASM else int(cells.parents[index])
+    paired = owner != NO_PARENT and (cells.parents == owner).any()
+    shape: Row = {"label": LABEL_NAMES[label], "group_id": owner + 1 if paired else None, "description": ""}
+    shape |= {"flags": {}, "mask": None, "score": float(cells.scores[index])}
+    shape |= {"kind": kind} if kind else {}
+    x, y = cells.offsets[index].tolist()
+    rings = polygons.outlines(mask, (x, y)) if style == "polygons" else []
+    if len(rings) == 1:
+        return shape | {"shape_type": "polygon", "points": rings[0][:-1].tolist()}
+    height, width = mask.shape
+    picture = base64.b64encode(to_png(mask.astype(np.uint8) * 255)).decode("ascii")
+    corners = [[x, y], [x + width - 1, y + height - 1]]  # both inside
+    return shape | {"shape_type": "mask", "points": corners, "mask": picture}
+
+
+# Reading
+
+
+def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None) -> Entry:
+    data = parse(file)
+    with naming(str(file)):
+        _check(data)
+        picture = pictures.of_name(data["imagePath"], file)
+        shape, mpp = picture.measure()
+        if any(size not in (None, actual) for size, actual in zip(_size(data), shape, strict=True)):
+            raise InputError(f"drawn on an image of {_size(data)} (height, width), but it has {shape}")
+        gathering = Gathering(shape, mpp if data.get("mpp") is None else _number(data, "mpp"))
+    for number, row in enumerate(data["shapes"], start=1):
+        with naming(f"{file}: shape {number}"):
+            _take(row, gathering, mapping)
+    patient = picture.patient if data.get("patient") is None else str(data["patient"])
+    return Entry(name=picture.name, path=picture.path, truth=gathering.truth(file), patient=patient)
+
+
+def _check(data: Any) -> None:
+    if not isinstance(data, dict) or not isinstance(data.get("shapes"), list):
+        raise InputError("no file of labelme: it must be an object with shapes and imagePath")
+    if not isinstance(data.get("imagePath"), str):
+        raise InputError("imagePath must be the name of an image")
+
+
+def _size(data: Row) -> tuple[Any, Any]:
+    return data.get("imageHeight"), data.get("imageWidth")
+
+
+def _take(row: Any, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:
+    if not isinstance(row, dict) or not isinstance(row.get("label"), str):
+        raise InputError("label must be text")
+    if (label := label_of(row["label"], mapping)) == DROPPED:
+        return
+    group = row.get("group_id")
+    if group is not None and (isinstance(group, bool) or not isinstance(group, int)):
+        raise InputError(f"group_id must be a whole number, not {short(group)}")
+    crop, offset = _mask(row, gathering)
+    score = _number(row, "score") if row.get("score") is not None else 1.0
+    gathering.add(crop, offset, label, group=group, score=score, kind=str(row.get("kind") or ""))
+
+
+def _mask(row: Row, gathering: Gathering) -> tuple[Mask, Offset]:
+    points = polygons.validate_points(row.get("points"), gathering.shape)
+    match row.get("shape_type"):
+        case "polygon":
+            return gathering.draw([points])
+        case "mask" if len(points) == 2:
+            return _decode(row.get("mask"), points.astype(int).tolist(), gathering)
+        case "rectangle" if len(points) == 2:
+            (x1, y1), (x2, y2) = points
+            return gathering.draw([[(x1, y1), (x2, y1), (x2, y2), (x1, y2)]])
+        case "circle" if len(points) == 2:
+            (x, y), radius = points[0], math.dist(points[0], points[1])
+            return gathering.draw([polygons.ellipse((x - radius, y - radius, x + radius, y + radius))])
+    raise InputError(f"shape_type {short(row.get('shape_type'))} with {len(points)} points is no area")
+
+
+def _decode(text: Any, corners: list[list[int]], gathering: Gathering) -> tuple[Mask, Offset]:
+    (x1, y1), (x2, y2) = corners
+    height, width = gathering.shape
+    if not (0 <= x1 <= x2 < width and 0 <= y1 <= y2 < height):
+        raise InputError(f"points {corners} of the mask leave the image or are not in order")
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise InputError("mask must be a PNG in base64") from None
+    return read_png_mask(content, (y2 - y1 + 1, x2 - x1 + 1)), (x1, y1)
+
+
+def _number(row: Row, key: str) -> float:
+    value = row[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+        raise InputError(f"{key} must be a finite number, not {short(value)}")
+    return float(value)

@@ -1,0 +1,135 @@
+"""CVAT's XML there and back, and files that a parser should fear."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from format_scenes import SHAPE, by_place, place, scenes, smear
+from hypothesis import HealthCheck, given, settings
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.formats import cvat
+from irnet.errors import InputError
+
+MANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FILE = "annotations.xml"
+
+
+@pytest.mark.parametrize("style", ["masks", "polygons"])
+@MANY
+@given(scenes())
+def test_shapes_come_back_as_they_were(tmp_path: Path, style: str, cells: Cells) -> None:
+    cvat.write(tmp_path / FILE, [place(tmp_path, cells)], style=style)
+    (entry,) = cvat.read(tmp_path)
+    assert by_place(entry.truth.cells) == by_place(cells)
+
+
+def test_images_in_folders_come_back_with_names_and_kinds(tmp_path: Path) -> None:
+    kinds = ('<"LSIL" & \x01', *[""] * 5)
+    entries = [place(tmp_path, smear(), name, kinds=kinds) for name in ("1/a.png", "2/<b> & 'c'.png")]
+    cvat.write(tmp_path / FILE, entries)
+    again = cvat.read(tmp_path / FILE)
+    assert [entry.name for entry in again] == [entry.name for entry in entries]
+    assert again[1].truth.kinds[0] == '<"LSIL" &'
+    assert again[1].read().image.shape == (100, 120, 3)
+
+
+def test_masks_are_run_lengths_of_their_own_box(tmp_path: Path) -> None:
+    mask = np.zeros((1, *SHAPE), dtype=bool)
+    mask[0, 10:12, 20:23] = [[1, 1, 0], [0, 1, 1]]
+    cvat.write(tmp_path / FILE, [place(tmp_path, Cells.from_dense(mask, [NUCLEUS]))])
+    element = ElementTree.parse(tmp_path / FILE).find("image/mask")
+    assert element is not None
+    assert element.get("rle") == "0, 2, 2, 2"
+    assert [element.get(name) for name in ("left", "top", "width", "height")] == ["20", "10", "3", "2"]
+    assert element.get("z_order") == "1"
+
+
+def test_cells_and_their_nuclei_share_a_group(tmp_path: Path) -> None:
+    cvat.write(tmp_path / FILE, [place(tmp_path, smear())])
+    masks = ElementTree.parse(tmp_path / FILE).findall("image/mask")
+    assert [mask.get("group_id") for mask in masks] == ["1", "2", "1", "1", "2", None]
+    assert {mask.get("occluded") for mask in masks} == {"0"}
+
+
+def read(folder: Path, shapes: str, before: str = "", **options: object) -> Cells:
+    place(folder, Cells.empty(SHAPE))
+    image = f'<image id="0" name="a.png" width="{SHAPE[1]}" height="{SHAPE[0]}">{shapes}</image>'
+    (folder / FILE).write_text(f"{before}<annotations><version>1.1</version>{image}</annotations>")
+    (entry,) = cvat.read(folder, **options)
+    return entry.truth.cells
+
+
+def test_what_cvat_draws_is_read(tmp_path: Path) -> None:
+    shapes = '<tag label="blurred"/><box label="Cell" xtl="10" ytl="10" xbr="30.0" ybr="30" group_id="3"/>'
+    shapes += '<ellipse label="nucleus" cx="20" cy="20" rx="5" ry="5" group_id="3" z_order="1"/>'
+    shapes += '<polygon label="nucleus" points="1.00,1.00;9.00,1.00;9.00,9.00;1.00,9.00"/>'
+    shapes += '<polyline label="dirt" points="1,1;2,2"/>'
+    cells = read(tmp_path, shapes, mapping={"Cell": "cytoplasm", "dirt": "drop"})
+    assert (cells.labels.tolist(), cells.parents.tolist()) == ([CYTOPLASM, NUCLEUS, NUCLEUS], [-1, 0, -1])
+    assert cells.areas.tolist()[::2] == [400, 64]
+    assert cells.areas[1] == pytest.approx(np.pi * 25, rel=0.05)
+
+
+def mask(**changes: str) -> str:
+    fields = {"rle": "1, 3", "left": "1", "top": "1", "width": "2", "height": "2"} | changes
+    return f'<mask label="nucleus" {" ".join(f"{name}={value!r}" for name, value in fields.items())}/>'
+
+
+BAD = {
+    "unknown label": ('<mask label="Cell"/>', "--map 'Cell=cytoplasm'"),
+    "no label": ("<mask/>", "unknown category ''"),
+    "points": ('<points label="nucleus" points="1,1"/>', r"shape 1 \(points\): it has no area"),
+    "no number": ('<polygon label="nucleus" points="1,1;a,2;3,3"/>', "points must be a number, not 'a'"),
+    "NaN": ('<polygon label="nucleus" points="1,1;nan,2;3,3"/>', "points must be a number"),
+    "huge": ('<polygon label="nucleus" points="1,1;1e12,2;3,3"/>', "beyond 140 px"),
+    "rotated": ('<box label="nucleus" xtl="1" ytl="1" xbr="3" ybr="3" rotation="30.00"/>', "a rotated box"),
+    "no rle": (mask(rle=""), "rle must be run lengths"),
+    "negative rle": (mask(rle="-1, 5"), "rle must be run lengths"),
+    "short rle": (mask(rle="1, 2"), "adds up to 3, not to 2 x 2"),
+    "huge rle": (mask(rle="9" * 30), "adds up to"),
+    "long rle": (mask(rle="0, " * 50 + "4"), "rle must be run lengths"),
+    "outside": (mask(left="69"), "leaves the image"),
+    "vast": (mask(width="99999999999", height="99999999999"), "leaves the image"),
+    "half a pixel": (mask(left="1.5"), "left must be a whole number"),
+    "empty": (mask(rle="4"), "covers no pixel"),
+    "deep": ("<a>" * 50 + "</a>" * 50, "20 deep"),
+    "not closed": ("<mask>", "line 1"),
+    "entity": ("&lol;", "no XML"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_named_with_file_and_shape(tmp_path: Path, name: str) -> None:
+    shapes, message = BAD[name]
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path, shapes)
+    assert str(caught.value).startswith(str(tmp_path / FILE))
+
+
+LAUGHS = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
+TYPES = {
+    "laughs": f'<!DOCTYPE a [<!ENTITY l0 "ha">{LAUGHS}]>',
+    "outside": '<!DOCTYPE a [<!ENTITY l9 SYSTEM "file:///etc/passwd">]>',
+    "parameter": '<!DOCTYPE a SYSTEM "http://localhost/a.dtd">',
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_document_type_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="declares a document type"):
+        read(tmp_path, "&l9;" if name != "parameter" else "", TYPES[name])
+
+
+def test_other_formats_of_cvat_are_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("<annotations><track/></annotations>")
+    with pytest.raises(InputError, match=r"CVAT for images 1\.1"):
+        cvat.read(tmp_path)
+
+
+def test_a_drawing_on_another_image_is_refused(tmp_path: Path) -> None:
+    cvat.write(tmp_path / FILE, [place(tmp_path, smear())])
+    place(tmp_path, Cells.empty(SHAPE))
+    with pytest.raises(InputError, match=r"image 'a\.png': drawn on an image of \(100, 120\)"):
+        cvat.read(tmp_path)

@@ -1,0 +1,141 @@
+"""labelme files there and back, labelme's own rules, and files that break them."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from format_scenes import SHAPE, by_place, place, scenes, smear
+from hypothesis import HealthCheck, given, settings
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.formats import labelme
+from irnet.data.pixels import to_png
+from irnet.errors import InputError
+
+MANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def write(folder: Path, cells: Cells, **options: object) -> dict:
+    labelme.write(folder / "a.json", place(folder, cells), **options)
+    return json.loads((folder / "a.json").read_text())
+
+
+@pytest.mark.parametrize("style", ["polygons", "masks"])
+@MANY
+@given(scenes())
+def test_shapes_come_back_as_they_were(tmp_path: Path, style: str, cells: Cells) -> None:
+    write(tmp_path, cells, style=style)
+    (entry,) = labelme.read(tmp_path)
+    assert by_place(entry.truth.cells) == by_place(cells)
+
+
+def test_what_is_known_of_the_image_comes_back(tmp_path: Path) -> None:
+    entry = place(tmp_path, smear(), kinds=("LSIL", *[""] * 5))
+    labelme.write(tmp_path / "a.json", entry)
+    (again,) = labelme.read(tmp_path / "a.json")
+    assert (again.name, again.truth.cells.mpp, again.truth.kinds[0]) == ("a.png", 0.25, "LSIL")
+    assert again.read().image.shape == (100, 120, 3)
+
+
+def test_shapes_have_the_fields_that_labelme_asks_for(tmp_path: Path) -> None:
+    data = write(tmp_path, smear())
+    assert (data["imagePath"], data["imageHeight"], data["imageWidth"]) == ("a.png", 100, 120)
+    for shape in data["shapes"]:
+        assert isinstance(shape["label"], str)
+        assert shape["shape_type"] == "polygon"
+        assert all(len(point) == 2 and np.isfinite(point).all() for point in shape["points"])
+        assert shape["points"][0] != shape["points"][-1]
+        assert shape["group_id"] is None or type(shape["group_id"]) is int
+        assert shape["flags"] == {}
+    assert [shape["group_id"] for shape in data["shapes"]] == [1, 2, 1, 1, 2, None]
+
+
+def test_a_mask_with_a_hole_is_a_mask_shape(tmp_path: Path) -> None:
+    mask = np.ones((1, 9, 8), dtype=bool)
+    mask[0, 3:5, 3:5] = False
+    (shape,) = write(tmp_path, Cells.from_dense(mask, [CYTOPLASM]))["shapes"]
+    assert (shape["shape_type"], shape["points"]) == ("mask", [[0, 0], [7, 8]])
+
+
+def shape(**changes: object) -> dict:
+    square = [[5, 5], [25, 5], [25, 25], [5, 25]]
+    return {"label": "nucleus", "points": square, "shape_type": "polygon", "group_id": None} | changes
+
+
+def read(folder: Path, *shapes: object, image: str = "a.png", where: str = "", **options: object) -> Cells:
+    place(folder, Cells.empty(SHAPE), where + "a.png")
+    data = {"version": "7.0.0", "shapes": shapes, "imagePath": image, "imageData": None}
+    (folder / "a.json").write_text(json.dumps(data))
+    (entry,) = labelme.read(folder / "a.json", **options)
+    return entry.truth.cells
+
+
+def test_what_labelme_draws_is_read(tmp_path: Path) -> None:
+    rectangle = shape(shape_type="rectangle", points=[[30, 40], [10, 20]], label="Cell", group_id=4)
+    circle = shape(shape_type="circle", points=[[20, 30], [25, 30]], group_id=4)
+    cells = read(
+        tmp_path, rectangle, circle, shape(label="dirt"), mapping={"Cell": "cytoplasm", "dirt": "drop"}
+    )
+    assert (cells.labels.tolist(), cells.parents.tolist()) == ([CYTOPLASM, NUCLEUS], [-1, 0])
+    assert cells.areas[0] == 400
+    assert cells.areas[1] == pytest.approx(np.pi * 25, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/etc/a.png", "C:\\a.png", "..\\..\\a.png"])
+def test_an_image_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"a\.json: .*leaves its folder"):
+        read(tmp_path, image=name)
+
+
+def test_images_elsewhere_are_found_where_the_user_says(tmp_path: Path) -> None:
+    cells = read(
+        tmp_path, shape(), image="../images/a.png", where="../pictures/", images=tmp_path / "../pictures"
+    )
+    assert len(cells) == 1
+
+
+PNG = base64.b64encode(to_png(np.full((5, 5), 255, dtype=np.uint8))).decode()
+BAD = {
+    "no label": (shape(label=None), "shape 1: label must be text"),
+    "unknown label": (shape(label="Cell"), "--map 'Cell=cytoplasm'"),
+    "a text": ("x", "label must be text"),
+    "group": (shape(group_id=True), "group_id must be a whole number, not True"),
+    "group text": (shape(group_id="1"), "group_id must be a whole number"),
+    "no points": (shape(points=None), "polygon"),
+    "NaN": (shape(points=[[1, 1], [2, 2], [1, 1e999]]), "is no number"),
+    "huge": (shape(points=[[1, 1], [2, 2], [1, 1e12]]), "beyond 140 px"),
+    "triples": (shape(points=[[1, 1, 1], [2, 2, 2]]), "polygon"),
+    "a line": (shape(shape_type="line"), "is no area"),
+    "score": (shape(score="high"), "score must be a finite number"),
+    "no mask": (shape(shape_type="mask", points=[[1, 1], [5, 5]]), "PNG in base64"),
+    "no PNG": (shape(shape_type="mask", points=[[1, 1], [5, 5]], mask="AAAA"), "no PNG"),
+    "mask outside": (
+        shape(shape_type="mask", points=[[1, 1], [500, 5]], mask=PNG),
+        "leaves? the image|beyond",
+    ),
+    "mask of other size": (shape(shape_type="mask", points=[[1, 1], [6, 5]], mask=PNG), "5 x 5 pixels"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_named_with_file_and_shape(tmp_path: Path, name: str) -> None:
+    row, message = BAD[name]
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path, row)
+    assert str(caught.value).startswith(str(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"shapes": []}', "[" * 100_000])
+def test_what_is_no_file_of_labelme_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match=r"a\.json"):
+        labelme.read(tmp_path)
+
+
+def test_a_drawing_on_another_image_is_refused(tmp_path: Path) -> None:
+    data = write(tmp_path, smear()) | {"imageHeight": 99}
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match=r"drawn on an image of \(99, 120\)"):
+        labelme.read(tmp_path)
