@@ -1,0 +1,162 @@
+"""The routes of the viewer: pictures and outlines out, edits in. Images go by number, never by path."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+import irnet
+from irnet.cells import LABEL_NAMES
+from irnet.errors import InputError
+from irnet.server import schema
+from irnet.server.edits import change_of
+from irnet.server.export import FORMATS, export
+from irnet.server.guard import LOOPBACK_NAMES, Guard
+from irnet.server.pictures import TILE, Pictures, levels
+from irnet.server.scene import Scene
+from irnet.server.store import Review
+
+STATIC = Path(__file__).parent / "static"
+Answer = dict[str, Any]
+
+
+def create_app(
+    review: Review, *, names: frozenset[str] = LOOPBACK_NAMES, token: str | None = None
+) -> FastAPI:
+    """The application over one review. `names` and `token`: see `guard.Guard`."""
+    app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None)
+    desk = _Desk(review)
+    app.add_middleware(Guard, names=names, token=token)
+    app.add_exception_handler(InputError, _explain)
+    app.add_exception_handler(OSError, _explain)
+    app.get("/api/session")(desk.session)
+    app.get("/api/images/{index}")(desk.image)
+    app.post("/api/images/{index}/measures")(desk.measure)
+    app.get("/api/images/{index}/tiles/{halvings}/{column}/{row}")(desk.tile)
+    app.post("/api/images/{index}/edits")(desk.edit)
+    app.post("/api/images/{index}/undo")(desk.undo)
+    app.post("/api/images/{index}/redo")(desk.redo)
+    app.post("/api/export")(desk.export)
+    app.mount("/", StaticFiles(directory=STATIC, html=True))
+    return app
+
+
+class _Desk:
+    """The handlers. FastAPI calls them in threads; the review's lock puts them one after the other."""
+
+    def __init__(self, review: Review) -> None:
+        self.review = review
+        shapes = [field.image.shape for field in review.fields]
+        self.pictures = Pictures(review.paths, shapes, page=review.page)
+        self.scenes = [Scene(field) for field in review.fields]
+
+    def session(self) -> Answer:
+        """What is under review: images, thresholds of the run, formats."""
+        review = self.review
+        return {
+            "name": review.folder.resolve().name,
+            "version": irnet.__version__,
+            "source": review.sha256[:16],
+            "labels": LABEL_NAMES,
+            "scores": {str(key): review.thresholds.get(name, 0.0) for key, name in LABEL_NAMES.items()},
+            "formats": FORMATS,
+            "tile": TILE,
+            "images": [self._summary(index) for index in range(len(review.fields))],
+        }
+
+    def image(self, index: int) -> Answer:
+        """Every instance of an image."""
+        scene = self._scene(index)
+        with self.review.lock:
+            instances = scene.tell()
+            return {**self._summary(index), "instances": instances, "unmeasured": scene.unmeasured}
+
+    def measure(self, index: int) -> Answer:
+        """A portion of the measures that are missing, as pairs of id and measures."""
+        scene = self._scene(index)
+        with self.review.lock:
+            measures = list(scene.measure().items())
+            return {"measures": measures, "unmeasured": scene.unmeasured}
+
+    def tile(self, index: int, halvings: int, column: int, row: int) -> Response:
+        """A part of the picture."""
+        self._scene(index)
+        try:
+            content = self.pictures.tile(index, halvings, column, row)
+        except InputError as error:
+            raise HTTPException(404, str(error)) from None
+        return Response(content, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+
+    def edit(self, index: int, request: schema.EditRequest) -> Answer:
+        """Make an edit; it is on disk when the answer comes."""
+        scene = self._scene(index)
+        with self.review.lock:
+            self._check_revision(index, request.revision)
+            change = change_of(request.edit, scene.field, self.review)
+            self.review.edit(index, request.edit.op, change)
+            return self._told(index, list(change.rows))
+
+    def undo(self, index: int, request: schema.StepRequest) -> Answer:
+        """Take the last edit back."""
+        self._scene(index)
+        with self.review.lock:
+            self._check_revision(index, request.revision)
+            return self._told(index, list(self.review.undo(index)))
+
+    def redo(self, index: int, request: schema.StepRequest) -> Answer:
+        """Make the edit again that was taken back last."""
+        self._scene(index)
+        with self.review.lock:
+            self._check_revision(index, request.revision)
+            return self._told(index, list(self.review.redo(index)))
+
+    def export(self, request: schema.ExportRequest) -> Answer:
+        """Write the corrected set beside what it corrects."""
+        with self.review.lock:
+            written = export(
+                self.review,
+                self.pictures,
+                request.format,
+                finished_only=request.finished_only,
+                scores={int(label): score for label, score in request.scores.items()},
+            )
+        return {"written": [str(path) for path in written]}
+
+    def _scene(self, index: int) -> Scene:
+        if not 0 <= index < len(self.scenes):
+            raise HTTPException(404, "no such image")
+        return self.scenes[index]
+
+    def _check_revision(self, index: int, revision: int) -> None:
+        if revision != self.review.fields[index].revision:
+            raise HTTPException(409, "the image was edited in another window: it is loaded again")
+
+    def _told(self, index: int, touched: list[Any]) -> Answer:
+        scene = self.scenes[index]
+        changed, gone = scene.update()
+        told = {"changed": changed, "gone": gone, "touched": touched, "unmeasured": scene.unmeasured}
+        return {**self._summary(index), **told}
+
+    def _summary(self, index: int) -> Answer:
+        field = self.review.fields[index]
+        height, width = field.image.shape
+        return {
+            "index": index,
+            "name": field.image.name,
+            "width": width,
+            "height": height,
+            "levels": levels(field.image.shape),
+            "mpp": field.image.mpp,
+            "patient": field.image.patient,
+            "finished": field.finished,
+            "revision": field.revision,
+            "undo": len(field.undoable),
+            "redo": len(field.redoable),
+        }
+
+
+def _explain(_: Request, error: Exception) -> JSONResponse:
+    status = 422 if isinstance(error, InputError) else 507
+    return JSONResponse({"detail": str(error)}, status)

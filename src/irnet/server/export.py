@@ -1,0 +1,117 @@
+"""The corrected set: COCO rows as they were but for what was edited, with its images, ready to train on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from irnet.data.files import safe_join, write_atomic
+from irnet.data.formats.coco_json import Row, dump
+from irnet.data.pixels import to_png
+from irnet.errors import InputError
+from irnet.server.edits import ACCEPTED
+from irnet.server.field import Field
+from irnet.server.pictures import Pictures
+from irnet.server.store import Review
+
+CORRECTED = "corrected.json"
+FORMATS = ("coco",)
+
+
+def export(
+    review: Review,
+    pictures: Pictures,
+    file_format: str,
+    *,
+    finished_only: bool = False,
+    scores: Mapping[int, float] | None = None,
+) -> list[Path]:
+    """Write corrected.json, and its images where they do not lie beside it. Returns what was written.
+
+    Args:
+        review: what was corrected.
+        pictures: its images.
+        file_format: one of FORMATS.
+        finished_only: leave out images that were not looked at as a whole.
+        scores: by label the least score of instances that nobody accepted.
+
+    Raises:
+        InputError: another image of the same name lies where an image has to go.
+    """
+    if file_format not in FORMATS:
+        raise InputError(f"format {file_format!r} is not written: choose one of {', '.join(FORMATS)}")
+    chosen = [i for i, field in enumerate(review.fields) if field.finished or not finished_only]
+    names = {i: _file_name(review, i) for i in chosen}
+    written = _place_images(review, pictures, names)
+    write_atomic(review.folder / CORRECTED, dump(corrected(review, names, scores or {})))
+    return [review.folder / CORRECTED, *written]
+
+
+def corrected(review: Review, names: Mapping[int, str], scores: Mapping[int, float]) -> Row:
+    """The corrected COCO document of the images whose places and names are given."""
+    source = review.document.data
+    images = {row["id"]: row for row in review.document.images}
+    fields = {i: review.fields[i] for i in names}
+    edits = sum(len(field.undoable) for field in fields.values())
+    told = source.get("info")
+    info: Row = told if isinstance(told, dict) else {}
+    return source | {
+        "info": {**info, "corrected": {"source_sha256": review.sha256, "edits": edits}},
+        "categories": _categories(review),
+        "images": [
+            images[field.image.id] | {"file_name": names[i], "finished": field.finished}
+            for i, field in fields.items()
+        ],
+        "annotations": [row for field in fields.values() for row in _kept(field, scores)],
+    }
+
+
+def _kept(field: Field, scores: Mapping[int, float]) -> list[Row]:
+    """Rows but for those deleted and those below the score that nobody accepted; links follow."""
+    instances = field.parsed()
+    rows = {
+        key: row
+        for key, row in field.rows.items()
+        if row is not None
+        and (
+            key not in instances
+            or row.get(ACCEPTED)
+            or instances[key].score >= scores.get(instances[key].label, 0.0)
+        )
+    }
+    linked = {key: row.get("cell_id") is None or row["cell_id"] in rows for key, row in rows.items()}
+    return [
+        row if linked[key] else {name: value for name, value in row.items() if name != "cell_id"}
+        for key, row in rows.items()
+    ]
+
+
+def _categories(review: Review) -> list[Row]:
+    known = {row["id"]: row for row in review.document.data["categories"]}
+    return [known.get(key, {"id": key, "name": name}) for key, name in review.categories.items()]
+
+
+def _file_name(review: Review, index: int) -> str:
+    """The image's own name; a page of a TIFF becomes an image of its own."""
+    name = review.fields[index].image.name
+    return name if review.page is None else f"{name}.png"
+
+
+def _place_images(review: Review, pictures: Pictures, names: Mapping[int, str]) -> list[Path]:
+    """Put images where readers of the corrected file look for them: in images/ beside it, or beside it."""
+    beside = all(_same(review.paths[i], safe_join(review.folder, name)) for i, name in names.items())
+    folder = review.folder if beside and not (review.folder / "images").is_dir() else review.folder / "images"
+    written = []
+    for index, name in names.items():
+        target, source = safe_join(folder, name), review.paths[index]
+        if _same(source, target):
+            continue
+        content = source.read_bytes() if review.page is None else to_png(pictures.pixels(index))
+        if target.exists() and target.read_bytes() != content:
+            raise InputError(f"{target} is there and is another image than {source}: move it away")
+        if not target.exists():
+            write_atomic(target, content)
+            written.append(target)
+    return written
+
+
+def _same(source: Path, target: Path) -> bool:
+    return target.is_file() and source.resolve() == target.resolve()

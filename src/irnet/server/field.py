@@ -1,0 +1,97 @@
+"""One image under review: its rows of annotations, and edits as exchanges of rows that can be undone."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from irnet.cells import NO_PARENT, Cells
+from irnet.data.formats.coco_json import Id, Row, naming
+from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation
+from irnet.errors import InputError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Change:
+    """Rows to put in place of those of the same id (None: no row), and whether the image is finished."""
+
+    rows: dict[Id, Row | None]
+    finished: bool
+
+
+@dataclass(eq=False, kw_only=True)
+class Field:
+    """The rows of one image. A row that nobody touched stays the object that was read."""
+
+    image: ImageRow
+    rows: dict[Id, Row | None]  # in the order of the file; None where a row was deleted
+    categories: dict[Id, str]
+    finished: bool = False
+    revision: int = 0
+    undoable: list[Change] = field(default_factory=list)
+    redoable: list[Change] = field(default_factory=list)
+    _parsed: dict[Id, tuple[Row, AnnotationRow | None]] = field(default_factory=dict)
+
+    def parsed(self) -> dict[Id, AnnotationRow]:
+        """The instances: rows but for crowds, ignore regions and dropped categories. Raises InputError."""
+        return {
+            key: instance
+            for key, row in self.rows.items()
+            if row is not None and (instance := self._parse(key, row)) is not None and not instance.crowd
+        }
+
+    def check(self, change: Change) -> None:
+        """Raise InputError unless every row of `change` is valid and its links hold afterwards."""
+        rows = {key: row for key, row in (self.rows | change.rows).items() if row is not None}
+        instances = {key: self._parse(key, row) for key, row in rows.items()}
+        cells = {key: each for key, each in instances.items() if each is not None and not each.crowd}
+        for instance in cells.values():
+            check_link(instance, cells, instances.keys() - cells.keys())
+
+    def apply(self, change: Change) -> None:
+        """Make a new edit; what was undone before is forgotten."""
+        self.undoable.append(self._exchange(change))
+        self.redoable.clear()
+
+    def undo(self) -> None:
+        """Take the last edit back. Raises InputError where there is none."""
+        self.redoable.append(self._exchange(_last(self.undoable, "undo")))
+
+    def redo(self) -> None:
+        """Make the edit again that was taken back last. Raises InputError where there is none."""
+        self.undoable.append(self._exchange(_last(self.redoable, "redo")))
+
+    def _exchange(self, change: Change) -> Change:
+        """Put the rows of `change` in place and return what takes them back."""
+        before = Change(rows={key: self.rows.get(key) for key in change.rows}, finished=self.finished)
+        self.rows.update(change.rows)
+        self.finished = change.finished
+        self.revision += 1
+        return before
+
+    def _parse(self, key: Id, row: Row) -> AnnotationRow | None:
+        known = self._parsed.get(key)
+        if known is None or known[0] is not row:
+            with naming(f"image {self.image.name!r}, annotation {key!r}"):
+                known = (row, parse_annotation(row, self.image.shape, self.categories))
+            self._parsed[key] = known
+        return known[1]
+
+
+def to_cells(instances: Mapping[Id, AnnotationRow], image: ImageRow) -> Cells:
+    """The instances as Cells, in their order."""
+    places = {key: place for place, key in enumerate(instances)}
+    rows: Iterable[AnnotationRow] = instances.values()
+    return Cells.build(
+        [row.crop for row in rows],
+        [row.offset for row in rows],
+        [row.label for row in rows],
+        image.shape,
+        scores=[row.score for row in rows],
+        parents=[NO_PARENT if row.cell_id is None else places.get(row.cell_id, NO_PARENT) for row in rows],
+        mpp=image.mpp,
+    )
+
+
+def _last(changes: list[Change], what: str) -> Change:
+    if not changes:
+        raise InputError(f"nothing to {what}")
+    return changes.pop()

@@ -1,0 +1,152 @@
+"""What the page is told of an image: outlines, colours and measures, anew only where things changed."""
+
+from collections import Counter
+from collections.abc import Iterator
+from math import isnan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import CYTOPLASM, NO_PARENT, Cells
+from irnet.data.formats.coco_json import Id, Row
+from irnet.data.formats.coco_rows import AnnotationRow
+from irnet.geometry.boxes import overlapping_pairs
+from irnet.morphometry.table import measure
+from irnet.report.colours import PALETTE, colour_cells
+from irnet.server.edits import ACCEPTED
+from irnet.server.field import Field, to_cells
+from irnet.server.outlines import outlines
+
+TOLD_APART = ("image", "id", "label", "parent", "score")  # columns that the page has already
+PORTION = 100  # instances: half a second
+_EDITABLE = ("segmentation", "category_id", "cell_id")
+Told = dict[str, Any]
+
+
+class Scene:
+    """The instances of a field as the page sees them. Measuring takes longest, so it goes in portions."""
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self._original = dict(field.rows)
+        self._instances: dict[Id, AnnotationRow] = {}
+        self._outlines: dict[Id, list[list[float]]] = {}
+        self._colours: dict[Id, str] = {}
+        self._measured: dict[Id, Row] = {}
+        self._stale: dict[Id, None] = {}  # to be measured, in order
+        self._told: dict[Id, Told] = {}
+
+    @property
+    def unmeasured(self) -> int:
+        """How many instances wait for `measure`."""
+        return len(self._stale)
+
+    def tell(self) -> list[Told]:
+        """Every instance; what was not measured yet has no measures."""
+        self.update()
+        return list(self._told.values())
+
+    def update(self) -> tuple[list[Told], list[Id]]:
+        """The instances that differ from those told last, and the ids of those that are gone."""
+        instances = self.field.parsed()
+        first = not self._instances
+        cells = to_cells(instances, self.field.image)
+        keys = list(instances)
+        fresh = np.array([self._instances.get(key) is not instances[key] for key in keys], dtype=bool)
+        gone = [key for key in self._instances if key not in instances]
+        self._outline(keys, cells, fresh)
+        self._paint(keys, cells)
+        self._stale |= dict.fromkeys(self._changed(keys, cells, fresh, gone))
+        self._instances = instances
+        if not first and self.unmeasured <= PORTION:
+            self.measure()
+        before, self._told = self._told, {key: self._describe(key, each) for key, each in instances.items()}
+        return [told for key, told in self._told.items() if before.get(key) != told], gone
+
+    def measure(self, limit: int = PORTION) -> dict[Id, Row]:
+        """Measure up to `limit` of the instances that wait, among all that they overlap or belong to."""
+        chosen = [key for key in self._stale if key in self._instances][:limit]
+        self._stale = {key: None for key in self._stale if key in self._instances and key not in set(chosen)}
+        keys = list(self._instances)
+        cells = to_cells(self._instances, self.field.image)
+        wanted = np.isin(
+            np.arange(len(keys)), [place for place, key in enumerate(keys) if key in set(chosen)]
+        )
+        context = _family(cells, wanted | _meeting(cells, cells.boxes[wanted]))
+        places = np.flatnonzero(context)
+        rows = zip(places, measure(cells.select(places)), strict=True)
+        measured = {keys[i]: _measures(row) for i, row in rows if wanted[i]}
+        self._measured |= measured
+        for key in measured.keys() & self._told.keys():
+            self._told[key]["measures"] = measured[key]
+        return measured
+
+    def _outline(self, keys: list[Id], cells: Cells, fresh: NDArray[np.bool_]) -> None:
+        new = np.flatnonzero(fresh)
+        drawn = outlines(cells.select(new))
+        self._outlines.update((keys[i], rings) for i, rings in zip(new, drawn, strict=True))
+
+    def _paint(self, keys: list[Id], cells: Cells) -> None:
+        """Give each cell a colour and keep it; a new one gets the colour least used around it."""
+        if not self._colours:
+            self._colours = dict(zip(keys, map(_hex, colour_cells(cells)), strict=True))
+        for i in [i for i, key in enumerate(keys) if key not in self._colours]:
+            around = overlapping_pairs(cells.boxes[i : i + 1], cells.boxes)[:, 1]
+            used = Counter(self._colours.get(keys[j]) for j in around)
+            self._colours[keys[i]] = min(map(_hex, PALETTE), key=lambda colour: used[colour])
+
+    def _changed(
+        self, keys: list[Id], cells: Cells, fresh: NDArray[np.bool_], gone: list[Id]
+    ) -> Iterator[Id]:
+        """The instances whose measures may have changed: new ones, and those near them or what is gone."""
+        moved = [key for i, key in enumerate(keys) if fresh[i] and key in self._instances]
+        before = to_cells({key: self._instances[key] for key in gone + moved}, self.field.image)
+        boxes = np.concatenate([cells.boxes[fresh], before.boxes])
+        changed = _family(cells, fresh | _meeting(cells, boxes))
+        return (keys[i] for i in np.flatnonzero(changed))
+
+    def _describe(self, key: Id, instance: AnnotationRow) -> Told:
+        row, original = self.field.rows[key] or {}, self._original.get(key) or {}
+        x, y = instance.offset
+        return {
+            "id": key,
+            "label": instance.label,
+            "score": round(instance.score, 4),
+            "cell": instance.cell_id,
+            "rings": self._outlines[key],
+            "box": [x, y, x + instance.crop.shape[1], y + instance.crop.shape[0]],
+            "colour": self._colours[key] if instance.label == CYTOPLASM else None,
+            "accepted": bool(row.get(ACCEPTED)),
+            "edited": any(row.get(name) != original.get(name) for name in _EDITABLE),
+            "measures": self._measured.get(key, {}),
+        }
+
+
+def _meeting(cells: Cells, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which cells' boxes share area with one of `boxes`."""
+    met = np.zeros(len(cells), dtype=bool)
+    met[overlapping_pairs(boxes, cells.boxes)[:, 1]] = True
+    return met
+
+
+def _family(cells: Cells, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which are chosen, a nucleus of a chosen cell or the cell of a chosen nucleus."""
+    linked = cells.parents != NO_PARENT
+    family = chosen.copy()
+    family[linked] |= chosen[cells.parents[linked]]
+    family[cells.parents[linked & chosen]] = True
+    return family
+
+
+def _measures(row: Row) -> Row:
+    """The columns that are known, without those that the page has already."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in TOLD_APART and value is not None and not (isinstance(value, float) and isnan(value))
+    }
+
+
+def _hex(colour: NDArray[np.uint8]) -> str:
+    return "#" + bytes(colour.tolist()).hex()

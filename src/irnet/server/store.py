@@ -1,0 +1,155 @@
+"""The review of one COCO file: its images, every edit on disk before it counts, the corrected file."""
+
+import json
+import threading
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from irnet.cells import LABEL_NAMES
+from irnet.data.categories import label_of
+from irnet.data.files import sha256
+from irnet.data.formats.coco_json import Id, Row, group, load, naming
+from irnet.data.formats.coco_rows import parse_image
+from irnet.errors import InputError
+from irnet.server.field import Change, Field
+from irnet.server.journal import Journal
+
+PREDICTIONS, RUN = "predictions.json", "run.json"
+JOURNAL = "corrections.jsonl"
+
+
+class Review:
+    """Predictions (or annotations) and the corrections made to them.
+
+    `lock` is held around every call but those of the pictures: edits come one after the other.
+    """
+
+    def __init__(self, out: Path, *, data: Path | None = None) -> None:
+        source = out / PREDICTIONS if (out / PREDICTIONS).is_file() else out
+        self.document = load(source)
+        self.source = self.document.path
+        self.folder = self.source.parent
+        self.run = _read_run(self.folder / RUN) if self.source.name == PREDICTIONS else {}
+        self.lock = threading.RLock()
+        self.categories = _with_both_labels(self.document.categories)
+        groups = group(self.document)
+        self.fields: list[Field] = []
+        for row in self.document.images:
+            with naming(f"{self.source}: image {row['id']!r}"):
+                image = parse_image(row, self.document.folder)
+            rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
+            self.fields.append(Field(image=image, rows=rows, categories=self.categories))
+        self._places = {field.image.id: place for place, field in enumerate(self.fields)}
+        self.paths = [_find_image(field, self.run, data) for field in self.fields]
+        self._next_id = 1 + max((_number(row["id"]) for row in self.document.annotations), default=0)
+        self.sha256 = sha256(self.source)
+        self.journal = Journal(self.folder / JOURNAL, source_sha256=self.sha256)
+        self._replay()
+
+    @property
+    def page(self) -> int | None:
+        """Page of multi-page TIFF files that was looked at."""
+        page = self.run.get("page")
+        return page if isinstance(page, int) else None
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """By name of a class the score from which the run kept instances."""
+        scores = self.run.get("scores")
+        known = scores.items() if isinstance(scores, dict) else ()
+        return {name: float(score) for name, score in known if isinstance(score, int | float)}
+
+    def new_id(self) -> int:
+        """An id that no annotation ever had."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def category_of(self, label: int) -> Id:
+        """The category that stands for a label."""
+        return next(key for key, name in self.categories.items() if label_of(name) == label)
+
+    def edit(self, place: int, op: str, change: Change) -> None:
+        """Check an edit, write it to the journal and make it. Raises InputError; nothing is changed then."""
+        field = self.fields[place]
+        field.check(change)
+        rows = list(change.rows.items())
+        self._note(place, {"op": op, "rows": rows, "finished": change.finished})
+        field.apply(change)
+
+    def undo(self, place: int) -> Collection[Id]:
+        """Take back the last edit of an image. Returns the ids of its rows. Raises InputError."""
+        field = self.fields[place]
+        if not field.undoable:
+            raise InputError("nothing to undo")
+        touched = field.undoable[-1].rows.keys()
+        self._note(place, {"op": "undo"})
+        field.undo()
+        return touched
+
+    def redo(self, place: int) -> Collection[Id]:
+        """Make the edit again that was taken back last. Returns the ids of its rows. Raises InputError."""
+        field = self.fields[place]
+        if not field.redoable:
+            raise InputError("nothing to redo")
+        touched = field.redoable[-1].rows.keys()
+        self._note(place, {"op": "redo"})
+        field.redo()
+        return touched
+
+    def _note(self, place: int, line: Row) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.journal.append({"time": stamp, "image": self.fields[place].image.id, **line})
+
+    def _replay(self) -> None:
+        for number, line in enumerate(self.journal.lines, start=2):
+            with naming(f"{self.journal.path}, line {number}"):
+                try:
+                    self._play(line)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise InputError(f"no edit of these predictions ({error})") from None
+
+    def _play(self, line: Row) -> None:
+        field = self.fields[self._places[line["image"]]]
+        if line["op"] in ("undo", "redo"):
+            getattr(field, line["op"])()
+            return
+        rows: dict[Id, Row | None] = dict(line["rows"])
+        self._next_id = max([self._next_id, *(_number(key) + 1 for key in rows)])
+        field.apply(Change(rows=rows, finished=bool(line["finished"])))
+
+
+def _with_both_labels(categories: Mapping[Id, str]) -> dict[Id, str]:
+    """The categories of the file, with one for each label that has none."""
+    both = dict(categories)
+    present = {label_of(name) for name in categories.values()}
+    for label, name in LABEL_NAMES.items():
+        if label not in present:
+            both[label if label not in both else 1 + max(map(_number, both))] = name
+    return both
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: no JSON ({error})") from None
+    return run if isinstance(run, dict) else {}
+
+
+def _find_image(field: Field, run: Mapping[str, Any], data: Path | None) -> Path:
+    """Where the image lies: in the folder that the user named, where the run met it, or beside the file."""
+    name = field.image.name
+    if data is not None:
+        places = [data / name, data / "images" / name, data / Path(name).name]
+        return next((path for path in places if path.is_file()), places[0])
+    met = {row.get("name"): row.get("path") for row in run.get("images", []) if isinstance(row, dict)}
+    path = met.get(name)
+    return Path(path) if isinstance(path, str) else field.image.path
+
+
+def _number(key: Id) -> int:
+    return key if isinstance(key, int) else 0
