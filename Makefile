@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check viewer clean
 
 demo: .venv/installed
 	$(BIN)/irnet demo -o demo
@@ -16,8 +16,11 @@ check: .venv/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
+viewer: # the built page is committed: this needs Node.js only where viewer/ was changed
+	cd viewer && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
+
 clean:
-	rm -rf .venv demo build dist
+	rm -rf .venv demo build dist viewer/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -1,0 +1,19 @@
+// Bundles the viewer into src/irnet/server/static, with the licence of what is bundled.
+import { build } from "esbuild";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+
+const out = "../src/irnet/server/static";
+await build({
+  entryPoints: ["src/main.ts", "src/style.css"],
+  entryNames: "[name]",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  legalComments: "none",
+  outdir: out,
+});
+await copyFile("src/index.html", `${out}/index.html`);
+const { version } = JSON.parse(await readFile("node_modules/openseadragon/package.json", "utf8"));
+const licence = await readFile("node_modules/openseadragon/LICENSE.txt", "utf8");
+await writeFile(`${out}/LICENSES.txt`, `main.js contains OpenSeadragon ${version}:\n\n${licence}`);

@@ -1,0 +1,120 @@
+// What the server tells and takes. The shapes are those of src/irnet/server/app.py and schema.py.
+
+export type Id = number | string;
+export type Label = 1 | 2;
+export const CELL: Label = 1;
+export const NUCLEUS: Label = 2;
+export type Ring = number[]; // x, y, x, y in image px
+
+export interface Instance {
+  id: Id;
+  label: Label;
+  score: number;
+  cell: Id | null;
+  rings: Ring[];
+  box: [number, number, number, number];
+  colour: string | null; // of a cell; a nucleus has that of its cell
+  accepted: boolean;
+  edited: boolean;
+  measures: Record<string, number | string | null>;
+}
+
+export interface Summary {
+  index: number;
+  name: string;
+  width: number;
+  height: number;
+  levels: number;
+  mpp: number | null;
+  patient: string | null;
+  finished: boolean;
+  revision: number;
+  undo: number;
+  redo: number;
+}
+
+export interface Session {
+  name: string;
+  version: string;
+  source: string;
+  labels: Record<string, string>;
+  scores: Record<string, number>;
+  formats: string[];
+  tile: number;
+  images: Summary[];
+}
+
+export interface Told extends Summary {
+  changed: Instance[];
+  gone: Id[];
+  touched: Id[];
+  unmeasured: number;
+}
+
+export interface Measured {
+  measures: [Id, Instance["measures"]][];
+  unmeasured: number;
+}
+
+export type Edit =
+  | { op: "add"; label: Label; rings: Ring[]; cell?: Id }
+  | { op: "reshape"; id: Id; how: "replace" | "extend" | "cut"; rings: Ring[] }
+  | { op: "delete"; ids: Id[] }
+  | { op: "relabel"; ids: Id[]; label: Label }
+  | { op: "pair"; id: Id; cell: Id | null }
+  | { op: "accept"; ids: Id[]; accepted: boolean }
+  | { op: "finish"; ids: Id[]; finished: boolean };
+
+export interface ExportRequest {
+  format: string;
+  finished_only: boolean;
+  scores: Record<string, number>;
+}
+
+export class Refused extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+export const session = (): Promise<Session> => ask("api/session");
+
+export const image = (index: number): Promise<Summary & { instances: Instance[]; unmeasured: number }> => ask(`api/images/${index}`);
+
+export const measure = (index: number): Promise<Measured> => ask(`api/images/${index}/measures`, {});
+
+export const edit = (index: number, revision: number, change: Edit): Promise<Told> =>
+  ask(`api/images/${index}/edits`, { revision, edit: change });
+
+export const step = (index: number, revision: number, way: "undo" | "redo"): Promise<Told> =>
+  ask(`api/images/${index}/${way}`, { revision });
+
+export const write = (request: ExportRequest): Promise<{ written: string[] }> => ask("api/export", request);
+
+export const tileUrl = (index: number, halvings: number, x: number, y: number, source: string): string =>
+  `api/images/${index}/tiles/${halvings}/${x}/${y}?v=${source}`;
+
+async function ask<T>(url: string, body?: unknown): Promise<T> {
+  const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  let answer: Response;
+  try {
+    answer = await fetch(url, options);
+  } catch {
+    throw new Refused("The server does not answer: is irnet view still running? Nothing was changed.", 0);
+  }
+  if (!answer.ok) throw new Refused(await reason(answer), answer.status);
+  return (await answer.json()) as T;
+}
+
+async function reason(answer: Response): Promise<string> {
+  const text = await answer.text();
+  try {
+    const { detail } = JSON.parse(text) as { detail: unknown };
+    return typeof detail === "string" ? detail : JSON.stringify(detail);
+  } catch {
+    return text || `refused (${answer.status})`;
+  }
+}

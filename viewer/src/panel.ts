@@ -1,0 +1,153 @@
+// The panels round the picture: images, what is shown, the chosen instance, the status line, the export.
+
+import * as api from "./api";
+import { byId, digits, make, title } from "./dom";
+import type { Stage } from "./stage";
+import type { State } from "./state";
+
+export function listImages(state: State): void {
+  const list = byId("images");
+  const update = (): void => {
+    const done = state.session.images.filter((each) => each.finished).length;
+    byId("progress").textContent = `${done} of ${state.session.images.length} finished`;
+    list.replaceChildren(
+      ...state.session.images.map((each, index) => {
+        const chosen = index === state.current?.index;
+        const mark = make("span", { class: "mark", title: each.finished ? "finished" : each.undo ? "edited" : "" }, each.finished ? "✓" : each.undo ? "•" : "");
+        const entry = make("button", { class: chosen ? "image chosen" : "image", title: each.name }, make("span", { class: "name" }, each.name), mark);
+        entry.addEventListener("click", () => void state.open(index).catch((error) => state.explain(error)));
+        return entry;
+      }),
+    );
+    list.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+  };
+  state.on(["instances"], update);
+}
+
+export function showFilters(state: State): void {
+  const box = byId("classes");
+  const counts: HTMLElement[] = [];
+  for (const label of [1, 2] as const) {
+    const toggle = make("input", { type: "checkbox", checked: true, id: `show-${label}` });
+    const slider = make("input", { type: "range", min: "0", max: "1", step: "0.01", "aria-label": `Least score of ${state.session.labels[label]}` });
+    const number = make("output", {}, state.scores[label].toFixed(2));
+    const count = make("span", { class: "count" });
+    slider.value = String(state.scores[label]);
+    toggle.addEventListener("change", () => {
+      state.shown[label] = toggle.checked;
+      state.refresh();
+    });
+    slider.addEventListener("input", () => {
+      state.scores[label] = Number(slider.value);
+      number.textContent = state.scores[label].toFixed(2);
+      state.refresh();
+    });
+    state.on(["instances"], () => (toggle.checked = state.shown[label]));
+    counts.push(count);
+    const name = make("label", { for: `show-${label}` }, toggle, ` ${state.session.labels[label]}`);
+    box.append(make("div", { class: "class" }, name, count, make("span", { class: "from" }, "score ≥"), slider, number));
+  }
+  const filter = byId<HTMLInputElement>("filter");
+  filter.addEventListener("input", () => state.show({ filter: filter.value }));
+  filter.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" || event.key === "Enter") filter.blur();
+  });
+  const open = byId<HTMLInputElement>("open-only");
+  open.addEventListener("change", () => state.show({ openOnly: open.checked }));
+  state.on(["instances"], () => {
+    open.checked = state.openOnly;
+    const all = [...state.instances.values()];
+    counts.forEach((count, i) => {
+      const of = (rows: api.Instance[]): number => rows.filter((each) => each.label === i + 1).length;
+      count.textContent = `${of(state.rows)} / ${of(all)}`;
+    });
+  });
+}
+
+export function showDetail(state: State): void {
+  const box = byId("detail");
+  const update = (): void => {
+    const each = state.chosen;
+    if (!each) {
+      box.replaceChildren(make("p", { class: "quiet" }, "Nothing chosen. Click an outline or a row; ? shows every key."));
+      return;
+    }
+    const swatch = make("i", { class: each.label === 1 ? "dot" : "dot small" });
+    swatch.style.borderColor = state.colour(each);
+    const marks = [each.accepted ? "accepted" : "open", ...(each.edited ? ["edited"] : [])].join(", ");
+    const head = make("h2", {}, swatch, ` ${state.session.labels[each.label]} ${each.id}`, make("span", { class: "quiet" }, marks));
+    const partner = each.label === 1 ? state.nucleiOf(each.id).map((n) => `#${n.id}`).join(" ") || "none" : each.cell === null ? "none" : `#${each.cell}`;
+    const list = make("dl");
+    const rows: [string, string][] = [
+      ["score", each.score.toFixed(3)],
+      [each.label === 1 ? "nuclei" : "cell", partner],
+    ];
+    for (const [name, value] of Object.entries(each.measures)) {
+      if (value !== null && name !== "nuclei" && !name.startsWith("box_") && !inMicrons(name, each)) rows.push([title(name), digits(value)]);
+    }
+    for (const [name, text] of rows) list.append(make("div", {}, make("dt", { title: name }, name), make("dd", {}, text)));
+    box.replaceChildren(head, list);
+  };
+  state.on(["selection"], update);
+}
+
+export function showStatus(state: State, stage: Stage): void {
+  const place = byId("place");
+  const update = (): void => {
+    const { width, height, mpp } = state.current;
+    byId("size").textContent = `${width} × ${height} px${mpp === null ? "" : ` · ${mpp} µm/px`}`;
+    byId("zoom").textContent = `${Math.round(stage.layer.frame.scale * 100)} %`;
+  };
+  state.on(["image", "instances"], update);
+  stage.viewer.addHandler("update-viewport", update);
+  state.on(["message"], () => {
+    const line = byId("message");
+    line.textContent = state.message.text;
+    line.classList.toggle("bad", state.message.bad);
+    byId("saved").textContent = state.busy ? "saving …" : "all edits saved";
+  });
+  const tip = byId("tip");
+  const showTip = (): void => {
+    const each = state.hovered === null ? undefined : state.instances.get(state.hovered);
+    tip.hidden = !each;
+    if (each) tip.replaceChildren(...tipLines(state, each));
+  };
+  state.on(["hover", "instances"], showTip);
+  stage.onPointer = (at) => {
+    place.textContent = at ? `${Math.floor(at.image.x)}, ${Math.floor(at.image.y)}` : "";
+    if (!at) return;
+    tip.style.left = `${Math.min(at.screen.x + 14, stage.layer.frame.width - tip.offsetWidth - 4)}px`;
+    tip.style.top = `${Math.min(at.screen.y + 14, stage.layer.frame.height - tip.offsetHeight - 4)}px`;
+  };
+}
+
+/** Is a length in px known in µm as well? */
+function inMicrons(name: string, { measures }: api.Instance): boolean {
+  const stem = name.replace(/_px$/, "");
+  return stem !== name && (measures[`${stem}_um`] ?? measures[`${stem}_um2`]) != null;
+}
+
+function tipLines(state: State, each: api.Instance): HTMLElement[] {
+  const known = (names: string[]): [string, string][] =>
+    names.filter((name) => each.measures[name] != null).map((name) => [title(name), digits(each.measures[name])]);
+  const area = each.measures["area_um2"] != null ? "area_um2" : "area_px";
+  const lines = [["score", each.score.toFixed(2)], ...known([area, "nucleus_cell_ratio", "nc_ratio", "nuclei", "overlap_fraction"])];
+  const head = make("b", {}, `${state.session.labels[each.label]} ${each.id}`);
+  return [head, ...lines.map(([name, text]) => make("div", {}, make("span", {}, name!), make("span", {}, text!)))];
+}
+
+export function prepareExport(state: State): void {
+  const dialog = byId<HTMLDialogElement>("export-dialog");
+  const formats = byId<HTMLSelectElement>("format");
+  formats.append(...state.session.formats.map((name) => make("option", { value: name }, name)));
+  const finished = byId<HTMLInputElement>("finished-only");
+  byId("export-write").addEventListener("click", () => {
+    dialog.close();
+    const request = { format: formats.value, finished_only: finished.checked, scores: { 1: state.scores[1], 2: state.scores[2] } };
+    api.write(request).then(
+      ({ written }) => state.say(`Written: ${written[0] ?? "nothing"}${written.length > 1 ? ` and ${written.length - 1} more files` : ""}`),
+      (error) => state.explain(error),
+    );
+  });
+  byId("export-cancel").addEventListener("click", () => dialog.close());
+}

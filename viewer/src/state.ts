@@ -1,0 +1,219 @@
+// What the page knows and shows. Everything that draws listens to it; everything that changes it is here.
+
+import * as api from "./api";
+import { CELL, NUCLEUS, Refused, type Edit, type Id, type Instance, type Label, type Session, type Summary } from "./api";
+import { parseFilter, type Test } from "./filter";
+
+export type Tool = "select" | "cell" | "nucleus" | "reshape" | "extend" | "cut" | "pair";
+type Topic = "image" | "instances" | "selection" | "hover" | "tool" | "message" | "view";
+
+export interface Sort {
+  column: string;
+  falling: boolean;
+}
+
+export class State {
+  current!: Summary;
+  instances = new Map<Id, Instance>();
+  rows: Instance[] = []; // visible ones in the order of the table
+  selected: Id | null = null;
+  hovered: Id | null = null;
+  tool: Tool = "select";
+  shown: Record<Label, boolean> = { 1: true, 2: true };
+  scores: Record<Label, number>;
+  hidden = false; // every outline
+  filled = false;
+  openOnly = false;
+  filter = "";
+  sort: Sort = { column: "id", falling: false };
+  message = { text: "", bad: false };
+  busy = false;
+
+  private readonly listeners = new Map<Topic, (() => void)[]>();
+  private test: Test = () => true;
+
+  constructor(readonly session: Session) {
+    this.scores = { 1: session.scores["1"] ?? 0, 2: session.scores["2"] ?? 0 };
+  }
+
+  on(topics: Topic[], listener: () => void): void {
+    for (const topic of topics) this.listeners.set(topic, [...(this.listeners.get(topic) ?? []), listener]);
+  }
+
+  tell(topic: Topic): void {
+    for (const listener of this.listeners.get(topic) ?? []) listener();
+  }
+
+  say(text: string, bad = false): void {
+    this.message = { text, bad };
+    this.tell("message");
+  }
+
+  async open(index: number): Promise<void> {
+    if (index < 0 || index >= this.session.images.length) return;
+    const { instances, unmeasured, ...summary } = await api.image(index);
+    const same = this.current?.index === index;
+    this.take(summary);
+    this.instances = new Map(instances.map((each) => [each.id, each]));
+    if (!same) this.selected = null;
+    this.hovered = null;
+    this.tool = "select";
+    if (!same) this.tell("image");
+    this.refresh();
+    this.tell("tool");
+    if (unmeasured) void this.measure(index).catch((error) => this.explain(error));
+  }
+
+  /** Get what is not measured yet, portion by portion, as long as the image is looked at. */
+  private async measure(index: number): Promise<void> {
+    for (let left = 1; left && this.current.index === index; ) {
+      const { measures, unmeasured } = await api.measure(index);
+      if (this.current.index !== index) return;
+      for (const [id, known] of measures) {
+        const each = this.instances.get(id);
+        if (each) each.measures = known;
+      }
+      left = unmeasured;
+      this.refresh();
+    }
+  }
+
+  isVisible(each: Instance): boolean {
+    const kept = each.accepted || each.edited || each.score >= this.scores[each.label];
+    return this.shown[each.label] && kept && !(this.openOnly && each.accepted) && this.test(each);
+  }
+
+  colour(each: Instance): string {
+    if (each.label === CELL) return each.colour ?? "#ffffff";
+    const cell = each.cell === null ? undefined : this.instances.get(each.cell);
+    return cell?.colour ?? "#ffffff";
+  }
+
+  nucleiOf(id: Id): Instance[] {
+    return [...this.instances.values()].filter((each) => each.cell === id && each.label === NUCLEUS);
+  }
+
+  get chosen(): Instance | undefined {
+    return this.selected === null ? undefined : this.instances.get(this.selected);
+  }
+
+  select(id: Id | null): void {
+    this.selected = id;
+    if (this.tool === "reshape" || this.tool === "pair") this.use("select");
+    this.tell("selection");
+  }
+
+  hover(id: Id | null): void {
+    if (id === this.hovered) return;
+    this.hovered = id;
+    this.tell("hover");
+  }
+
+  use(tool: Tool): void {
+    this.tool = tool;
+    this.tell("tool");
+  }
+
+  /** Change what is shown and bring the table and the outlines up to date. */
+  show(change: Partial<Pick<State, "hidden" | "filled" | "openOnly" | "filter" | "sort">>): void {
+    Object.assign(this, change);
+    if (change.filter !== undefined) this.test = parseFilter(change.filter, this.session.labels);
+    this.refresh();
+  }
+
+  refresh(): void {
+    this.rows = [...this.instances.values()].filter((each) => this.isVisible(each));
+    this.rows.sort(this.order());
+    if (this.selected !== null && !this.instances.has(this.selected)) this.selected = null;
+    this.tell("instances");
+    this.tell("selection");
+  }
+
+  /** The next row of the table (way 1) or the one before (-1), not accepted ones first where asked. */
+  move(way: 1 | -1): void {
+    if (!this.rows.length) return;
+    const at = this.rows.findIndex((each) => each.id === this.selected);
+    const next = at < 0 ? (way > 0 ? 0 : this.rows.length - 1) : (at + way + this.rows.length) % this.rows.length;
+    this.select(this.rows[next]!.id);
+    this.tell("view");
+  }
+
+  async edit(change: Edit): Promise<boolean> {
+    return this.change(() => api.edit(this.current.index, this.current.revision, change));
+  }
+
+  async step(way: "undo" | "redo"): Promise<boolean> {
+    if (!this.current[way]) {
+      this.say(`Nothing to ${way}.`);
+      return false;
+    }
+    return this.change(() => api.step(this.current.index, this.current.revision, way));
+  }
+
+  /** One edit at a time; what the server says is then what is shown. */
+  private async change(send: () => Promise<api.Told>): Promise<boolean> {
+    if (this.busy) return false;
+    this.busy = true;
+    try {
+      const { changed, gone, touched, unmeasured, ...summary } = await send();
+      this.take(summary);
+      for (const id of gone) this.instances.delete(id);
+      for (const each of changed) this.instances.set(each.id, each);
+      const one = touched.length && touched.find((id) => this.instances.has(id));
+      if (this.chosen === undefined) this.selected = one ?? null;
+      this.refresh();
+      this.say("");
+      if (unmeasured) void this.measure(this.current.index).catch((error) => this.explain(error));
+      return true;
+    } catch (error) {
+      await this.explain(error);
+      return false;
+    } finally {
+      this.busy = false;
+      this.tell("message");
+    }
+  }
+
+  async explain(error: unknown): Promise<void> {
+    this.say(error instanceof Error ? error.message : String(error), true);
+    if (error instanceof Refused && error.status === 409) await this.open(this.current.index);
+  }
+
+  private take(summary: Summary): void {
+    this.current = summary;
+    this.session.images[summary.index] = summary;
+  }
+
+  private order(): (a: Instance, b: Instance) => number {
+    const { column, falling } = this.sort;
+    const sign = falling ? -1 : 1;
+    return (a, b) => {
+      const [left, right] = [value(a, column), value(b, column)];
+      if (left === right) return compare(a.id, b.id);
+      if (left === null) return 1; // unknown last, whichever way
+      if (right === null) return -1;
+      return sign * compare(left, right);
+    };
+  }
+}
+
+/** What a column of the table holds. */
+export function value(each: Instance, column: string): number | string | null {
+  switch (column) {
+    case "id":
+      return each.id;
+    case "label":
+      return each.label;
+    case "score":
+      return each.score;
+    case "accepted":
+      return Number(each.accepted);
+    default:
+      return each.measures[column] ?? null;
+  }
+}
+
+function compare(a: number | string, b: number | string): number {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return String(a).localeCompare(String(b), undefined, { numeric: true });
+}
