@@ -6,9 +6,12 @@ import numpy as np
 import PIL.Image
 import pytest
 import tifffile
+from format_scenes import place, smear
 
-from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.formats import labels
 from irnet.data.formats.labels import read_labels
+from irnet.data.image import read_image
 from irnet.errors import InputError
 
 SHAPE = (40, 60)
@@ -123,3 +126,54 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     for name, message in (("a.tif", "no PNG or TIFF"), ("gone.tif", "no such file")):
         with pytest.raises(InputError, match=message):
             read_labels(tmp_path / name, SHAPE)
+
+
+# Ours
+
+
+def test_maps_share_the_numbers_of_cells_and_their_nuclei(tmp_path: Path) -> None:
+    lost = labels.write(tmp_path / "a", smear())
+    cells, nuclei = (tifffile.imread(tmp_path / f"a_{name}.tif") for name in ("cells", "nuclei"))
+    assert cells.dtype == nuclei.dtype == np.uint16
+    assert np.unique(cells).tolist() == [0, 1, 2]
+    assert np.unique(nuclei).tolist() == [0, 1, 2, 3]  # the bare nucleus comes after the cells
+    dense = smear().to_dense()
+    assert lost == np.count_nonzero(dense[0] & dense[1])
+    assert (cells[dense[0]] == 1).all()  # the higher score
+
+
+def test_of_equal_scores_the_first_keeps_the_pixels(tmp_path: Path) -> None:
+    dense = smear().to_dense()[:2]
+    labels.write(tmp_path / "a", Cells.from_dense(dense, [1, 1]))
+    assert (tifffile.imread(tmp_path / "a_cells.tif")[dense[0]] == 1).all()
+
+
+def test_without_overlap_maps_come_back_as_they_were(tmp_path: Path) -> None:
+    cells = smear().select([0, 2, 3, 5])
+    entry = place(tmp_path, cells)
+    assert labels.write(tmp_path / "a", cells) == 0
+    (again,) = labels.read(tmp_path)
+    restored = again.truth.cells
+    assert (again.name, restored.parents.tolist()) == (entry.name, [-1, 0, 0, -1])
+    assert np.array_equal(restored.to_dense(), cells.to_dense())
+
+
+def test_the_size_of_a_pixel_is_kept(tmp_path: Path) -> None:
+    labels.write(tmp_path / "a", smear())
+    assert read_image(tmp_path / "a_cells.tif").mpp == pytest.approx(0.25)
+
+
+def test_many_cells_get_wider_numbers(tmp_path: Path) -> None:
+    count = 70_000
+    offsets = np.stack([np.arange(count) % 300, np.arange(count) // 300], axis=1)
+    cells = Cells.build([np.ones((1, 1), dtype=bool)] * count, offsets, [1] * count, (300, 300))
+    labels.write(tmp_path / "a", cells)
+    assert tifffile.imread(tmp_path / "a_cells.tif").dtype == np.uint32
+
+
+def test_a_missing_map_of_nuclei_is_named(tmp_path: Path) -> None:
+    place(tmp_path, smear())
+    labels.write(tmp_path / "a", smear())
+    (tmp_path / "a_nuclei.tif").unlink()
+    with pytest.raises(InputError, match=r"a_nuclei\.tif: no such file"):
+        labels.read(tmp_path)

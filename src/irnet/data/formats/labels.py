@@ -2,27 +2,76 @@
 
 Cellpose (`STEM_cp_masks.png` or `.tif`), StarDist and InstanSeg write them, as PNG or TIFF. A page holds one
 class. No pixel can belong to two instances of a class, so that the overlap of cells is lost.
+
+Ours are two: STEM_cells.tif and STEM_nuclei.tif. The nuclei of a cell have the number of the cell.
 """
 
+import io
 import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 from skimage.measure import label as number_pieces
 
-from irnet.cells import CYTOPLASM, Cells
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.data.components import split_components
+from irnet.data.files import write_atomic
+from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import naming
+from irnet.data.formats.gathering import Gathering
 from irnet.data.integers import Map, read_integers
+from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry.masks import Shape
 
 MAX_LABELS = 2**16
 MAX_CROP_PIXELS = 2**30  # all crops of a page together: labels strewn over the frame stand for gigabytes
+CELLS, NUCLEI = "_cells.tif", "_nuclei.tif"
 PIECES = 2  # a label: maps of instances have about one, binary maps and pictures many
+
+
+def write(stem: str | os.PathLike, cells: Cells) -> int:
+    """Write `stem`_cells.tif and `stem`_nuclei.tif; return how many pixels of instances are lost to others.
+
+    A pixel of several instances goes to the one of the highest score, of equals to the first.
+    """
+    owned = np.where(cells.labels == CYTOPLASM, np.arange(len(cells)), cells.parents)
+    alone = owned == NO_PARENT
+    owned[alone] = len(cells) + np.arange(np.count_nonzero(alone))
+    _, numbers = np.unique(owned, return_inverse=True)
+    lost = 0
+    for label, suffix in ((CYTOPLASM, CELLS), (NUCLEUS, NUCLEI)):
+        values = _flatten(cells.of(label), numbers[cells.labels == label] + 1)
+        lost += int(cells.of(label).areas.sum()) - int(np.count_nonzero(values))
+        write_atomic(f"{os.fspath(stem)}{suffix}", _to_tiff(values, cells.mpp))
+    return lost
+
+
+def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) -> list[Entry]:
+    """The images of STEM_cells.tif files with their cells, and with the nuclei of STEM_nuclei.tif.
+
+    A piece of a number is a nucleus of its own, of the cell with that number. Raises InputError.
+    """
+    pictures = Pictures(source, images)
+    entries = []
+    for file in list_files(source, CELLS):
+        picture = pictures.of_file(file, CELLS)
+        gathering = Gathering(*picture.measure())
+        nuclei = file.with_name(file.name[: -len(CELLS)] + NUCLEI)
+        for number, cell in _numbered(file, gathering.shape, CYTOPLASM):
+            gathering.add(cell.masks[0], tuple(cell.offsets[0].tolist()), CYTOPLASM, group=number)
+        for number, nucleus in _numbered(nuclei, gathering.shape, NUCLEUS):
+            x, y = nucleus.offsets[0].tolist()
+            for crop, (left, top) in zip(*split_components(nucleus.masks[0]), strict=True):
+                gathering.add(crop, (x + left, y + top), NUCLEUS, group=number)
+        truth = gathering.truth(file)
+        entries.append(Entry(name=picture.name, path=picture.path, truth=truth, patient=picture.patient))
+    return entries
 
 
 def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (CYTOPLASM,)) -> Cells:
@@ -40,6 +89,30 @@ def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (
                 "--label nucleus,cytoplasm"
             )
         return Cells.concat([_cells(page, label) for page, label in zip(pages, labels, strict=True)])
+
+
+def _numbered(file: Path, shape: Shape, label: int) -> list[tuple[int, Cells]]:
+    """The instances of a map, one by one, with their numbers in it."""
+    with naming(str(file)):
+        (values,) = read_integers(file, shape)
+        cells = _cells(values, label)
+    numbers = [number for number in np.unique(values).tolist() if number]
+    return [(number, cells.select([index])) for index, number in enumerate(numbers)]
+
+
+def _flatten(cells: Cells, numbers: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+    values = np.zeros(cells.image_shape, dtype=np.uint16 if numbers.max(initial=0) < 2**16 else np.uint32)
+    order = np.argsort(-cells.scores, kind="stable")
+    for index in order[::-1].tolist():  # the best one last, on top
+        (x, y), mask = cells.offsets[index].tolist(), cells.masks[index]
+        values[y : y + mask.shape[0], x : x + mask.shape[1]][mask] = numbers[index]
+    return values
+
+
+def _to_tiff(values: NDArray[np.unsignedinteger], mpp: float | None) -> bytes:
+    scale = {} if mpp is None else {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(content := io.BytesIO(), values, compression="zlib", **scale)
+    return content.getvalue()
 
 
 def _cells(values: Map, label: int) -> Cells:
