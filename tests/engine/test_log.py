@@ -34,6 +34,15 @@ def test_plain_lines_tell_losses_and_the_time_left(tmp_path: Path, capsys: pytes
     assert "gamma" not in said
 
 
+def test_the_first_weights_are_written_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    origin = {"source": "best.safetensors", "sha256": "ab", "fresh": ["masks"], "left": []}
+    with RunLog(tmp_path, steps=2, every=1) as log:
+        log.init(origin)
+    (line,) = read(tmp_path)
+    assert line.items() >= {"kind": "init", "step": 0, **origin}.items()
+    assert capsys.readouterr().err.strip() == "from best.safetensors; fresh: masks"
+
+
 def test_validations_are_written_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with RunLog(tmp_path, steps=2, every=1) as log:
         log.validation(2, Validation({CYTOPLASM: 0.4, NUCLEUS: 0.6}, {"nucleus/AJI": 0.75}, 0.25))

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 import toy_run
 
-from irnet.config import Settings
+from irnet.config import Settings, load_recipe
 from irnet.engine.checkpoint import read_tensors
+from irnet.engine.predict import Predictor
 from irnet.engine.run import BEST, LAST
 from irnet.engine.train import train
 from irnet.errors import InputError
@@ -142,7 +144,13 @@ def test_two_processes_train_one_network(circles: Path, tmp_path: Path):
     assert read_tensors(tmp_path / LAST)[1]["step"] == 8
 
 
-def test_irnet_resumes_at_the_same_bits(circles: Path, tiny: Settings, tmp_path: Path):
+PLAIN = ["model.drm.enabled=false", "model.irm.enabled=false"]
+CSPNET = [*PLAIN, "model.cspnet.enabled=true", "predict.suppression=mask", "model.cspnet.rois=16"]
+
+
+@pytest.mark.parametrize("overrides", [[], CSPNET], ids=["irnet", "cspnet"])
+def test_networks_resume_at_the_same_bits(circles: Path, overrides: list[str], tmp_path: Path):
+    tiny = load_recipe("study-tiny", ["data.crop=64", "train.batch=1", "train.validate_images=1", *overrides])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     once, twice = tmp_path / "once", tmp_path / "twice"
@@ -157,6 +165,20 @@ def test_irnet_resumes_at_the_same_bits(circles: Path, tiny: Settings, tmp_path:
     torch.set_num_threads(threads)
     assert tensors.keys() == again.keys()
     assert all(torch.equal(tensors[name], again[name]) for name in tensors)
+
+
+def test_cspnet_forks_from_a_mask_rcnn(circles: Path, tmp_path: Path):
+    small = ["data.crop=64", "train.batch=1", "train.validate_images=1"]
+    trunk, fork = tmp_path / "trunk", tmp_path / "fork"
+    train(load_recipe("study-tiny", [*small, *PLAIN]), circles, trunk, steps=1, device="cpu")
+    settings = load_recipe("study-tiny", [*small, *CSPNET])
+    train(settings, circles, fork, steps=2, init=str(trunk), init_parts="shared", device="cpu")
+    (line,) = lines(fork, "init")
+    assert (line["fresh"], line["left"]) == (["masks"], ["roi_heads.mask"])
+    predictor = Predictor.load(fork, device="cpu")
+    assert predictor.settings.method == "cspnet"
+    assert read_tensors(fork / LAST)[1]["init"] == read_tensors(fork / BEST)[1]["trained"]["init"]
+    assert predictor.find(np.full((96, 128, 3), 230, np.uint8)).cells.image_shape == (96, 128)
 
 
 def test_a_folder_with_a_run_is_not_overwritten(circles: Path, whole: Path, tiny: Settings):

@@ -9,7 +9,8 @@ import torch
 
 import irnet
 from irnet.config import Settings, load_recipe
-from irnet.engine.checkpoint import read_tensors, write_tensors
+from irnet.engine.checkpoint import digest_of, read_tensors, write_tensors
+from irnet.engine.networks import build_network
 from irnet.engine.weights import find_weights, load_weights, save_weights, start_from
 from irnet.errors import InputError
 from irnet.models.build import build_model
@@ -60,6 +61,76 @@ def test_another_network_is_refused_by_the_settings_that_differ(written: tuple[P
     other = load_recipe("tiny", ["model.fpn_width=32"])
     with pytest.raises(InputError, match="fpn_width = 64, not 32"):
         start_from(build_model(other.model), str(written[0] / "best.safetensors"), other)
+
+
+PLAIN = ["model.drm.enabled=false", "model.irm.enabled=false"]  # Mask R-CNN
+METHODS = {
+    "irnet": [],
+    "maskrcnn": PLAIN,
+    "cspnet": [*PLAIN, "model.cspnet.enabled=true", "predict.suppression=mask"],
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A weights file of each method, all from one small recipe."""
+    folder = tmp_path_factory.mktemp("methods")
+    for method, overrides in METHODS.items():
+        settings = load_recipe("study-tiny", overrides)
+        save_weights(folder / f"{method}.safetensors", build_network(settings), settings=settings, trained={})
+    return {method: folder / f"{method}.safetensors" for method in METHODS}
+
+
+@pytest.mark.parametrize(
+    ("source", "method", "fresh", "left"),
+    [
+        ("maskrcnn", "maskrcnn", [], []),
+        ("maskrcnn", "irnet", ["roi_heads.box.drm", "roi_heads.mask.irm"], []),
+        ("maskrcnn", "cspnet", ["masks"], ["roi_heads.mask"]),
+        ("irnet", "maskrcnn", [], ["roi_heads.box.drm", "roi_heads.mask.irm"]),
+        (
+            "irnet",
+            "irnet",
+            ["roi_heads.box.drm", "roi_heads.mask.irm"],
+            ["roi_heads.box.drm", "roi_heads.mask.irm"],
+        ),
+        ("cspnet", "maskrcnn", ["roi_heads.mask"], ["masks"]),
+    ],
+)
+def test_methods_start_from_what_they_share(files, source, method, fresh, left):
+    settings = load_recipe("study-tiny", METHODS[method])
+    model = build_network(settings)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    origin = start_from(model, str(files[source]), settings, parts="shared")
+    assert (origin["fresh"], origin["left"]) == (fresh, left)
+    assert origin["source"] == f"{source}.safetensors"
+    assert origin["sha256"] == digest_of(files[source])
+    theirs = load_weights(files[source])[0].state_dict()
+    for name, tensor in model.state_dict().items():
+        is_fresh = name.startswith(tuple(f"{part}." for part in fresh))
+        assert torch.equal(tensor, before[name] if is_fresh else theirs[name]), name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([*PLAIN, "model.fpn_width=64"], "model.fpn_width = 32, not 64"),
+        ([*PLAIN, "model.fc_width=32"], "model.fc_width = 64, not 32"),
+        ([*METHODS["cspnet"], "model.cspnet.stage1=cspn6"], "model.cspnet.stage1 = 'fpn', not 'cspn6'"),
+    ],
+)
+def test_what_both_have_must_fit(files, overrides, message):
+    settings = load_recipe("study-tiny", overrides)
+    with pytest.raises(InputError, match=message):
+        start_from(build_network(settings), str(files["maskrcnn"]), settings, parts="shared")
+
+
+def test_all_parts_means_the_same_network(files):
+    settings = load_recipe("study-tiny")
+    with pytest.raises(InputError, match=r"model\.drm\.enabled = False, not True"):
+        start_from(build_network(settings), str(files["maskrcnn"]), settings)
+    origin = start_from(build_network(settings), str(files["irnet"]), settings)
+    assert origin["fresh"] == origin["left"] == []
 
 
 def test_files_without_a_recipe_are_refused(tmp_path: Path):

@@ -21,8 +21,8 @@ LARGEST_FP16 = 65504.0
 
 InitParts = Literal["all", "shared"]
 
-SHARED = ("backbone.", "rpn.", "roi_heads.box.", "roi_heads.mask.")  # parts of Mask R-CNN
-MUST_FIT = SHARED[:2]
+DETECTOR = ("backbone.", "rpn.")  # trunk and pyramid, proposals
+HEADS = ("roi_heads.box.", "roi_heads.mask.")  # of Mask R-CNN
 OWN = ("roi_heads.box.drm.", "roi_heads.mask.irm.")  # of IRNet alone, inside them
 
 
@@ -71,9 +71,9 @@ def start_from(
     """Put the weights of `source` ("bundled", a file or a run's folder) into `model`.
 
     Args:
-        parts: "all" asks for the same network. "shared" takes what methods have in common: trunk, pyramid
-            and proposals, which must fit, and of the heads of boxes and masks the tensors of equal name and
-            shape. DRM and IRM are never taken, so that every method forks from the same weights.
+        parts: "all" asks for the same network. "shared" takes what the two have in common: trunk, pyramid,
+            proposals, and heads of boxes and masks where both have them. DRM and IRM are never taken, so
+            that every method forks from the same weights.
 
     Returns:
         The file's name and SHA-256, the parts of the model that start `fresh`, and those of the file that
@@ -85,10 +85,9 @@ def start_from(
     path = find_weights(source)
     tensors, theirs, _ = _read(path)
     mine = model.state_dict()
-    taken = tensors if parts == "all" else _shared(tensors, mine)
-    needed = MUST_FIT if parts == "shared" else ""
-    names = [name for name in tensors.keys() | mine.keys() if name.startswith(needed)]
-    if any(_shape(tensors, name) != _shape(mine, name) for name in names):
+    taken = {name: t for name, t in tensors.items() if parts == "all" or _is_shared(name, mine)}
+    needed = {name for name in mine if parts == "all" or name.startswith(DETECTOR)}
+    if any(_shape(taken, name) != _shape(mine, name) for name in needed | taken.keys()):
         raise InputError(
             f"{path}: holds another network than the recipe: it has {_differing(theirs, settings)}"
         )
@@ -101,12 +100,9 @@ def start_from(
     }
 
 
-def _shared(tensors: dict[str, Tensor], mine: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name: tensor
-        for name, tensor in tensors.items()
-        if name.startswith(SHARED) and not name.startswith(OWN) and _shape(mine, name) == tensor.shape
-    }
+def _is_shared(name: str, mine: Collection[str]) -> bool:
+    head = name.startswith(HEADS) and not name.startswith(OWN)
+    return name.startswith(DETECTOR) or (head and name in mine)
 
 
 def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:
