@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from study_scenes import both, entry
+from study_scenes import both, draw_circles, entry
 
-from irnet.cells import Cells, Distractor
+from irnet.cells import Cells, Distractor, Truth
+from irnet.data.files import write_atomic
 from irnet.data.formats.coco import write_coco
+from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 
 
@@ -37,3 +39,17 @@ def write_found() -> Callable[[Path, Sequence[Entry], Sequence[Cells]], None]:
         write_coco(path, rows, scores=True)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def circles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 6 images of 3 patients."""
+    folder = tmp_path_factory.mktemp("circles")
+    entries = []
+    for number in range(6):
+        image, cells = draw_circles(number)
+        path = folder / "images" / f"{number}.png"
+        write_atomic(path, to_png(image))
+        entries.append(Entry(name=path.name, path=path, truth=Truth(cells=cells), patient=f"p{number // 2}"))
+    write_coco(folder / "annotations.json", entries, info={"seed": 7})
+    return folder

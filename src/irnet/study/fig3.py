@@ -1,0 +1,221 @@
+"""Figure 3: image, truth and every method side by side, differences boxed; fields chosen by rule, not by eye.
+
+The fields are those on which the trained methods disagree most: largest standard deviation over them of the
+field's AJI (mean of both classes), at most one field of a patient. Of each the window with the most
+differences is shown. Everything is of seed 0, at each method's own thresholds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from irnet.cells import LABEL_NAMES, NO_PARENT, Cells
+from irnet.data.files import write_atomic
+from irnet.data.pixels import to_png
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.metrics.aji import aji
+from irnet.metrics.match import Pairwise, match_iou
+from irnet.report.colours import LOOSE, colour_cells
+from irnet.report.draw import Picture, overlay
+from irnet.report.figure import add_scale_bar, panels
+from irnet.study.jobs import Missing, is_finished, jobs_of, run_rows
+from irnet.study.protocol import Say
+from irnet.study.record import Study
+from irnet.study.rows import TABLE1, Row, choose_rows
+from irnet.study.scoring import TEST, VAL, choose_cuts, read_found
+
+FIELDS = 4
+SIDE_UM, SIDE_PX = 100.0, 400  # of a window; px where the scale is unknown
+POOR_IOU = 0.7
+FRAMES = {"false": (255, 40, 40), "missed": (0, 90, 255), "poor": (255, 200, 0)}  # kind -> colour
+MEANINGS = {
+    "false": "false find",
+    "missed": "missed",
+    "poor": f"found with IoU < {POOR_IOU:g}",
+}
+LEGEND = 34  # px
+
+Box = tuple[int, int, int, int]  # x1, y1, x2, y2 px, exclusive
+
+
+class Flaw(NamedTuple):
+    """A difference from the truth."""
+
+    kind: str  # false, missed or poor
+    box: Box
+
+
+class Finding(NamedTuple):
+    """What one method found in every test image, cut at its thresholds."""
+
+    row: Row
+    cells: list[Cells]
+
+
+class Field(NamedTuple):
+    """A test image that is shown, and which window of it."""
+
+    index: int
+    window: Box
+
+
+def make_figure(
+    study: Study, *, keys: str | None = None, fields: int = FIELDS, device: str, say: Say
+) -> tuple[Path, list[Missing]]:
+    """Run what is missing of seed 0 of Table 1's rows, then write fig3.png and fig3.json.
+
+    Raises what `jobs.run_rows` raises, and `InputError` while no row is finished.
+    """
+    rows = choose_rows(TABLE1, keys)
+    missing = run_rows(study, rows, seeds=1, device=device, say=say)
+    findings = [_read(study, row) for row in rows if is_finished(study, jobs_of(study, [row])[0])]
+    if not findings:
+        raise InputError(f"{study.out}: no row is finished yet: {'; '.join(map(str, missing))}")
+    test = study.parts.test
+    shown = choose_fields(test, findings, fields)
+    path = study.out / "fig3.png"
+    write_atomic(path, to_png(draw_figure(test, findings, shown)))
+    chosen = [{"image": test[field.index].name, "window": [*field.window]} for field in shown]
+    record = {
+        "rule": (__doc__ or "").partition("\n\n")[2],
+        "rows": [f.row.key for f in findings],
+        "fields": chosen,
+    }
+    write_atomic(study.out / "fig3.json", json.dumps(record, indent=1).encode())
+    return path, missing
+
+
+def choose_fields(test: Sequence[Entry], findings: Sequence[Finding], count: int) -> list[Field]:
+    """The fields on which trained methods disagree most, and the window of each with the most differences."""
+    trained = [finding for finding in findings if finding.row.base is not None] or findings
+    scores = np.array([[_score(e, c) for e, c in zip(test, f.cells, strict=True)] for f in trained])
+    chosen: dict[str, int] = {}
+    for index in np.argsort(-scores.std(axis=0), kind="stable").tolist():
+        patient = test[index].patient or f"image {index}"
+        if patient not in chosen and len(chosen) < count:
+            chosen[patient] = index
+    return [
+        Field(index, _window(test[index], [f.cells[index] for f in findings])) for index in chosen.values()
+    ]
+
+
+def flaws(truth: Cells, found: Cells) -> list[Flaw]:
+    """What is false, missed, or matched with an IoU below .7, in both classes."""
+    listed = []
+    for label in LABEL_NAMES:
+        truths, preds = truth.of(label), found.of(label)
+        pairs = Pairwise.between(truths, preds)
+        matches = match_iou(pairs)
+        listed += [Flaw("missed", _box(b)) for b in np.delete(truths.boxes, matches[:, 0], axis=0)]
+        listed += [Flaw("false", _box(b)) for b in np.delete(preds.boxes, matches[:, 1], axis=0)]
+        poor = matches[pairs.iou[matches[:, 0], matches[:, 1]] < POOR_IOU]
+        listed += [Flaw("poor", _box(_around(truths.boxes[t], preds.boxes[p]))) for t, p in poor]
+    return listed
+
+
+def draw_figure(test: Sequence[Entry], findings: Sequence[Finding], shown: Sequence[Field]) -> Picture:
+    """One row of panels a field: image, truth, every method; a legend of the boxes below."""
+    strips = [_strip(test[field.index], findings, field) for field in shown]
+    width = max(strip.shape[1] for strip in strips)
+    parts = [*(_widened(strip, width) for strip in strips), _legend(width)]
+    return np.concatenate(parts)
+
+
+def _read(study: Study, row: Row) -> Finding:
+    folder, parts = study.folder(row.key, 0), study.parts
+    found = read_found(folder / TEST, parts.test)
+    if row.scored:
+        cuts = choose_cuts(parts.val, read_found(folder / VAL, parts.val))
+        found = [c.select(c.scores >= [cuts[int(label)] for label in c.labels]) for c in found]
+    return Finding(row, found)
+
+
+def _score(entry: Entry, found: Cells) -> float:
+    """AJI of an image, mean of the classes that it has."""
+    truth = entry.truth.cells
+    values = [aji(Pairwise.between(truth.of(label), found.of(label))).value for label in LABEL_NAMES]
+    return float(np.mean([value for value in values if value is not None] or [0.0]))
+
+
+def _window(entry: Entry, found: Sequence[Cells]) -> Box:
+    """Of the windows about each difference, inside the frame, the one that holds the most of them."""
+    truth = entry.truth.cells
+    height, width = truth.image_shape
+    side = SIDE_PX if truth.mpp is None else round(SIDE_UM / truth.mpp)
+    size = np.minimum((width, height), side)
+    boxes = np.array([flaw.box for cells in found for flaw in flaws(truth, cells)], dtype=float)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 if len(boxes) else np.array([[width / 2, height / 2]])
+    starts = np.clip(np.round(centres - size / 2), 0, np.array([width, height]) - size)  # (n, 2)
+    held = ((centres >= starts[:, None]) & (centres < starts[:, None] + size)).all(axis=2).sum(axis=1)
+    return _box(np.concatenate([starts[held.argmax()], starts[held.argmax()] + size]))
+
+
+def _strip(entry: Entry, findings: Sequence[Finding], field: Field) -> Picture:
+    image, truth = entry.read().image, entry.truth.cells
+    plain = _cut(image, field.window)
+    colours = colour_cells(truth)
+    drawn = [
+        plain if truth.mpp is None else add_scale_bar(plain, truth.mpp),
+        _cut(overlay(image, truth, colours=colours), field.window),
+    ]
+    for finding in findings:
+        found = finding.cells[field.index]
+        own = np.concatenate([colours, [LOOSE]])[_matched(truth, found)]  # NO_PARENT is the last row
+        framed = _framed(overlay(image, found, colours=own), flaws(truth, found))
+        drawn.append(_cut(framed, field.window))
+    return panels(drawn, [entry.name, "truth", *(finding.row.title for finding in findings)])
+
+
+def _cut(image: Picture, window: Box) -> Picture:
+    x1, y1, x2, y2 = window
+    return np.ascontiguousarray(image[y1:y2, x1:x2])
+
+
+def _framed(image: Picture, listed: Sequence[Flaw]) -> Picture:
+    sheet = Image.fromarray(image)
+    pen = ImageDraw.Draw(sheet)
+    for flaw in listed:
+        pen.rectangle(flaw.box, outline=FRAMES[flaw.kind], width=3)
+    return np.asarray(sheet)
+
+
+def _matched(truth: Cells, found: Cells) -> NDArray[np.int64]:
+    """For each find the index of its true instance, or NO_PARENT, (n,)."""
+    partner = np.full(len(found), NO_PARENT)
+    for label in LABEL_NAMES:
+        ours, theirs = np.flatnonzero(truth.labels == label), np.flatnonzero(found.labels == label)
+        matches = match_iou(Pairwise.between(truth.of(label), found.of(label)))
+        partner[theirs[matches[:, 1]]] = ours[matches[:, 0]]
+    return partner
+
+
+def _legend(width: int) -> Picture:
+    sheet = Image.new("RGB", (width, LEGEND), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=20)
+    x = 4
+    for kind, colour in FRAMES.items():
+        pen.rectangle((x, 8, x + 22, LEGEND - 8), outline=colour, width=3)
+        pen.text((x + 30, LEGEND // 2), MEANINGS[kind], fill="black", font=font, anchor="lm")
+        x += 60 + round(font.getlength(MEANINGS[kind]))
+    return np.asarray(sheet)
+
+
+def _widened(strip: Picture, width: int) -> Picture:
+    return np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0)), constant_values=255)
+
+
+def _around(a: NDArray, b: NDArray) -> NDArray:
+    return np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])])
+
+
+def _box(values: NDArray) -> Box:
+    x1, y1, x2, y2 = (int(value) for value in values)
+    return x1, y1, x2, y2
