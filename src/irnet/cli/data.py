@@ -45,18 +45,30 @@ def convert(
     source: Annotated[Path, typer.Argument(help="What to read.", show_default=False)],
     out: Out,
     source_format: Annotated[
-        str, typer.Option("--from", help="Format of the source: coco, herlev, isbi2014 or masks.")
+        str,
+        typer.Option(
+            "--from",
+            help="Format of the source: coco, masks, cvat, imagej, labelme, labels, qupath, cx22, herlev, "
+            "isbi2014 or sipakmed.",
+        ),
     ],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the images, or the data set or output of predict that they are of.",
+            show_default="beside the source",
+        ),
+    ] = None,
     mapping: Map = None,
     crowd: Crowd = "ignore",
 ) -> None:
-    """Turn a public data set or folders of masks into a data set: annotations.json and images/.
+    """Turn a public data set, or what another tool drew, into a data set: annotations.json and images/.
 
-    Example:  irnet data convert isbi_train.mat --from isbi2014 -o isbi
+    Example:  irnet data convert found/qupath --from qupath --images found -o corrected
     """
     from irnet.data.formats import convert as run
 
-    count = run(source_format, source, out, mapping=_names(mapping), crowd=crowd)
+    count = run(source_format, source, out, images=images, mapping=_names(mapping), crowd=crowd)
     typer.echo(f"{count} images in {out}")
 
 

@@ -40,11 +40,11 @@ def scenes(draw: st.DrawFn) -> Cells:
 
 
 def place(folder: Path, cells: Cells, name: str = "a.png", **known: object) -> Entry:
-    """An entry of `cells` whose image, a black one, lies in `folder`."""
+    """An entry of `cells` whose image, of one colour, lies in `folder`."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = cells.image_shape
-    PIL.Image.new("RGB", (width, height)).save(path)
+    PIL.Image.new("RGB", (width, height), (len(name), ord(name[0]), 90)).save(path)
     return Entry(name=name, path=path, truth=Truth(cells=cells, **known))
 
 

@@ -1,15 +1,17 @@
 """Every format that is converted comes back from COCO as it was."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+from format_scenes import place, smear
 from scipy.io import savemat
 
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.data.check import check
-from irnet.data.formats import SOURCES, convert, herlev, isbi2014, masks
+from irnet.data.formats import SOURCES, convert, cvat, herlev, imagej, isbi2014, labelme, masks, qupath
 from irnet.data.formats.coco import read_coco
 from irnet.errors import InputError
 
@@ -227,10 +229,29 @@ def test_painted_files_that_are_not_the_originals_are_refused(tmp_path: Path) ->
 # all
 
 READERS = {"masks": masks.read, "isbi2014": isbi2014.read, "herlev": herlev.read}
+READERS |= {"qupath": qupath.read, "imagej": imagej.read, "labelme": labelme.read, "cvat": cvat.read}
+
+
+def drawn(folder: Path, source_format: str) -> Path:
+    """An image and what a tool drew on it, another without anything."""
+    for name, cells in (("a.png", smear()), ("b.png", smear().select([]))):
+        entry = place(folder, cells, name)
+        match source_format:
+            case "qupath":
+                qupath.write(folder / f"{name}.geojson", entry)
+            case "imagej":
+                imagej.write(folder / f"{name}.zip", entry)
+            case "labelme":
+                labelme.write(folder / f"{name}.json", entry)
+            case "cvat":
+                cvat.write(folder / f"{name}.xml", [entry])
+    return folder
 
 
 @pytest.mark.parametrize(
-    ("source_format", "make"), [("masks", mask_folders), ("isbi2014", composed), ("herlev", painted)]
+    ("source_format", "make"),
+    [("masks", mask_folders), ("isbi2014", composed), ("herlev", painted)]
+    + [(name, partial(drawn, source_format=name)) for name in ("qupath", "imagej", "labelme", "cvat")],
 )
 def test_a_converted_set_is_clean_and_the_same(tmp_path: Path, source_format: str, make) -> None:
     source = make(tmp_path / "source")
@@ -245,6 +266,13 @@ def test_a_converted_set_is_clean_and_the_same(tmp_path: Path, source_format: st
     convert("coco", tmp_path / "out", tmp_path / "again")
     first, second = (tmp_path / place / "annotations.json" for place in ("out", "again"))
     assert first.read_text().splitlines()[2:] == second.read_text().splitlines()[2:]
+
+
+def test_a_class_that_was_drawn_nowhere_was_not_annotated(tmp_path: Path) -> None:
+    qupath.write(tmp_path / "a.geojson", place(tmp_path, smear().select([0, 1])))
+    convert("qupath", tmp_path, tmp_path / "out")
+    (entry,) = read_coco(tmp_path / "out")
+    assert entry.truth.annotated == {CYTOPLASM}
 
 
 def test_a_set_is_never_overwritten(tmp_path: Path) -> None:

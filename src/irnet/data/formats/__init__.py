@@ -6,12 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from irnet.data.files import safe_join, write_atomic
-from irnet.data.formats import coco, herlev, isbi2014, masks
+from irnet.data.formats import (
+    coco,
+    cvat,
+    cx22,
+    herlev,
+    imagej,
+    isbi2014,
+    labelme,
+    labels,
+    masks,
+    qupath,
+    sipakmed,
+)
+from irnet.data.formats.gathering import mark_annotated
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
-SOURCES = ("coco", "herlev", "isbi2014", "masks")
+DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
+PUBLIC = ("cx22", "herlev", "isbi2014", "sipakmed")
+SOURCES = ("coco", "masks", *DRAWN, *PUBLIC)
 
 
 def convert(
@@ -19,18 +34,22 @@ def convert(
     source: str | os.PathLike,
     out: str | os.PathLike,
     *,
+    images: str | os.PathLike | None = None,
     mapping: Mapping[str, str] | None = None,
     crowd: coco.Crowd = "ignore",
 ) -> int:
     """Write `source` as a data set: `out`/annotations.json and `out`/images. Returns the number of images.
 
-    Image files are copied as they are; images inside a container become PNG. `mapping` is for coco and
-    masks, `crowd` for coco. Raises InputError, also when `out` holds a data set already.
+    Image files are copied as they are; images inside a container become PNG. `images` says where those of
+    the DRAWN formats are (`beside.Pictures`), `mapping` renames what they, coco and masks call things,
+    `crowd` is for coco. Raises InputError, also when `out` holds a data set already.
     """
     target = Path(out) / "annotations.json"
     if target.exists():
         raise InputError(f"{target} exists: name a new folder")
-    entries = _read(source_format, source, mapping, crowd)
+    if images is not None and source_format not in DRAWN:
+        raise InputError(f"--images is for {', '.join(DRAWN)}: {source_format} says where its images are")
+    entries = _read(source_format, source, images, mapping, crowd)
     names = Counter(entry.name.lower() for entry in entries)  # some file systems know no case
     for name, count in names.most_common(1):
         if count > 1:
@@ -44,15 +63,33 @@ def convert(
 
 
 def _read(
-    source_format: str, source: str | os.PathLike, mapping: Mapping[str, str] | None, crowd: coco.Crowd
+    source_format: str,
+    source: str | os.PathLike,
+    images: str | os.PathLike | None,
+    mapping: Mapping[str, str] | None,
+    crowd: coco.Crowd,
 ) -> list[Entry]:
     match source_format:
         case "coco":
             return coco.read_coco(source, mapping=mapping, crowd=crowd)
+        case "masks":
+            return masks.read(source, mapping=mapping)
+        case "cvat":
+            return mark_annotated(cvat.read(source, images=images, mapping=mapping))
+        case "imagej":
+            return mark_annotated(imagej.read(source, images=images))
+        case "labelme":
+            return mark_annotated(labelme.read(source, images=images, mapping=mapping))
+        case "labels":
+            return mark_annotated(labels.read(source, images=images))
+        case "qupath":
+            return mark_annotated(qupath.read(source, images=images, mapping=mapping))
+        case "cx22":
+            return cx22.read(source)
         case "herlev":
             return herlev.read(source)
         case "isbi2014":
             return isbi2014.read(source)
-        case "masks":
-            return masks.read(source, mapping=mapping)
+        case "sipakmed":
+            return sipakmed.read(source)
     raise InputError(f"format {source_format!r} is not read: choose one of {', '.join(SOURCES)}")

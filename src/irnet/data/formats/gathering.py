@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import EVERY_CLASS
 from irnet.data.formats.coco import MAX_MASK_PIXELS
 from irnet.data.image import MAX_PIXELS
+from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
@@ -115,3 +116,10 @@ def _parents(cells: Cells, groups: Sequence[Hashable]) -> NDArray[np.int64]:
             shared = cells.select([place]).intersections(cells.select(candidates))
             parents[place] = candidates[int(shared.argmax())]
     return parents
+
+
+def mark_annotated(entries: Sequence[Entry]) -> list[Entry]:
+    """The images of a set, a class without any instance in all of them being one that was not annotated."""
+    seen = {label for entry in entries for label in entry.truth.cells.labels.tolist()}
+    annotated = frozenset(seen) or frozenset(LABEL_NAMES)
+    return [replace(entry, truth=replace(entry.truth, annotated=annotated)) for entry in entries]

@@ -94,9 +94,11 @@ def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (
 def _numbered(file: Path, shape: Shape, label: int) -> list[tuple[int, Cells]]:
     """The instances of a map, one by one, with their numbers in it."""
     with naming(str(file)):
-        (values,) = read_integers(file, shape)
-        cells = _cells(values, label)
-    numbers = [number for number in np.unique(values).tolist() if number]
+        pages = read_integers(file, shape)
+        if len(pages) != 1:
+            raise InputError(f"{len(pages)} pages, not one: export it again")
+        cells = _cells(pages[0], label)
+    numbers = [number for number in np.unique(pages[0]).tolist() if number]
     return [(number, cells.select([index])) for index, number in enumerate(numbers)]
 
 

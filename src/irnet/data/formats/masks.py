@@ -11,12 +11,12 @@ whole data set counts as not annotated.
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import DROPPED, EVERY_CLASS, label_of
+from irnet.data.formats.gathering import mark_annotated
 from irnet.data.image import IMAGE_SUFFIXES, list_images, read_image
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -41,10 +41,7 @@ def read(path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None) -
     names = {image.stem for image in images}
     for orphan in sorted(place for place in (folder / "masks").iterdir() if place.name not in names):
         raise InputError(f"{orphan}: masks of no image: name it like an image, without the suffix")
-    entries = [_entry(image, folder / "masks" / image.stem, mapping) for image in images]
-    seen = {label for entry in entries for label in entry.truth.cells.labels.tolist()}
-    annotated = frozenset(seen) or frozenset(LABEL_NAMES)
-    return [replace(entry, truth=replace(entry.truth, annotated=annotated)) for entry in entries]
+    return mark_annotated([_entry(image, folder / "masks" / image.stem, mapping) for image in images])
 
 
 def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entry:

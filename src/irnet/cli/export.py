@@ -1,0 +1,46 @@
+"""`irnet export`: what was found, for other tools."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    source: Annotated[
+        Path, typer.Argument(help="Folder of predict, data set or COCO file.", show_default=False)
+    ],
+    to: Annotated[str, typer.Option(help="Format: qupath, imagej, labelme, cvat, csv, parquet or labels.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder to write to.", show_default="SOURCE/FORMAT"),
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            help="Form of instances: for qupath cells, or annotations to correct; for labelme and cvat "
+            "polygons or masks.",
+            show_default="cells for qupath, polygons for labelme, masks for cvat",
+        ),
+    ] = None,
+) -> None:
+    """Write cells for QuPath, ImageJ, labelme, CVAT, as a table or as label maps.
+
+    What a format cannot hold is counted and printed. `irnet data convert
+    --from` reads all but tables back.
+
+    Example:  irnet export found --to qupath --as annotations
+    """
+    from irnet.engine.export import export as run
+
+    done = run(
+        source,
+        to,
+        out,
+        style=style,
+        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+    )
+    for note in done.notes:
+        typer.echo(f"warning: {note}", err=True)
+    typer.echo(f"{done.images} images written to {done.folder}")

@@ -1,0 +1,155 @@
+"""`irnet export`: what was found, in the formats of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from irnet.data.files import safe_join, write_atomic
+from irnet.data.formats import cvat, imagej, labelme, labels, qupath
+from irnet.data.formats.beside import name_files
+from irnet.data.formats.found import read_found
+from irnet.data.formats.qupath_names import name_measurements
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.morphometry.table import Row, measure, to_csv, to_parquet
+
+FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
+STYLES = {  # the first is the default
+    "qupath": ("cells", "annotations"),
+    "labelme": ("polygons", "masks"),
+    "cvat": ("masks", "polygons"),
+}
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Exported:
+    """What `export` did."""
+
+    folder: Path
+    images: int
+    notes: list[str] = field(default_factory=list)  # what was lost or could not be done
+
+
+def export(
+    source: str | Path,
+    to: str,
+    out: str | Path | None = None,
+    *,
+    style: str | None = None,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write what was found to a folder, files of an earlier export being replaced.
+
+    Args:
+        source: folder of `irnet predict`, data set or COCO file.
+        to: one of FORMATS.
+        out: folder to write to, None for one named `to` in the source's folder.
+        style: one of the format's STYLES, None for its first.
+        progress: called with the name of each image, its number from 1 and how many there are.
+
+    Raises:
+        InputError: the source, the format or the style is wrong, or an extra is missing.
+    """
+    if to not in FORMATS:
+        raise InputError(f"format {to!r} is not written: choose one of {', '.join(FORMATS)}")
+    styles = STYLES.get(to, ())
+    if style is not None and style not in styles:
+        choice = f"choose one of {', '.join(styles)}" if styles else f"{to} has only one form: leave it out"
+        raise InputError(f"--as {style}: {choice}")
+    entries = read_found(source)
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    done = Exported(folder / to if out is None else Path(out), len(entries))
+    if regions := sum(len(entry.truth.ignore) for entry in entries if entry.truth.ignore is not None):
+        done.notes.append(f"{regions} regions to ignore are not written")
+    _WRITERS[to](entries, done, style or next(iter(styles), ""), progress)
+    return done
+
+
+def _write_qupath(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    for entry, path in _each(entries, done, qupath.SUFFIX, progress):
+        if style == "annotations":
+            qupath.write(path, entry, style="annotations")
+        else:
+            qupath.write(path, entry, measurements=name_measurements(_measure(entry, done)))
+
+
+def _write_imagej(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    for entry, path in _each(entries, done, imagej.SUFFIX, progress):
+        imagej.write(path, entry)
+
+
+def _write_labelme(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    for entry, path in _each(entries, done, labelme.SUFFIX, progress):
+        labelme.write(path, entry, style="masks" if style == "masks" else "polygons")
+        image = safe_join(done.folder, entry.name)
+        if entry.path.is_file():
+            write_atomic(image, entry.path.read_bytes())
+        else:
+            done.notes.append(f"{entry.name}: {entry.path} is not there: labelme needs it as {image}")
+
+
+def _write_cvat(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    if progress:
+        progress("all images", 1, 1)
+    path = done.folder / f"annotations{cvat.SUFFIX}"
+    cvat.write(path, entries, style="polygons" if style == "polygons" else "masks")
+
+
+def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    total = 0
+    for entry, stem in _each(entries, done, "", progress):
+        lost, areas = labels.write(stem, entry.truth.cells), int(entry.truth.cells.areas.sum())
+        total += lost
+        if lost:
+            done.notes.append(f"{entry.name}: {lost:,} of {areas:,} px of instances lost under others")
+    if total:
+        done.notes.append(f"a label map has one instance a pixel: {total:,} px of overlap are lost in all")
+
+
+def _write_csv(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    rows = _table(entries, done, progress)
+    write_atomic(done.folder / "cells.csv", to_csv(rows).encode())
+
+
+def _write_parquet(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    rows = _table(entries, done, progress)
+    write_atomic(done.folder / "cells.parquet", to_parquet(rows))
+
+
+_WRITERS = {
+    "qupath": _write_qupath,
+    "imagej": _write_imagej,
+    "labelme": _write_labelme,
+    "cvat": _write_cvat,
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "labels": _write_labels,
+}
+
+
+def _each(
+    entries: Sequence[Entry], done: Exported, suffix: str, progress: Progress | None
+) -> Iterator[tuple[Entry, Path]]:
+    """The images, one after the other, each with the file for it."""
+    names = name_files([entry.name for entry in entries], suffix)
+    for number, (entry, name) in enumerate(zip(entries, names, strict=True), start=1):
+        if progress:
+            progress(entry.name, number, len(entries))
+        yield entry, safe_join(done.folder, name)
+
+
+def _table(entries: Sequence[Entry], done: Exported, progress: Progress | None) -> list[Row]:
+    return [row for entry, _ in _each(entries, done, "", progress) for row in _measure(entry, done)]
+
+
+def _measure(entry: Entry, done: Exported) -> list[Row]:
+    """The rows of an image; without its pixels there is no stain."""
+    picture = None
+    try:
+        picture = entry.read().image
+    except InputError as error:
+        done.notes.append(f"{entry.name}: stain not measured: {error}")
+    return measure(entry.truth.cells, entry.name, picture)
