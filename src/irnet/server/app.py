@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -26,11 +27,12 @@ def create_app(
     review: Review, *, names: frozenset[str] = LOOPBACK_NAMES, token: str | None = None
 ) -> FastAPI:
     """The application over one review. `names` and `token`: see `guard.Guard`."""
-    app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     desk = _Desk(review)
     app.add_middleware(Guard, names=names, token=token)
     app.add_exception_handler(InputError, _explain)
     app.add_exception_handler(OSError, _explain)
+    app.add_exception_handler(RequestValidationError, _refuse)
     app.get("/api/session")(desk.session)
     app.get("/api/images/{index}")(desk.image)
     app.post("/api/images/{index}/measures")(desk.measure)
@@ -160,3 +162,10 @@ class _Desk:
 def _explain(_: Request, error: Exception) -> JSONResponse:
     status = 422 if isinstance(error, InputError) else 507
     return JSONResponse({"detail": str(error)}, status)
+
+
+def _refuse(_: Request, error: Exception) -> JSONResponse:
+    """Say which field is wrong, without sending back what was sent."""
+    found = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "invalid"}
+    place = ".".join(map(str, found["loc"]))
+    return JSONResponse({"detail": f"{place}: {found['msg']}"}, 422)

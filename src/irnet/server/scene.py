@@ -60,12 +60,19 @@ class Scene:
         self._stale |= dict.fromkeys(self._changed(keys, cells, fresh, gone))
         self._instances = instances
         if not first and self.unmeasured <= PORTION:
-            self.measure()
+            self._measure(PORTION)
         before, self._told = self._told, {key: self._describe(key, each) for key, each in instances.items()}
         return [told for key, told in self._told.items() if before.get(key) != told], gone
 
     def measure(self, limit: int = PORTION) -> dict[Id, Row]:
-        """Measure up to `limit` of the instances that wait, among all that they overlap or belong to."""
+        """Measure up to `limit` of the instances that wait, and tell."""
+        measured = self._measure(limit)
+        for key in measured.keys() & self._told.keys():
+            self._told[key]["measures"] = measured[key]
+        return measured
+
+    def _measure(self, limit: int) -> dict[Id, Row]:
+        """Measures of the first that wait, taken among all that they overlap or belong to."""
         chosen = [key for key in self._stale if key in self._instances][:limit]
         self._stale = {key: None for key in self._stale if key in self._instances and key not in set(chosen)}
         keys = list(self._instances)
@@ -78,8 +85,6 @@ class Scene:
         rows = zip(places, measure(cells.select(places)), strict=True)
         measured = {keys[i]: _measures(row) for i, row in rows if wanted[i]}
         self._measured |= measured
-        for key in measured.keys() & self._told.keys():
-            self._told[key]["measures"] = measured[key]
         return measured
 
     def _outline(self, keys: list[Id], cells: Cells, fresh: NDArray[np.bool_]) -> None:

@@ -98,4 +98,4 @@ class ExportRequest(_Request):
 
     format: Annotated[str, Field(max_length=40)] = "coco"
     finished_only: bool = False
-    scores: dict[Label, Number] = Field(default_factory=dict)
+    scores: dict[Literal["1", "2"], Number] = Field(default_factory=dict)

@@ -49,9 +49,13 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InputError(f"--host {host}: {error.strerror}") from None
+    try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(place)
     except OSError as error:
+        sock.close()
         raise InputError(f"--host {host} --port {port}: {error.strerror}: choose another port") from None
     return sock
 

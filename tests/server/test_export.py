@@ -1,0 +1,116 @@
+"""The corrected set: untouched masks bit for bit, and training data at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+from drawn import ring
+
+from irnet.data.check import check
+from irnet.data.formats.coco import read_coco
+from irnet.engine.weights import BUNDLED
+from irnet.errors import InputError
+from irnet.server import schema
+from irnet.server.edits import change_of
+from irnet.server.export import export
+from irnet.server.pictures import Pictures
+from irnet.server.store import Review
+
+
+def edit(review: Review, place: int, change: schema.Edit) -> None:
+    review.edit(place, change.op, change_of(change, review.fields[place], review))
+
+
+def write(review: Review, **options) -> Path:
+    shapes = [field.image.shape for field in review.fields]
+    return export(review, Pictures(review.paths, shapes, page=review.page), "coco", **options)[0]
+
+
+@pytest.fixture
+def corrected(review: Review) -> Path:
+    edit(review, 0, schema.Reshape(op="reshape", id=1, how="extend", rings=[ring(50, 35, 15)]))
+    edit(review, 0, schema.Delete(op="delete", ids=[3]))
+    edit(review, 0, schema.Add(op="add", label=1, rings=[ring(138, 22, 18)]))
+    edit(review, 1, schema.Accept(op="accept", ids=[9], accepted=True))
+    return write(review, scores={1: 0.5, 2: 0.4})
+
+
+def test_untouched_masks_are_bit_for_bit_those_of_the_predictions(corrected: Path, found: Path) -> None:
+    before = {row["id"]: row for row in json.loads((found / "predictions.json").read_text())["annotations"]}
+    after = {row["id"]: row for row in json.loads(corrected.read_text())["annotations"]}
+    assert after[1]["segmentation"] != before[1]["segmentation"]
+    assert 3 not in after
+    untouched = before.keys() & after.keys() - {1}
+    assert len(untouched) == 7
+    assert all(after[key]["segmentation"] == before[key]["segmentation"] for key in untouched)
+    assert after[6] == before[6]
+
+
+def test_what_is_below_the_scores_goes_unless_it_was_accepted(corrected: Path) -> None:
+    ids = {row["id"] for row in json.loads(corrected.read_text())["annotations"]}
+    assert 4 not in ids  # a nucleus of score 0.3, its cell deleted
+    assert 9 in ids  # the same in the other image, accepted
+
+
+def test_a_corrected_set_is_sound_training_data(corrected: Path, found: Path) -> None:
+    assert [finding.line() for finding in check([corrected])] == []
+    entries = read_coco(corrected)
+    assert [len(entry.truth.cells) for entry in entries] == [4, 5]
+    assert all(entry.read().image.shape == (120, 160, 3) for entry in entries)
+    assert (found / "images" / "a.png").read_bytes() == (found.parent / "smears" / "a.png").read_bytes()
+
+
+@pytest.mark.skipif(not BUNDLED.exists(), reason="needs the bundled weights")
+@pytest.mark.weights
+def test_the_bundled_network_trains_on_it(corrected: Path, tmp_path: Path) -> None:
+    from irnet.cli import main
+
+    options = (
+        "--recipe finetune --init bundled --steps 1 --device cpu --set data.crop=64 --set train.workers=0"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["train", str(corrected), "-o", str(tmp_path / "run"), *options.split()])
+    assert ended.value.code in (0, None)
+    assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_only_finished_images_where_asked(review: Review) -> None:
+    edit(review, 1, schema.Finish(op="finish", ids=[6, 7, 8, 9, 10], finished=True))
+    assert [entry.name for entry in read_coco(write(review, finished_only=True))] == ["b.png"]
+
+
+def test_writing_twice_gives_the_same_bytes(review: Review, corrected: Path) -> None:
+    before = corrected.read_bytes()
+    assert write(review, scores={1: 0.5, 2: 0.4}).read_bytes() == before
+
+
+def test_a_foreign_image_is_never_overwritten(review: Review, found: Path) -> None:
+    (found / "images").mkdir()
+    (found / "images" / "a.png").write_bytes(b"mine")
+    with pytest.raises(InputError, match="another image"):
+        write(review)
+    assert (found / "images" / "a.png").read_bytes() == b"mine"
+    assert not (found / "corrected.json").exists()
+
+
+def test_a_data_set_is_corrected_in_place_without_copies(corrected: Path, found: Path) -> None:
+    (found / "annotations.json").write_bytes(corrected.read_bytes())
+    for name in ("predictions.json", "corrections.jsonl", "corrected.json"):
+        (found / name).unlink()
+    again = Review(found)
+    before = sorted(found.rglob("*"))
+    assert write(again).name == "corrected.json"
+    assert sorted(found.rglob("*")) == sorted([*before, found / "corrected.json"])
+
+
+def test_names_cannot_leave_the_folder(found: Path) -> None:
+    predictions = found / "predictions.json"
+    predictions.write_text(predictions.read_text().replace('"a.png"', '"../../a.png"'))
+    with pytest.raises(InputError, match="leaves its folder"):
+        Review(found)
+
+
+def test_an_unknown_format_is_refused(review: Review) -> None:
+    shapes = [field.image.shape for field in review.fields]
+    with pytest.raises(InputError, match="'psd' is not written"):
+        export(review, Pictures(review.paths, shapes, page=None), "psd")

@@ -1,0 +1,88 @@
+"""The journal: what was acknowledged is there after a crash, and nothing else is."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from irnet.errors import InputError
+from irnet.server.journal import Journal
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "corrections.jsonl"
+
+
+def test_lines_come_back(path: Path) -> None:
+    journal = Journal(path, source_sha256="s")
+    journal.append({"op": "delete"})
+    journal.append({"op": "undo"})
+    assert Journal(path, source_sha256="s").lines == journal.lines == [{"op": "delete"}, {"op": "undo"}]
+
+
+def test_looking_writes_nothing(path: Path) -> None:
+    assert Journal(path, source_sha256="s").lines == []
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("lost", [1, 5, 12])
+def test_a_line_cut_short_is_dropped_and_writing_goes_on(path: Path, lost: int) -> None:
+    journal = Journal(path, source_sha256="s")
+    journal.append({"n": 1})
+    journal.append({"n": "long enough"})
+    path.write_bytes(path.read_bytes()[:-lost])
+    again = Journal(path, source_sha256="s")
+    assert again.lines == [{"n": 1}]
+    again.append({"n": 3})
+    assert Journal(path, source_sha256="s").lines == [{"n": 1}, {"n": 3}]
+
+
+def test_a_header_cut_short_is_an_empty_journal(path: Path) -> None:
+    Journal(path, source_sha256="s").append({"n": 1})
+    path.write_bytes(path.read_bytes()[:9])
+    again = Journal(path, source_sha256="s")
+    again.append({"n": 2})
+    assert Journal(path, source_sha256="s").lines == [{"n": 2}]
+
+
+def test_corrections_of_other_predictions_are_refused(path: Path) -> None:
+    Journal(path, source_sha256="s").append({"n": 1})
+    with pytest.raises(InputError, match="other predictions"):
+        Journal(path, source_sha256="t")
+
+
+def test_damage_in_the_middle_is_named_by_its_line(path: Path) -> None:
+    journal = Journal(path, source_sha256="s")
+    journal.append({"n": 1})
+    path.write_bytes(path.read_bytes().replace(b'{"n": 1}', b'{"n": 1') + b'{"n": 2}\n')
+    with pytest.raises(InputError, match=r"line 2: no edit"):
+        Journal(path, source_sha256="s")
+
+
+def test_two_writers_are_noticed(path: Path) -> None:
+    first = Journal(path, source_sha256="s")
+    first.append({"n": 1})
+    second = Journal(path, source_sha256="s")
+    second.append({"n": 2})
+    with pytest.raises(InputError, match="someone else"):
+        first.append({"n": 3})
+    assert Journal(path, source_sha256="s").lines == [{"n": 1}, {"n": 2}]
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(path, source_sha256="s")
+    journal.append({"n": 1})
+    before = path.read_bytes()
+
+    def fail(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="No space"):
+            journal.append({"n": 2})
+    assert path.read_bytes() == before
+    journal.append({"n": 3})
+    assert Journal(path, source_sha256="s").lines == [{"n": 1}, {"n": 3}]

@@ -1,0 +1,104 @@
+"""What the page is told: outlines close to the masks, measures never stale."""
+
+import numpy as np
+import pytest
+from drawn import disc, ring
+
+from irnet.cells import Cells
+from irnet.geometry.polygons import contours, rasterise
+from irnet.server import schema
+from irnet.server.edits import change_of
+from irnet.server.outlines import outlines, simplify
+from irnet.server.scene import Scene
+from irnet.server.store import Review
+
+
+def test_outlines_have_few_vertices_and_hold_the_mask() -> None:
+    cells = Cells.from_dense(np.array([disc(60, 60, 40), disc(30, 40, 20) & ~disc(30, 40, 8)]), [1, 1])
+    drawn = outlines(cells)
+    assert [len(rings) for rings in drawn] == [1, 2]  # a hole is a ring of its own
+    outer = drawn[0][0]
+    assert len(outer) < len(contours(cells.masks[0], (0, 0))[0])
+    crop, offset = rasterise([outer], (120, 160))
+    drawn_again = Cells.build([crop], [offset], [1], (120, 160))
+    assert drawn_again.iou(cells)[0, 0] > 0.99
+
+
+def test_no_vertex_left_out_is_farther_than_the_tolerance() -> None:
+    rings = contours(disc(60, 60, 40), (0, 0)) + contours(disc(100, 30, 9), (0, 0))
+    for ring_, thin in zip(rings, simplify(rings, 0.5), strict=True):
+        kept = [int(np.flatnonzero((ring_ == vertex).all(axis=1))[0]) for vertex in thin[:-1]]
+        assert kept == sorted(kept)
+        for first, last in zip(kept, [*kept[1:], len(ring_) - 1], strict=True):
+            a, b = ring_[first], ring_[last]
+            between = ring_[first : last + 1] - a
+            across = np.abs(between @ np.array([-(b - a)[1], (b - a)[0]])) / np.linalg.norm(b - a)
+            assert across.max() <= 0.5
+
+
+def test_nothing_to_outline() -> None:
+    assert outlines(Cells.empty((10, 10))) == []
+
+
+@pytest.fixture
+def scene(review: Review) -> Scene:
+    scene = Scene(review.fields[0])
+    scene.tell()
+    scene.measure()
+    return scene
+
+
+def edit(scene: Scene, review: Review, change: schema.Edit) -> None:
+    review.edit(0, change.op, change_of(change, scene.field, review))
+
+
+def everything(scene: Scene) -> dict:
+    """Without colours, which stay with the cell that had them."""
+    return {told["id"]: {k: v for k, v in told.items() if k != "colour"} for told in scene.tell()}
+
+
+def test_after_edits_a_scene_tells_what_a_new_one_would(scene: Scene, review: Review) -> None:
+    for change in (
+        schema.Reshape(op="reshape", id=1, how="extend", rings=[ring(75, 75, 20)]),
+        schema.Delete(op="delete", ids=[3]),
+        schema.Add(op="add", label=1, rings=[ring(138, 22, 18)]),
+        schema.Pair(op="pair", id=4, cell=1),
+    ):
+        edit(scene, review, change)
+        scene.update()
+    new = Scene(review.fields[0])
+    new._original = scene._original
+    new.tell()
+    new.measure()
+    assert everything(scene) == everything(new)
+
+
+def test_only_what_changed_is_told_again(scene: Scene, review: Review) -> None:
+    edit(scene, review, schema.Delete(op="delete", ids=[5]))
+    assert scene.update() == ([], [5])
+    edit(scene, review, schema.Accept(op="accept", ids=[1], accepted=True))
+    changed, gone = scene.update()
+    assert [(told["id"], told["accepted"], told["edited"]) for told in changed] == [(1, True, False)]
+    assert gone == []
+    edit(scene, review, schema.Reshape(op="reshape", id=1, how="cut", rings=[ring(70, 60, 14)]))
+    changed, _ = scene.update()
+    assert {told["id"]: told["edited"] for told in changed}[1]
+    assert {told["id"] for told in changed} >= {1, 3}  # the neighbour overlaps less than before
+
+
+def test_measuring_goes_in_portions(review: Review) -> None:
+    scene = Scene(review.fields[0])
+    assert all(told["measures"] == {} for told in scene.tell())
+    first = scene.measure(limit=2)
+    assert (len(first), scene.unmeasured) == (2, 3)
+    rest = scene.measure()
+    whole = Scene(review.fields[0])
+    whole.tell()
+    assert first | rest == whole.measure()
+
+
+def test_a_new_cell_takes_a_colour_that_its_neighbours_do_not_have(scene: Scene, review: Review) -> None:
+    edit(scene, review, schema.Add(op="add", label=1, rings=[ring(65, 75, 25)]))
+    scene.update()
+    colours = {told["id"]: told["colour"] for told in scene.tell() if told["label"] == 1}
+    assert len(set(colours.values())) == 3
