@@ -14,6 +14,7 @@ VERBS = (
     "train",
     "predict",
     "evaluate",
+    "import-predictions",
     "demo",
     "data check",
     "data convert",

@@ -1,4 +1,4 @@
-"""`irnet evaluate`: scores of predictions or of a network."""
+"""`irnet evaluate`: scores of predictions or of a method."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ def evaluate(
     source: Annotated[
         str,
         typer.Argument(
-            help="Folder or COCO file of predictions; or a weights file, a run's folder, or bundled.",
+            help="Folder or COCO file of predictions; a weights file or a run's folder; bundled or jomls.",
             show_default=False,
         ),
     ],
@@ -21,10 +21,11 @@ def evaluate(
     score: Score = None,
     device: Device = "auto",
 ) -> None:
-    """Score predictions, or a network, on annotated images.
+    """Score predictions, or a method, on annotated images.
 
     Writes summary.json and table.txt: AJI, F1, AP, overlap recall, outlines
     and more, by class and by degree of overlap (docs/reference/metrics.md).
+    What needs scores is left out where a method gives none.
 
     Example:  irnet evaluate bundled smears/test.json -o scores
     """

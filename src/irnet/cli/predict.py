@@ -1,7 +1,7 @@
 """`irnet predict`: cells of your own images."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,10 @@ def predict(
         list[Path], typer.Argument(help="Image files, and folders of them.", show_default=False)
     ],
     out: Out,
+    method: Annotated[
+        Literal["irnet", "maskrcnn", "cspnet", "jomls"] | None,
+        typer.Option(help="What finds the cells.", show_default="what the weights hold"),
+    ] = None,
     model: Model = None,
     score: Score = None,
     mpp: Annotated[
@@ -26,7 +30,8 @@ def predict(
 
     Writes predictions.json (COCO), overlays/, cells.csv, run.json and
     errors.json. An image that cannot be read is reported and the others go
-    on (exit code 3).
+    on (exit code 3). The classical method, jomls, needs no weights and gives
+    no scores.
 
     Example:  irnet predict smears/ -o found --mpp 0.25
     """
@@ -35,6 +40,7 @@ def predict(
     report = predict_files(
         images,
         out,
+        method=method,
         model=model,
         score=score,
         mpp=mpp,

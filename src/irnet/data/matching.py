@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from irnet.errors import InputError
 
-ENDINGS = ("_cp_masks", "_instanseg_prediction", "_labels", "_label", "_masks", "_mask", "")  # first wins
+ENDINGS = ("_cp_masks", "_instanseg_prediction", ".stardist", "_labels", "_masks", "_mask", "")  # first wins
 
 
 class Matching(NamedTuple):

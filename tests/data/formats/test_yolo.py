@@ -44,6 +44,18 @@ def test_classes_may_be_dropped_and_slivers_are_left_out(tmp_path: Path) -> None
     assert cells.areas.tolist() == [800]
 
 
+def test_outlines_of_fewer_than_three_corners_are_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path, "0 0.9", "0 0.5 0.5 0.8", "0 0.5 0.5 0.5 0.6 0.7", f"{LEFT} 0.6")
+    cells, scored = read_yolo(path, SHAPE, mapping=MAPPING)
+    assert (cells.areas.tolist(), cells.scores.tolist(), scored) == ([800], [0.6], True)
+
+
+@pytest.mark.parametrize("tail", ["", " 0.9"])
+def test_boxes_are_refused(tmp_path: Path, tail: str) -> None:
+    with pytest.raises(InputError, match=r"a\.txt: .* boxes, not outlines"):
+        read_yolo(write(tmp_path, f"0 0.1 0.1 0.2 0.2{tail}"), SHAPE, mapping=MAPPING)
+
+
 def test_a_file_without_lines_finds_nothing(tmp_path: Path) -> None:
     cells, scored = read_yolo(write(tmp_path), SHAPE, mapping=MAPPING)
     assert (len(cells), cells.image_shape, scored) == (0, SHAPE, None)
@@ -55,13 +67,11 @@ def test_what_leaves_the_frame_a_little_is_cut(tmp_path: Path) -> None:
 
 
 BAD = {
-    "0 0.1 0.1 0.2 0.2": "no outline",
-    "0 0.1 0.1 0.2 0.2 0.9": "no outline",
-    "0": "0 coordinates",
     "0 nan 0 0.5 0 0.5 0.5 0 0.5": "'nan' is no number",
     "0 0 0 1e999 0 0.5 0.5 0 0.5": "'1e999' is no number",
     "0 0 0 0.5 0 0.5 x 0 0.5": "'x' is no number",
-    "0 0 0 40 0 40 20 0 20": "shares of width and height",
+    "0 0 0 40 0 40 20 0 20": "from 0 to 1, not 40",
+    "0 0 0 0.9 0 0.9 0.5 -0.5 0.5": "from 0 to 1, not -0.5",
     "cell 0 0 0.5 0 0.5 0.5": "whole number, not 'cell'",
     "-1 0 0 0.5 0 0.5 0.5": "whole number",
     "7 0 0 0.5 0 0.5 0.5": "--map '7=cytoplasm'",

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.coco import MAX_MASK_PIXELS
@@ -19,6 +21,7 @@ from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.geometry.polygons import MIN_VERTICES, rasterise
 
 MAX_CHARACTERS = 2**26  # a thousand outlines of a thousand vertices take 16 MB
+BOX = 2  # corners: centre and size, as detectors write
 _OUTSIDE = 0.1  # how far beyond the frame, in shares of it, a vertex may lie
 
 
@@ -27,6 +30,7 @@ class _Line(NamedTuple):
     crop: Mask
     offset: Offset
     score: float | None
+    corners: int
 
 
 def read_yolo(
@@ -34,8 +38,8 @@ def read_yolo(
 ) -> tuple[Cells, bool | None]:
     """The instances of a file in a frame of `shape` (H, W), and whether they have scores (None: no instance).
 
-    `mapping` says what the class numbers mean, {"0": "cytoplasm"}; outlines without a pixel are left out.
-    Raises InputError that names file, line and remedy.
+    `mapping` says what the class numbers mean, {"0": "cytoplasm"}; outlines without a pixel, down to none at
+    all, are left out: Ultralytics writes some. Raises InputError that names file, line and remedy.
     """
     path = Path(path)
     lines: list[_Line] = []
@@ -55,6 +59,8 @@ def read_yolo(
             f"{path}: some lines end in a confidence and some do not: write it on all or on none"
         )
     drawn = [line for line in lines if line.crop.size]
+    if not drawn and any(line.corners == BOX for line in lines):
+        raise InputError(f"{path}: four coordinates a line are boxes, not outlines: export masks")
     cells = Cells.build(
         [line.crop for line in drawn],
         [line.offset for line in drawn],
@@ -88,14 +94,14 @@ def _parse(words: list[str], shape: Shape, mapping: Mapping[str, str] | None) ->
     score = numbers.pop() if len(numbers) % 2 else None
     if score is not None and not 0 <= score <= 1:
         raise InputError(f"the confidence must lie in 0 to 1, not {score:g}")
-    if len(numbers) < 2 * MIN_VERTICES:
-        raise InputError(f"{len(numbers)} coordinates are no outline (a box?): export masks")
-    if min(numbers) < -_OUTSIDE or max(numbers) > 1 + _OUTSIDE:
-        worst = max(numbers, key=abs)
-        raise InputError(f"coordinates must be shares of width and height, from 0 to 1, not {worst:g}")
+    if beyond := [value for value in numbers if not -_OUTSIDE <= value <= 1 + _OUTSIDE]:
+        raise InputError(f"coordinates must be shares of width and height, from 0 to 1, not {beyond[0]:g}")
+    corners = len(numbers) // 2
+    if corners < MIN_VERTICES:
+        return _Line(label, np.zeros((0, 0), dtype=bool), (0, 0), score, corners)
     height, width = shape
     ring = [value * (height if place % 2 else width) for place, value in enumerate(numbers)]
-    return _Line(label, *rasterise([ring], shape), score)
+    return _Line(label, *rasterise([ring], shape), score, corners)
 
 
 def _number(word: str) -> float:
