@@ -21,6 +21,7 @@ from irnet.engine.run import versions
 from irnet.engine.steps import NotFiniteError
 from irnet.study.claims import HeldError, claimed
 from irnet.study.costs import Meter, metered, read_cost, write_cost
+from irnet.study.frozen_rows import make_frozen_row
 from irnet.study.protocol import Say, needs_trunk, prepare_trunk, train_row
 from irnet.study.record import Study
 from irnet.study.rows import Row
@@ -145,8 +146,11 @@ def _run(study: Study, job: Job, folder: Path, device: torch.device) -> None:
 
 def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> dict[str, Any]:
     with metered(device) as meter:
-        trained = train_row(study, job.row, job.seed, folder / "run", str(device))
-    predictor = Predictor.load(folder / "run", device=str(device))
+        if job.row.base == "frozen":
+            predictor, trained = make_frozen_row(study, job.row, job.seed, device)
+        else:
+            trained = train_row(study, job.row, job.seed, folder / "run", str(device))
+            predictor = Predictor.load(folder / "run", device=str(device))
     found = predict_parts(
         folder,
         lambda image, mpp: predictor.find(image, mpp).cells,

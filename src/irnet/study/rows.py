@@ -41,12 +41,13 @@ class Row:
     paper: Mapping[str, float] = field(default_factory=dict)  # figure -> the paper's
     parts: tuple[str, ...] = ()  # check marks of Table 2
     scored: bool = True  # its finds have scores; else nothing is cut, and AP is undefined
+    nms_cuts: tuple[float, ...] = ()  # IoUs of suppression that validation images choose from (frozen)
     note: str = ""  # what a reader of a table has to know
 
     @property
     def has_seeds(self) -> bool:
-        """Whether another seed gives another result."""
-        return self.base is not None
+        """Whether another seed gives another result: not where nothing is trained."""
+        return self.base is not None and not (self.base == "frozen" and set(PLAIN) <= set(self.overrides))
 
 
 def _paper(*values: float) -> dict[str, float]:

@@ -51,10 +51,15 @@ class Table(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What `make_table` wrote."""
+    """What was written."""
 
     page: str
     missing: list[Missing]
+
+    @property
+    def beginning(self) -> str:
+        """The page up to its third section: enough for a terminal."""
+        return "## ".join(self.page.split("## ")[:3]).strip()
 
     @property
     def exit_code(self) -> int:
@@ -113,7 +118,7 @@ def render_page(study: Study, table: Table, results: Sequence[RowResult], missin
     """The Markdown page of a table."""
     present = Counter(d.kind for entry in study.parts.test for d in entry.truth.distractors)
     sections = table.sections(results, find_row(results, table.control), dict(present))
-    parts = [f"# {table.title}", describe(study)]
+    parts = [f"# {table.title}", describe(study, frozen=table.control.base == "frozen")]
     for section in sections:
         if section.table:
             parts += [f"## {section.title}", *filter(None, [section.text]), section.table]
@@ -124,16 +129,18 @@ def render_page(study: Study, table: Table, results: Sequence[RowResult], missin
     return "\n\n".join(parts) + "\n"
 
 
-def describe(study: Study) -> str:
+def describe(study: Study, *, frozen: bool = False) -> str:
     """In a few lines: which data, how large, by which protocol."""
     record, data = study.record, study.record["data"]
     images, patients = data["images"], data["patients"]
     generator = data["generator"]
     seed = "" if generator is None else f" Generated, seed {generator['seed']}."
     counts = ", ".join(f"{part} {images[part]} images of {patients[part]} patients" for part in images)
-    if study.forked:
-        trunk = study.options.trunk and record["trunk"]["source"]
-        begun = f"the weights of {trunk}" if trunk else f"a trunk trained for {record['trunk_steps']} steps"
+    trunk = study.options.trunk and record["trunk"]["source"]
+    begun = f"the weights of {trunk}" if trunk else f"a trunk trained for {record['trunk_steps']} steps"
+    if frozen:
+        how = f"Frozen trunk: every row keeps {begun}, and trains its own modules alone, for equal steps"
+    elif study.forked:
         how = f"Every row forks from {begun} and is trained on for {record['steps']} steps"
     else:
         how = f"Every row is trained from ImageNet weights for {record['steps']} steps"

@@ -1,0 +1,143 @@
+"""Rows over the frozen trunk: lessons are prepared, a row's modules trained on them, its predictor made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from irnet.cells import LABEL_NAMES
+from irnet.config import Settings
+from irnet.data.dataset import CropDataset
+from irnet.data.sample import Entry
+from irnet.engine.evaluate import MERIT, find_all, score_validation
+from irnet.engine.predict import Predictor
+from irnet.engine.sources import open_source
+from irnet.engine.weights import start_from
+from irnet.models.build import build_model
+from irnet.models.instance_relation import InstanceRelation
+from irnet.models.irnet import IRNet
+from irnet.study.frozen import FrozenTrunk
+from irnet.study.heads import School, train_heads
+from irnet.study.lessons import prepare_lessons
+from irnet.study.protocol import TRUNK_SEED, row_settings, trunk_weights
+from irnet.study.record import Size, Study
+from irnet.study.rows import Row
+
+LOOKED_AT = 8  # validation images on which associations are measured
+
+
+class Effort(NamedTuple):
+    """How long heads are trained over a frozen trunk."""
+
+    crops: int
+    steps: int
+    batch: int  # crops a step
+
+
+EFFORTS: dict[Size, Effort] = {
+    "tiny": Effort(4, 6, 2),
+    "small": Effort(300, 600, 2),
+    "paper": Effort(2000, 6000, 2),
+}
+
+
+def make_frozen_row(
+    study: Study, row: Row, seed: int, device: torch.device
+) -> tuple[Predictor, dict[str, Any]]:
+    """A row's predictor, and what its training cost and showed. The trunk must be ready.
+
+    Raises `InputError` when the trunk is another network than the recipe's.
+    """
+    settings = row_settings(study, row, seed)
+    model, origin = frozen_model(study, settings, device)
+    school = _school(study, device)
+    prepare_lessons(model, _lesson_crops(study), school.crops, school.lessons, device)
+    trained = train_heads(model, settings, seed, school)
+    memory = FrozenTrunk(model, study.out / "frozen" / "images")
+    if row.nms_cuts:
+        settings = _tune(memory, settings, row.nms_cuts, study.parts.val, device)
+    predictor = Predictor(memory, settings=settings, device=device)  # type: ignore[arg-type]
+    trained["figures"] |= _association_figures(predictor, model, study.parts.val[:LOOKED_AT])
+    return predictor, {
+        "base": origin["sha256"],
+        "dropped": [name for name in origin["left"] if name.endswith((".drm", ".irm"))],
+        "nms": settings.predict.nms.model_dump(),
+        **trained,
+    }
+
+
+def recall_frozen_row(
+    study: Study, row: Row, seed: int, device: torch.device
+) -> tuple[Predictor, InstanceRelation]:
+    """The predictor of a finished row that has an IRM, and its IRM."""
+    predictor, _ = make_frozen_row(study, row, seed, device)
+    memory = predictor.model
+    assert isinstance(memory, FrozenTrunk)
+    irm = memory.model.roi_heads.mask.irm
+    assert irm is not None
+    return predictor, irm
+
+
+def frozen_model(study: Study, settings: Settings, device: torch.device) -> tuple[IRNet, dict[str, Any]]:
+    """The network of a row with the trunk's weights, its modules fresh, and where the weights are from."""
+    model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
+    origin = start_from(model, str(trunk_weights(study)), settings, parts="shared")
+    return model.to(device).eval(), origin
+
+
+def _school(study: Study, device: torch.device) -> School:
+    effort = EFFORTS[study.record["size"]]
+    frozen = study.out / "frozen"
+    return School(lessons=frozen / "crops", heads=frozen / "heads", device=device, **effort._asdict())
+
+
+def _lesson_crops(study: Study) -> CropDataset:
+    """Training crops as the recipe augments them, the same for every row and seed."""
+    return open_source(study.recipe(f"train.seed={TRUNK_SEED}"), study.data).crops
+
+
+def _tune(
+    memory: FrozenTrunk,
+    settings: Settings,
+    cuts: Sequence[float],
+    val: Sequence[Entry],
+    device: torch.device,
+) -> Settings:
+    """Settings with the IoU of suppression, of each class by itself, that is best on validation images."""
+    best: dict[str, tuple[float, float]] = {}  # class -> merit, cut
+    truths = [entry.truth for entry in val]
+    for cut in cuts:
+        trial = _with_nms(memory, settings, dict.fromkeys(LABEL_NAMES.values(), cut))
+        predictor = Predictor(memory, settings=trial, device=device)  # type: ignore[arg-type]
+        found = find_all(predictor, (entry.read() for entry in val))
+        numbers = score_validation(truths, found, floor=settings.predict.floor).numbers
+        for name in LABEL_NAMES.values():
+            merit = sum(numbers.get(f"{name}/{title}", 0.0) for title in MERIT)
+            best[name] = max(best.get(name, (-1.0, cut)), (merit, cut), key=lambda pair: pair[0])
+    return _with_nms(memory, settings, {name: cut for name, (_, cut) in best.items()})
+
+
+def _with_nms(memory: FrozenTrunk, settings: Settings, cuts: dict[str, float]) -> Settings:
+    """Settings with other IoUs of suppression; the network is told of them as well."""
+    memory.model.roi_heads.box.nms_iou = tuple(cuts[name] for name in LABEL_NAMES.values())
+    nms = settings.predict.nms.model_copy(update=cuts)
+    return settings.model_copy(update={"predict": settings.predict.model_copy(update={"nms": nms})})
+
+
+def _association_figures(predictor: Predictor, model: IRNet, val: Sequence[Entry]) -> dict[str, float]:
+    """Mean figures of the instance relation over some images: gamma, self weight, effective n, hub share."""
+    irm, seen = model.roi_heads.mask.irm, []
+    if irm is None or irm.gamma is None:
+        return {}
+    hook = irm.register_forward_hook(lambda _, __, result: seen.append(result[1]))
+    find_all(predictor, (entry.read() for entry in val))
+    hook.remove()
+    figures: dict[str, Tensor] = {
+        n: torch.stack([f[n] for f in seen]).mean() for n in (seen[0] if seen else ())
+    }
+    if irm.log_temperature is not None:
+        figures["temperature"] = irm.log_temperature.detach().exp()
+    return {name: float(value) for name, value in figures.items()}
