@@ -10,7 +10,7 @@ from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Truth
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import entries_of, read_coco
 from irnet.data.formats.coco_json import load
@@ -19,6 +19,7 @@ from irnet.engine.finding import Scores
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
 from irnet.metrics import choose_scores, render_table, score_image, summarise
+from irnet.morphometry.pairing import pair_nuclei
 
 if TYPE_CHECKING:
     from irnet.engine.predict import Predictor
@@ -73,7 +74,8 @@ def evaluate(
     file = _predictions_file(source)
     found = _predicted(file, entries, score) if file else _segmented(source, entries, device, score)
     scored = [
-        score_image(truth, cells, found.cuts) for truth, cells in zip(found.truths, found.cells, strict=True)
+        score_image(truth, _linked(cells, found.cuts), found.cuts)
+        for truth, cells in zip(found.truths, found.cells, strict=True)
     ]
     patients = [entry.patient for entry in entries]
     summary = summarise(scored, patients if any(patients) else None, scored=found.scored)
@@ -171,6 +173,14 @@ def _predicted(file: Path, entries: Sequence[Entry], score: float | None) -> _Fo
         method=info.get("method") if isinstance(info, dict) else None,
         sha256=sha256(file),
     )
+
+
+def _linked(cells: Cells, cuts: Scores | None) -> Cells:
+    """Return cells without any link with those that the instances from the cuts on suggest."""
+    if (cells.parents != NO_PARENT).any():
+        return cells
+    least = [cuts[int(label)] if cuts else 0.0 for label in cells.labels]
+    return pair_nuclei(cells, cells.scores >= least)
 
 
 def _looked_for(truth: Truth, found: Truth) -> Truth:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
 from irnet.errors import InputError
 from irnet.metrics.aji import aji
 from irnet.metrics.boundary import boundary_scores, measure_boundaries
@@ -17,6 +17,7 @@ from irnet.metrics.distractors import false_finds
 from irnet.metrics.f1 import detection, unmatched
 from irnet.metrics.ignore import outside_ignored
 from irnet.metrics.isbi import isbi2014, isbi_greedy
+from irnet.metrics.links import link_scores
 from irnet.metrics.match import Pairwise, match_iou
 from irnet.metrics.overlap import overlap_scores
 from irnet.metrics.ratio import Ratio
@@ -38,9 +39,10 @@ class ClassScore:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ImageScore:
-    """Scores of one image for each class that was annotated in it, and its distractors by kind."""
+    """Scores of one image: each class that was annotated in it, its links; and its distractors by kind."""
 
     classes: dict[int, ClassScore]
+    links: dict[str, Ratio]  # {} where cells, nuclei or links were not annotated
     distractors: Counter[str]
 
 
@@ -69,7 +71,12 @@ def score_image(truth: Truth, pred: Cells, scores: Mapping[int, float] | None = 
         )
         for label in sorted(truth.annotated)
     }
-    return ImageScore(classes=classes, distractors=Counter(d.kind for d in truth.distractors))
+    kept = found.select(found.scores >= [(scores or {}).get(int(label), 0.0) for label in found.labels])
+    return ImageScore(
+        classes=classes,
+        links=link_scores(known, kept) if truth.annotated >= {CYTOPLASM, NUCLEUS} else {},
+        distractors=Counter(d.kind for d in truth.distractors),
+    )
 
 
 def _score_class(

@@ -51,6 +51,7 @@ def summarise(
             name: _summarise_class(parts, weights) | _summarise_confidence(parts, aps.get(name))
             for name, parts in columns.items()
         },
+        "links": _summarise_ratios([score.links for score in scores], weights),
         "mean_ap": _summarise_ap(list(aps.values())),
         "distractors": _summarise_distractors(scores),
     }
@@ -67,10 +68,7 @@ def _summarise_class(parts: Sequence[ClassScore | None], weights: NDArray[np.int
         "images": len(known),
         "truths": sum(part.truths for part in known),
         "predictions": sum(part.predictions for part in known),
-        "scores": {
-            name: {"pooled": _pooled(values, weights), "image_mean": _image_mean(values, weights)}
-            for name, values in _columns([part.ratios if part else {} for part in parts]).items()
-        },
+        "scores": _summarise_ratios([part.ratios if part else {} for part in parts], weights),
         "by_degree": {
             degree: {
                 name: _pooled(values, weights)
@@ -93,6 +91,14 @@ def _summarise_confidence(parts: Sequence[ClassScore | None], ap: NDArray[np.flo
         "lowest_score": float(every_score.min()) if len(every_score) else None,
         "calibration": calibration(every_score, reached),
         "ap": _summarise_ap([] if ap is None else [ap]),
+    }
+
+
+def _summarise_ratios(images: Sequence[dict[str, Ratio]], weights: NDArray[np.int64]) -> dict:
+    """Pooled value and mean of the images of every score."""
+    return {
+        name: {"pooled": _pooled(values, weights), "image_mean": _image_mean(values, weights)}
+        for name, values in _columns(images).items()
     }
 
 

@@ -23,6 +23,8 @@ def render_table(summary: dict) -> str:
     mean_ap = f"mask AP .50:.95, mean of classes: {_value(summary['mean_ap']['ap'])}"
     parts = [_heading(summary), _align(rows), mean_ap]
     parts += [_degrees(name, block) for name, block in blocks.items()]
+    if summary["links"]:
+        parts.append(_links(summary["links"]))
     if summary["distractors"]:
         parts.append(_distractors(summary["distractors"], list(blocks)))
     return "\n\n".join(parts) + "\n"
@@ -49,6 +51,20 @@ def _degrees(name: str, block: dict) -> str:
     return _align([[f"{name} by overlap degree", "found", *shown], *rows])
 
 
+def _links(scores: dict) -> str:
+    header = ["nuclei linked to cells", "all", "inside several cells"]
+    titles = {
+        "accuracy": "right, of those found with their cell",
+        "recall": "recall",
+        "precision": "precision",
+    }
+    rows = [
+        [title, *(_value_and_found(scores[f"link_{name}{where}"]["pooled"]) for where in ("", "_ambiguous"))]
+        for name, title in titles.items()
+    ]
+    return _align([header, *rows])
+
+
 def _distractors(kinds: dict, names: Sequence[str]) -> str:
     header = ["false finds on", "present", *names]
     rows = [
@@ -66,11 +82,11 @@ def _score(name: str, way: str) -> Callable[[dict], str | None]:
 
 
 def _share(name: str) -> Callable[[dict], str]:
-    def text(block: dict) -> str:
-        part = block["scores"][name]["pooled"]
-        return f"{_value(part)}  {_found(part)}"
+    return lambda block: _value_and_found(block["scores"][name]["pooled"])
 
-    return text
+
+def _value_and_found(part: dict) -> str:
+    return f"{_value(part)}  {_found(part)}"
 
 
 def _value(part: dict) -> str:

@@ -81,7 +81,7 @@ def measure(
     if picture is not None and picture.shape[:2] != cells.image_shape:
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {picture.shape[:2]} pixels")
     background = None if picture is None else estimate_background(picture, cells)
-    confidence = pairing_confidence(cells, picture)
+    confidence = pairing_confidence(cells)
     surroundings = Surroundings(cells)
     rows = []
     for index, mask in enumerate(cells.masks):

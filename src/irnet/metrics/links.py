@@ -1,0 +1,73 @@
+"""Scores of the links: is each nucleus given to its own cell, also where it lies inside several?"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.metrics.match import Pairwise, match_iou
+from irnet.metrics.ratio import Ratio
+
+LEAST_INSIDE = 0.5  # of a nucleus's area, for a cell to be one that it may belong to
+
+
+def link_scores(truths: Cells, preds: Cells) -> dict[str, Ratio]:
+    """Scores of the parents of `preds`; nothing where the truth has no link, for then none is known.
+
+    Instances are matched at IoU > 0.5. A link is right when its nucleus and its cell are the matches of a
+    nucleus and of that nucleus's cell.
+
+    - link_accuracy: of the matched nuclei whose cell was found as well or that are bare, those whose parent
+      is right (of a bare one: none)
+    - link_recall, link_precision: right links of all true ones and of all predicted ones; a missed nucleus,
+      a missed cell and a false nucleus count against them
+    - ..._ambiguous: the same of nuclei that lie inside two or more cells, of the truth or, for precision,
+      of the predictions
+    """
+    if not (truths.parents != NO_PARENT).any():
+        return {}
+    partner = _partners(truths, preds)
+    nuclei = truths.labels == NUCLEUS
+    linked, found = nuclei & (truths.parents != NO_PARENT), nuclei & (partner != NO_PARENT)
+    mother = np.where(linked, partner[truths.parents], NO_PARENT)  # the match of each nucleus's cell
+    given = (
+        np.where(found, preds.parents[partner], NO_PARENT) if len(preds) else np.full(len(truths), NO_PARENT)
+    )
+    known = found & (~linked | (mother != NO_PARENT))
+    right = known & (given == mother)
+    claimed = (preds.labels == NUCLEUS) & (preds.parents != NO_PARENT)
+    held = np.zeros(len(preds), dtype=bool)
+    held[partner[right & linked]] = True
+    scores = {}
+    for name, truth_part, pred_part in (
+        ("", nuclei, claimed),
+        ("_ambiguous", ambiguous(truths), ambiguous(preds)),
+    ):
+        links = linked & truth_part
+        scores[f"link_accuracy{name}"] = _ratio(right & truth_part, known & truth_part)
+        scores[f"link_recall{name}"] = _ratio(right & links, links)
+        scores[f"link_precision{name}"] = _ratio(held & pred_part, claimed & pred_part)
+    return scores
+
+
+def ambiguous(cells: Cells) -> NDArray[np.bool_]:
+    """Nuclei of which at least half lies inside each of two or more cells, (n,)."""
+    nuclei = np.flatnonzero((cells.labels == NUCLEUS) & (cells.areas > 0))
+    shared = cells.select(nuclei).intersections(cells.of(CYTOPLASM))
+    homes = (shared >= LEAST_INSIDE * cells.areas[nuclei][:, None]).sum(axis=1)
+    found = np.zeros(len(cells), dtype=bool)
+    found[nuclei[homes > 1]] = True
+    return found
+
+
+def _partners(truths: Cells, preds: Cells) -> NDArray[np.int64]:
+    """Index of the prediction that each truth is matched with, or NO_PARENT, (n,)."""
+    partner = np.full(len(truths), NO_PARENT)
+    for label in (CYTOPLASM, NUCLEUS):
+        mine, theirs = np.flatnonzero(truths.labels == label), np.flatnonzero(preds.labels == label)
+        matches = match_iou(Pairwise.between(truths.select(mine), preds.select(theirs)))
+        partner[mine[matches[:, 0]]] = theirs[matches[:, 1]]
+    return partner
+
+
+def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Ratio:
+    return Ratio(int(part.sum()), int(whole.sum()))
