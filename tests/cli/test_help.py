@@ -15,6 +15,7 @@ VERBS = (
     "predict",
     "evaluate",
     "import-predictions",
+    "export",
     "demo",
     "data check",
     "data convert",

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import irnet
-from irnet.cli import data, demo, doctor, evaluate, import_predictions, predict, synth, train
+from irnet.cli import data, demo, doctor, evaluate, export, import_predictions, predict, synth, train
 from irnet.errors import InputError
 
 OUR_FAULT, BAD_INPUT = 1, 2
@@ -35,6 +35,7 @@ app.command()(train.train)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(import_predictions.import_predictions)
+app.command()(export.export)
 app.command()(demo.demo)
 
 
