@@ -122,6 +122,12 @@ def test_the_settings_of_every_row_are_accepted(recipe: str) -> None:
     ]
 
 
+def test_a_study_from_scratch_has_nothing_to_freeze(study: Study, tmp_path: Path) -> None:
+    begun = open_study(study.data, tmp_path / "out", Options(size="tiny", protocol="scratch"))
+    with pytest.raises(InputError, match=r"no trunk to freeze: .* --protocol forked"):
+        make_beyond(begun, device="cpu", say=lambda _: None)
+
+
 def test_the_weights_of_another_network_are_refused(study: Study, tmp_path: Path) -> None:
     settings = load_recipe("study-tiny", ["model.fpn_width=64"])
     other = build_model(settings.model, settings.loss, settings.predict)

@@ -10,6 +10,7 @@ from irnet.cells import LABEL_NAMES
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.engine.devices import choose_device
+from irnet.errors import InputError
 from irnet.study import sections
 from irnet.study.associations import choose_field, draw_associations
 from irnet.study.beyond_rows import CONTROL, DRAWN, ROWS
@@ -36,8 +37,12 @@ REMOVAL = {"p of correct": "p_correct", "p of duplicates": "p_duplicate", "last 
 def make_beyond(study: Study, *, keys: str | None = None, device: str, say: Say) -> Made:
     """Run the rows that `keys` names, write the table, and draw the associations of one row.
 
-    Raises what `make_table` raises.
+    Raises what `make_table` raises, and `InputError` for a study without a trunk.
     """
+    if not study.forked:
+        raise InputError(
+            f"{study.out}: a study from scratch has no trunk to freeze: begin another with --protocol forked"
+        )
     made = make_table(study, BEYOND, keys=keys, device=device, say=say)
     if is_finished(study, Job(DRAWN, 0)):
         predictor, irm = recall_frozen_row(study, DRAWN, 0, choose_device(device))
