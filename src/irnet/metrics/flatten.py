@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from irnet.cells import Cells, Truth
 from irnet.geometry.masks import trim
@@ -14,15 +15,14 @@ from irnet.metrics.window import as_window, cover, neighbours
 ORDER = "smaller instances lie on top"
 
 
-def flatten(cells: Cells) -> Cells:
+def flatten(cells: Cells, depth: NDArray | None = None) -> Cells:
     """The cells as a label map for each class holds them; what is hidden whole is left out.
 
-    A pixel goes to the smallest instance that covers it, the first of equals: small cells have least to lose.
-    In any order a pixel under k instances is lost to k - 1 of them.
+    A pixel goes to the instance of least `depth` (n,) that covers it, the first of equals. None is the area:
+    small cells have least to lose. In any order a pixel under k instances is lost to k - 1 of them.
     """
-    areas = cells.areas
     rank = np.empty(len(cells), dtype=np.int64)
-    rank[np.argsort(areas, kind="stable")] = np.arange(len(cells))
+    rank[np.argsort(cells.areas if depth is None else depth, kind="stable")] = np.arange(len(cells))
     crops, offsets = [], cells.offsets.copy()
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, cells.boxes), strict=True)):
         above = near[(cells.labels[near] == cells.labels[i]) & (rank[near] < rank[i])]
