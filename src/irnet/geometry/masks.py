@@ -104,14 +104,15 @@ def decode(counts: Sequence[int], shape: Shape) -> tuple[Mask, Offset]:
     starts, ends = starts[keep], ends[keep]
     if not len(starts):
         return np.zeros((0, 0), dtype=bool), (0, 0)
-    x1, x2 = int(starts[0] // height), int((ends[-1] - 1) // height) + 1
-    columns = np.zeros((x2 - x1) * height, dtype=np.int8)
-    np.add.at(columns, starts - x1 * height, 1)
-    inside = ends - x1 * height
-    np.subtract.at(columns, inside[inside < len(columns)], 1)
-    strip = np.cumsum(columns, dtype=np.int8).reshape(x2 - x1, height).T.astype(bool)  # (H, x2 - x1)
+    (first, top), (last, bottom) = np.divmod(starts, height), np.divmod(ends - 1, height)  # columns and rows
+    x1, x2 = int(first[0]), int(last[-1]) + 1
+    y1, y2 = (0, height) if (first < last).any() else (int(top.min()), int(bottom.max()) + 1)
+    columns = np.zeros((x2 - x1) * (y2 - y1) + 1, dtype=np.int8)
+    np.add.at(columns, (first - x1) * (y2 - y1) + top - y1, 1)
+    np.subtract.at(columns, (last - x1) * (y2 - y1) + bottom - y1 + 1, 1)
+    strip = np.cumsum(columns[:-1], dtype=np.int8).reshape(x2 - x1, y2 - y1).T.astype(bool)
     crop, (x, y) = trim(strip)
-    return crop, (x + x1, y)
+    return crop, (x + x1, y + y1)
 
 
 def pack(counts: Sequence[int]) -> str:
