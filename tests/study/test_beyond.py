@@ -64,6 +64,7 @@ def test_every_row_is_there_with_its_figures(page: str, study: Study) -> None:
     for row in choose_rows(ROWS, SOME):
         assert f"| {row.title} |" in page
     assert page.count("\n## ") >= 9
+    assert "every module is trained alone, for 6 steps" in page
     assert "Frozen trunk: every row keeps the weights of trunk.safetensors" in page
 
 

@@ -44,7 +44,7 @@ def make_beyond(study: Study, *, keys: str | None = None, device: str, say: Say)
             f"{study.out}: a study from scratch has no trunk to freeze: begin another with --protocol forked"
         )
     made = make_table(study, BEYOND, keys=keys, device=device, say=say)
-    if is_finished(study, Job(DRAWN, 0)):
+    if is_finished(study, Job(DRAWN, 0)) and not (study.out / ASSOCIATIONS).exists():
         predictor, irm = recall_frozen_row(study, DRAWN, 0, choose_device(device))
         picture = draw_associations(predictor, irm, choose_field(study.parts.test))
         if picture is not None:
@@ -59,7 +59,8 @@ def beyond_sections(
     return [
         Section(
             "AJI and F1, mean of images",
-            f"Frozen trunk. {_origin(results)}The paper's figures are of networks trained as a whole.",
+            f"Frozen trunk; every module is trained alone, for {_steps(results)} steps. {_origin(results)}"
+            "The paper's figures are of networks trained as a whole.",
             sections.main_table(results),
         ),
         Section(
@@ -138,6 +139,11 @@ def nms_table(results: Sequence[RowResult]) -> str:
 def _mean_figure(costs: Sequence[Mapping[str, Any]], name: str) -> float | None:
     known = [cost["figures"][name] for cost in costs if name in cost["figures"]]
     return sum(known) / len(known) if known else None
+
+
+def _steps(results: Sequence[RowResult]) -> str:
+    steps = {cost["train_steps"] for result in results for cost in result.costs} - {0}
+    return " or ".join(map(str, sorted(steps))) or "no"
 
 
 def _origin(results: Sequence[RowResult]) -> str:

@@ -54,7 +54,8 @@ def make_frozen_row(
     settings = row_settings(study, row, seed)
     model, origin = frozen_model(study, settings, device)
     school = _school(study, device)
-    prepare_lessons(model, _lesson_crops(study), school.crops, school.lessons, device)
+    if row.has_seeds:  # something is trained
+        prepare_lessons(model, _lesson_crops(study), school.crops, school.lessons, device)
     trained = train_heads(model, settings, seed, school)
     memory = FrozenTrunk(model, study.out / "frozen" / "images")
     if row.nms_cuts:
