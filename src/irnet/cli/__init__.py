@@ -13,7 +13,20 @@ from typing import Annotated
 import typer
 
 import irnet
-from irnet.cli import data, demo, doctor, evaluate, export, import_predictions, predict, synth, train
+from irnet.cli import (
+    data,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    import_predictions,
+    measure,
+    predict,
+    study,
+    synth,
+    train,
+    view,
+)
 from irnet.errors import InputError
 
 OUR_FAULT, BAD_INPUT = 1, 2
@@ -35,7 +48,10 @@ app.command()(train.train)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(import_predictions.import_predictions)
+app.command()(view.view)
+app.command()(measure.measure)
 app.command()(export.export)
+app.command()(study.study)
 app.command()(demo.demo)
 
 

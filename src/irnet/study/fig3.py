@@ -1,15 +1,13 @@
 """Figure 3: image, truth and every method side by side, differences boxed; fields chosen by rule, not by eye.
 
 The fields are those on which the trained methods disagree most: largest standard deviation over them of the
-field's AJI (mean of both classes), at most one field of a patient. Of each the window with the most
-differences is shown. Everything is of seed 0, at each method's own thresholds.
+field's AJI (mean of both classes), at most one field of a patient. Of each the window that holds the most
+differences whole is shown. Everything is of seed 0, at each method's own thresholds.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -26,11 +24,13 @@ from irnet.metrics.match import Pairwise, match_iou
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
 from irnet.report.figure import add_scale_bar, panels
-from irnet.study.jobs import Missing, is_finished, jobs_of, run_rows
+from irnet.study.jobs import is_finished, jobs_of, run_rows
 from irnet.study.protocol import Say
 from irnet.study.record import Study
+from irnet.study.render import bullets
 from irnet.study.rows import TABLE1, Row, choose_rows
 from irnet.study.scoring import TEST, VAL, choose_cuts, read_found
+from irnet.study.tables import Made
 
 FIELDS = 4
 SIDE_UM, SIDE_PX = 100.0, 400  # of a window; px where the scale is unknown
@@ -69,8 +69,8 @@ class Field(NamedTuple):
 
 def make_figure(
     study: Study, *, keys: str | None = None, fields: int = FIELDS, device: str, say: Say
-) -> tuple[Path, list[Missing]]:
-    """Run what is missing of seed 0 of Table 1's rows, then write fig3.png and fig3.json.
+) -> Made:
+    """Run what is missing of seed 0 of Table 1's rows, then write fig3.png and fig3.md, its legend.
 
     Raises what `jobs.run_rows` raises, and `InputError` while no row is finished.
     """
@@ -81,16 +81,10 @@ def make_figure(
         raise InputError(f"{study.out}: no row is finished yet: {'; '.join(map(str, missing))}")
     test = study.parts.test
     shown = choose_fields(test, findings, fields)
-    path = study.out / "fig3.png"
-    write_atomic(path, to_png(draw_figure(test, findings, shown)))
-    chosen = [{"image": test[field.index].name, "window": [*field.window]} for field in shown]
-    record = {
-        "rule": (__doc__ or "").partition("\n\n")[2],
-        "rows": [f.row.key for f in findings],
-        "fields": chosen,
-    }
-    write_atomic(study.out / "fig3.json", json.dumps(record, indent=1).encode())
-    return path, missing
+    write_atomic(study.out / "fig3.png", to_png(draw_figure(test, findings, shown)))
+    page = _page(test, findings, shown)
+    write_atomic(study.out / "fig3.md", page.encode())
+    return Made(page, missing)
 
 
 def choose_fields(test: Sequence[Entry], findings: Sequence[Finding], count: int) -> list[Field]:
@@ -129,6 +123,24 @@ def draw_figure(test: Sequence[Entry], findings: Sequence[Finding], shown: Seque
     return np.concatenate(parts)
 
 
+def _page(test: Sequence[Entry], findings: Sequence[Finding], shown: Sequence[Field]) -> str:
+    rule = (__doc__ or "").partition("\n\n")[2].strip().replace("\n", " ")
+    fields = [
+        f"{test[field.index].name}, x {x1} to {x2}, y {y1} to {y2}"
+        for field in shown
+        for x1, y1, x2, y2 in [field.window]
+    ]
+    methods = ", ".join(finding.row.title for finding in findings)
+    parts = [
+        "# Figure 3: fields of the test set",
+        rule,
+        f"Image, truth, {methods}.",
+        bullets(fields),
+        "![](fig3.png)",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _read(study: Study, row: Row) -> Finding:
     folder, parts = study.folder(row.key, 0), study.parts
     found = read_found(folder / TEST, parts.test)
@@ -146,15 +158,18 @@ def _score(entry: Entry, found: Cells) -> float:
 
 
 def _window(entry: Entry, found: Sequence[Cells]) -> Box:
-    """Of the windows about each difference, inside the frame, the one that holds the most of them."""
+    """Of the windows about each difference, inside the frame, the one that holds the most of them whole."""
     truth = entry.truth.cells
     height, width = truth.image_shape
     side = SIDE_PX if truth.mpp is None else round(SIDE_UM / truth.mpp)
     size = np.minimum((width, height), side)
-    boxes = np.array([flaw.box for cells in found for flaw in flaws(truth, cells)], dtype=float)
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 if len(boxes) else np.array([[width / 2, height / 2]])
+    listed = [flaw.box for cells in found for flaw in flaws(truth, cells)] or [(0, 0, width, height)]
+    boxes = np.array(listed, dtype=float)  # (n, 4)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     starts = np.clip(np.round(centres - size / 2), 0, np.array([width, height]) - size)  # (n, 2)
-    held = ((centres >= starts[:, None]) & (centres < starts[:, None] + size)).all(axis=2).sum(axis=1)
+    low, high = starts[:, None], starts[:, None] + size  # (n, 1, 2)
+    whole = (boxes[:, :2] >= low).all(axis=2) & (boxes[:, 2:] <= high).all(axis=2)  # (n, n)
+    held = whole.sum(axis=1)
     return _box(np.concatenate([starts[held.argmax()], starts[held.argmax()] + size]))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES
+from irnet.cells import CYTOPLASM, LABEL_NAMES
 from irnet.metrics import ClassScore
 from irnet.metrics.calibration import calibration
 from irnet.metrics.coco_ap import PooledRanking, Ranking
@@ -27,6 +27,8 @@ from irnet.study.compare import (
 from irnet.study.rows import FIGURES, Row
 from irnet.study.scoring import Cuts, SeedScores, collect
 
+CELL = LABEL_NAMES[CYTOPLASM]
+OVERLAP_RECALL = f"overlap_recall/{CELL}"
 APS = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}  # which of the ten IoU thresholds
 
 Weights = NDArray[np.int64]  # (samples, images)
@@ -110,11 +112,10 @@ def compare_rows(result: RowResult, control: RowResult | None) -> dict[str, Diff
         ours, theirs = result.main(figure), control.main(figure)
         if ours is not None and theirs is not None:
             found[figure] = difference(ours, theirs)
-    for name in result.classes.keys() & control.classes.keys():
-        recalls = [part.classes[name].pooled["overlap_recall"] for part in (result, control)]
-        if recalls[0].value is not None:
-            found[f"overlap_recall/{name}"] = difference(*recalls)
-    return dict(sorted(found.items(), key=lambda item: (item[0] not in FIGURES, item[0])))
+    if CELL in result.classes and CELL in control.classes:
+        ours, theirs = (part.classes[CELL].pooled["overlap_recall"] for part in (result, control))
+        found[OVERLAP_RECALL] = difference(ours, theirs)
+    return {figure: part for figure, part in found.items() if part.value is not None}
 
 
 def gains(result: RowResult, control: RowResult | None) -> dict[str, dict[str, float | None]]:

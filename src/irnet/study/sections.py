@@ -9,10 +9,9 @@ from irnet.cells import LABEL_NAMES
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.study.compare import Estimate
 from irnet.study.render import NONE, markdown_table, number, percent, with_bounds
-from irnet.study.results import ClassResult, RowResult, compare_rows, gains
+from irnet.study.results import CELL, OVERLAP_RECALL, ClassResult, RowResult, compare_rows, gains
 from irnet.study.rows import FIGURES, TITLES
 
-OVERLAP_RECALL = {f"overlap_recall/{name}": f"overlap recall {name}" for name in LABEL_NAMES.values()}
 ISBI = tuple(f"isbi2014.{name}" for name in ("dsc", "tprp", "fprp", "fnro"))
 GREEDY = ("isbi-greedy.fnro", "isbi-greedy.fdro")
 COSTS = {  # title -> key in cost.json, factor, digits
@@ -63,7 +62,7 @@ def difference_table(results: Sequence[RowResult], control: RowResult | None) ->
         "spread over seeds",
         "resolvable",
     ]
-    titles = TITLES | OVERLAP_RECALL
+    titles = TITLES | {OVERLAP_RECALL: "overlap recall"}
     rows = []
     for result in results:
         for figure, part in compare_rows(result, control).items():
@@ -97,7 +96,7 @@ def overlap_table(results: Sequence[RowResult]) -> str:
     rows = [
         [
             result.row.title,
-            *(with_bounds(_pooled(result, LABEL_NAMES[1], name)) for name in columns.values()),
+            *(with_bounds(_pooled(result, CELL, name)) for name in columns.values()),
         ]
         for result in results
     ]
@@ -123,17 +122,19 @@ def isbi_table(results: Sequence[RowResult]) -> str:
     header = ["row, cytoplasm", "DSC", "TPRp", "FPRp", "FNRo", "FNRo, greedy", "FDRo, greedy"]
     rows = []
     for result in results:
-        estimates = [_pooled(result, LABEL_NAMES[1], name) for name in (*ISBI, *GREEDY)]
+        estimates = [_pooled(result, CELL, name) for name in (*ISBI, *GREEDY)]
         digits = [3, 3, 5, 3, 3, 3]
         texts = [number(e.value if e else None, d) for e, d in zip(estimates, digits, strict=True)]
         rows.append([result.row.title, *texts])
     return markdown_table(header, rows)
 
 
-def degree_table(results: Sequence[RowResult], label: str = LABEL_NAMES[1]) -> str:
+def degree_table(results: Sequence[RowResult], label: str = CELL) -> str:
     """F1, AJI and outline distance by the share of a truth that others of its class cover."""
     unit = _unit(results)
-    names = {"F1": "f1", "AJI": "aji", f"outline, {unit}": f"boundary_mean_{unit}"}
+    names = {"F1": "f1", "AJI": "aji"} | (
+        {f"outline, {unit}": f"boundary_mean_{unit}"} if label == CELL else {}
+    )
     header = [f"row, {label}", *(f"{title} at {degree}" for title in names for degree in DEGREE_NAMES)]
     rows = []
     for result in results:
@@ -200,9 +201,7 @@ def _pooled(result: RowResult, label: str, name: str) -> Estimate | None:
 
 def _unit(results: Sequence[RowResult]) -> str:
     """Unit of lengths: um where every image has a scale."""
-    names = {
-        name for r in results if LABEL_NAMES[1] in r.classes for name in r.classes[LABEL_NAMES[1]].pooled
-    }
+    names = {name for r in results if CELL in r.classes for name in r.classes[CELL].pooled}
     return "px" if "boundary_mean_px" in names else "um"
 
 

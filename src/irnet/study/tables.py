@@ -135,7 +135,7 @@ def describe(study: Study, *, frozen: bool = False) -> str:
     images, patients = data["images"], data["patients"]
     generator = data["generator"]
     seed = "" if generator is None else f" Generated, seed {generator['seed']}."
-    counts = ", ".join(f"{part} {images[part]} images of {patients[part]} patients" for part in images)
+    counts = "; ".join(f"{part}: images {images[part]}, patients {patients[part]}" for part in images)
     trunk = study.options.trunk and record["trunk"]["source"]
     begun = f"the weights of {trunk}" if trunk else f"a trunk trained for {record['trunk_steps']} steps"
     if frozen:
@@ -144,7 +144,7 @@ def describe(study: Study, *, frozen: bool = False) -> str:
         how = f"Every row forks from {begun} and is trained on for {record['steps']} steps"
     else:
         how = f"Every row is trained from ImageNet weights for {record['steps']} steps"
-    return f"Data: {counts}.{seed}\n{how}, {record['seeds']} seeds; size `{record['size']}`."
+    return f"Data: {counts}.{seed}\n{how}; seeds: {record['seeds']}; size `{record['size']}`."
 
 
 def flat_rows(results: Sequence[RowResult], control: RowResult | None) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,188 @@
+"""From handmade predictions to the written tables: figures against sums by hand, nothing trained."""
+
+import csv
+import json
+import re
+
+import pytest
+from study_scenes import both, entry, wide
+
+from irnet.cells import Distractor
+from irnet.errors import InputError
+from irnet.study.costs import write_cost
+from irnet.study.curves import CUTS, sweep
+from irnet.study.jobs import jobs_of
+from irnet.study.make import TABLES, make
+from irnet.study.record import Options, Study
+from irnet.study.results import compare_rows, gains
+from irnet.study.rows import IRNET, JOMLS, MASK_RCNN, TABLE1, WITHOUT_IRM
+from irnet.study.scoring import TEST, VAL
+from irnet.study.tables import find_row, make_table, score_rows
+
+WIDTHS = {  # bars found in the four test images; their IoU with the truth is width / 20
+    ("maskrcnn", 0): (10, 12, 14, 16),
+    ("maskrcnn", 1): (12, 12, 16, 16),
+    ("irnet", 0): (14, 16, 18, 20),
+    ("irnet", 1): (18, 18, 18, 18),
+    ("jomls", 0): (4, 8, 8, 12),
+}
+COST = {"base": "abc", "train_steps": 40, "train_seconds": 2.0, "seconds_per_image": 0.5, "device": "cpu"}
+
+
+@pytest.fixture
+def study(tmp_path, val_entries, test_entries, write_found) -> Study:
+    """A study whose rows are finished: Mask R-CNN and IRNet with two seeds, JOMLS."""
+
+    class HandmadeParts:
+        train, val, test = val_entries, val_entries, test_entries
+
+    record = {
+        "data": {"images": {"test": 4}, "patients": {"test": 3}, "generator": None},
+        "size": "tiny",
+        "protocol": "forked",
+        "seeds": 2,
+        "steps": 40,
+        "trunk_steps": 40,
+        "trunk": {"source": "trained", "sha256": None},
+    }
+    study = Study(
+        out=tmp_path,
+        data=tmp_path,
+        parts=HandmadeParts(),  # type: ignore[arg-type]
+        settings=None,  # type: ignore[arg-type]
+        options=Options(),
+        record=record,
+    )
+    for (key, seed), widths in WIDTHS.items():
+        folder = study.folder(key, seed)
+        score = 1.0 if key == "jomls" else 0.8
+        write_found(folder / VAL, val_entries, [both(20, score)] * 2)
+        write_found(folder / TEST, test_entries, [both(width, score) for width in widths])
+        write_cost(folder, {"row": key, "seed": seed} | COST | ({"base": None} if key == "jomls" else {}))
+    return study
+
+
+@pytest.fixture
+def results(study):
+    return score_rows(study, TABLE1, say=lambda _: None)
+
+
+def test_rows_that_are_not_finished_are_left_out(results):
+    assert [result.row.key for result in results] == ["jomls", "maskrcnn", "irnet"]
+    assert [result.seeds for result in results] == [(0,), (0, 1), (0, 1)]
+
+
+def test_the_main_figure_is_the_mean_of_images_averaged_over_seeds(results):
+    aji = results[1].main("aji/cytoplasm")
+    assert aji.value == pytest.approx((11 + 12 + 15 + 16) / 4 / 20)
+    assert aji.seeds == pytest.approx((13 / 20, 14 / 20))
+    f1 = results[1].main("f1/cytoplasm")  # an IoU of .5 is no match: the first image of seed 0 is missed
+    assert f1.value == pytest.approx((0.5 + 1 + 1 + 1) / 4)
+    assert results[1].classes["cytoplasm"].pooled["aji"].value == pytest.approx(108 / 160)
+
+
+def test_gains_and_differences_are_over_the_control(results):
+    control = find_row(results, MASK_RCNN)
+    irnet = find_row(results, IRNET)
+    ours = gains(irnet, control)["aji/cytoplasm"]
+    assert ours["ours"] == pytest.approx(17.5 / 13.5 - 1)
+    assert ours["paper"] == pytest.approx(0.7185 / 0.6845 - 1)
+    difference = compare_rows(irnet, control)["aji/cytoplasm"]
+    assert difference.value == pytest.approx(4 / 20)
+    assert difference.seeds == pytest.approx((4 / 20, 4 / 20))
+    assert difference.low <= difference.value <= difference.high
+    assert gains(control, control) == compare_rows(control, control) == {}
+    assert compare_rows(irnet, None) == {}
+
+
+def test_a_row_without_scores_has_neither_thresholds_nor_ap(results):
+    jomls, irnet = results[0], results[2]
+    assert jomls.cuts == ({},)
+    assert jomls.classes["cytoplasm"].ap == {}
+    assert irnet.classes["cytoplasm"].ap["ap50"].value == 1
+    assert [cuts[1] for cuts in irnet.cuts] == [0.4, 0.4]  # halfway between .8 and nothing
+
+
+def test_false_finds_are_counted_by_kind(study, results):
+    jomls = results[0].classes["cytoplasm"]  # three of its bars are false, one beside the mucus
+    assert jomls.false_finds == {"elsewhere": 1}  # images without distractors tell nothing
+
+
+def test_the_table_is_written_in_three_forms(study, monkeypatch):
+    monkeypatch.setattr("irnet.study.tables.run_rows", lambda *_, **__: [])
+    made = make("table1", study, keys=None, device="cpu", say=lambda _: None)
+    assert made.exit_code == 0
+    page = (study.out / "table1.md").read_text()
+    assert page == made.page
+    main = next(line for line in page.splitlines() if line.startswith("| IRNet |"))
+    assert re.match(r"\| IRNet \| \.875 \[\.\d+, \.\d+\] ± \.\d+ \| \.7185 \|", main)
+    precision = page.split("## COCO mask AP")[1].split("##")[0]
+    assert "| JOMLS | - | - |" in precision
+    values = json.loads((study.out / "table1.json").read_text())
+    assert values["control"] == "maskrcnn"
+    assert values["rows"][2]["differences"]["aji/cytoplasm"]["resolvable"] > 0
+    assert values["rows"][2]["costs"][0]["train_steps"] == 40
+    rows = list(csv.DictReader((study.out / "table1.csv").read_text().splitlines()))
+    wanted = {"row": "IRNet", "figure": "aji/cytoplasm", "way": "image_mean"}
+    (irnet,) = [row for row in rows if wanted.items() <= row.items()]
+    assert float(irnet["value"]) == pytest.approx(0.875)
+    assert float(irnet["paper"]) == 0.7185
+    assert (study.out / "curves_table1.svg").exists()
+    curves = list(csv.DictReader((study.out / "curves_table1.csv").read_text().splitlines()))
+    assert {row["row"] for row in curves} == {"JOMLS", "Mask R-CNN", "IRNet"}
+
+
+def test_table2_has_the_papers_check_marks(study, monkeypatch):
+    monkeypatch.setattr("irnet.study.tables.run_rows", lambda *_, **__: [])
+    page = make("table2", study, keys=None, device="cpu", say=lambda _: None).page
+    assert "| ✓ | ✓ | ✓ | .875" in page
+    assert "over IRNet w/o IRM" in page
+
+
+def test_what_is_missing_is_named_and_the_rest_is_written(study, monkeypatch):
+    from irnet.study.jobs import Missing
+
+    (job, *_) = jobs_of(study, [WITHOUT_IRM])
+    monkeypatch.setattr(
+        "irnet.study.tables.run_rows", lambda *_, **__: [Missing(job, "held by another process")]
+    )
+    made = make_table(study, TABLES["table1"], device="cpu", say=lambda _: None)
+    assert made.exit_code == 3
+    assert "- IRNet w/o IRM, seed 0: held by another process" in (study.out / "table1.md").read_text()
+
+
+def test_rows_of_different_trunks_are_refused(study):
+    write_cost(study.folder("irnet", 1), COST | {"base": "other"})
+    with pytest.raises(InputError, match="fork from different trunks"):
+        score_rows(study, TABLE1, say=lambda _: None)
+
+
+def test_seeds_come_outermost_and_jomls_has_one(study):
+    jobs = jobs_of(study, [JOMLS, MASK_RCNN, IRNET])
+    assert [(job.row.key, job.seed) for job in jobs] == [
+        ("jomls", 0),
+        ("maskrcnn", 0),
+        ("irnet", 0),
+        ("maskrcnn", 1),
+        ("irnet", 1),
+    ]
+
+
+def test_curves_are_means_of_images_at_every_cut():
+    entries = [entry("a", wide(20)), entry("b", wide(20))]
+    one = sweep("row", entries, [[wide(20, 0.9), wide(15, 0.32)]])
+    assert one.values["f1", 1][CUTS == 0.3] == 1
+    assert one.values["f1", 1][CUTS == 0.35] == 0.5
+    assert one.values["aji", 1][CUTS == 0.3] == pytest.approx((1 + 0.75) / 2)
+    assert one.values["aji", 1][CUTS == 0.95] == 0
+    assert all(value != value for value in one.values["aji", 2])  # no nucleus anywhere
+
+
+def test_distractors_are_counted_over_the_test_images(study, monkeypatch):
+    study.parts.test[1] = entry(
+        "t1.png", both(20), "a", distractors=[Distractor(kind="bacteria", box=(0, 0, 5, 5))]
+    )
+    monkeypatch.setattr("irnet.study.tables.run_rows", lambda *_, **__: [])
+    page = make("table1", study, keys=None, device="cpu", say=lambda _: None).page
+    assert "bacteria (1 there)" in page
+    assert "mucus (1 there)" in page
