@@ -61,8 +61,8 @@ def test_edit_undo_redo_and_export(client: httpx.Client, found: Path) -> None:
     told = client.post("/api/images/0/redo", json={"revision": 2}).json()
     assert [one["id"] for one in told["changed"]] == [5, 11]
     assert client.post("/api/images/0/redo", json={"revision": 3}).json()["detail"] == "nothing to redo"
-    written = client.post("/api/export", json={"scores": {"1": 0.5}}).json()["written"]
-    assert written[0] == str(found / "corrected.json")
+    written = client.post("/api/export", json={"scores": {"1": 0.5}}).json()
+    assert written == {"path": str(found / "corrected.json"), "images": 2, "notes": []}
     assert len(json.loads((found / "corrected.json").read_text())["annotations"]) == 11
 
 

@@ -1,5 +1,6 @@
 """The corrected set: untouched masks bit for bit, and training data at once."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -21,9 +22,9 @@ def edit(review: Review, place: int, change: schema.Edit) -> None:
     review.edit(place, change.op, change_of(change, review.fields[place], review))
 
 
-def write(review: Review, **options) -> Path:
+def write(review: Review, file_format: str = "coco", **options) -> Path:
     shapes = [field.image.shape for field in review.fields]
-    return export(review, Pictures(review.paths, shapes, page=review.page), "coco", **options)[0]
+    return export(review, Pictures(review.paths, shapes, page=review.page), file_format, **options).path
 
 
 @pytest.fixture
@@ -111,6 +112,13 @@ def test_names_cannot_leave_the_folder(found: Path) -> None:
 
 
 def test_an_unknown_format_is_refused(review: Review) -> None:
-    shapes = [field.image.shape for field in review.fields]
     with pytest.raises(InputError, match="'psd' is not written"):
-        export(review, Pictures(review.paths, shapes, page=None), "psd")
+        write(review, "psd")
+
+
+def test_other_tools_get_the_corrected_cells(review: Review) -> None:
+    edit(review, 0, schema.Delete(op="delete", ids=[3]))
+    folder = write(review, "csv", scores={1: 0.5, 2: 0.4})
+    rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
+    assert [row["image"] for row in rows] == ["a.png"] * 3 + ["b.png"] * 4
+    assert folder.name == "corrected-csv"

@@ -92,7 +92,7 @@ export const edit = (index: number, revision: number, change: Edit): Promise<Tol
 export const step = (index: number, revision: number, way: "undo" | "redo"): Promise<Told> =>
   ask(`api/images/${index}/${way}`, { revision });
 
-export const write = (request: ExportRequest): Promise<{ written: string[] }> => ask("api/export", request);
+export const write = (request: ExportRequest): Promise<{ path: string; images: number; notes: string[] }> => ask("api/export", request);
 
 export const tileUrl = (index: number, halvings: number, x: number, y: number, source: string): string =>
   `api/images/${index}/tiles/${halvings}/${x}/${y}?v=${source}`;

@@ -145,7 +145,7 @@ export function prepareExport(state: State): void {
     dialog.close();
     const request = { format: formats.value, finished_only: finished.checked, scores: { 1: state.scores[1], 2: state.scores[2] } };
     api.write(request).then(
-      ({ written }) => state.say(`Written: ${written[0] ?? "nothing"}${written.length > 1 ? ` and ${written.length - 1} more files` : ""}`),
+      ({ path, images, notes }) => state.say([`Written: ${path}`, ...(images ? [`${images} images copied beside it`] : []), ...notes].join(" · ")),
       (error) => state.explain(error),
     );
   });

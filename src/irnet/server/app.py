@@ -124,7 +124,7 @@ class _Desk:
                 finished_only=request.finished_only,
                 scores={int(label): score for label, score in request.scores.items()},
             )
-        return {"written": [str(path) for path in written]}
+        return {"path": str(written.path), "images": written.images, "notes": written.notes}
 
     def _scene(self, index: int) -> Scene:
         if not 0 <= index < len(self.scenes):

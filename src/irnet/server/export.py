@@ -1,11 +1,13 @@
 """The corrected set: COCO rows as they were but for what was edited, with its images, ready to train on."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from irnet.data.files import safe_join, write_atomic
 from irnet.data.formats.coco_json import Row, dump
 from irnet.data.pixels import to_png
+from irnet.engine import export as others
 from irnet.errors import InputError
 from irnet.server.edits import ACCEPTED
 from irnet.server.field import Field
@@ -13,7 +15,16 @@ from irnet.server.pictures import Pictures
 from irnet.server.store import Review
 
 CORRECTED = "corrected.json"
-FORMATS = ("coco",)
+FORMATS = ("coco", *others.FORMATS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What an export wrote."""
+
+    path: Path  # the COCO file, or the folder of another format
+    images: int  # copied beside the COCO file
+    notes: list[str]  # what another format cannot hold
 
 
 def export(
@@ -23,8 +34,8 @@ def export(
     *,
     finished_only: bool = False,
     scores: Mapping[int, float] | None = None,
-) -> list[Path]:
-    """Write corrected.json, and its images where they do not lie beside it. Returns what was written.
+) -> Written:
+    """Write corrected.json, its images where they do not lie beside it, and from it another format.
 
     Args:
         review: what was corrected.
@@ -34,15 +45,19 @@ def export(
         scores: by label the least score of instances that nobody accepted.
 
     Raises:
-        InputError: another image of the same name lies where an image has to go.
+        InputError: another image of the same name lies where an image has to go, or an extra is missing.
     """
     if file_format not in FORMATS:
         raise InputError(f"format {file_format!r} is not written: choose one of {', '.join(FORMATS)}")
     chosen = [i for i, field in enumerate(review.fields) if field.finished or not finished_only]
     names = {i: _file_name(review, i) for i in chosen}
-    written = _place_images(review, pictures, names)
-    write_atomic(review.folder / CORRECTED, dump(corrected(review, names, scores or {})))
-    return [review.folder / CORRECTED, *written]
+    images = _place_images(review, pictures, names)
+    target = review.folder / CORRECTED
+    write_atomic(target, dump(corrected(review, names, scores or {})))
+    if file_format == "coco":
+        return Written(path=target, images=images, notes=[])
+    done = others.export(target, file_format, review.folder / f"corrected-{file_format}")
+    return Written(path=done.folder, images=images, notes=done.notes)
 
 
 def corrected(review: Review, names: Mapping[int, str], scores: Mapping[int, float]) -> Row:
@@ -95,11 +110,11 @@ def _file_name(review: Review, index: int) -> str:
     return name if review.page is None else f"{name}.png"
 
 
-def _place_images(review: Review, pictures: Pictures, names: Mapping[int, str]) -> list[Path]:
-    """Put images where readers of the corrected file look for them: in images/ beside it, or beside it."""
+def _place_images(review: Review, pictures: Pictures, names: Mapping[int, str]) -> int:
+    """Copy images to where readers of the corrected file look: images/ or beside it. Returns how many."""
     beside = all(_same(review.paths[i], safe_join(review.folder, name)) for i, name in names.items())
     folder = review.folder if beside and not (review.folder / "images").is_dir() else review.folder / "images"
-    written = []
+    written = 0
     for index, name in names.items():
         target, source = safe_join(folder, name), review.paths[index]
         if _same(source, target):
@@ -109,7 +124,7 @@ def _place_images(review: Review, pictures: Pictures, names: Mapping[int, str]) 
             raise InputError(f"{target} is there and is another image than {source}: move it away")
         if not target.exists():
             write_atomic(target, content)
-            written.append(target)
+            written += 1
     return written
 
 

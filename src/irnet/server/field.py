@@ -1,7 +1,9 @@
 """One image under review: its rows of annotations, and edits as exchanges of rows that can be undone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from irnet.cells import NO_PARENT, Cells
 from irnet.data.formats.coco_json import Id, Row, naming
@@ -43,8 +45,9 @@ class Field:
         rows = {key: row for key, row in (self.rows | change.rows).items() if row is not None}
         instances = {key: self._parse(key, row) for key, row in rows.items()}
         cells = {key: each for key, each in instances.items() if each is not None and not each.crowd}
+        left_out = instances.keys() - cells.keys()
         for instance in cells.values():
-            check_link(instance, cells, instances.keys() - cells.keys())
+            check_link(instance, cells, left_out)
 
     def apply(self, change: Change) -> None:
         """Make a new edit; what was undone before is forgotten."""
@@ -77,16 +80,17 @@ class Field:
 
 
 def to_cells(instances: Mapping[Id, AnnotationRow], image: ImageRow) -> Cells:
-    """The instances as Cells, in their order."""
+    """The instances as Cells, in their order. Their crops are tight already."""
     places = {key: place for place, key in enumerate(instances)}
-    rows: Iterable[AnnotationRow] = instances.values()
-    return Cells.build(
-        [row.crop for row in rows],
-        [row.offset for row in rows],
-        [row.label for row in rows],
-        image.shape,
-        scores=[row.score for row in rows],
-        parents=[NO_PARENT if row.cell_id is None else places.get(row.cell_id, NO_PARENT) for row in rows],
+    rows = list(instances.values())
+    parents = [NO_PARENT if row.cell_id is None else places.get(row.cell_id, NO_PARENT) for row in rows]
+    return Cells(
+        masks=tuple(row.crop for row in rows),
+        offsets=np.array([row.offset for row in rows], dtype=np.int64).reshape(-1, 2),
+        labels=np.array([row.label for row in rows], dtype=np.int64),
+        scores=np.array([row.score for row in rows], dtype=np.float64),
+        parents=np.array(parents, dtype=np.int64),
+        image_shape=image.shape,
         mpp=image.mpp,
     )
 

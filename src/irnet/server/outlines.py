@@ -38,21 +38,22 @@ def simplify(rings: Sequence[Ring], tolerance: float) -> list[Ring]:
     kept[starts] = kept[ends - 1] = True
     for start, end in zip(starts, ends, strict=True):  # a closed ring needs a second fixed vertex
         kept[start + np.abs(points[start:end] - points[start]).sum(axis=1).argmax()] = True
-    while (far := _farthest(points, kept, tolerance)).any():
-        kept |= far
+    open_ = np.flatnonzero(~kept)  # vertices that may still be needed
+    while len(open_):
+        fixed = np.flatnonzero(kept)
+        stretch = np.searchsorted(fixed, open_) - 1
+        distance = _from_chord(points[open_], points[fixed[stretch]], points[fixed[stretch + 1]])
+        begins = np.diff(stretch, prepend=-1) > 0
+        worst = np.maximum.reduceat(distance, np.flatnonzero(begins))[np.cumsum(begins) - 1]
+        far = (distance == worst) & (worst > tolerance)
+        kept[open_[far]] = True
+        open_ = open_[(worst > tolerance) & ~far]
     return [points[start:end][kept[start:end]] for start, end in zip(starts, ends, strict=True)]
 
 
-def _farthest(points: Ring, kept: NDArray[np.bool_], tolerance: float) -> NDArray[np.bool_]:
-    """Of each stretch between kept vertices the farthest from its chord, where that is beyond `tolerance`."""
-    fixed = np.flatnonzero(kept)
-    stretch = np.cumsum(kept) - 1  # (n,) of each vertex
-    first, last = points[fixed], points[np.append(fixed[1:], fixed[-1])]
-    chord = last - first
+def _from_chord(points: Ring, first: Ring, last: Ring) -> NDArray[np.float64]:
+    """Distance of each point from the line through its two, or from the one point where they are the same."""
+    chord, offset = last - first, points - first
     length = np.hypot(*chord.T)
-    offset = points - first[stretch]
-    across = np.abs(chord[stretch, 0] * offset[:, 1] - chord[stretch, 1] * offset[:, 0])
-    distance = np.where(length[stretch] > 0, across / np.maximum(length[stretch], 1e-9), np.hypot(*offset.T))
-    distance[kept] = 0
-    worst = np.maximum.reduceat(distance, fixed)
-    return (distance == worst[stretch]) & (distance > tolerance)
+    across = np.abs(chord[:, 0] * offset[:, 1] - chord[:, 1] * offset[:, 0])
+    return np.where(length > 0, across / np.maximum(length, 1e-9), np.hypot(*offset.T))

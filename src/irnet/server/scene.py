@@ -19,7 +19,9 @@ from irnet.server.field import Field, to_cells
 from irnet.server.outlines import outlines
 
 TOLD_APART = ("image", "id", "label", "parent", "score")  # columns that the page has already
-PORTION = 100  # instances: half a second
+PORTION = 100  # instances measured at a time: half a second
+PROMPT = 25  # instances measured with the edit that changed them
+BAND = 400  # px: what is measured together lies together, or its surroundings cost more than itself
 _EDITABLE = ("segmentation", "category_id", "cell_id")
 Told = dict[str, Any]
 
@@ -59,8 +61,8 @@ class Scene:
         self._paint(keys, cells)
         self._stale |= dict.fromkeys(self._changed(keys, cells, fresh, gone))
         self._instances = instances
-        if not first and self.unmeasured <= PORTION:
-            self._measure(PORTION)
+        if not first and self.unmeasured <= PROMPT:
+            self._measure(PROMPT)
         before, self._told = self._told, {key: self._describe(key, each) for key, each in instances.items()}
         return [told for key, told in self._told.items() if before.get(key) != told], gone
 
@@ -109,7 +111,9 @@ class Scene:
         before = to_cells({key: self._instances[key] for key in gone + moved}, self.field.image)
         boxes = np.concatenate([cells.boxes[fresh], before.boxes])
         changed = _family(cells, fresh | _meeting(cells, boxes))
-        return (keys[i] for i in np.flatnonzero(changed))
+        places = np.flatnonzero(changed)
+        x, y = cells.offsets[places].T
+        return (keys[i] for i in places[np.lexsort((x, y // BAND))])
 
     def _describe(self, key: Id, instance: AnnotationRow) -> Told:
         row, original = self.field.rows[key] or {}, self._original.get(key) or {}

@@ -1,0 +1,224 @@
+"""The page in a real browser: Debian's Chromium without a window, driven through a whole review."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from irnet.server.app import create_app
+from irnet.server.store import Review
+
+CHROMIUM = os.environ.get("IRNET_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="the viewer's page: playwright is not installed"
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="the viewer's page: no chromium (apt-get install chromium)"),
+]
+
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+HOSTILE = "<img src=x onerror=alert(1)>.png"
+TO_SCREEN = """([x, y]) => {
+  const { frame } = window.irnet.stage.layer, { left, top } = document.getElementById("stage").getBoundingClientRect();
+  return [left + frame.x + x * frame.scale, top + frame.y + y * frame.scale];
+}"""  # noqa: E501
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+class Reader:
+    """Someone at the page, who notes every complaint of the browser."""
+
+    def __init__(self, browser, url: str) -> None:
+        self.page = browser.new_page(viewport={"width": 1280, "height": 720})
+        self.complaints: list[str] = []
+        self.page.on(
+            "console", lambda said: self.complaints.append(said.text) if said.type == "error" else None
+        )
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.goto(url)
+        self.sees(".image.chosen")
+        self.page.wait_for_timeout(300)
+
+    def sees(self, selector: str, text: str | None = None) -> None:
+        place = self.page.locator(selector).first
+        place.wait_for(timeout=10_000)
+        if text is not None:
+            playwright.expect(place).to_contain_text(text, timeout=10_000)
+
+    def count(self, rows: int) -> None:
+        playwright.expect(self.page.locator("#table .body .row")).to_have_count(rows, timeout=10_000)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a pixel of the image is on the screen."""
+        left, top = self.page.evaluate(TO_SCREEN, [x, y])
+        return left, top
+
+    def click(self, x: float, y: float) -> None:
+        self.page.mouse.click(*self.at(x, y))
+        self.page.wait_for_timeout(400)  # or the next click makes it a double click
+
+    def draw(self, *points: tuple[float, float]) -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.at(*points[0]))
+        mouse.down()
+        for point in points[1:]:
+            mouse.move(*self.at(*point), steps=4)
+        mouse.up()
+
+
+@pytest.fixture
+def reader(review: Review, browser, serving: Callable) -> Iterator[Reader]:
+    with serving(create_app(review)) as url:
+        reader = Reader(browser, url)
+        yield reader
+        reader.page.close()
+    assert reader.complaints == []
+
+
+def chosen(reader: Reader) -> str:
+    return reader.page.locator("#detail h2").inner_text().split("\n")[0].strip()
+
+
+def test_a_whole_review_by_keyboard(reader: Reader, review: Review, found: Path) -> None:
+    reader.count(4)  # the nucleus below the threshold is hidden
+    reader.press("ArrowDown", "a")  # accepts 1, goes to 2
+    reader.sees("#detail h2", "nucleus 2")
+    reader.press("d")  # deletes 2, goes to 3
+    reader.count(3)
+    reader.sees("#detail h2", "cytoplasm 3")
+    reader.press("z")  # and takes it back
+    reader.count(4)
+    reader.press("y")
+    reader.count(3)
+    reader.press("Shift+A")  # the image is finished, the next one opens
+    reader.sees(".image.chosen", "b.png")
+    reader.sees("#progress", "1 of 2 finished")
+    reader.count(4)
+    reader.press("s")
+    reader.page.locator("#finished-only").check()
+    reader.page.locator("#export-write").click()
+    reader.sees("#message", "corrected.json")
+    corrected = json.loads((found / "corrected.json").read_text())
+    assert [row["file_name"] for row in corrected["images"]] == ["a.png"]
+    assert [row["id"] for row in corrected["annotations"]] == [1, 3, 5]
+    assert all(row["accepted"] for row in corrected["annotations"])
+    assert list(Review(found).fields[0].parsed()) == [1, 3, 4, 5]
+
+
+def test_clicks_go_through_the_stack_and_the_table_follows(reader: Reader) -> None:
+    reader.click(65, 60)  # in both cells
+    first = chosen(reader)
+    reader.click(65, 60)
+    second = chosen(reader)
+    assert {first, second} == {"cytoplasm 1", "cytoplasm 3"}
+    reader.sees("#table .row.chosen", second.split()[1])
+    reader.click(65, 60)
+    assert chosen(reader) == first
+    reader.click(10, 110)
+    reader.sees("#detail", "Nothing chosen")
+
+
+def test_drawing_reshaping_and_pairing(reader: Reader, review: Review) -> None:
+    field = review.fields[0]
+    reader.press("c")
+    reader.draw((125, 8), (155, 8), (155, 38), (125, 38), (125, 10))
+    reader.sees("#detail h2", "cytoplasm 11")
+    assert field.parsed()[5].cell_id == 11
+    area = field.rows[11]["area"]  # type: ignore[index]
+    assert area == pytest.approx(900, rel=0.06)
+    reader.press("x")
+    reader.draw((120, 5), (160, 5), (160, 15), (120, 15), (120, 6))
+    reader.sees("#detail h2", "edited")
+    playwright.expect(reader.page.locator("#undo")).to_be_enabled()
+    reader.page.wait_for_timeout(300)
+    assert field.rows[11]["area"] < 0.85 * area  # type: ignore[index]
+    reader.press("r")
+    mouse = reader.page.mouse
+    mouse.move(*reader.at(155, 38))
+    mouse.down()
+    mouse.move(*reader.at(158, 70), steps=4)
+    mouse.up()
+    reader.press("Enter")
+    playwright.expect(reader.page.locator("#message")).to_have_text("", timeout=10_000)
+    assert field.parsed()[11].offset[1] + field.parsed()[11].crop.shape[0] > 60
+    reader.click(50, 60)
+    assert chosen(reader) == "nucleus 2"
+    reader.press("p")
+    reader.click(100, 70)
+    reader.sees("#detail", "#3")
+    assert field.parsed()[2].cell_id == 3
+    reader.press("l")
+    reader.sees("#detail h2", "cytoplasm 2")
+
+
+def test_classes_scores_filter_and_help(reader: Reader) -> None:
+    reader.press("2")
+    reader.count(2)
+    reader.press("2", "1")
+    reader.count(2)
+    reader.press("1")
+    reader.page.locator('input[type="range"]').nth(1).fill("0.2")
+    reader.count(5)
+    reader.page.locator("#filter").fill("area<300 nucleus")
+    reader.count(3)
+    reader.page.locator("#filter").fill("")
+    reader.page.locator("#filter").press("Enter")
+    reader.page.locator(".head .score").click()
+    reader.sees("#table .body .row", "0.30")
+    reader.press("?")
+    reader.sees("#help-dialog[open] kbd")
+    reader.press("Escape")
+    playwright.expect(reader.page.locator("#help-dialog")).to_be_hidden()
+
+
+def test_hovering_tells_measures(reader: Reader) -> None:
+    reader.page.mouse.move(*reader.at(30, 60))
+    reader.sees("#tip", "cytoplasm 1")
+    reader.sees("#tip", "area µm²")
+
+
+def test_an_edit_behind_the_pages_back_is_noticed(reader: Reader, review: Review) -> None:
+    from irnet.server.field import Change
+
+    reader.press("ArrowDown")
+    review.edit(0, "delete", Change(rows={5: None}, finished=False))
+    reader.press("d")
+    reader.sees("#message", "another window")
+    reader.count(3)
+    reader.press("d")
+    reader.count(2)
+    reader.complaints.clear()  # the browser notes the refusal
+
+
+def test_markup_in_names_stays_text(found: Path, browser, serving: Callable) -> None:
+    predictions = found / "predictions.json"
+    text = predictions.read_text().replace('"a.png"', json.dumps(HOSTILE))
+    predictions.write_text(text.replace('"score": 0.9', '"kind": "<script>alert(2)</script>", "score": 0.9'))
+    run = found / "run.json"
+    run.write_text(run.read_text().replace('"name": "a.png"', f'"name": {json.dumps(HOSTILE)}'))
+    with serving(create_app(Review(found))) as url:
+        reader = Reader(browser, url)
+        reader.sees(".image.chosen", HOSTILE)
+        reader.press("ArrowDown")
+        assert reader.page.locator("#images img, #detail script").count() == 0
+        reader.page.close()
+    assert reader.complaints == []
