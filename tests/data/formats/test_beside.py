@@ -18,7 +18,7 @@ def test_names_that_a_file_system_would_confuse_are_told_apart() -> None:
 
 def test_files_of_folders_are_listed_whatever_their_case(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
-    for name in ("b.XML", "1/a.xml", "c.txt"):
+    for name in ("b.XML", "1/a.xml", "c.txt", "._b.xml"):
         (tmp_path / name).touch()
     assert [file.name for file in list_files(tmp_path, ".xml")] == ["a.xml", "b.XML"]
     assert list_files(tmp_path / "c.txt", ".xml") == [tmp_path / "c.txt"]

@@ -128,6 +128,18 @@ def test_other_formats_of_cvat_are_refused(tmp_path: Path) -> None:
         cvat.read(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["../a.png", "/etc/a.png", "C:/a.png", "", "b.png"])
+def test_an_image_that_is_not_there_or_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    place(tmp_path, Cells.empty(SHAPE))
+    image = f'<image name="{name}" width="70" height="60"/>'
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / FILE).write_text(f"<annotations>{image}</annotations>")
+    with pytest.raises(
+        InputError, match=r"annotations\.xml: image '.*': .*(no image|leaves its|no file name)"
+    ):
+        cvat.read(tmp_path / "in")
+
+
 def test_a_drawing_on_another_image_is_refused(tmp_path: Path) -> None:
     cvat.write(tmp_path / FILE, [place(tmp_path, smear())])
     place(tmp_path, Cells.empty(SHAPE))

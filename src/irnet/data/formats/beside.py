@@ -36,7 +36,8 @@ def list_files(source: str | os.PathLike, suffix: str) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
-    files = sorted(f for f in source.rglob("*") if f.name.lower().endswith(suffix) and f.is_file())
+    named = (file for file in source.rglob("*") if file.name.lower().endswith(suffix))
+    files = sorted(file for file in named if file.is_file() and not file.name.startswith("."))
     if not files:
         raise InputError(f"{source}: no file in it that ends in {suffix}")
     return files

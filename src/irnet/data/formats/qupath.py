@@ -80,17 +80,18 @@ def read(
 
 def _cell_features(entry: Entry, measurements: Sequence[Mapping[str, float]]) -> Iterator[Row]:
     cells, kinds = entry.truth.cells, entry.truth.kinds
-    for index in np.flatnonzero(cells.areas).tolist():
+    solid = cells.areas > 0
+    for index in np.flatnonzero(solid).tolist():
         kind = kinds[index] if kinds else ""
         if cells.labels[index] == CYTOPLASM:
-            nuclei = np.flatnonzero((cells.parents == index) & (cells.areas > 0))
+            nuclei = np.flatnonzero((cells.parents == index) & solid)
             metadata = {"score": _text(cells.scores[index])}
             if len(nuclei):
                 metadata["nucleus_scores"] = " ".join(_text(score) for score in cells.scores[nuclei])
             feature = _feature(entry, index, "cell", kind, metadata)
             if len(nuclei):
                 feature["nucleusGeometry"] = _geometry(cells.select(nuclei))
-        elif cells.parents[index] == NO_PARENT or not cells.areas[cells.parents[index]]:
+        elif cells.parents[index] == NO_PARENT or not solid[cells.parents[index]]:
             feature = _feature(entry, index, "detection", "", {"score": _text(cells.scores[index])})
         else:
             continue
