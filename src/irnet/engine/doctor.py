@@ -25,6 +25,8 @@ EXTRAS = {  # module -> (extra that brings it, what it is for)
     "roifile": ("export", "ImageJ's regions"),
     "pyarrow": ("parquet", "Parquet tables"),
     "h5py": ("cx22", "MATLAB 7.3 files, of Cx22"),
+    "fastapi": ("view", "irnet view"),
+    "uvicorn": ("view", "irnet view"),
     "numba": ("jomls", "JOMLS, the classical method"),
 }
 
