@@ -10,6 +10,7 @@ from torch import Tensor
 
 from irnet.config import Settings, load_recipe
 from irnet.data.dataset import CropDataset, Item
+from irnet.engine.steps import NotFiniteError
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
 from irnet.study import heads
@@ -143,6 +144,21 @@ def test_training_is_a_function_of_the_seed(model: IRNet, settings: Settings, sc
     first = parameters(model)
     train_heads(model, settings, 1, replace(school, heads=school.heads / "anew"))
     assert all(torch.equal(p, first[name]) for name, p in parameters(model).items())
+
+
+def test_a_loss_that_is_not_finite_stops_the_row(
+    model: IRNet, settings: Settings, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "mask_loss", lambda logits, *_: logits.sum() * torch.nan)
+    with pytest.raises(NotFiniteError, match="loss not finite"):
+        train_heads(model, settings, 1, school)
+
+
+def test_truth_is_kept_at_the_scale_of_the_network(crops: CropDataset, item: Item, tmp_path: Path) -> None:
+    half = load_recipe("study-tiny", ["model.min_size=96", "model.max_size=96"])
+    prepare_lessons(build_model(half.model, half.loss, half.predict), crops, 1, tmp_path, CPU)
+    truths = read_boxes(tmp_path, [0], CPU).truths
+    torch.testing.assert_close(truths.boxes[0, :-1], item[1]["boxes"] / 2)
 
 
 def test_every_crop_is_learned_from_as_often(school: School) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from irnet.config import Settings
 from irnet.engine.checkpoint import read_tensors, write_tensors
 from irnet.engine.optim import build_optimizer, parameter_groups, schedule_factor, set_learning_rate
+from irnet.engine.steps import NotFiniteError
 from irnet.models.box_branch import BoxBranch
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
@@ -133,7 +135,8 @@ def _train(part: Part, settings: Settings, seed: int, school: School) -> Record:
         loss, figures = part.lesson(crops)
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(part.head.parameters(), CLIP)
+        norm = nn.utils.clip_grad_norm_(part.head.parameters(), CLIP)
+        _refuse(float(loss.detach()), float(norm), crops)
         optimizer.step()
         seen.append({f"loss_{part.name}": loss.detach(), **figures})
     part.head.eval()
@@ -144,6 +147,11 @@ def _train(part: Part, settings: Settings, seed: int, school: School) -> Record:
         "parameters": sum(p.numel() for p in part.head.parameters()),
         "figures": {name: float(sum(f[name] for f in last)) / len(last) for name in last[-1]},
     }
+
+
+def _refuse(loss: float, norm: float, crops: list[int]) -> None:
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise NotFiniteError({"losses": {"loss": repr(loss)}, "gradient_norm": repr(norm), "items": crops})
 
 
 def first_weights(settings: Settings, name: str, seed: int) -> dict[str, Tensor]:

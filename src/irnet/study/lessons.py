@@ -97,9 +97,10 @@ def read_masks(folder: Path, numbers: Sequence[int], scale: float, device: torch
 @torch.no_grad()
 def _see(model: IRNet, item: Item, folder: Path, number: int, device: torch.device) -> None:
     """Write the files of one crop; those of the last scale come last."""
-    image, truth = item
-    truths = Truths.collate([{name: value.to(device) for name, value in truth.items()}], torch.ones(1, 2))
-    seen, heads = look(model, image.to(device)), model.roi_heads
+    seen, heads = look(model, item[0].to(device)), model.roi_heads
+    truth = {name: value.to(device) for name, value in item[1].items()}
+    truth |= {name: truth[name] * seen.scale.repeat(2) for name in ("boxes", "ignore")}  # as the network sees
+    truths = Truths.collate([truth], torch.ones(1, 2, device=device))
     boxes, valid = pad([seen.proposals])
     hidden, logits, codes = heads.box(seen.features, boxes, [seen.size])
     decoded = heads.box.decode(codes, boxes, [seen.size])
