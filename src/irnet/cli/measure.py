@@ -1,0 +1,38 @@
+"""`irnet measure`: the table of what was found, anew or otherwise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def measure(
+    found: Annotated[
+        Path,
+        typer.Argument(help="Folder of irnet predict; or a data set, or a COCO file.", show_default=False),
+    ],
+    exclude_overlap: Annotated[
+        bool, typer.Option("--exclude-overlap", help="Leave pixels of several cells out of the stain.")
+    ] = False,
+    save: Annotated[str, typer.Option(help="What to write, of csv and parquet.")] = "csv",
+) -> None:
+    """Measure every cell and nucleus that was found, or annotated.
+
+    Writes cells.csv: size and form, overlap, N:C ratio, stain and texture,
+    one row an instance (docs/reference/measurements.md). An image that is
+    no longer there has no stain (exit code 3).
+
+    Example:  irnet measure found --exclude-overlap
+    """
+    from irnet.engine.measure import measure_files
+
+    measured = measure_files(
+        found,
+        exclude_overlap=exclude_overlap,
+        save=[name.strip() for name in save.split(",")],
+        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+    )
+    for error in measured.errors:
+        typer.echo(error, err=True)
+    typer.echo(f"{measured.rows} rows written to {', '.join(map(str, measured.files))}")
+    raise typer.Exit(measured.exit_code)

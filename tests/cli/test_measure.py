@@ -1,0 +1,80 @@
+"""`irnet measure` on predictions, on annotations, and on what it should refuse."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from irnet.data.files import write_atomic
+from irnet.data.formats.coco import read_coco, write_coco
+from irnet.morphometry.table import COLUMNS
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+
+
+@pytest.fixture
+def found(smears: Path, tmp_path: Path) -> Path:
+    """A folder like one of `irnet predict` that found all there is."""
+    folder = tmp_path / "found"
+    entries = read_coco(smears)
+    write_coco(folder / "predictions.json", entries, scores=True)
+    images = [{"name": entry.name, "path": str(entry.path)} for entry in entries]
+    write_atomic(folder / "run.json", json.dumps({"images": images}).encode())
+    return folder
+
+
+def test_predictions_are_measured_with_their_images(run, found: Path) -> None:
+    ran = run("measure", found)
+    assert ran.code == 0
+    rows = rows_of(found / "cells.csv")
+    assert list(rows[0]) == list(COLUMNS)
+    assert f"{len(rows)} rows" in ran.out
+    assert len(rows) == sum(len(entry.truth.cells) for entry in read_coco(found / "predictions.json"))
+    assert all(float(row["od_mean"]) for row in rows if row["colour_px"] != "0")
+    nuclei = [row for row in rows if row["label"] == "nucleus"]
+    assert all(0 <= float(row["pairing_confidence"]) <= 1 for row in nuclei)
+    assert any(row["parent"] for row in nuclei)
+
+
+def test_overlap_can_be_left_out_and_parquet_written(run, found: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert run("measure", found, "--save", "csv").code == 0
+    whole = rows_of(found / "cells.csv")
+    assert run("measure", found, "--exclude-overlap", "--save", "csv, parquet").code == 0
+    less = rows_of(found / "cells.csv")
+    assert parquet.read_table(found / "cells.parquet").num_rows == len(less)
+    for one, other in zip(whole, less, strict=True):
+        assert one["area_px"] == other["area_px"]
+        assert (int(other["colour_px"]) < int(one["colour_px"])) == (float(one["overlap_fraction"]) > 0)
+
+
+def test_a_data_set_is_measured_too(run, smears: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "set.json"
+    copy.write_bytes((smears / "annotations.json").read_bytes())
+    (tmp_path / "images").symlink_to(smears / "images")
+    assert run("measure", copy).code == 0
+    assert rows_of(tmp_path / "cells.csv")[0]["od_mean"]
+
+
+def test_without_the_image_all_but_the_stain_is_measured(run, found: Path) -> None:
+    record = json.loads((found / "run.json").read_text())
+    record["images"][0]["path"] = str(found / "gone.png")
+    (found / "run.json").write_text(json.dumps(record))
+    ran = run("measure", found)
+    assert ran.code == 3
+    assert "gone.png" in ran.err
+    rows = rows_of(found / "cells.csv")
+    missing = {row["image"] for row in rows if not row["od_mean"] and row["colour_px"] == ""}
+    assert missing == {record["images"][0]["name"]}
+    assert all(row["perimeter_um"] for row in rows)
+
+
+def test_what_it_refuses(run, found: Path, tmp_path: Path) -> None:
+    wrong = run("measure", found, "--save", "xlsx")
+    assert (wrong.code, "csv, parquet" in wrong.err) == (2, True)
+    assert run("measure", tmp_path / "nothing").code == 2
+    (found / "predictions.json").write_text("{}")
+    assert run("measure", found).code == 2
