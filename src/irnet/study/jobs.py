@@ -26,6 +26,7 @@ from irnet.study.protocol import Say, needs_trunk, prepare_trunk, train_row
 from irnet.study.record import Study
 from irnet.study.rows import Row
 from irnet.study.scoring import TEST, VAL
+from irnet.study.suppression import tune_masks
 
 Find = Callable[[Any, float | None], Cells]  # an image and its um per pixel -> every candidate
 
@@ -151,6 +152,8 @@ def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> 
         else:
             trained = train_row(study, job.row, job.seed, folder / "run", str(device))
             predictor = Predictor.load(folder / "run", device=str(device))
+            if job.row.nms_cuts:
+                predictor = tune_masks(predictor, job.row.nms_cuts, study.parts.val)
     found = predict_parts(
         folder,
         lambda image, mpp: predictor.find(image, mpp).cells,
@@ -159,6 +162,7 @@ def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> 
         predictor.device,
     )
     return {
+        "nms": predictor.settings.predict.nms.model_dump(),
         **trained,
         "train_peak_mb": meter.peak_mb,
         "parameters": sum(p.numel() for p in predictor.model.parameters()),
