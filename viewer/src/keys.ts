@@ -65,7 +65,7 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
         key("l", "L", "cell ↔ nucleus", () => void relabel(state)),
         key("o", "O", "give the nucleus to the next cell over it", () => giveToNext(state)),
         key("p", "P", "choose the cell of the nucleus", () => tools.take("pair")),
-        key("Shift+a", "Shift A", "image finished: accept all in it, next image", () => void finish(state)),
+        key("Shift+a", "Shift A", "image finished: accept all shown, next image", () => void finish(state)),
         key("Shift+o", "Shift O", "open a finished image again", () => void state.edit({ op: "finish", ids: [], finished: false })),
         key("z Ctrl+z", "Z", "undo", () => void state.step("undo")),
         key("y Shift+z Ctrl+y Ctrl+Shift+z", "Y", "redo", () => void state.step("redo")),
