@@ -5,12 +5,13 @@ Source: one class, anchors of the sizes of its cells. Here: a score of each clas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from irnet.models.backbones import Norm
 from irnet.models.box_branch import Detections
 from irnet.models.losses import class_loss, mean_over, smooth_l1
 from irnet.models.postprocess import select_boxes
@@ -25,8 +26,6 @@ STRIDE = 4
 FRAME = 22  # px by which unpadded layers fall short of the border, and half of what one unit sees
 BOX_WEIGHT = 10.0  # of smooth L1 beside the softmax
 BETA = 1.0  # where smooth L1 turns linear
-
-Norm = Callable[[int], nn.Module]
 
 
 class FiveLayers(nn.Module):
@@ -132,12 +131,8 @@ class AnchorDetector(nn.Module):
         labels = truths.labels[image, match] * is_object
         unlabelled = ~truths.annotated[:, None, :].expand(*labels.shape, -1)
         cls = class_loss(logits[image, index].flatten(0, 1), labels.flatten(), unlabelled.flatten(0, 1))
-        code, anchor, truth = (
-            codes[image, index][is_object],
-            anchors[index][is_object],
-            truths.boxes[image, match],
-        )
-        box = smooth_l1(code, self.coder.encode_single(truth[is_object], anchor), beta=BETA)
+        goal = self.coder.encode_single(truths.boxes[image, match][is_object], anchors[index][is_object])
+        box = smooth_l1(codes[image, index][is_object], goal, beta=BETA)
         return {
             "cls": mean_over(cls, chosen.flatten(), chosen),
             "box": BOX_WEIGHT * box.sum() / chosen.sum().clamp(min=1),

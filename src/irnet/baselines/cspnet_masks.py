@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from irnet.models.backbones import Norm
 from irnet.models.box_branch import pad
 from irnet.models.losses import mask_loss, mask_targets
 from irnet.models.sampling import Sizes, Truths, clip, sample, truth_iou
@@ -16,8 +16,6 @@ from irnet.models.vision import roi_pool
 
 WIDTHS = (32, 64, 128, 256)
 MERGED = 16  # channels that RoIs are pooled from
-
-Norm = Callable[[int], nn.Module]
 
 
 class MergedLevels(nn.Module):
