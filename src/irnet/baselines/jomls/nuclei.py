@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]  # (h, w)
 # 82 um2, dysplastic ones among them, are no region of MSER: a limit of the method, kept.
 LEAST_AREA, MOST_AREA = 120, 600  # px of a stable region
 DELTA = 4  # grey levels up and down over which it must be stable: 8 in all, 3 % of the range
-MOST_VARIATION = 0.25  # of its area over them. docs/decisions/0008
+MOST_VARIATION = 0.25  # of its area over them. docs/decisions/0012
 LENGTH, PUSH = 4.0, 5.0  # weights of outline and area: a positive push shrinks
 STEPS, LAST = 10 * 2, 10  # with the push, and without
 MOST_ECCENTRICITY = 0.9  # exclusive, as are the next four
