@@ -16,7 +16,7 @@ from irnet.metrics.aji import aji
 from irnet.metrics.ignore import outside_ignored
 from irnet.metrics.match import Pairwise, match_iou
 from irnet.metrics.ratio import Ratio
-from irnet.study.plot import Line, Panel, draw_panels
+from irnet.report.plot import Line, Panel, draw_panels
 from irnet.study.render import to_csv
 from irnet.study.results import RowResult
 

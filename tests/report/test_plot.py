@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from irnet.study.plot import HEIGHT, WIDTH, Line, Panel, draw_panels, nice_range
+from irnet.report.plot import HEIGHT, WIDTH, Line, Panel, draw_panels, nice_range
 
 SVG = "{http://www.w3.org/2000/svg}"
 
