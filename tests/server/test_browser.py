@@ -124,6 +124,14 @@ def test_a_whole_review_by_keyboard(reader: Reader, review: Review, found: Path)
     assert list(Review(found).fields[0].parsed()) == [1, 3, 4, 5]
 
 
+def test_keys_faster_than_the_server_wait_for_their_turn(reader: Reader, review: Review) -> None:
+    reader.press("ArrowDown", "a", "d", "a", "z", "ArrowUp", "l")
+    playwright.expect(reader.page.locator("#detail h2")).to_contain_text("edited", timeout=10_000)
+    rows = {key: row for key, row in review.fields[0].rows.items() if row}
+    assert [key for key, row in rows.items() if "accepted" in row] == [1]
+    assert len(rows) == 4  # the deletion stands, the second acceptance was taken back
+
+
 def test_clicks_go_through_the_stack_and_the_table_follows(reader: Reader) -> None:
     reader.click(65, 60)  # in both cells
     first = chosen(reader)
@@ -194,6 +202,17 @@ def test_hovering_tells_measures(reader: Reader) -> None:
     reader.page.mouse.move(*reader.at(30, 60))
     reader.sees("#tip", "cytoplasm 1")
     reader.sees("#tip", "area µm²")
+
+
+def test_a_picture_that_is_gone_is_told_and_the_outlines_stay(
+    found: Path, browser, serving: Callable
+) -> None:
+    (found.parent / "smears" / "a.png").unlink()
+    with serving(create_app(Review(found))) as url:
+        reader = Reader(browser, url)
+        reader.sees("#message.bad", "no such file")
+        reader.count(4)
+        reader.page.close()
 
 
 def test_an_edit_behind_the_pages_back_is_noticed(reader: Reader, review: Review) -> None:

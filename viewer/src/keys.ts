@@ -15,6 +15,8 @@ interface Key {
 
 type Group = [string, Key[]];
 
+const OWN_KEYS = /^(Enter| |Arrow.*|Page.*|Home|End)$/; // of buttons, boxes and sliders
+
 export function bindKeys(state: State, stage: Stage, tools: Tools): Map<string, () => void> {
   const groups = list(state, stage, tools);
   const bound = new Map(groups.flatMap(([, keys]) => keys.flatMap(({ keys: names, run }) => names.map((name) => [name, run] as const))));
@@ -22,12 +24,16 @@ export function bindKeys(state: State, stage: Stage, tools: Tools): Map<string, 
   document.addEventListener("keydown", (event) => {
     const target = event.target as HTMLElement;
     const typing = target instanceof HTMLInputElement && target.type === "text";
-    if (typing || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const operated = target.matches("button, input") && target.matches(":focus-visible") && OWN_KEYS.test(event.key); // by keys alone
+    if (typing || operated || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const run = bound.get(spell(event));
     if (!run) return;
     event.preventDefault();
-    if (target instanceof HTMLButtonElement || target instanceof HTMLInputElement) target.blur();
     run();
+  });
+  document.addEventListener("click", (event) => {
+    const button = (event.target as HTMLElement).closest("button");
+    if (event.detail) button?.blur(); // or Enter would press it again
   });
   return bound;
 }
@@ -40,7 +46,10 @@ function spell(event: KeyboardEvent): string {
 
 function list(state: State, stage: Stage, tools: Tools): Group[] {
   const key = (keys: string, shown: string, does: string, run: () => void): Key => ({ keys: keys.split(" "), shown, does, run });
-  const image = (way: number) => () => void state.open(state.current.index + way).catch((error) => state.explain(error));
+  let turn: Promise<unknown> = Promise.resolve();
+  /** Keys pressed faster than the server answers wait for their turn: each finds what the one before left. */
+  const inTurn = (act: () => unknown) => () => void (turn = turn.then(act).catch((error) => state.explain(error)));
+  const image = (way: number) => inTurn(() => state.open(state.current.index + way));
   const toggle = (label: 1 | 2) => () => {
     state.shown[label] = !state.shown[label];
     state.refresh();
@@ -49,8 +58,8 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
     [
       "Go through",
       [
-        key("ArrowDown j", "↓ J", "next cell in the table", () => state.move(1)),
-        key("ArrowUp k", "↑ K", "cell before", () => state.move(-1)),
+        key("ArrowDown j", "↓ J", "next cell in the table", inTurn(() => state.move(1))),
+        key("ArrowUp k", "↑ K", "cell before", inTurn(() => state.move(-1))),
         key("PageDown ]", "PgDn ]", "next image", image(1)),
         key("PageUp [", "PgUp [", "image before", image(-1)),
         key("g", "G", "go to the chosen cell", () => stage.reveal(true)),
@@ -60,15 +69,15 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
     [
       "Decide",
       [
-        key("a Enter", "A Enter", "accept, then the next one", () => tools.keep() || void accept(state)),
-        key("d Delete", "D Del", "delete, then the next one", () => void remove(state)),
-        key("l", "L", "cell ↔ nucleus", () => void relabel(state)),
-        key("o", "O", "give the nucleus to the next cell over it", () => giveToNext(state)),
+        key("a Enter", "A Enter", "accept, then the next one", () => tools.keep() || inTurn(() => accept(state))()),
+        key("d Delete", "D Del", "delete, then the next one", inTurn(() => remove(state))),
+        key("l", "L", "cell ↔ nucleus", inTurn(() => relabel(state))),
+        key("o", "O", "give the nucleus to the next cell over it", inTurn(() => giveToNext(state))),
         key("p", "P", "choose the cell of the nucleus", () => tools.take("pair")),
-        key("Shift+a", "Shift A", "image finished: accept all shown, next image", () => void finish(state)),
-        key("Shift+o", "Shift O", "open a finished image again", () => void state.edit({ op: "finish", ids: [], finished: false })),
-        key("z Ctrl+z", "Z", "undo", () => void state.step("undo")),
-        key("y Shift+z Ctrl+y Ctrl+Shift+z", "Y", "redo", () => void state.step("redo")),
+        key("Shift+a", "Shift A", "image finished: accept all shown, next image", inTurn(() => finish(state))),
+        key("Shift+o", "Shift O", "open a finished image again", inTurn(() => state.edit({ op: "finish", ids: [], finished: false }))),
+        key("z Ctrl+z", "Z", "undo", inTurn(() => state.step("undo"))),
+        key("y Shift+z Ctrl+y Ctrl+Shift+z", "Y", "redo", inTurn(() => state.step("redo"))),
       ],
     ],
     [
@@ -129,7 +138,9 @@ async function relabel(state: State): Promise<void> {
 async function finish(state: State): Promise<void> {
   const ids = state.rows.filter((each) => !each.accepted).map((each) => each.id);
   const { index } = state.current;
-  if (await state.edit({ op: "finish", ids, finished: true })) await state.open(index + 1);
+  if (!(await state.edit({ op: "finish", ids, finished: true }))) return;
+  if (index + 1 < state.session.images.length) await state.open(index + 1);
+  else state.say("That was the last image.");
 }
 
 function leave(state: State): void {

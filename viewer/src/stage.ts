@@ -58,6 +58,7 @@ export class Stage {
     this.viewer.canvas.append(this.layer.canvas);
     this.viewer.addHandler("update-viewport", () => this.layer.draw(this.frame()));
     this.viewer.addHandler("resize", () => this.redraw());
+    this.viewer.addHandler("tile-load-failed", () => void this.explain());
     this.listen();
     state.on(["image"], () => this.open());
     state.on(["instances", "selection", "hover", "tool"], () => this.redraw());
@@ -114,6 +115,13 @@ export class Stage {
     const right = viewport.imageToViewerElementCoordinates(new OpenSeadragon.Point(1000, 0));
     const { clientWidth, clientHeight } = this.element;
     return { scale: (right.x - corner.x) / 1000, x: corner.x, y: corner.y, width: clientWidth, height: clientHeight };
+  }
+
+  /** Say why there is no picture. */
+  private async explain(): Promise<void> {
+    const { index, levels } = this.state.current;
+    const answer = await fetch(tileUrl(index, levels, 0, 0, "why"));
+    if (!answer.ok) this.state.say(((await answer.json()) as { detail: string }).detail, true);
   }
 
   private open(): void {

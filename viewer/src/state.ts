@@ -31,6 +31,7 @@ export class State {
 
   private readonly listeners = new Map<Topic, (() => void)[]>();
   private test: Test = () => true;
+  private turn: Promise<void> = Promise.resolve(); // of the last edit asked for
 
   constructor(readonly session: Session) {
     this.scores = { 1: session.scores["1"] ?? 0, 2: session.scores["2"] ?? 0 };
@@ -53,7 +54,7 @@ export class State {
     if (index < 0 || index >= this.session.images.length) return;
     const { instances, unmeasured, ...summary } = await api.image(index);
     const same = this.current?.index === index;
-    this.take(summary);
+    this.current = this.session.images[index] = summary;
     this.instances = new Map(instances.map((each) => [each.id, each]));
     if (!same) this.selected = null;
     this.hovered = null;
@@ -138,32 +139,40 @@ export class State {
     this.tell("view");
   }
 
-  async edit(change: Edit): Promise<boolean> {
-    return this.change(() => api.edit(this.current.index, this.current.revision, change));
+  edit(change: Edit): Promise<boolean> {
+    const { index } = this.current;
+    return this.change(index, () => api.edit(index, this.session.images[index]!.revision, change));
   }
 
   async step(way: "undo" | "redo"): Promise<boolean> {
-    if (!this.current[way]) {
-      this.say(`Nothing to ${way}.`);
-      return false;
-    }
-    return this.change(() => api.step(this.current.index, this.current.revision, way));
+    const { index } = this.current;
+    if (this.current[way]) return this.change(index, () => api.step(index, this.session.images[index]!.revision, way));
+    this.say(`Nothing to ${way}.`);
+    return false;
   }
 
-  /** One edit at a time; what the server says is then what is shown. */
-  private async change(send: () => Promise<api.Told>): Promise<boolean> {
-    if (this.busy) return false;
+  /** One edit after the other; what the server says is then what is shown. */
+  private change(index: number, send: () => Promise<api.Told>): Promise<boolean> {
+    const done = this.turn.then(() => this.makeChange(index, send));
+    this.turn = done.then(() => undefined);
+    return done;
+  }
+
+  private async makeChange(index: number, send: () => Promise<api.Told>): Promise<boolean> {
     this.busy = true;
+    this.tell("message");
     try {
       const { changed, gone, touched, unmeasured, ...summary } = await send();
-      this.take(summary);
+      this.session.images[index] = summary;
+      if (this.current.index !== index) return true; // another image was opened meanwhile
+      this.current = summary;
       for (const id of gone) this.instances.delete(id);
       for (const each of changed) this.instances.set(each.id, each);
       const one = touched.length && touched.find((id) => this.instances.has(id));
       if (this.chosen === undefined) this.selected = one ?? null;
       this.refresh();
       this.say("");
-      if (unmeasured) void this.measure(this.current.index).catch((error) => this.explain(error));
+      if (unmeasured) void this.measure(index).catch((error) => this.explain(error));
       return true;
     } catch (error) {
       await this.explain(error);
@@ -177,11 +186,6 @@ export class State {
   async explain(error: unknown): Promise<void> {
     this.say(error instanceof Error ? error.message : String(error), true);
     if (error instanceof Refused && error.status === 409) await this.open(this.current.index);
-  }
-
-  private take(summary: Summary): void {
-    this.current = summary;
-    this.session.images[summary.index] = summary;
   }
 
   private order(): (a: Instance, b: Instance) => number {

@@ -248,13 +248,13 @@ class Pairing implements Active {
 }
 
 /** Give the chosen nucleus to the next of the cells that cover its middle; after the last to none. */
-export function giveToNext(state: State): void {
+export async function giveToNext(state: State): Promise<void> {
   const { chosen } = state;
   if (chosen?.label !== NUCLEUS) return state.say("Choose a nucleus: it is given to the next cell that covers it.");
   const cells = owners(state, centre(chosen));
   const next = cells[cells.findIndex((cell) => cell.id === chosen.cell) + 1];
   if (!next && chosen.cell === null) return state.say("No cell covers this nucleus.");
-  void state.edit({ op: "pair", id: chosen.id, cell: next?.id ?? null });
+  await state.edit({ op: "pair", id: chosen.id, cell: next?.id ?? null });
 }
 
 function owners(state: State, at: Point): Instance[] {

@@ -1,0 +1,36 @@
+"""The built page: of this source, small, with the licence of what is in it, and nothing from elsewhere."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from irnet.server.app import STATIC
+
+VIEWER = Path(__file__).parents[2] / "viewer"
+
+
+def test_the_page_is_built_from_this_source() -> None:
+    sources = [VIEWER / "build.mjs", VIEWER / "package-lock.json", *sorted((VIEWER / "src").iterdir())]
+    content = b"".join(path.read_bytes() for path in sources)
+    assert (STATIC / "built-from.txt").read_text().strip() == hashlib.sha256(content).hexdigest(), (
+        "make viewer"
+    )
+
+
+def test_the_page_is_small_and_names_what_it_contains() -> None:
+    assert sum(path.stat().st_size for path in STATIC.iterdir()) < 2 * 2**20
+    licences = (STATIC / "LICENSES.txt").read_text()
+    assert "OpenSeadragon" in licences
+    assert "Redistribution and use in source and binary forms" in licences
+
+
+def test_the_page_loads_its_own_files_alone() -> None:
+    text = (STATIC / "index.html").read_text()
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', text)
+    assert sorted(loaded) == ["data:,", "main.js", "style.css"]
+    assert not re.search(r"\s(on\w+|style)=", text)
+    assert "url(" not in (STATIC / "style.css").read_text()
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    assert "resolved" not in (VIEWER / "package-lock.json").read_text()
