@@ -11,19 +11,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from irnet.cells import LABEL_NAMES, NO_PARENT, Cells
+from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.metrics.aji import aji
-from irnet.metrics.match import Pairwise, match_iou
+from irnet.metrics.match import Pairwise
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
 from irnet.report.figure import add_scale_bar, panels
+from irnet.report.flaws import FRAMES, MEANINGS, Box, as_box, flaws, frame_flaws, matches_of
 from irnet.study.jobs import is_finished, jobs_of, run_rows
 from irnet.study.protocol import Say
 from irnet.study.record import Study
@@ -34,23 +34,7 @@ from irnet.study.tables import Made
 
 FIELDS = 4
 SIDE_UM, SIDE_PX = 100.0, 400  # of a window; px where the scale is unknown
-POOR_IOU = 0.7
-FRAMES = {"false": (255, 40, 40), "missed": (0, 90, 255), "poor": (255, 200, 0)}  # kind -> colour
-MEANINGS = {
-    "false": "false find",
-    "missed": "missed",
-    "poor": f"found with IoU < {POOR_IOU:g}",
-}
 LEGEND = 34  # px
-
-Box = tuple[int, int, int, int]  # x1, y1, x2, y2 px, exclusive
-
-
-class Flaw(NamedTuple):
-    """A difference from the truth."""
-
-    kind: str  # false, missed or poor
-    box: Box
 
 
 class Finding(NamedTuple):
@@ -99,20 +83,6 @@ def choose_fields(test: Sequence[Entry], findings: Sequence[Finding], count: int
     return [
         Field(index, _window(test[index], [f.cells[index] for f in findings])) for index in chosen.values()
     ]
-
-
-def flaws(truth: Cells, found: Cells) -> list[Flaw]:
-    """What is false, missed, or matched with an IoU below .7, in both classes."""
-    listed = []
-    for label in LABEL_NAMES:
-        truths, preds = truth.of(label), found.of(label)
-        pairs = Pairwise.between(truths, preds)
-        matches = match_iou(pairs)
-        listed += [Flaw("missed", _box(b)) for b in np.delete(truths.boxes, matches[:, 0], axis=0)]
-        listed += [Flaw("false", _box(b)) for b in np.delete(preds.boxes, matches[:, 1], axis=0)]
-        poor = matches[pairs.iou[matches[:, 0], matches[:, 1]] < POOR_IOU]
-        listed += [Flaw("poor", _box(_around(truths.boxes[t], preds.boxes[p]))) for t, p in poor]
-    return listed
 
 
 def draw_figure(test: Sequence[Entry], findings: Sequence[Finding], shown: Sequence[Field]) -> Picture:
@@ -170,7 +140,7 @@ def _window(entry: Entry, found: Sequence[Cells]) -> Box:
     low, high = starts[:, None], starts[:, None] + size  # (n, 1, 2)
     whole = (boxes[:, :2] >= low).all(axis=2) & (boxes[:, 2:] <= high).all(axis=2)  # (n, n)
     held = whole.sum(axis=1)
-    return _box(np.concatenate([starts[held.argmax()], starts[held.argmax()] + size]))
+    return as_box(np.concatenate([starts[held.argmax()], starts[held.argmax()] + size]))
 
 
 def _strip(entry: Entry, findings: Sequence[Finding], field: Field) -> Picture:
@@ -183,8 +153,8 @@ def _strip(entry: Entry, findings: Sequence[Finding], field: Field) -> Picture:
     ]
     for finding in findings:
         found = finding.cells[field.index]
-        own = np.concatenate([colours, [LOOSE]])[_matched(truth, found)]  # NO_PARENT is the last row
-        framed = _framed(overlay(image, found, colours=own), flaws(truth, found))
+        own = np.concatenate([colours, [LOOSE]])[matches_of(truth, found)]  # NO_PARENT is the last row
+        framed = frame_flaws(overlay(image, found, colours=own), flaws(truth, found))
         drawn.append(_cut(framed, field.window))
     return panels(drawn, [entry.name, "truth", *(finding.row.title for finding in findings)])
 
@@ -192,24 +162,6 @@ def _strip(entry: Entry, findings: Sequence[Finding], field: Field) -> Picture:
 def _cut(image: Picture, window: Box) -> Picture:
     x1, y1, x2, y2 = window
     return np.ascontiguousarray(image[y1:y2, x1:x2])
-
-
-def _framed(image: Picture, listed: Sequence[Flaw]) -> Picture:
-    sheet = Image.fromarray(image)
-    pen = ImageDraw.Draw(sheet)
-    for flaw in listed:
-        pen.rectangle(flaw.box, outline=FRAMES[flaw.kind], width=3)
-    return np.asarray(sheet)
-
-
-def _matched(truth: Cells, found: Cells) -> NDArray[np.int64]:
-    """For each find the index of its true instance, or NO_PARENT, (n,)."""
-    partner = np.full(len(found), NO_PARENT)
-    for label in LABEL_NAMES:
-        ours, theirs = np.flatnonzero(truth.labels == label), np.flatnonzero(found.labels == label)
-        matches = match_iou(Pairwise.between(truth.of(label), found.of(label)))
-        partner[theirs[matches[:, 1]]] = ours[matches[:, 0]]
-    return partner
 
 
 def _legend(width: int) -> Picture:
@@ -225,12 +177,3 @@ def _legend(width: int) -> Picture:
 
 def _widened(strip: Picture, width: int) -> Picture:
     return np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0)), constant_values=255)
-
-
-def _around(a: NDArray, b: NDArray) -> NDArray:
-    return np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])])
-
-
-def _box(values: NDArray) -> Box:
-    x1, y1, x2, y2 = (int(value) for value in values)
-    return x1, y1, x2, y2
