@@ -1,5 +1,7 @@
 """The IoU of suppression comes from validation images, class by class."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from study_scenes import SHAPE, entry, rectangles
@@ -7,7 +9,7 @@ from study_scenes import SHAPE, entry, rectangles
 from irnet.cells import Cells
 from irnet.config import load_recipe
 from irnet.data.sample import Entry
-from irnet.study.suppression import tune_masks
+from irnet.study.suppression import tune_boxes, tune_masks
 
 
 class Fixed:
@@ -46,6 +48,27 @@ def test_each_class_has_the_cut_that_suits_it(predictor, monkeypatch):
     assert tuned.settings.predict.nms.cytoplasm == 0.7  # at .3 the second cell would go
     assert tuned.settings.predict.nms.nucleus == 0.3  # at .7 the second find would stay
     assert predictor.settings.predict.nms.nucleus == 0.5
+
+
+def test_boxes_are_tuned_in_the_network(predictor, monkeypatch):
+    """The network suppresses: whatever IoU its branch is told, the predictor's finds follow."""
+    branch = SimpleNamespace(nms_iou=(0.5, 0.5))
+    truth = rectangles([(0, 0, 30, 10), (10, 0, 40, 10), (0, 20, 30, 30)], [1, 1, 2])
+    monkeypatch.setattr(Entry, "read", lambda self: _Sample(truth))
+    nms = type(predictor.settings.predict.nms)
+    find = predictor.find
+
+    def suppress(image, mpp=None):
+        told = nms(cytoplasm=branch.nms_iou[0], nucleus=branch.nms_iou[1])
+        predictor.settings = predictor.settings.model_copy(
+            update={"predict": predictor.settings.predict.model_copy(update={"nms": told})}
+        )
+        return find(image, mpp)
+
+    predictor.find = suppress
+    tuned = tune_boxes(predictor, branch, (0.3, 0.7), [entry("a", truth)])
+    assert branch.nms_iou == (0.7, 0.3)
+    assert tuned.settings.predict.nms.model_dump() == {"cytoplasm": 0.7, "nucleus": 0.3}
 
 
 class _Sample:

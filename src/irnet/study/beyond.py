@@ -88,7 +88,11 @@ def beyond_sections(
             sections.distractor_table(results, distractors),
         ),
         Section("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
-        Section("Tuned suppression", "IoU above which the worse goes, as chosen.", nms_table(results)),
+        Section(
+            "Tuned suppression",
+            "IoU above which the worse goes, of each class chosen on validation images by AJI.",
+            nms_table(results),
+        ),
         Section(
             "Cost",
             "Training is that of the modules alone, time an image that of the heads alone.",

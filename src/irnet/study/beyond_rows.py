@@ -100,14 +100,8 @@ REMOVALS = (  # instead of the DRM, and inside it
 )
 SUPPRESSIONS = (  # without DRM
     _frozen("soft-nms", "Mask R-CNN, soft-NMS", *PLAIN, "predict.suppression=soft"),
-    _frozen("mask-nms", "Mask R-CNN, NMS of masks", *PLAIN, "predict.suppression=mask"),
-    _frozen(
-        "tuned-nms",
-        "Mask R-CNN, tuned NMS",
-        *PLAIN,
-        nms_cuts=NMS_CUTS,
-        note="IoU of each class chosen on validation images by AJI, F1 and AP together",
-    ),
+    _frozen("mask-nms", "Mask R-CNN, NMS of masks", *PLAIN, "predict.suppression=mask", nms_cuts=NMS_CUTS),
+    _frozen("tuned-nms", "Mask R-CNN, tuned NMS", *PLAIN, nms_cuts=NMS_CUTS),
 )
 
 ROWS = (*TABLES, *REFINEMENTS, *REMOVALS, *SUPPRESSIONS)

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from irnet.cells import LABEL_NAMES
 from irnet.config import Settings
 from irnet.data.dataset import CropDataset
 from irnet.data.sample import Entry
-from irnet.engine.evaluate import MERIT, find_all, score_validation
+from irnet.engine.evaluate import find_all
 from irnet.engine.predict import Predictor
 from irnet.engine.sources import open_source
 from irnet.engine.weights import start_from
@@ -25,6 +24,7 @@ from irnet.study.lessons import prepare_lessons
 from irnet.study.protocol import TRUNK_SEED, row_settings, trunk_weights
 from irnet.study.record import Size, Study
 from irnet.study.rows import Row
+from irnet.study.suppression import tune_boxes, tune_masks
 
 LOOKED_AT = 8  # validation images on which associations are measured
 
@@ -58,14 +58,13 @@ def make_frozen_row(
         prepare_lessons(model, _lesson_crops(study), school.crops, school.lessons, device)
     trained = train_heads(model, settings, seed, school)
     memory = FrozenTrunk(model, study.out / "frozen" / "images")
-    if row.nms_cuts:
-        settings = _tune(memory, settings, row.nms_cuts, study.parts.val, device)
     predictor = Predictor(memory, settings=settings, device=device)  # type: ignore[arg-type]
+    if row.nms_cuts:
+        predictor = _tune(predictor, model, row, study.parts.val)
     trained["figures"] |= _association_figures(predictor, model, study.parts.val[:LOOKED_AT])
     return predictor, {
         "base": origin["sha256"],
         "dropped": [name for name in origin["left"] if name.endswith((".drm", ".irm"))],
-        "nms": settings.predict.nms.model_dump(),
         **trained,
     }
 
@@ -100,32 +99,10 @@ def _lesson_crops(study: Study) -> CropDataset:
     return open_source(study.recipe(f"train.seed={TRUNK_SEED}"), study.data).crops
 
 
-def _tune(
-    memory: FrozenTrunk,
-    settings: Settings,
-    cuts: Sequence[float],
-    val: Sequence[Entry],
-    device: torch.device,
-) -> Settings:
-    """Settings with the IoU of suppression, of each class by itself, that is best on validation images."""
-    best: dict[str, tuple[float, float]] = {}  # class -> merit, cut
-    truths = [entry.truth for entry in val]
-    for cut in cuts:
-        trial = _with_nms(memory, settings, dict.fromkeys(LABEL_NAMES.values(), cut))
-        predictor = Predictor(memory, settings=trial, device=device)  # type: ignore[arg-type]
-        found = find_all(predictor, (entry.read() for entry in val))
-        numbers = score_validation(truths, found, floor=settings.predict.floor).numbers
-        for name in LABEL_NAMES.values():
-            merit = sum(numbers.get(f"{name}/{title}", 0.0) for title in MERIT)
-            best[name] = max(best.get(name, (-1.0, cut)), (merit, cut), key=lambda pair: pair[0])
-    return _with_nms(memory, settings, {name: cut for name, (_, cut) in best.items()})
-
-
-def _with_nms(memory: FrozenTrunk, settings: Settings, cuts: dict[str, float]) -> Settings:
-    """Settings with other IoUs of suppression; the network is told of them as well."""
-    memory.model.roi_heads.box.nms_iou = tuple(cuts[name] for name in LABEL_NAMES.values())
-    nms = settings.predict.nms.model_copy(update=cuts)
-    return settings.model_copy(update={"predict": settings.predict.model_copy(update={"nms": nms})})
+def _tune(predictor: Predictor, model: IRNet, row: Row, val: Sequence[Entry]) -> Predictor:
+    if predictor.settings.predict.suppression == "mask":
+        return tune_masks(predictor, row.nms_cuts, val)
+    return tune_boxes(predictor, model.roi_heads.box, row.nms_cuts, val)
 
 
 def _association_figures(predictor: Predictor, model: IRNet, val: Sequence[Entry]) -> dict[str, float]:

@@ -1,14 +1,15 @@
-"""Suppression of masks tuned on validation images, as CSPNet has it (Akram et al. 2016)."""
+"""Suppression tuned on validation images: of masks, as CSPNet has it (Akram et al. 2016), or of boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from irnet.cells import LABEL_NAMES
+from irnet.cells import LABEL_NAMES, Cells
 from irnet.config import Settings
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import find_all, score_validation
 from irnet.engine.predict import Predictor
+from irnet.models.box_branch import BoxBranch
 from irnet.slides.seams import survivors
 
 
@@ -17,18 +18,43 @@ def tune_masks(predictor: Predictor, cuts: Sequence[float], val: Sequence[Entry]
 
     The recipe must suppress masks (`predict.suppression = "mask"`): the network runs once for all `cuts`.
     """
-    names = LABEL_NAMES.values()
-    every = _with_nms(predictor, dict.fromkeys(names, 1.0))
-    found = find_all(every, (entry.read() for entry in val))
+    found = _find(_with_nms(predictor, dict.fromkeys(LABEL_NAMES.values(), 1.0)), val)
+    trials = {
+        cut: [cells.select(survivors(cells, nms=dict.fromkeys(LABEL_NAMES, cut))) for cells in found]
+        for cut in cuts
+    }
+    return _with_nms(predictor, _best(predictor, trials, val))
+
+
+def tune_boxes(
+    predictor: Predictor, branch: BoxBranch, cuts: Sequence[float], val: Sequence[Entry]
+) -> Predictor:
+    """The same where boxes are suppressed, by the network's box branch: it runs once for each of `cuts`."""
+    trials = {}
+    for cut in cuts:
+        branch.nms_iou = (cut,) * len(LABEL_NAMES)
+        trials[cut] = _find(predictor, val)
+    best = _best(predictor, trials, val)
+    branch.nms_iou = tuple(best[name] for name in LABEL_NAMES.values())
+    return _with_nms(predictor, best)
+
+
+def _find(predictor: Predictor, val: Sequence[Entry]) -> list[Cells]:
+    return find_all(predictor, (entry.read() for entry in val))
+
+
+def _best(
+    predictor: Predictor, trials: Mapping[float, Sequence[Cells]], val: Sequence[Entry]
+) -> dict[str, float]:
+    """The IoU of the trial of highest AJI, of each class by name; of equal ones the first."""
     truths = [entry.truth for entry in val]
     best: dict[str, tuple[float, float]] = {}  # class -> AJI, IoU
-    for cut in cuts:
-        kept = [cells.select(survivors(cells, nms=dict.fromkeys(LABEL_NAMES, cut))) for cells in found]
-        numbers = score_validation(truths, kept, floor=predictor.settings.predict.floor).numbers
-        for name in names:
+    for cut, found in trials.items():
+        numbers = score_validation(truths, found, floor=predictor.settings.predict.floor).numbers
+        for name in LABEL_NAMES.values():
             aji = numbers.get(f"{name}/AJI", 0.0)
             best[name] = max(best.get(name, (-1.0, cut)), (aji, cut), key=lambda pair: pair[0])
-    return _with_nms(predictor, {name: cut for name, (_, cut) in best.items()})
+    return {name: cut for name, (_, cut) in best.items()}
 
 
 def _with_nms(predictor: Predictor, cuts: dict[str, float]) -> Predictor:
