@@ -96,7 +96,7 @@ export class Layer {
     context.setLineDash([]);
     context.fillStyle = this.state.colour(each);
     context.globalAlpha = 0.14;
-    context.fill(path, "evenodd");
+    if (!this.state.drawing) context.fill(path, "evenodd"); // or it would tint what is looked at
     context.globalAlpha = 1;
     for (const [colour, line] of [["#000000", 6], ["#ffffff", 4.5], [this.state.colour(each), 2.5]] as const) {
       context.strokeStyle = colour;

@@ -109,10 +109,10 @@ export function showStatus(state: State, stage: Stage): void {
   const tip = byId("tip");
   const showTip = (): void => {
     const each = state.hovered === null ? undefined : state.instances.get(state.hovered);
-    tip.hidden = !each;
+    tip.hidden = !each || state.drawing;
     if (each) tip.replaceChildren(...tipLines(state, each));
   };
-  state.on(["hover", "instances"], showTip);
+  state.on(["hover", "instances", "tool"], showTip);
   stage.onPointer = (at) => {
     place.textContent = at ? `${Math.floor(at.image.x)}, ${Math.floor(at.image.y)}` : "";
     if (!at) return;

@@ -94,6 +94,11 @@ export class State {
     return [...this.instances.values()].filter((each) => each.cell === id && each.label === NUCLEUS);
   }
 
+  /** Is a tool in use that changes masks? */
+  get drawing(): boolean {
+    return this.tool !== "select" && this.tool !== "pair";
+  }
+
   get chosen(): Instance | undefined {
     return this.selected === null ? undefined : this.instances.get(this.selected);
   }

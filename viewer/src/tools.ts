@@ -55,7 +55,7 @@ export class Tools {
     this.active = this.make(state.tool);
     stage.handler = this.active;
     stage.layer.sketch = this.active?.sketch?.bind(this.active) ?? null;
-    stage.viewer.element.classList.toggle("drawing", !["select", "pair"].includes(state.tool));
+    stage.viewer.element.classList.toggle("drawing", state.drawing);
     if (HINTS[state.tool]) state.say(HINTS[state.tool]);
     stage.redraw();
   }
