@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.feature import graycomatrix, graycoprops
 
 from irnet.cells import CYTOPLASM, Cells
 from irnet.morphometry.colour import STEP, Colour, estimate_background, measure_colour, measure_texture
@@ -69,6 +70,14 @@ def test_texture_is_a_count_of_pairs():
         ]
         means.append(np.mean(pairs))
     assert contrast == pytest.approx(np.mean(means))
+
+
+def test_contrast_of_a_whole_crop_is_that_of_scikit_image():
+    levels = np.random.default_rng(1).integers(0, 64, (20, 30)).astype(np.uint8)
+    turns = [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4]
+    expected = graycoprops(graycomatrix(levels, [1], turns, levels=64, symmetric=True), "contrast").mean()
+    _, contrast = measure_texture((levels + 0.5) * STEP, np.ones((20, 30), bool))
+    assert contrast == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("mask", "contrast"), [([[1]], None), ([[1, 0, 1]], None), ([[1, 1]], 4.0)])

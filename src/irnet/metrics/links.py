@@ -25,7 +25,7 @@ def link_scores(truths: Cells, preds: Cells) -> dict[str, Ratio]:
     """
     if not (truths.parents != NO_PARENT).any():
         return {}
-    partner = _partners(truths, preds)
+    partner = partners(truths, preds)
     nuclei = truths.labels == NUCLEUS
     linked, found = nuclei & (truths.parents != NO_PARENT), nuclei & (partner != NO_PARENT)
     mother = np.where(linked, partner[truths.parents], NO_PARENT)  # the match of each nucleus's cell
@@ -59,7 +59,7 @@ def ambiguous(cells: Cells) -> NDArray[np.bool_]:
     return found
 
 
-def _partners(truths: Cells, preds: Cells) -> NDArray[np.int64]:
+def partners(truths: Cells, preds: Cells) -> NDArray[np.int64]:
     """Index of the prediction that each truth is matched with, or NO_PARENT, (n,)."""
     partner = np.full(len(truths), NO_PARENT)
     for label in (CYTOPLASM, NUCLEUS):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.feature import graycomatrix, graycoprops
+from skimage.feature import graycomatrix
 
 from irnet.cells import Cells
 from irnet.geometry.masks import cover
@@ -20,6 +20,9 @@ LEAST_OUTSIDE = 0.01  # share of the pixels
 LEVELS = 64  # of optical density, for texture
 STEP = 0.02  # of optical density between two levels
 DIRECTIONS = (0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
+SQUARES = np.square(
+    np.subtract.outer(np.arange(LEVELS), np.arange(LEVELS))
+).ravel()  # of the levels' distance
 
 
 class Colour(NamedTuple):
@@ -48,13 +51,13 @@ def estimate_background(picture: Picture, cells: Cells) -> Rgb:
 
 
 def optical_density(picture: Picture, background: Rgb) -> NDArray[np.float64]:
-    """log10(background / pixel) of (h, w, 3); grey level 0 counts as 1. Brighter than background is negative.
+    """log10(background / pixel), (3, h, w); grey level 0 counts as 1. Brighter than background is negative.
 
-    >>> optical_density(np.full((1, 1, 3), 20, np.uint8), np.array([200.0, 20.0, 2.0]))[0, 0].tolist()
+    >>> optical_density(np.full((1, 1, 3), 20, np.uint8), np.array([200.0, 20.0, 2.0])).ravel().tolist()
     [1.0, 0.0, -1.0]
     """
     table = np.log10(np.maximum(background, 1)[:, None] / np.maximum(np.arange(256), 1))  # (3, 256)
-    return np.stack([table[channel][picture[..., channel]] for channel in range(3)], axis=-1)
+    return np.stack([table[channel][picture[..., channel]] for channel in range(3)])
 
 
 def measure_colour(picture: Picture, mask: Mask, background: Rgb) -> Colour:
@@ -63,8 +66,8 @@ def measure_colour(picture: Picture, mask: Mask, background: Rgb) -> Colour:
     if not pixels:
         return Colour(0)
     density = optical_density(picture, background)
-    mean = density.mean(axis=2)
-    red, green, blue = density[mask].mean(axis=0).tolist()
+    mean = density.sum(axis=0) / 3
+    red, green, blue = (float(channel[mask].mean()) for channel in density)
     entropy, contrast = measure_texture(mean, mask)
     return Colour(
         pixels, float(mean[mask].mean()), float(mean[mask].std()), red, green, blue, entropy, contrast
@@ -82,8 +85,10 @@ def measure_texture(density: NDArray[np.float64], mask: Mask) -> tuple[float, fl
     shares = np.bincount(levels[mask], minlength=LEVELS + 1) / np.count_nonzero(mask)
     shares = shares[shares > 0]
     pairs = graycomatrix(levels, [1], DIRECTIONS, levels=LEVELS + 1, symmetric=True)[1:, 1:]
-    met = pairs.sum(axis=(0, 1, 2)) > 0  # directions in which there is a pair at all
-    contrast = float(graycoprops(pairs, "contrast")[0, met].mean()) if met.any() else None
+    counts = pairs[:, :, 0].reshape(-1, len(DIRECTIONS))
+    met = counts.sum(axis=0) > 0  # directions in which there is a pair at all
+    apart = SQUARES @ counts[:, met] / counts[:, met].sum(axis=0)
+    contrast = float(apart.mean()) if met.any() else None
     return float(-(shares * np.log2(shares)).sum()) + 0.0, contrast
 
 
