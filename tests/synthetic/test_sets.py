@@ -1,5 +1,6 @@
 """Sets of fields on disk."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from irnet.data.formats.coco import read_coco
 from irnet.errors import InputError
 from irnet.synthetic import generate_set
+from irnet.synthetic.smear import VERSION
 
 
 def test_a_set_reads_back_as_it_was_drawn(tmp_path: Path):
@@ -23,6 +25,8 @@ def test_a_set_reads_back_as_it_was_drawn(tmp_path: Path):
         progress=lambda *done: told.append(done),
     )
     read = read_coco(tmp_path)
+    info = json.loads((tmp_path / "annotations.json").read_text())["info"]
+    assert (info["generator"], info["seed"]) == (VERSION, 3)
     assert told[-1] == (5, 5)
     assert [entry.name for entry in read] == [entry.name for entry in drawn]
     assert len({entry.patient for entry in read}) == 2

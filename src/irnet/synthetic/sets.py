@@ -12,7 +12,7 @@ from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.synthetic.layout import LayoutName, draw_counts
-from irnet.synthetic.smear import Patient, generate
+from irnet.synthetic.smear import VERSION, Patient, generate
 from irnet.synthetic.stain import Palette
 
 PALETTE_SHARES: dict[Palette, float] = {"pap": 0.6, "pale": 0.2, "vivid": 0.2}
@@ -66,6 +66,6 @@ def generate_set(
         entries.append(Entry(name=name, path=path, truth=truth, patient=f"patient{person + 1:03d}"))
         if progress:
             progress(number + 1, images)
-    info = {"description": "Generated smears", "seed": seed, "layout": layout}
+    info = {"description": "Generated smears", "generator": VERSION, "seed": seed, "layout": layout}
     write_coco(Path(out_dir) / "annotations.json", entries, info=info)
     return entries
