@@ -16,6 +16,7 @@ VERBS = (
     "evaluate",
     "import-predictions",
     "measure",
+    "report",
     "export",
     "view",
     "study",

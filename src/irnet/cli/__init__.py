@@ -22,6 +22,7 @@ from irnet.cli import (
     import_predictions,
     measure,
     predict,
+    report,
     study,
     synth,
     train,
@@ -50,6 +51,7 @@ app.command()(evaluate.evaluate)
 app.command()(import_predictions.import_predictions)
 app.command()(view.view)
 app.command()(measure.measure)
+app.command()(report.report)
 app.command()(export.export)
 app.command()(study.study)
 app.command()(demo.demo)

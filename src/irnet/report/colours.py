@@ -22,6 +22,9 @@ PALETTE = np.array(
     ],
     dtype=np.uint8,
 )
+# Of lines and bars: Okabe and Ito's colours, told apart by colour-blind readers too. The colour of the text
+# stands for their black, so that it shows on dark pages.
+LINES = ("#999999", "#E69F00", "currentColor", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7")
 LOOSE = np.array((255, 255, 255), dtype=np.uint8)  # a nucleus without a cell
 MARGIN = 6  # px: cells this close count as neighbours
 

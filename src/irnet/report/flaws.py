@@ -45,12 +45,12 @@ def flaws(truth: Cells, found: Cells) -> list[Flaw]:
     return listed
 
 
-def frame_flaws(image: Picture, listed: Sequence[Flaw]) -> Picture:
+def frame_flaws(image: Picture, listed: Sequence[Flaw], *, width: int = 3) -> Picture:
     """The image with a box in the colour of its kind about every difference."""
     sheet = Image.fromarray(image)
     pen = ImageDraw.Draw(sheet)
     for flaw in listed:
-        pen.rectangle(flaw.box, outline=FRAMES[flaw.kind], width=3)
+        pen.rectangle(flaw.box, outline=FRAMES[flaw.kind], width=width)
     return np.asarray(sheet)
 
 

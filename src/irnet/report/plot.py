@@ -1,4 +1,7 @@
-"""Line plots as SVG: small multiples over one legend, so that no plotting library is needed."""
+"""Line plots as SVG: small multiples over one legend, so that no plotting library is needed.
+
+Text and axes have the colour of the text around, and the ground has a class: a dark page shows them dark.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; then dashes tell more lines apart.
-COLOURS = ("#999999", "#E69F00", "#000000", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7")
+from irnet.report.colours import LINES
+
 WIDTH, HEIGHT = 300, 220  # of a panel's axes, px
 LEFT, TOP, RIGHT, BOTTOM = 48, 30, 14, 40  # around them
 LINE_HEIGHT = 18  # of the legend
@@ -25,6 +28,7 @@ class Line:
     points: Sequence[Point]
     dot: Point | None = None  # marked
     dashed: bool = False
+    bars: Sequence[tuple[float, float, float]] = ()  # x and both ends of intervals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +39,14 @@ class Panel:
     x: str  # what the horizontal axis is
     lines: Sequence[Line]
     diagonal: bool = False  # draw x = y
+    ticks: Sequence[tuple[float, str]] = tuple((i / TICKS, f"{i / TICKS:g}") for i in range(TICKS + 1))
+    whole: bool = False  # y from 0 to 1, whatever is drawn
 
 
 def draw_panels(panels: Sequence[Panel], *, columns: int) -> str:
     """The text of an SVG file: panels row by row, and one legend below them."""
     titles = list(dict.fromkeys(line.title for panel in panels for line in panel.lines))
-    colours = {title: COLOURS[i % len(COLOURS)] for i, title in enumerate(titles)}
+    colours = {title: LINES[i % len(LINES)] for i, title in enumerate(titles)}
     across, down = LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM
     rows = math.ceil(len(panels) / columns)
     entries = math.ceil(len(titles) / columns)
@@ -61,13 +67,14 @@ def draw_panels(panels: Sequence[Panel], *, columns: int) -> str:
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" '
-        f'viewBox="0 0 {size[0]} {size[1]}" font-family="Helvetica, Arial, sans-serif" font-size="12">\n'
-        f'<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'viewBox="0 0 {size[0]} {size[1]}" font-family="Helvetica, Arial, sans-serif" font-size="12" '
+        f'fill="currentColor" role="img">\n'
+        f'<rect class="ground" width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
 
 
 def _panel(panel: Panel, colours: dict[str, str]) -> str:
-    low, high, step = nice_range([y for line in panel.lines for _, y in line.points])
+    low, high, step = (0.0, 1.0, 0.2) if panel.whole else nice_range(_heights(panel))
 
     def place(point: Point) -> str:
         return f"{point[0] * WIDTH:.1f},{HEIGHT - (point[1] - low) / (high - low) * HEIGHT:.1f}"
@@ -75,15 +82,30 @@ def _panel(panel: Panel, colours: dict[str, str]) -> str:
     parts = [_axes(panel, low, high, step)]
     if panel.diagonal:
         ends = place((low, low)), place((min(high, 1.0), min(high, 1.0)))
-        parts.append(f'<polyline points="{" ".join(ends)}" stroke="#bbb" stroke-dasharray="2 3"/>')
+        parts.append(
+            f'<polyline points="{" ".join(ends)}" fill="none" stroke="currentColor" stroke-opacity=".4" '
+            'stroke-dasharray="2 3"/>'
+        )
     for line in panel.lines:
         colour, dashes = colours[line.title], ' stroke-dasharray="6 4"' if line.dashed else ""
         points = " ".join(place(point) for point in line.points)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>')
+        for x, *ends in line.bars:
+            parts.append(f'<polyline points="{" ".join(place((x, y)) for y in ends)}" stroke="{colour}"/>')
+            parts += [_dot(place(point), colour) for point in line.points if point[0] == x]
         if line.dot is not None:
-            x, y = place(line.dot).split(",")
-            parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}" stroke="white"/>')
+            parts.append(_dot(place(line.dot), colour))
     return "".join(parts)
+
+
+def _heights(panel: Panel) -> list[float]:
+    ends = [end for line in panel.lines for _, *bar in line.bars for end in bar]
+    return ends + [y for line in panel.lines for _, y in line.points]
+
+
+def _dot(place: str, colour: str) -> str:
+    x, y = place.split(",")
+    return f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}" stroke="white"/>'
 
 
 def _axes(panel: Panel, low: float, high: float, step: float) -> str:
@@ -94,12 +116,13 @@ def _axes(panel: Panel, low: float, high: float, step: float) -> str:
     for i in range(round((high - low) / step) + 1):
         value = low + i * step
         y = HEIGHT - (value - low) / (high - low) * HEIGHT
-        parts.append(f'<line x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e4e4"/>')
+        parts.append(f'<path d="M0 {y:.1f}H{WIDTH}" stroke="currentColor" stroke-opacity=".12"/>')
         parts.append(f'<text x="-6" y="{y + 4:.1f}" text-anchor="end">{value:.10g}</text>')
-    for i in range(TICKS + 1):
-        x = i / TICKS * WIDTH
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT + 17}" text-anchor="middle">{i / TICKS:g}</text>')
-    frame = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#444"/>'
+    for x, text in panel.ticks:
+        parts.append(
+            f'<text x="{x * WIDTH:.1f}" y="{HEIGHT + 17}" text-anchor="middle">{escape(text)}</text>'
+        )
+    frame = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="currentColor" stroke-opacity=".7"/>'
     return "".join([*parts, frame])
 
 
@@ -119,8 +142,16 @@ def nice_range(values: Sequence[float]) -> tuple[float, float, float]:
     known = [value for value in values if math.isfinite(value)]
     if not known:
         return 0.0, 1.0, 0.2
-    extent = max(max(known) - min(known), 1e-3)
-    power = 10.0 ** math.floor(math.log10(extent / TICKS))
-    step = next(power * factor for factor in (1, 2, 5, 10) if extent / (power * factor) <= TICKS)
+    step = nice_step(max(max(known) - min(known), 1e-3), TICKS)
     low, high = math.floor(min(known) / step + 1e-9), math.ceil(max(known) / step - 1e-9)
     return round(low * step, 10), round(max(high, low + 1) * step, 10), round(step, 10)
+
+
+def nice_step(extent: float, most: int) -> float:
+    """The least of 1, 2 and 5 times a power of ten of which `most` cover an extent.
+
+    >>> nice_step(42.0, 5), nice_step(42.0, 20)
+    (10.0, 5.0)
+    """
+    power = 10.0 ** math.floor(math.log10(extent / most))
+    return next(power * factor for factor in (1, 2, 5, 10, 20) if extent / (power * factor) <= most)

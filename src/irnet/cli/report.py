@@ -1,0 +1,40 @@
+"""`irnet report`: one page that shows what was found, or how it scored."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of irnet predict or evaluate; or a data set, or a COCO file.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="File to write.", show_default="report.html in the folder"),
+    ] = None,
+) -> None:
+    """Write a page about what was found, or about how it scored: one file, pictures inside.
+
+    Of what was found: numbers, distributions, which cells to look at first
+    and why, every image, tables, the run. Of scores: tables with intervals,
+    curves, calibration, the worst images. A picture that is no longer there
+    is left out (exit code 3).
+
+    Example:  irnet report found
+    """
+    from irnet.engine.report import write_report
+
+    written = write_report(
+        source,
+        out,
+        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+    )
+    for reason in written.missing:
+        typer.echo(f"no picture: {reason}", err=True)
+    typer.echo(f"{written.size / 1e6:.1f} MB written to {written.file}")
+    raise typer.Exit(written.exit_code)

@@ -1,0 +1,196 @@
+"""The page of what was found: headline numbers, distributions, what to look at first, images, the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.morphometry.table import Row, measure
+from irnet.report.figure import count
+from irnet.report.histogram import draw_histogram
+from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
+from irnet.report.page import Table, Value, render
+from irnet.report.pictures import Album, Shown, draw_close_up, draw_field
+from irnet.report.provenance import Run, describe_run
+
+Progress = Callable[[str, int, int], None]
+
+
+class Page(NamedTuple):
+    """A finished page."""
+
+    html: str
+    missing: list[str]  # pictures that could not be read, and why
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """An image, and the rows of cells.csv that are of it."""
+
+    entry: Entry
+    rows: list[Row]
+
+    @property
+    def cells(self) -> Cells:
+        """What was found in it."""
+        return self.entry.truth.cells
+
+    def of(self, label: str) -> list[Row]:
+        """The rows of one class."""
+        return [row for row in self.rows if row["label"] == label]
+
+
+@dataclass(eq=False)
+class _Pictures:
+    """What could be drawn; the rest has a reason."""
+
+    fields: list[Shown | None] = field(default_factory=list)
+    close_ups: dict[Outlier, Shown] = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)  # number of the image -> reason
+
+
+def found_page(entries: Sequence[Entry], run: Run, *, title: str, progress: Progress | None = None) -> Page:
+    """The page of images and what was found in them; `progress` is called with name, number and total."""
+    fields = [Field(entry, measure(entry.truth.cells, entry.name)) for entry in entries]
+    known = all(one.cells.mpp is not None for one in fields)
+    area = "area_um2" if known and fields else "area_px"
+    groups = find_outliers([one.rows for one in fields], area)
+    pictures = _draw(fields, groups, progress)
+    html = render(
+        "found.html",
+        title=title,
+        date=run.date,
+        headline=_headline(fields),
+        histograms=_histograms(fields, area),
+        groups=groups,
+        names=[one.entry.name for one in fields],
+        gallery=list(zip(fields, pictures.fields, strict=True)),
+        pictures=pictures,
+        left_out=len(fields) - sum(map(bool, pictures.fields)) - len(pictures.missing),
+        count=count,
+        tables=[_image_table(fields, area), *_patient_table(fields, area)],
+        provenance=describe_run(run),
+    )
+    return Page(html, list(pictures.missing.values()))
+
+
+def _draw(fields: Sequence[Field], groups: Sequence[Group], progress: Progress | None) -> _Pictures:
+    """Read each image once, for its own picture and the close-ups from it."""
+    album, pictures = Album(len(fields)), _Pictures()
+    outliers = [outlier for group in groups for outlier in group.outliers]
+    for number, one in enumerate(fields):
+        if progress:
+            progress(one.entry.name, number + 1, len(fields))
+        mine = [outlier for outlier in outliers if outlier.field == number]
+        try:
+            image = one.entry.read().image if album.places or mine else None
+        except InputError as error:
+            pictures.missing[number] = str(error)
+            image = None
+        shown = None
+        if image is not None:
+            shown = album.add(draw_field(image, one.cells), one.cells.mpp) if album.places else None
+            pictures.close_ups |= {o: draw_close_up(image, one.cells, o.id) for o in mine}
+        pictures.fields.append(shown)
+    return pictures
+
+
+def _headline(fields: Sequence[Field]) -> list[tuple[str, str]]:
+    """What a reader wants to know first: (number, what it is)."""
+    ratios = _known(fields, "cytoplasm", "nc_ratio")
+    patients = len({one.entry.patient for one in fields if one.entry.patient is not None})
+    scale, what = _scale(fields)
+    told = [
+        (str(len(fields)), "image" if len(fields) == 1 else "images"),
+        (str(patients), "patient" if patients == 1 else "patients"),
+        (str(sum(int((one.cells.labels == CYTOPLASM).sum()) for one in fields)), "cells"),
+        (str(sum(int((one.cells.labels == NUCLEUS).sum()) for one in fields)), "nuclei"),
+        (f"{median(ratios):.2f}" if ratios else "–", f"median N:C ratio of {len(ratios)} whole cells"),
+        (scale, what),
+    ]
+    return [part for part in told if part != ("0", "patients")]
+
+
+def _scale(fields: Sequence[Field]) -> tuple[str, str]:
+    known = sorted({one.cells.mpp for one in fields if one.cells.mpp is not None})
+    unknown = sum(one.cells.mpp is None for one in fields)
+    if not known:
+        return "unknown", "µm per pixel; sizes are in px"
+    text = f"{known[0]:.4g}" if len(known) == 1 else f"{known[0]:.4g} to {known[-1]:.4g}"
+    return text, f"µm per pixel; unknown of {unknown} images: sizes are in px" if unknown else "µm per pixel"
+
+
+def _histograms(fields: Sequence[Field], area: str) -> list[tuple[str, Markup]]:
+    """Caption and picture of each distribution; cells that the edge cuts have neither ratio nor area."""
+    unit = area_unit(area)
+    charts = [
+        ("N:C ratio (nuclei over cytoplasm)", _known(fields, "cytoplasm", "nc_ratio"), "N:C ratio"),
+        ("Area of whole cells", _known(fields, "cytoplasm", area), f"area, {unit}"),
+        ("Area of nuclei", _known(fields, "nucleus", area), f"area, {unit}"),
+    ]
+    drawn = [
+        (f"{title}, n = {len(values)}", Markup(draw_histogram(values, x))) for title, values, x in charts
+    ]
+    counts = [len(one.of("cytoplasm")) for one in fields]
+    return [*drawn, ("Cells per image", Markup(draw_histogram(counts, "cells", whole=True)))]
+
+
+def _known(fields: Iterable[Field], label: str, column: str) -> list[float]:
+    """Values of a column, of instances that the image's edge does not cut."""
+    rows = [row for one in fields for row in one.of(label) if not row["touches_border"]]
+    return [float(value) for row in rows if isinstance(value := row[column], int | float)]
+
+
+def _image_table(fields: Sequence[Field], area: str) -> Table:
+    rows: list[list[Value]] = []
+    for one in fields:
+        height, width = one.cells.image_shape
+        rows.append([one.entry.name, f"{width}\u00a0×\u00a0{height}", one.cells.mpp, *_figures([one], area)])
+    return Table(
+        caption="Images", columns=["image", "size, px", "µm per px", *_figure_names(area)], rows=rows
+    )
+
+
+def _patient_table(fields: Sequence[Field], area: str) -> list[Table]:
+    """None where no image names a patient."""
+    patients: dict[str, list[Field]] = {}
+    for one in fields:
+        if one.entry.patient is not None:
+            patients.setdefault(one.entry.patient, []).append(one)
+    rows = [[name, len(theirs), *_figures(theirs, area)] for name, theirs in patients.items()]
+    columns = ["patient", "images", *_figure_names(area)]
+    return [Table(caption="Patients", columns=columns, rows=rows)] if rows else []
+
+
+def _figure_names(area: str) -> list[str]:
+    unit = area_unit(area)
+    medians = [f"cell area, {unit}", f"nucleus area, {unit}", "N:C ratio"]
+    parts = ["cells", "nuclei", "without nucleus", "bare nuclei", "overlapping", "cut by the edge"]
+    return [*parts, *(f"median {name}" for name in medians)]
+
+
+def _figures(fields: Sequence[Field], area: str) -> list[Value]:
+    """What both tables say of some images."""
+    cells = [row for one in fields for row in one.of("cytoplasm")]
+    nuclei = [row for one in fields for row in one.of("nucleus")]
+    columns: Mapping[str, list[float]] = {
+        "cell": _known(fields, "cytoplasm", area),
+        "nucleus": _known(fields, "nucleus", area),
+        "ratio": _known(fields, "cytoplasm", "nc_ratio"),
+    }
+    return [
+        len(cells),
+        len(nuclei),
+        sum(not row["nuclei"] for row in cells),
+        sum(row["parent"] is None for row in nuclei),
+        sum(bool(row["overlap_fraction"]) for row in cells),
+        sum(bool(row["touches_border"]) for row in cells),
+        *(float(median(values)) if values else None for values in columns.values()),
+    ]
