@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ def test_the_record_says_what_was_done_with_what(blobs_installed: Predictor, fol
     assert len(run["model_sha256"]) == len(run["images"][0]["sha256"]) == 64
     assert run["images"][0]["found"]["cytoplasm"] > 0
     assert "torch" in run["versions"]
+    assert datetime.fromisoformat(run["date"]) <= datetime.now(UTC)
 
 
 def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,8 @@ class _Visit:
             write_coco(file, self.entries, info=self._origin(), scores=scores)
         if "csv" in save:
             write_atomic(self.out / "cells.csv", to_csv(self.rows).encode())
-        run = {**self._origin(), "mpp": self.mpp, "page": self.page, "images": self.images}
+        date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+        run = {"date": date, **self._origin(), "mpp": self.mpp, "page": self.page, "images": self.images}
         _write_json(self.out / "run.json", run)
         _write_json(self.out / "errors.json", self.errors)
 
