@@ -22,7 +22,7 @@ from irnet.morphometry.evidence import Candidates, find_candidates
 
 Costs = NDArray[np.float64]
 
-FIRST, FURTHER = 7.9, 3.6  # gain of a cell's first nucleus, and of each one more
+FIRST, FURTHER = 7.9, 4.5  # gain of a cell's first nucleus, and of each one more
 WEIGHTS = np.array([9.3, 2.2, 5.4, 0.33, 2.9])  # of evidence.TERMS
 FORBIDDEN = 1e6
 
@@ -37,7 +37,7 @@ def pair_nuclei(cells: Cells, among: NDArray[np.bool_] | None = None) -> Cells:
     chosen = np.arange(len(cells)) if among is None else np.flatnonzero(among)
     parents = np.full(len(cells), NO_PARENT)
     for group in _groups(find_candidates(cells.select(chosen))):
-        _, options = group.solve(group.costs)
+        _, options = _solve(group.costs, np.zeros(group.costs.shape[1]))
         parents[chosen[group.nuclei]] = np.append(chosen[group.cells], NO_PARENT)[options]
     return dataclasses.replace(cells, parents=parents)
 
@@ -45,46 +45,58 @@ def pair_nuclei(cells: Cells, among: NDArray[np.bool_] | None = None) -> Cells:
 def pairing_confidence(cells: Cells) -> NDArray[np.float64]:
     """How sure the links of `cells` are, (n,), each from 0 to 1; nan for a cell.
 
-    1 / (1 + exp(-margin)): margin is what the image's best links cost more without this nucleus's link (or
-    without its being bare) than with it. Links that `pair_nuclei` made have 0.5 at least, those by hand may
-    have less; one to a cell that holds less than half of the nucleus has 0.
+    1 / (1 + exp(-margin)): margin is what the best links cost more without this nucleus's link (or without
+    its being bare) than with it, while nuclei that could share no cell with it keep theirs. Links that
+    `pair_nuclei` made have 0.5 at least, those by hand may have less; one to a cell that holds less than half
+    of the nucleus has 0.
     """
     confidence = np.where(cells.labels == NUCLEUS, (cells.parents == NO_PARENT).astype(float), np.nan)
     for group in _groups(find_candidates(cells)):
-        for row, nucleus in enumerate(group.nuclei):
-            confidence[nucleus] = group.confidence(row, int(cells.parents[nucleus]))
+        confidence[group.nuclei] = group.confidence(cells.parents[group.nuclei])
     return confidence
 
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """m nuclei and k cells that no possible link joins to any other. The last option is to be bare."""
+    """m nuclei and k cells that no possible link joins to any other."""
 
     nuclei: NDArray[np.int64]  # (m,)
     cells: NDArray[np.int64]  # (k,)
-    costs: Costs  # (m, k + 1) of each link, its gain left aside; FORBIDDEN where there is none
+    costs: Costs  # (m, k + 1) of each link, gains aside, and of being bare; FORBIDDEN: none
 
-    def solve(self, costs: Costs) -> tuple[float, NDArray[np.int64]]:
-        """Least cost of all the nuclei together, and the option (m,) that each takes in it."""
-        m, k = len(self.nuclei), len(self.cells)
-        places = np.append(np.repeat(np.arange(k), m), np.full(m, k))  # room for all nuclei everywhere
-        gains = np.append(np.tile([FIRST] + [FURTHER] * (m - 1), k), np.zeros(m))
-        rows, columns = linear_sum_assignment(costs[:, places] - gains)
-        return float((costs[:, places] - gains)[rows, columns].sum()), places[columns]
+    def confidence(self, parents: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of each nucleus's link to its parent, (m,)."""
+        linked = parents[:, None] == np.append(self.cells, NO_PARENT)  # (m, k + 1)
+        possible = self.costs < FORBIDDEN
+        confidence = np.zeros(len(parents))
+        for row in np.flatnonzero((linked & possible).any(axis=1)):
+            near = possible[:, :-1] @ possible[row, :-1]
+            taken, costs = linked[~near].sum(axis=0), self.costs[near]
+            mine, link = np.arange(len(near))[near] == row, linked[row]
+            margin = _least(costs, taken, mine, link) - _least(costs, taken, mine, ~link)
+            confidence[row] = 1 / (1 + np.exp(-margin))
+        return confidence
 
-    def confidence(self, row: int, parent: int) -> float:
-        """Of one nucleus being linked to `parent`."""
-        options = np.append(self.cells, NO_PARENT)
-        if parent not in options[self.costs[row] < FORBIDDEN]:
-            return 0.0
-        taken = options == parent
-        best = [self.solve(self._without(row, closed))[0] for closed in (taken, ~taken)]
-        return float(1 / (1 + np.exp(best[1] - best[0])))
 
-    def _without(self, row: int, closed: NDArray[np.bool_]) -> Costs:
-        costs = self.costs.copy()
-        costs[row, closed] = FORBIDDEN
-        return costs
+def _least(costs: Costs, taken: NDArray, row: NDArray[np.bool_], closed: NDArray[np.bool_]) -> float:
+    """Least cost where one nucleus may not have the options `closed`."""
+    return _solve(np.where(row[:, None] & closed, FORBIDDEN, costs), taken)[0]
+
+
+def _solve(costs: Costs, taken: NDArray) -> tuple[float, NDArray[np.int64]]:
+    """Least cost of all nuclei together, and the option (m,) of each in it.
+
+    `taken` (k + 1,) says how many nuclei beside these each option has. An option stands there once for every
+    nucleus that could take it, the first time with the gain of a first nucleus.
+    """
+    room = (costs < FORBIDDEN).sum(axis=0)
+    places = np.repeat(np.arange(len(room)), room)
+    gains = np.full(len(places), FURTHER)
+    gains[(np.cumsum(room) - room)[(room > 0) & (taken == 0)]] = FIRST
+    gains[places == len(room) - 1] = 0.0  # bare
+    price = costs[:, places] - gains
+    rows, columns = linear_sum_assignment(price)
+    return float(price[rows, columns].sum()), places[columns]
 
 
 def _groups(candidates: Candidates) -> Iterator[_Group]:
