@@ -146,3 +146,6 @@ def test_demo_with_any_network_draws_and_scores(run, network: Path, tmp_path: Pa
         assert drawn.size == (3016, 1034)
     for path in ("data/annotations.json", "found/predictions.json", "scores/table.txt"):
         assert (tmp_path / "demo" / path).exists()
+    for page in ("found/report.html", "scores/report.html"):
+        assert str(tmp_path / "demo" / page) in ran.out
+        assert (tmp_path / "demo" / page).read_text(encoding="utf-8").endswith("</html>\n")

@@ -14,7 +14,7 @@ def demo(
     model: Model = None,
     device: Device = "auto",
 ) -> None:
-    """Draw a generated field, find its cells, score them against the truth and make a picture. No network.
+    """Draw a generated field, find its cells, score them, and make a picture and two reports. No network.
 
     Example:  irnet demo -o demo
     """
@@ -24,4 +24,6 @@ def demo(
     done = run_demo(out, seed=seed, model=model, device=device)
     for line in done.lines():
         typer.echo(line)
-    typer.echo(f"field, truth and finding side by side: {done.picture}\neverything else: {out}")
+    found, scores = done.reports
+    typer.echo(f"field, truth and finding side by side: {done.picture}")
+    typer.echo(f"reports, for a browser: what was found {found}, how it scored {scores}")

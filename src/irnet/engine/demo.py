@@ -1,4 +1,4 @@
-"""`irnet demo`: draw a field, find its cells with the bundled weights, score and picture them; offline."""
+"""`irnet demo`: draw a field, find its cells with the bundled weights, score and report them; offline."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import evaluate, headline
 from irnet.engine.predict_files import predict_files
+from irnet.engine.report import write_report
 from irnet.engine.weights import find_weights
 from irnet.report.figure import compare, count
 from irnet.synthetic import generate
@@ -23,6 +24,7 @@ class Demo(NamedTuple):
     """What `run_demo` wrote and found."""
 
     picture: Path  # field, truth and finding side by side
+    reports: tuple[Path, Path]  # pages of what was found, and of how it scored
     truth: str  # how many cells and nuclei there are
     found: str  # how many were found
     scores: dict[str, float]  # such as cytoplasm/AJI
@@ -40,7 +42,7 @@ def run_demo(out_dir: str | Path, *, seed: int = 12, model: str | None = None, d
     """Generate a field, find its cells, and write what the verbs write, each into its own folder.
 
     `out_dir` gets data/ (the field and its truth), found/ (as from `irnet predict`), scores/ (as from `irnet
-    evaluate`) and demo.png. Raises InputError when there are no weights.
+    evaluate`), a report in both, and demo.png. Raises InputError when there are no weights.
     """
     out = Path(out_dir)
     find_weights(model)
@@ -54,4 +56,5 @@ def run_demo(out_dir: str | Path, *, seed: int = 12, model: str | None = None, d
     found = report.entries[0].truth.cells
     figure = compare(image, truth.cells, found, title="generated field")
     write_atomic(out / "demo.png", to_png(figure))
-    return Demo(out / "demo.png", count(truth.cells), count(found), headline(summary))
+    reports = write_report(out / "found").file, write_report(out / "scores").file
+    return Demo(out / "demo.png", reports, count(truth.cells), count(found), headline(summary))

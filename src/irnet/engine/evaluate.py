@@ -47,6 +47,7 @@ class Validation(NamedTuple):
     scores: Scores  # operating threshold of each class, by F1
     numbers: dict[str, float]  # such as cytoplasm/aji; undefined ones are left out
     merit: float  # mean of AJI, F1 and AP of both classes: the best checkpoint has the highest
+    nucleus_px: float | None = None  # median diameter at the network's scale; None: few nuclei
 
 
 def evaluate(
@@ -71,8 +72,8 @@ def evaluate(
         InputError: `source` is neither, or has no prediction for some image of `data`.
     """
     entries = read_coco(data)
-    file = _predictions_file(source)
-    found = _predicted(file, entries, score) if file else _segmented(source, entries, device, score)
+    file = predictions_file(source)
+    found = read_predicted(file, entries, score) if file else _segmented(source, entries, device, score)
     scored = [
         score_image(truth, _linked(cells, found.cuts), found.cuts)
         for truth, cells in zip(found.truths, found.cells, strict=True)
@@ -90,7 +91,7 @@ def evaluate(
 
 def validate(predictor: Predictor, samples: Sequence[Sample]) -> Validation:
     """Score a network in training at the thresholds that are best for it on these images."""
-    truths, found = [sample.truth for sample in samples], find_all(predictor, samples)
+    truths, found = [sample.truth for sample in samples], find_all(predictor, samples, keep_scale=True)
     return score_validation(truths, found, floor=predictor.settings.predict.floor)
 
 
@@ -116,12 +117,17 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
     return numbers
 
 
-def find_all(method: Method, samples: Iterable[Sample]) -> list[Cells]:
-    """Return every candidate of each image, down to the method's floor."""
-    return [method.find(sample.image, sample.truth.cells.mpp).cells for sample in samples]
+def find_all(method: Method, samples: Iterable[Sample], *, keep_scale: bool = False) -> list[Cells]:
+    """Return every candidate of each image, down to the method's floor.
+
+    `keep_scale` takes images of unknown um per pixel as they are, as training does.
+    """
+    return [
+        method.find(sample.image, sample.truth.cells.mpp, keep_scale=keep_scale).cells for sample in samples
+    ]
 
 
-class _Found(NamedTuple):
+class Predicted(NamedTuple):
     """What is scored, image by image, and what it came from."""
 
     truths: list[Truth]  # without classes that nothing was looked for of
@@ -132,7 +138,7 @@ class _Found(NamedTuple):
     sha256: str | None  # of the predictions or the weights
 
 
-def _predictions_file(source: str | Path) -> Path | None:
+def predictions_file(source: str | Path) -> Path | None:
     """Return the COCO file that `source` is or holds; None when it means a method."""
     path = Path(source)
     if path.is_dir() and (path / "predictions.json").exists() and str(source) not in METHODS:
@@ -140,11 +146,11 @@ def _predictions_file(source: str | Path) -> Path | None:
     return path if path.suffix == ".json" else None
 
 
-def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score: float | None) -> _Found:
+def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score: float | None) -> Predicted:
     named = str(source) in METHODS
     method = open_method(str(source) if named else None, None if named else source, device)
     method.check(score=score)
-    return _Found(
+    return Predicted(
         truths=[entry.truth for entry in entries],
         cells=find_all(method, (entry.read() for entry in entries)),
         cuts=method.scores if score is None else dict.fromkeys(LABEL_NAMES, score),
@@ -154,7 +160,8 @@ def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score:
     )
 
 
-def _predicted(file: Path, entries: Sequence[Entry], score: float | None) -> _Found:
+def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = None) -> Predicted:
+    """Return what a COCO file of predictions says of each image. Raises `InputError` where it lacks one."""
     document = load(file)
     found = {entry.name: entry.truth for entry in entries_of(document)}
     if missing := [entry.name for entry in entries if entry.name not in found]:
@@ -165,7 +172,7 @@ def _predicted(file: Path, entries: Sequence[Entry], score: float | None) -> _Fo
     if score is not None and not document.scored:
         raise InputError(f"{file}: its instances have no scores to cut by: leave --score out")
     info = document.data.get("info")
-    return _Found(
+    return Predicted(
         truths=[_looked_for(entry.truth, found[entry.name]) for entry in entries],
         cells=[found[entry.name].cells for entry in entries],
         cuts=None if score is None else dict.fromkeys(LABEL_NAMES, score),

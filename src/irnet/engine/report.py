@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from irnet.cells import Cells
 from irnet.data.files import write_atomic
+from irnet.data.formats.coco import read_coco
 from irnet.data.formats.found import read_found
+from irnet.data.sample import Entry
+from irnet.engine.evaluate import predictions_file, read_predicted
 from irnet.errors import InputError
 from irnet.report.found import Page, found_page
 from irnet.report.provenance import Run
+from irnet.report.scores import scores_page
 
-PAGE = "report.html"
+PAGE, SUMMARY = "report.html", "summary.json"
 DONE, DONE_WITH_ERRORS = 0, 3
 
 
@@ -39,7 +46,7 @@ def write_report(
     """Write a page about `source`; it holds all its pictures and needs no other file.
 
     Args:
-        source: a folder of `irnet predict`, a data set or a COCO file.
+        source: a folder of `irnet predict` or `irnet evaluate`, a data set or a COCO file.
         out: the file to write, None for report.html in the folder.
         progress: called with the name of each image, its number from 1 and how many there are.
 
@@ -59,4 +66,34 @@ def write_report(
 
 def _page(source: Path, folder: Path, progress: Callable[[str, int, int], None] | None) -> Page:
     title = source.resolve().name
+    if (source / SUMMARY).is_file():
+        return _scores(source / SUMMARY, title)
     return found_page(read_found(source), Run.read(folder), title=title, progress=progress)
+
+
+def _scores(file: Path, title: str) -> Page:
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        pairs, reason = _pairs(summary)
+        return scores_page(summary, pairs, title=title, reason=reason)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file}: no summary of irnet evaluate ({error!r}): run evaluate again") from error
+
+
+def _pairs(summary: dict[str, Any]) -> tuple[list[tuple[Entry, Cells]], str | None]:
+    """Return each image with its truth and its predictions; or none, and why."""
+    evaluated = summary["evaluated"]
+    source, data = str(evaluated["source"]), str(evaluated["data"])
+    if (file := predictions_file(source)) is None:
+        return [], f"{source} was run, and its predictions were not kept: predict, then evaluate that folder"
+    try:
+        entries = read_coco(data)
+        found = read_predicted(file, entries)
+    except (InputError, OSError) as error:
+        return [], f"{error} (looked for it from this folder, as irnet evaluate did)"
+    if found.sha256 != evaluated["sha256"] or len(entries) != summary["images"]:
+        return [], f"{source} or {data} has changed since it was scored: run evaluate again"
+    pairs = zip(entries, found.truths, found.cells, strict=True)
+    return [(replace(entry, truth=truth), cells) for entry, truth, cells in pairs], None

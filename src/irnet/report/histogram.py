@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.report.colours import LINES
+from irnet.report.page import figure
 from irnet.report.plot import TICKS, nice_step
 
 WIDTH, HEIGHT = 320, 150  # of the axes, px
@@ -43,7 +44,7 @@ def draw_histogram(values: Sequence[float], x: str, *, whole: bool = False) -> s
     middle = float(np.median(values))
     at = _across(middle, low, high)
     parts.append(f'<path d="M{at:.1f} 0V{HEIGHT}" stroke="{MEDIAN}" stroke-width="1.5"/>')
-    parts.append(f'<text x="{at:.1f}" y="-6" text-anchor="middle">median {middle:.3g}</text>')
+    parts.append(f'<text x="{at:.1f}" y="-6" text-anchor="middle">median {figure(middle)}</text>')
     return _svg("".join(parts))
 
 

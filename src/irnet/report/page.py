@@ -36,7 +36,12 @@ def render(template: str, **context: Any) -> str:
     """
     files = FileSystemLoader(TEMPLATES)
     environment = Environment(
-        loader=files, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=files,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
     )
     environment.filters["figure"] = figure
     style, script = (_read(name) for name in ("style.css", "script.js"))

@@ -28,6 +28,7 @@ class Line:
     points: Sequence[Point]
     dot: Point | None = None  # marked
     dashed: bool = False
+    marked: bool = False  # every point
     bars: Sequence[tuple[float, float, float]] = ()  # x and both ends of intervals
 
 
@@ -43,23 +44,23 @@ class Panel:
     whole: bool = False  # y from 0 to 1, whatever is drawn
 
 
-def draw_panels(panels: Sequence[Panel], *, columns: int) -> str:
-    """The text of an SVG file: panels row by row, and one legend below them."""
+def draw_panels(panels: Sequence[Panel], *, columns: int, colours: Sequence[str] = LINES) -> str:
+    """The text of an SVG file: panels row by row, and one legend below them; `colours` in order of titles."""
     titles = list(dict.fromkeys(line.title for panel in panels for line in panel.lines))
-    colours = {title: LINES[i % len(LINES)] for i, title in enumerate(titles)}
+    of_title = {title: colours[i % len(colours)] for i, title in enumerate(titles)}
     across, down = LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM
     rows = math.ceil(len(panels) / columns)
     entries = math.ceil(len(titles) / columns)
     size = columns * across, rows * down + entries * LINE_HEIGHT + 12
     parts = [
         f'<g transform="translate({i % columns * across + LEFT},{i // columns * down + TOP})">'
-        f"{_panel(panel, colours)}</g>"
+        f"{_panel(panel, of_title)}</g>"
         for i, panel in enumerate(panels)
     ]
     parts += [
         _entry(
             title,
-            colours[title],
+            of_title[title],
             i % columns * across + LEFT,
             rows * down + (i // columns + 0.6) * LINE_HEIGHT,
         )
@@ -92,7 +93,8 @@ def _panel(panel: Panel, colours: dict[str, str]) -> str:
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>')
         for x, *ends in line.bars:
             parts.append(f'<polyline points="{" ".join(place((x, y)) for y in ends)}" stroke="{colour}"/>')
-            parts += [_dot(place(point), colour) for point in line.points if point[0] == x]
+        dots = line.points if line.marked else ()
+        parts += [_dot(place(point), colour) for point in dots]
         if line.dot is not None:
             parts.append(_dot(place(line.dot), colour))
     return "".join(parts)

@@ -1,0 +1,114 @@
+"""The images on which a method did worst, drawn beside their truth; and the scores of every image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from irnet.cells import LABEL_NAMES, Cells
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.metrics import score_image
+from irnet.metrics.ignore import outside_ignored
+from irnet.metrics.image import ImageScore
+from irnet.report.colours import LOOSE, colour_cells
+from irnet.report.draw import Picture, overlay
+from irnet.report.flaws import Flaw, flaws, frame_flaws, matches_of
+from irnet.report.page import Table, Value
+from irnet.report.pictures import LINE, Album, Shown
+
+MOST = 6  # images that are shown
+FIGURES = ("true", "missed", "false", "F1", "AJI")
+LIMIT = 6_000_000  # bytes of their pictures
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """An image with its truth, what was found in it, and its scores at the cuts in use."""
+
+    entry: Entry
+    found: Cells  # from the cuts on
+    score: ImageScore
+
+    @classmethod
+    def at(cls, entry: Entry, candidates: Cells, cuts: Mapping[int, float]) -> Scored:
+        """Score what is left of the candidates from the cuts on."""
+        least = np.array([cuts.get(int(label), 0.0) for label in candidates.labels])
+        found = candidates.select(candidates.scores >= least)
+        return cls(entry, found, score_image(entry.truth, found))
+
+    @property
+    def aji(self) -> float | None:
+        """Mean over the classes that have one."""
+        values = [part.ratios["aji"].value for part in self.score.classes.values()]
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
+
+class Case(NamedTuple):
+    """An image that is shown."""
+
+    name: str
+    told: str  # its AJI and what is wrong with it
+    pictures: list[tuple[str, Shown]]  # caption and picture
+
+
+def draw_worst(scored: Sequence[Scored]) -> tuple[list[Case], list[str]]:
+    """The images of the lowest AJI that have a flaw, and which of them could not be read."""
+    ranked = sorted((one for one in scored if one.aji is not None), key=lambda one: one.aji or 0.0)
+    cases, missing = [], []
+    album = Album(3 * MOST, LIMIT)
+    for one in ranked:
+        if len(cases) + len(missing) == MOST:
+            break
+        truth, found = _counted(one, one.entry.truth.cells), _counted(one, one.found)
+        if not (listed := flaws(truth, found)):
+            continue
+        try:
+            cases.append(_draw(one, truth, found, listed, album))
+        except InputError as error:
+            missing.append(str(error))
+    return cases, missing
+
+
+def image_table(scored: Sequence[Scored]) -> Table:
+    """The scores of every image."""
+    names = list(dict.fromkeys(label for one in scored for label in one.score.classes))
+    rows = [[one.entry.name, *(v for label in names for v in _figures(one, label))] for one in scored]
+    columns = ["image", *(f"{LABEL_NAMES[label]} {what}" for label in names for what in FIGURES)]
+    return Table(columns=columns, rows=rows)
+
+
+def _figures(one: Scored, label: int) -> list[Value]:
+    if label not in one.score.classes:
+        return [None] * len(FIGURES)
+    part = one.score.classes[label]
+    matched = int(part.ratios["recall"].numerator)
+    counts = [part.truths, part.truths - matched, part.predictions - matched]
+    return [*counts, part.ratios["f1"].value, part.ratios["aji"].value]
+
+
+def _counted(one: Scored, cells: Cells) -> Cells:
+    """The instances that scores are made of: of classes that were annotated, outside ignored regions."""
+    annotated = np.isin(cells.labels, list(one.entry.truth.annotated))
+    return outside_ignored(cells.select(annotated), one.entry.truth.ignore)
+
+
+def _draw(one: Scored, truth: Cells, found: Cells, listed: Sequence[Flaw], album: Album) -> Case:
+    image = one.entry.read().image
+    width = max(2.0, LINE * max(image.shape))
+    colours = colour_cells(truth)
+    own = np.concatenate([colours, [LOOSE]])[matches_of(truth, found)]  # NO_PARENT is the last row
+    framed = frame_flaws(overlay(image, found, width=width, colours=own), listed, width=round(1.5 * width))
+    drawn: list[tuple[str, Picture]] = [
+        ("image", image),
+        ("truth", overlay(image, truth, width=width, colours=colours)),
+        ("found", framed),
+    ]
+    shown = [(caption, album.add(picture, truth.mpp)) for caption, picture in drawn]
+    kinds = [flaw.kind for flaw in listed]
+    told = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("missed", "false", "poor"))
+    return Case(one.entry.name, f"AJI {one.aji:.3f}; {told}", [(c, s) for c, s in shown if s])
