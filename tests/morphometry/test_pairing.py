@@ -1,13 +1,15 @@
 """Nuclei find their cells: inside, in the middle, of a fitting size, and all of them together."""
 
+import re
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
-from irnet.morphometry.evidence import find_candidates
+from irnet.morphometry.evidence import TERMS, find_candidates
 from irnet.morphometry.pairing import FIRST, FURTHER, WEIGHTS, pair_nuclei, pairing_confidence
 from irnet.synthetic import generate
 
@@ -127,6 +129,14 @@ def test_the_links_together_are_the_cheapest_of_all():
     other = min((way for way in every if way[0] != every[0][0]), key=price)
     expected = 1 / (1 + np.exp(price(every[0]) - price(other)))
     assert pairing_confidence(linked)[3] == pytest.approx(expected)
+
+
+def test_the_page_says_what_is_weighed():
+    page = Path(__file__).parents[2] / "docs" / "reference" / "measurements.md"
+    text = page.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| ([\d.]+) \|", text, re.M)
+    assert rows == [(term, f"{weight:g}") for term, weight in zip(TERMS, WEIGHTS, strict=True)]
+    assert f"{FIRST} nats for a cell's first nucleus and {FURTHER} for each further one" in text
 
 
 def test_no_cells_one_class_only_and_empty_masks():
