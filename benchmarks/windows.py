@@ -35,13 +35,13 @@ def main() -> None:
     for seed in range(arguments.seed, arguments.seed + arguments.fields):
         image, truth = generate(seed, size=(SIDE, SIDE), mpp=MPP, layout="cps")
         begun = time.process_time()
-        whole = predictor.find(image).cells
+        whole = predictor.find(image, MPP).cells
         whole = above(whole.select(survivors(whole, nms=nms)), predictor.scores)
         seconds["whole"] += time.process_time() - begun
         for halo, row in zip(arguments.halo, rows, strict=True):
             begun = time.process_time()
             cells = segment_windows(
-                lambda window: predictor.find(np.ascontiguousarray(window)).cells,
+                lambda window: predictor.find(np.ascontiguousarray(window), MPP).cells,
                 image,
                 core=CORE,
                 halo=halo,

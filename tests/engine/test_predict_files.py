@@ -58,6 +58,24 @@ def test_the_record_says_what_was_done_with_what(blobs_installed: Predictor, fol
     assert datetime.fromisoformat(run["date"]) <= datetime.now(UTC)
 
 
+def test_an_estimated_scale_is_marked_and_makes_no_um(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("irnet.engine.scale.LEAST_NUCLEI", 2)  # of 14 px: they look small
+    report = predict_files([folder / "0.png"], tmp_path / "out")
+    (image,) = read_json(tmp_path / "out" / "run.json")["images"]
+    assert image["zoom_estimated"]
+    assert image["zoom"] == pytest.approx(22.4 / 14, rel=0.1)
+    assert any("estimated" in line for line in report.lines())
+    assert image["mpp"] is None
+    (row, *_) = csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text()))
+    assert not row["area_um2"]
+    predict_files([folder / "0.png"], tmp_path / "kept", keep_scale=True)
+    run = read_json(tmp_path / "kept" / "run.json")
+    assert run["keep_scale"]
+    assert (run["images"][0]["zoom"], run["images"][0]["zoom_estimated"]) == (1.0, False)
+
+
 def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     assert predict_files([folder / "0.png"], tmp_path / "a").exit_code == 0
     assert predict_files([folder / "text.jpg"], tmp_path / "b").exit_code == 2

@@ -63,9 +63,61 @@ def test_an_image_of_known_scale_is_seen_at_the_networks_scale(blobs: Predictor,
 
 
 def test_an_unknown_scale_is_said(blobs: Predictor):
-    assert "own resolution" in blobs.find(PAIR).notes[0]
+    found = blobs.find(PAIR)
+    assert "own resolution, 2 nuclei in cells are too few" in found.notes[0]
+    assert (found.zoom, found.zoom_estimated) == (1.0, False)
     assert blobs.find(PAIR, 0.37).notes == ()
     assert blobs.predict(PAIR).mpp is None
+
+
+GRID = [(x, y) for x in range(60, 500, 110) for y in (60, 170)]  # 8 cells
+
+
+@pytest.mark.parametrize("zoom", [0.5, 0.7, 1.6, 2.0])
+def test_nuclei_tell_an_unknown_scale(blobs: Predictor, zoom: float):
+    shape = round(230 / zoom), round(500 / zoom)
+    places = [(round(x / zoom), round(y / zoom)) for x, y in GRID]
+    image = draw_discs(*places, shape=shape, radius=1.5 * 22.4 / zoom)  # nuclei of 22.4 / zoom px
+    found = blobs.find(image)
+    assert found.zoom == pytest.approx(zoom, rel=0.05)
+    assert found.zoom_estimated
+    assert "estimated from 8 nuclei" in found.notes[0]
+    own, once_more = blobs.model.seen
+    assert own == found.cells.image_shape == shape
+    assert once_more == (round(shape[0] * found.zoom), round(shape[1] * found.zoom))
+    assert found.cells.mpp is None  # an estimate is no measure
+    assert_discs(blobs.choose(found.cells), image)
+
+
+def test_nuclei_as_in_training_are_looked_at_once(blobs: Predictor):
+    found = blobs.find(draw_discs(*GRID, shape=(230, 500), radius=30))
+    assert blobs.model.seen == [(230, 500)]
+    assert (found.zoom, found.zoom_estimated) == (1.0, True)
+
+
+def test_a_scale_that_is_known_or_kept_is_not_estimated(blobs: Predictor):
+    image = draw_discs(*GRID, shape=(230, 500), radius=18)
+    known, kept = blobs.find(image, 0.37), blobs.find(image, keep_scale=True)
+    assert blobs.model.seen == [(230, 500)] * 2
+    assert not known.zoom_estimated
+    assert not kept.zoom_estimated
+    assert known.notes == ()
+    assert known.cells.to_rle() == kept.cells.to_rle() != blobs.find(image).cells.to_rle()
+    assert kept.notes == ("um per pixel unknown: taken at its own resolution",)
+    blobs.model.seen.clear()
+    never = blobs.settings.predict.model_copy(update={"nucleus_px": 0.0})
+    blobs.settings = blobs.settings.model_copy(update={"predict": never})
+    assert blobs.find(image)[1:] == kept[1:]
+
+
+def test_the_middle_of_a_large_image_tells_its_scale(blobs: Predictor):
+    places = [(x, y) for x in range(60, 3000, 130) for y in (60, 200)]
+    image = draw_discs(*places, shape=(260, 3060), radius=50)  # nuclei of 33 px
+    found = blobs.find(image)
+    assert blobs.model.seen[0] == (260, ONE_PIECE)
+    assert found.zoom == pytest.approx(22.4 / 33.3, rel=0.03)
+    assert len(found.cells) == 2 * len(places)
+    assert sum("estimated" in note for note in found.notes) == 1
 
 
 def test_an_image_without_cells(blobs: Predictor, tiny: Settings):

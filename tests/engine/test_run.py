@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from irnet.config import Settings, load_recipe
+from irnet.engine.evaluate import Validation
 from irnet.engine.run import Run, settings_of
+from irnet.engine.weights import load_weights
 from irnet.errors import InputError
 
 CPU = torch.device("cpu")
@@ -57,3 +59,12 @@ def test_the_rate_warms_up_and_falls_once_the_steps_are_known(tiny: Settings, fr
 def test_the_seed_makes_the_first_weights(tiny: Settings, tmp_path: Path):
     models = [Run.begin(tmp_path, tiny, data={}, device=CPU).model for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(*(m.parameters() for m in models), strict=True))
+
+
+def test_the_best_weights_know_how_wide_nuclei_were(fresh: Run):
+    scored = Validation(scores={1: 0.4, 2: 0.3}, numbers={}, merit=0.5, nucleus_px=31.26)
+    fresh.save_best(scored)
+    kept = load_weights(fresh.folder)[1].predict
+    assert (kept.score.nucleus, kept.nucleus_px) == (0.3, 31.3)
+    fresh.save_best(scored._replace(nucleus_px=None))
+    assert load_weights(fresh.folder)[1].predict.nucleus_px == fresh.settings.predict.nucleus_px

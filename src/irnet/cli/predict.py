@@ -22,6 +22,13 @@ def predict(
     mpp: Annotated[
         float | None, typer.Option(help="um per pixel of the images.", show_default="what each file says")
     ] = None,
+    keep_scale: Annotated[
+        bool,
+        typer.Option(
+            "--keep-scale",
+            help="Take images of unknown um per pixel as they are, instead of estimating their scale.",
+        ),
+    ] = False,
     page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None,
     save: Annotated[str, typer.Option(help="What to write, of coco, overlay and csv.")] = "coco,overlay,csv",
     device: Device = "auto",
@@ -44,6 +51,7 @@ def predict(
         model=model,
         score=score,
         mpp=mpp,
+        keep_scale=keep_scale,
         page=page,
         device=device,
         save=[name.strip() for name in save.split(",")],

@@ -185,6 +185,9 @@ class PredictSettings(Section):
     """Of soft suppression: a score is multiplied by exp(-IoU^2 / sigma) for each better box of its class."""
     max_per_megapixel: Count = 400
     """Most cells and nuclei an image of up to one megapixel (px); grows with the area beyond."""
+    nucleus_px: NonNegative = 22.4
+    """Median diameter of nuclei at the network's scale (px); tells the scale of images of unknown um per
+    pixel, 0 keeps them as they are. Validation measures it and it is stored with the weights."""
 
     @model_validator(mode="after")
     def _check_floor(self) -> PredictSettings:

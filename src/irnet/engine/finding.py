@@ -20,6 +20,7 @@ class Finding(NamedTuple):
     cells: Cells  # down to the method's floor, not yet cut by score
     zoom: float  # px of the method's scale per image px
     notes: tuple[str, ...]
+    zoom_estimated: bool = False  # from nuclei (`scale.estimate_scale`); um per pixel stay unknown
 
 
 def above(cells: Cells, scores: Scores) -> Cells:

@@ -56,8 +56,13 @@ class Method(Protocol):
         """Refuse values that mean nothing to it (`InputError`)."""
         ...
 
-    def find(self, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
-        """Return every candidate of an (H, W, 3) image. Raises `MemoryError` where even pieces do not fit."""
+    def find(
+        self, image: NDArray[np.uint8], mpp: float | None = None, *, keep_scale: bool = False
+    ) -> Finding:
+        """Return every candidate of an (H, W, 3) image. Raises `MemoryError` where even pieces do not fit.
+
+        Where `mpp` is unknown a method may estimate the scale, unless it has to keep the image's own.
+        """
         ...
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
@@ -137,8 +142,13 @@ class ClassicalMethod:
             raise InputError(f"{CLASSICAL} gives no scores to cut by: leave --score out")
         check_mpp(mpp)
 
-    def find(self, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
-        """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell."""
+    def find(
+        self, image: NDArray[np.uint8], mpp: float | None = None, *, keep_scale: bool = False
+    ) -> Finding:
+        """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell.
+
+        It estimates no scale: `keep_scale` changes nothing.
+        """
         self.check(mpp=mpp)
         zoom = 1.0 if mpp is None else mpp / self.mpp
         notes = ("um per pixel unknown: taken at its own resolution",) if mpp is None else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,6 +18,7 @@ from irnet.data.image import Image, read_image
 from irnet.engine.devices import autocast, choose_device, memory_errors
 from irnet.engine.finding import Finding, Scores, above, check_mpp
 from irnet.engine.networks import Network
+from irnet.engine.scale import Scale, centre, estimate_scale, resize_cells, resize_image
 from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
 from irnet.models.postprocess import to_cells
@@ -75,21 +75,30 @@ class Predictor:
     def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
         return self.predict(image, mpp)
 
-    def predict(self, image: Picture, mpp: float | None = None, score: float | None = None) -> Cells:
+    def predict(
+        self,
+        image: Picture,
+        mpp: float | None = None,
+        score: float | None = None,
+        *,
+        keep_scale: bool = False,
+    ) -> Cells:
         """Return the cells of an image, each nucleus linked to its cell.
 
         Args:
             image: (H, W), (H, W, 3) or (H, W, 4) array of 8 or 16 bits, a PIL image, or a path.
             mpp: um per pixel. The image is resampled to the scale that the network was trained at; None
-                takes what the file says, and where it says nothing the image goes in at its own resolution.
+                takes what the file says, and where it says nothing the scale is estimated from nuclei
+                (`estimate_scale`); lengths then stay in px.
             score: least score of what is returned, for both classes; None is the operating threshold of each.
+            keep_scale: images of unknown um per pixel go in at their own resolution instead.
 
         Raises:
             InputError: no image of a known kind, or `mpp` or `score` out of range.
         """
         self.check(mpp=mpp, score=score)
         opened = open_picture(image)
-        found = self.find(opened.pixels, opened.mpp if mpp is None else mpp)
+        found = self.find(opened.pixels, opened.mpp if mpp is None else mpp, keep_scale=keep_scale)
         return self.choose(found.cells, score)
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
@@ -115,29 +124,43 @@ class Predictor:
             raise InputError(f"score {score} is out of range: give {floor} (all candidates) to 1")
         check_mpp(mpp)
 
-    def find(self, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
+    def find(
+        self, image: NDArray[np.uint8], mpp: float | None = None, *, keep_scale: bool = False
+    ) -> Finding:
         """Return every candidate of an (H, W, 3) image down to `predict.floor`."""
-        zoom, notes = self._zoom(mpp)
+        self.check(mpp=mpp)
+        target, nucleus_px = self.settings.data.mpp, self.settings.predict.nucleus_px
+        if mpp is not None or not target:
+            zoom = mpp / target if mpp and target else 1.0
+            return self._find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
+        if keep_scale or not nucleus_px:
+            return _tell(self._find_at(1.0, image), Scale())
+        return self._find_by_nuclei(image, nucleus_px)
+
+    def _find_by_nuclei(self, image: NDArray[np.uint8], nucleus_px: float) -> Finding:
+        """Return what is found at the image's own resolution, or once more at the scale that it tells.
+
+        Of a large image the middle tells the scale of the whole.
+        """
+        middle = centre(image, ONE_PIECE)
+        first = self._find_at(1.0, middle)
+        scale = estimate_scale(self.choose(first.cells), nucleus_px)
+        done = scale.zoom == 1 and middle.shape == image.shape
+        return _tell(first if done else self._find_at(scale.zoom, image), scale)
+
+    def _find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
         height, width = image.shape[:2]
         size = (max(1, round(height * zoom)), max(1, round(width * zoom)))
-        scaled = image if zoom == 1 else _resize(image, size)
+        scaled = image if zoom == 1 else resize_image(image, size)
         if max(size) <= ONE_PIECE:
             try:
                 cells = self._segment(scaled, (height, width), mpp)
-                return Finding(self.suppress(cells), zoom, notes + self._cap_note(cells, size))
+                return Finding(self.suppress(cells), zoom, self._cap_note(cells, size))
             except MemoryError:
                 if max(size) <= WINDOWS[-1][0]:
                     raise
-        cells, more = self._segment_windows(scaled)
-        return Finding(_rescale(cells, (height, width), mpp), zoom, notes + more)
-
-    def _zoom(self, mpp: float | None) -> tuple[float, tuple[str, ...]]:
-        target = self.settings.data.mpp
-        if mpp is None:
-            return 1.0, ("um per pixel unknown: taken at its own resolution",) if target else ()
-        self.check(mpp=mpp)
-        zoom = mpp / target if target else 1.0
-        return (1.0 if abs(zoom - 1) <= SAME_SCALE else zoom), ()
+        cells, notes = self._segment_windows(scaled)
+        return Finding(resize_cells(cells, (height, width), mpp), zoom, notes)
 
     @torch.inference_mode()
     def _segment(
@@ -226,26 +249,6 @@ def open_picture(image: Picture) -> Image:
     return Image(pixels=rgb, notes=tuple(notes))
 
 
-def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return an image resampled to `size` (H, W), averaging where it shrinks."""
-    height, width = size
-    resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    return np.asarray(resized)
-
-
-def _rescale(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cells:
-    """Return cells of another scale in a frame of `shape` (H, W)."""
-    if cells.image_shape == shape:
-        return dataclasses.replace(cells, mpp=mpp)
-    factor = np.array([shape[1] / cells.image_shape[1], shape[0] / cells.image_shape[0]])
-    crops, offsets = [], []
-    for box, mask in zip(cells.boxes, cells.masks, strict=True):
-        low = np.round(box[:2] * factor).astype(np.int64)
-        high = np.maximum(np.round(box[2:] * factor).astype(np.int64), low + 1)
-        high = np.minimum(high, shape[::-1])
-        soft = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
-        width, height = (high - low).tolist()
-        crop = soft.resize((width, height), PIL.Image.Resampling.BILINEAR)
-        crops.append(np.asarray(crop) >= 128)
-        offsets.append(low)
-    return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)
+def _tell(found: Finding, scale: Scale) -> Finding:
+    """Return what was found with how the scale was come by."""
+    return found._replace(zoom_estimated=scale.estimated, notes=(*scale.notes, *found.notes))

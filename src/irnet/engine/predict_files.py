@@ -68,6 +68,7 @@ def predict_files(
     model: str | Path | None = None,
     score: float | None = None,
     mpp: float | None = None,
+    keep_scale: bool = False,
     device: str = "auto",
     page: int | None = None,
     save: Collection[str] = SAVES,
@@ -85,6 +86,7 @@ def predict_files(
         model: weights file or run's folder, None for the bundled weights.
         score: cut for both classes, None for the operating threshold of each.
         mpp: um per pixel of all images, None for what each file says.
+        keep_scale: take images of unknown um per pixel as they are; else a network estimates their scale.
         device: "auto", "cpu", "cuda" ...
         page: of multi-page TIFF files, from 0.
         save: which of "coco", "overlay" and "csv".
@@ -99,7 +101,15 @@ def predict_files(
     files = list_images(paths)
     opened = open_method(method, model, device)
     opened.check(mpp=mpp, score=score)
-    visit = _Visit(opened, Path(out_dir), score=score, mpp=mpp, page=page, draw="overlay" in save)
+    visit = _Visit(
+        opened,
+        Path(out_dir),
+        score=score,
+        mpp=mpp,
+        keep_scale=keep_scale,
+        page=page,
+        draw="overlay" in save,
+    )
     names = _names(files)
     for number, (file, name) in enumerate(zip(files, names, strict=True), start=1):
         if progress:
@@ -119,12 +129,13 @@ class _Visit:
         *,
         score: float | None,
         mpp: float | None,
+        keep_scale: bool,
         page: int | None,
         draw: bool,
     ) -> None:
         self.method, self.out, self.score = method, out, score
         self.cuts = method.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
-        self.mpp, self.page, self.draw = mpp, page, draw
+        self.mpp, self.keep_scale, self.page, self.draw = mpp, keep_scale, page, draw
         self.entries: list[Entry] = []
         self.errors: list[dict[str, str]] = []
         self.rows: list[Row] = []
@@ -135,7 +146,8 @@ class _Visit:
         begun = time.monotonic()
         try:
             image = read_image(file, self.page)
-            found = self.method.find(image.pixels, image.mpp if self.mpp is None else self.mpp)
+            mpp = image.mpp if self.mpp is None else self.mpp
+            found = self.method.find(image.pixels, mpp, keep_scale=self.keep_scale)
         except (InputError, MemoryError) as error:
             self.errors.append({"file": str(file), "error": _explain(error)})
             return
@@ -152,6 +164,7 @@ class _Visit:
                 "sha256": sha256(file),
                 "mpp": cells.mpp,
                 "zoom": round(found.zoom, 5),
+                "zoom_estimated": found.zoom_estimated,
                 "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
                 "seconds": round(time.monotonic() - begun, 3),
                 "notes": [*image.notes, *found.notes],
@@ -166,7 +179,8 @@ class _Visit:
         if "csv" in save:
             write_atomic(self.out / "cells.csv", to_csv(self.rows).encode())
         date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-        run = {"date": date, **self._origin(), "mpp": self.mpp, "page": self.page, "images": self.images}
+        asked = {"mpp": self.mpp, "keep_scale": self.keep_scale, "page": self.page}
+        run = {"date": date, **self._origin(), **asked, "images": self.images}
         _write_json(self.out / "run.json", run)
         _write_json(self.out / "errors.json", self.errors)
 

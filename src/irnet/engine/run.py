@@ -112,13 +112,14 @@ class Run:
         )
 
     def save_best(self, validation: Validation | None) -> None:
-        """Write the moving average as a weights file, with the thresholds of its validation."""
+        """Write the moving average as a weights file, with what its validation chose and measured."""
         settings = self.settings
         if validation is not None:
             score = PerClass(**{name: validation.scores[label] for label, name in LABEL_NAMES.items()})
-            settings = settings.model_copy(
-                update={"predict": settings.predict.model_copy(update={"score": score})}
-            )
+            chosen: dict[str, Any] = {"score": score}
+            if validation.nucleus_px and settings.predict.nucleus_px:
+                chosen["nucleus_px"] = round(validation.nucleus_px, 1)
+            settings = settings.model_copy(update={"predict": settings.predict.model_copy(update=chosen)})
         trained = {
             "step": self.step,
             "steps": self.steps,

@@ -27,6 +27,7 @@ from irnet.engine.optim import set_learning_rate
 from irnet.engine.predict import Predictor
 from irnet.engine.ranks import Ranks, joined
 from irnet.engine.run import BEST, LAST, Run, settings_of
+from irnet.engine.scale import median_nucleus
 from irnet.engine.sources import Source, open_source
 from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
 from irnet.engine.weights import InitParts
@@ -211,9 +212,12 @@ class Validator:
         """Return the scores, on every rank; None without validation images."""
         samples = self.read()
         predictor = Predictor(run.average.model, settings=run.settings, device=self.ranks.device)
-        found = self.ranks.collect(find_all(predictor, samples))
+        found = self.ranks.collect(find_all(predictor, samples, keep_scale=True))
         truths = self.ranks.collect([sample.truth for sample in samples])
-        return score_validation(truths, found, floor=run.settings.predict.floor) if truths else None
+        if not truths:
+            return None
+        scored = score_validation(truths, found, floor=run.settings.predict.floor)
+        return scored._replace(nucleus_px=median_nucleus(truths, run.settings.data.mpp))
 
 
 def _feed(run: Run, source: Source, ranks: Ranks) -> Feed:

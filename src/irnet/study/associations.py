@@ -61,7 +61,7 @@ def associate(
         irm.register_forward_pre_hook(lambda _, inputs: heard.append(inputs)),
         predictor.model.register_forward_hook(lambda _, inputs, result: found.append((inputs[0], result))),
     ]
-    predictor.find(sample.image, sample.truth.cells.mpp)
+    predictor.find(sample.image, sample.truth.cells.mpp, keep_scale=True)
     for watch in watches:
         watch.remove()
     images, instances = found[0]

@@ -111,7 +111,7 @@ def _association_figures(predictor: Predictor, model: IRNet, val: Sequence[Entry
     if irm is None or irm.gamma is None:
         return {}
     hook = irm.register_forward_hook(lambda _, __, result: seen.append(result[1]))
-    find_all(predictor, (entry.read() for entry in val))
+    find_all(predictor, (entry.read() for entry in val), keep_scale=True)
     hook.remove()
     figures: dict[str, Tensor] = {
         n: torch.stack([f[n] for f in seen]).mean() for n in (seen[0] if seen else ())

@@ -156,7 +156,7 @@ def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> 
                 predictor = tune_masks(predictor, job.row.nms_cuts, study.parts.val)
     found = predict_parts(
         folder,
-        lambda image, mpp: predictor.find(image, mpp).cells,
+        lambda image, mpp: predictor.find(image, mpp, keep_scale=True).cells,
         study.parts.val,
         study.parts.test,
         predictor.device,

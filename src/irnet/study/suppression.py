@@ -40,7 +40,7 @@ def tune_boxes(
 
 
 def _find(predictor: Predictor, val: Sequence[Entry]) -> list[Cells]:
-    return find_all(predictor, (entry.read() for entry in val))
+    return find_all(predictor, (entry.read() for entry in val), keep_scale=True)
 
 
 def _best(
