@@ -162,6 +162,7 @@ def test_an_album_stays_below_its_limit(monkeypatch: pytest.MonkeyPatch):
     assert shown[3] is None
     assert sum(len(one.source) for one in shown if one) * 3 / 4 < 3 * 90_000
     assert max(shown[0].width, shown[0].height) < 700  # type: ignore[union-attr]
+    assert Album(1, limit=5_000).add(noise) is None
     many = Album(10**6, limit=10 * pictures.LEAST)
     assert many.places == 10
 

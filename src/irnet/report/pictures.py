@@ -17,8 +17,8 @@ from irnet.report.figure import add_scale_bar
 LIMIT = 14_000_000  # bytes of all pictures: a third more as base64, below 20 MB with the rest of the page
 RESERVE = 2_000_000  # of these for close-ups
 LEAST = 24_000  # bytes: smaller pictures of fields show nothing
-SIDES = (1280, 1024, 800, 640, 512, 400)  # px of the longer side, the first that fits its share
-QUALITY = 82
+LARGEST, SMALLEST = 1280, 320  # px of the longer side
+QUALITY, COARSE = 82, 45  # of JPEG
 CLOSE_UP = 240  # px
 ROOM = {CYTOPLASM: 1.4, NUCLEUS: 2.6}  # a close-up's side in sides of its instance
 MARGIN = 8  # px around a close-up in which contours that it cuts close, out of sight
@@ -45,7 +45,7 @@ class Album:
         self.share = (limit - RESERVE) // max(1, self.places)
 
     def add(self, picture: Picture, mpp: float | None = None) -> Shown | None:
-        """A picture as large as its share lets it be, None when the album is full.
+        """A picture as large as its share lets it be, None when the album is full or its share too small.
 
         With `mpp`, um per pixel, it has a scale bar.
         """
@@ -87,16 +87,20 @@ def _window(cells: Cells, index: int) -> tuple[Corner, Corner]:
     return low, np.clip(np.ceil(middle + side / 2), low + 1, size).astype(np.int64)
 
 
-def _fit(picture: Picture, share: int, mpp: float | None) -> Shown:
-    """The largest JPEG within its share; the smallest one, coarser, where none is."""
-    for side in SIDES:
-        small = _resize(picture, min(side, max(picture.shape[:2])))
+def _fit(picture: Picture, share: int, mpp: float | None) -> Shown | None:
+    """A JPEG of at most `share` bytes, as large as that lets it be; None where even a coarse one is more."""
+    side, quality = min(LARGEST, max(picture.shape[:2])), QUALITY
+    while True:
+        small = _resize(picture, side)
         if mpp is not None:
-            small = add_scale_bar(small, mpp * picture.shape[1] / small.shape[1])
-        shown = _to_jpeg(small)
-        if len(shown.source) * 3 / 4 <= share:
-            return shown
-    return _to_jpeg(small, quality=50)
+            small = add_scale_bar(small, mpp * max(picture.shape[:2]) / side)
+        shown = _to_jpeg(small, quality)
+        excess = len(shown.source) * 3 / 4 / share
+        if excess <= 1 or quality < QUALITY:
+            return shown if excess <= 1 else None
+        if side <= SMALLEST:
+            quality = COARSE
+        side = max(min(side, SMALLEST), int(side * min(0.95, excess**-0.5)))
 
 
 def _resize(picture: Picture, side: int) -> Picture:
