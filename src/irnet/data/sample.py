@@ -30,10 +30,11 @@ class Entry:
     truth: Truth
     patient: str | None = None
     pixels: NDArray[np.uint8] | None = None  # (H, W, 3), of formats that keep images inside a container
+    page: int | None = None  # of a multi-page TIFF, from 0
 
     def read(self) -> Sample:
         """The sample. Raises InputError when the image cannot be read or is not of the annotated size."""
-        image = read_image(self.path).pixels if self.pixels is None else self.pixels
+        image = read_image(self.path, self.page).pixels if self.pixels is None else self.pixels
         annotated = self.truth.cells.image_shape
         if image.shape[:2] != annotated:
             found = " x ".join(map(str, image.shape[:2]))

@@ -12,8 +12,9 @@ from irnet.data.formats.beside import name_files
 from irnet.data.formats.found import read_found
 from irnet.data.formats.qupath_names import name_measurements
 from irnet.data.sample import Entry
+from irnet.engine.measure import measure_entry
 from irnet.errors import InputError
-from irnet.morphometry.table import Row, measure, to_csv, to_parquet
+from irnet.morphometry.table import Row, to_csv, to_parquet
 
 FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
 STYLES = {  # the first is the default
@@ -147,9 +148,6 @@ def _table(entries: Sequence[Entry], done: Exported, progress: Progress | None) 
 
 def _measure(entry: Entry, done: Exported) -> list[Row]:
     """The rows of an image; without its pixels there is no stain."""
-    picture = None
-    try:
-        picture = entry.read().image
-    except InputError as error:
-        done.notes.append(f"{entry.name}: stain not measured: {error}")
-    return measure(entry.truth.cells, entry.name, picture)
+    rows, error = measure_entry(entry)
+    done.notes += [error] if error else []
+    return rows

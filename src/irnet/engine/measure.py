@@ -54,7 +54,7 @@ def measure_files(
     for number, entry in enumerate(entries, start=1):
         if progress:
             progress(entry.name, number, len(entries))
-        more, error = _measure(entry, exclude_overlap)
+        more, error = measure_entry(entry, exclude_overlap=exclude_overlap)
         rows += more
         errors += [error] if error else []
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
@@ -64,8 +64,8 @@ def measure_files(
     return Measured(list(contents), len(rows), errors)
 
 
-def _measure(entry: Entry, exclude_overlap: bool) -> tuple[list[Row], str | None]:
-    """Return the rows of an image, and why its stain is not among them."""
+def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[Row], str | None]:
+    """Return the rows of an image, and why its stain is not among them, where its pixels cannot be read."""
     picture, error = None, None
     try:
         picture = entry.read().image

@@ -20,17 +20,17 @@ def read_found(path: str | os.PathLike) -> list[Entry]:
     folder = Path(path)
     if not (folder / PREDICTIONS).is_file():
         return read_coco(path)
-    places = _read_places(folder / RUN)
+    places, page = _read_places(folder / RUN)
     entries = read_coco(folder / PREDICTIONS)
-    return [replace(entry, path=places.get(entry.name, entry.path)) for entry in entries]
+    return [replace(entry, path=places.get(entry.name, entry.path), page=page) for entry in entries]
 
 
-def _read_places(file: Path) -> dict[str, Path]:
-    """Paths of images by name; none where there is no record."""
+def _read_places(file: Path) -> tuple[dict[str, Path], int | None]:
+    """Paths of images by name, and which page of them was read; none where there is no record."""
     if not file.is_file():
-        return {}
+        return {}, None
     try:
-        images = json.loads(file.read_text(encoding="utf-8"))["images"]
-        return {str(image["name"]): Path(image["path"]) for image in images}
+        run = json.loads(file.read_text(encoding="utf-8"))
+        return {str(image["name"]): Path(image["path"]) for image in run["images"]}, run.get("page")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{file}: no record of a run ({error!r}): remove it, or run predict again") from None
