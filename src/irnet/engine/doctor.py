@@ -27,6 +27,7 @@ EXTRAS = {  # module -> (extra that brings it, what it is for)
     "h5py": ("cx22", "MATLAB 7.3 files, of Cx22"),
     "fastapi": ("view", "irnet view"),
     "uvicorn": ("view", "irnet view"),
+    "napari": ("napari", "the napari plugin"),
     "numba": ("jomls", "JOMLS, the classical method"),
 }
 

@@ -1,0 +1,78 @@
+"""What napari makes a widget of: the bundled network on an image layer.
+
+Napari's types are named in text: it finds them when it makes the widget, and this module starts without it.
+"""
+
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+
+import irnet
+from irnet.cells import Truth
+from irnet.data.sample import Entry
+from irnet.napari.layers import Layer, to_layers
+
+if TYPE_CHECKING:
+    import napari.layers  # pyright: ignore[reportMissingImports]
+    import napari.types  # pyright: ignore[reportMissingImports]
+
+    from irnet.engine.predict import Predictor
+
+
+def find_cells(
+    image: "napari.layers.Image",
+    um_per_pixel: Annotated[float, {"min": 0.0, "max": 2.0, "step": 0.01}] = 0.0,
+    least_score: Annotated[float, {"min": 0.0, "max": 1.0, "step": 0.05}] = 0.0,
+    keep_scale: bool = False,
+) -> "list[napari.types.LayerDataTuple]":
+    """Find the cells and nuclei of an image layer with the bundled network.
+
+    Args:
+        image: grey or RGB, 8 or 16 bits, one field.
+        um_per_pixel: 0 where it is unknown: then the scale is estimated and lengths stay in px.
+        least_score: 0 takes the operating threshold of each class.
+        keep_scale: take an image of unknown um per pixel as it is.
+    """
+    pixels = np.asarray(image.data[0] if getattr(image, "multiscale", False) else image.data)
+    source = getattr(getattr(image, "source", None), "path", None)
+    layers = segment(
+        pixels,
+        Path(source or image.name),
+        mpp=um_per_pixel or None,
+        score=least_score or None,
+        keep_scale=keep_scale,
+    )
+    placed = {"scale": image.scale, "translate": image.translate}
+    return [(data, attributes | placed, kind) for data, attributes, kind in layers]
+
+
+def segment(
+    pixels: np.ndarray[Any, Any],
+    path: Path,
+    *,
+    mpp: float | None = None,
+    score: float | None = None,
+    keep_scale: bool = False,
+) -> list[Layer]:
+    """The two Shapes layers of what is found. What the user should know is warned of: napari shows warnings.
+
+    Raises InputError for an array that is no image, or values out of range.
+    """
+    from irnet.engine.predict import open_picture
+
+    predictor = load_bundled()
+    predictor.check(mpp=mpp, score=score)
+    found = predictor.find(open_picture(pixels).pixels, mpp, keep_scale=keep_scale)
+    for note in found.notes:
+        warnings.warn(f"{path.name}: {note}", stacklevel=2)
+    truth = Truth(cells=predictor.choose(found.cells, score))
+    return to_layers(Entry(name=path.name, path=path, truth=truth), scored=True)
+
+
+@cache
+def load_bundled() -> "Predictor":
+    """The bundled network, loaded once."""
+    return irnet.load()
