@@ -1,0 +1,117 @@
+"""Time and memory of tables, exports and report; each file read by another library than ours.
+
+    python benchmarks/outputs.py -o runs/outputs
+
+One generated field, 100 of them, and one picture of 5,000 cells with a nucleus each. CPU seconds and peak
+memory of each command's process, its start included.
+"""
+
+import argparse
+import csv
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import roifile
+import shapely
+import tifffile
+from pycocotools.coco import COCO
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.data.files import write_atomic
+from irnet.data.formats.coco import write_coco
+from irnet.data.pixels import to_png
+from irnet.data.sample import Entry
+from irnet.synthetic import generate_set
+
+CROWD, SIDE = 5000, 7000
+FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
+
+
+def draw_crowd(folder: Path) -> None:
+    """Discs with a disc inside, in rows, each overlapping the next."""
+    rng = np.random.default_rng(0)
+    columns = int(np.ceil(CROWD**0.5))
+    place = np.stack(np.divmod(np.arange(CROWD), columns)[::-1], axis=1) * (SIDE // columns)
+    masks, corners = [], []
+    for reach in (60, 14):
+        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+        masks += [x**2 + y**2 <= reach**2] * CROWD
+        corners.append(place + 60 - reach)
+    labels = np.repeat([CYTOPLASM, NUCLEUS], CROWD)
+    parents = np.concatenate([np.full(CROWD, -1), np.arange(CROWD)])
+    cells = Cells.build(masks, np.concatenate(corners), labels, (SIDE, SIDE), parents=parents, mpp=0.25)
+    picture = rng.integers(220, 236, (SIDE, SIDE, 3), dtype=np.uint8)
+    for mask, (x, y) in zip(cells.masks, cells.offsets, strict=True):
+        picture[y : y + mask.shape[0], x : x + mask.shape[1]][mask] //= 2
+    path = folder / "images" / "crowd.png"
+    write_atomic(path, to_png(picture))
+    write_coco(folder / "annotations.json", [Entry(name=path.name, path=path, truth=Truth(cells=cells))])
+
+
+def run(*words: str) -> tuple[float, float]:
+    """CPU seconds and peak memory (MiB) of an irnet command."""
+    child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "irnet", *words])
+    _, status, usage = os.wait4(child, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        sys.exit(f"irnet {' '.join(words)} failed")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def count_outside(folder: Path) -> dict[str, int]:
+    """Instances that other libraries find in the files, each read by its own."""
+    geometries = [
+        shapely.get_parts(shapely.from_geojson(path.read_text())) for path in folder.glob("qupath/*.geojson")
+    ]
+    assert all(shapely.is_valid(part).all() for part in geometries)
+    coco = COCO(str(folder / "annotations.json"))
+    decoded = sum(int(coco.annToMask(row).any()) for row in list(coco.anns.values())[:200])
+    regions = 0
+    for path in folder.glob("imagej/*.zip"):
+        regions += len(roifile.roiread(path)) if len(zipfile.ZipFile(path).namelist()) > 1 else 1
+    return {
+        "pycocotools, annotations (of the first 200 decoded)": decoded,
+        "shapely, valid cell outlines of QuPath": sum(map(len, geometries)),
+        "roifile, regions of ImageJ": regions,
+        "pyarrow, rows of Parquet": sum(
+            pyarrow.parquet.read_table(path).num_rows for path in folder.glob("parquet/*.parquet")
+        ),
+        "tifffile, labels of the label maps": sum(
+            int(tifffile.imread(path).max()) for path in folder.glob("labels/*.tif*")
+        ),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--csv", type=Path, help="write the figures there too")
+    options = parser.parse_args()
+    one, hundred, crowd = (options.out / name for name in ("1 image", "100 images", "5000 cells"))
+    generate_set(one, images=1, patients=1, seed=7)
+    generate_set(hundred, images=100, patients=20, seed=7)
+    draw_crowd(crowd)
+    rows = []
+    for folder in (one, hundred, crowd):
+        commands = {
+            "measure": ("measure", str(folder)),
+            **{f"export {name}": ("export", str(folder), "--to", name) for name in FORMATS},
+            "report": ("report", str(folder)),
+        }
+        for name, words in commands.items():
+            rows.append((folder.name, name, *(round(value, 1) for value in run(*words))))
+        for reader, count in count_outside(folder).items():
+            print(f"{folder.name}: {reader}: {count}", flush=True)
+    print("| | command | CPU s | peak MiB |\n|---|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(map(str, row)) + " |")
+    if options.csv:
+        with options.csv.open("w", newline="") as file:
+            csv.writer(file).writerows([("set", "command", "cpu_s", "peak_mib"), *rows])
+
+
+if __name__ == "__main__":
+    main()
