@@ -254,3 +254,20 @@ def test_same_seed_same_losses(tiny, images, target):
         torch.manual_seed(3)
         runs.append(model(images, [target(5), target(3)]))
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in NAMES)
+
+
+@torch.no_grad()
+def test_a_small_image_does_not_displace_the_boxes_of_the_next(tiny):
+    """Padded from 38 to 64 px: strides guessed from it would be half of the true ones."""
+    model = tiny(*SOME_BOXES).eval()
+    image = torch.rand(3, 128, 128) * 255
+    (before,) = model([image])
+    model([image[:, :38, :38]])
+    (after,) = model([image])
+    fresh = tiny(*SOME_BOXES).eval()
+    fresh.load_state_dict(model.state_dict())
+    fresh([image[:, :38, :38]])
+    for one in (after, fresh([image])[0]):
+        assert len(one.boxes) == len(before.boxes) > 0
+        torch.testing.assert_close(one.boxes, before.boxes)
+        torch.testing.assert_close(one.masks, before.masks)

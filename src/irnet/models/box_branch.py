@@ -12,10 +12,12 @@ from irnet.models.candidates import Candidates, label_candidates, top_candidates
 from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
 from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
 from irnet.models.postprocess import Suppression, select_boxes
+from irnet.models.proposals import STRIDES
 from irnet.models.sampling import Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
-from irnet.models.vision import BoxCoder, FastRCNNPredictor, MultiScaleRoIAlign, TwoMLPHead
+from irnet.models.vision import BoxCoder, FastRCNNPredictor, TwoMLPHead, pyramid_pool
 
 LEVELS = ["0", "1", "2", "3"]  # P2 to P5
+LEVEL_STRIDES = STRIDES[: len(LEVELS)]
 SIDE = 7  # of the pooled features
 CODE_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 
@@ -91,7 +93,7 @@ class BoxBranch(nn.Module):
         nn.init.zeros_(self.predictor.cls_score.bias)
         nn.init.zeros_(self.predictor.bbox_pred.bias)
         self.drm = drm
-        self.pool = MultiScaleRoIAlign(LEVELS, output_size=SIDE, sampling_ratio=2)
+        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE)
         self.coder = BoxCoder(CODE_WEIGHTS)
         self.batch, self.positive_fraction, self.positive_iou = batch, positive_fraction, positive_iou
         self.box_form, self.smooth_l1_beta = box_form, smooth_l1_beta

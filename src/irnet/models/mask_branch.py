@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.backbones import Norm
-from irnet.models.box_branch import LEVELS, Features, SampledBoxes
+from irnet.models.box_branch import LEVEL_STRIDES, LEVELS, Features, SampledBoxes
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_loss, mask_targets
 from irnet.models.sampling import Sizes, Truths
-from irnet.models.vision import MaskRCNNHeads, MaskRCNNPredictor, MultiScaleRoIAlign
+from irnet.models.vision import MaskRCNNHeads, MaskRCNNPredictor, pyramid_pool
 
 SIDE = 14  # of the pooled features; masks have twice as many samples
 CONVOLUTIONS = 4
@@ -41,7 +41,7 @@ class MaskBranch(nn.Module):
         self.predictor = MaskRCNNPredictor(mask_width, mask_width, classes + 1)
         self.irm = irm
         self.box_scale = box_scale
-        self.pool = MultiScaleRoIAlign(LEVELS, output_size=SIDE, sampling_ratio=2)
+        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE)
 
     def forward(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
         """Deep features (n, mask_width, 14, 14) and logits (n, 1 + C, 28, 28) of the frames `boxes`."""

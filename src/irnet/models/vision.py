@@ -4,6 +4,9 @@ Tested with torchvision 0.25 to 0.29. State dicts of its Mask R-CNN fit ours bec
 are kept.
 """
 
+import math
+from collections.abc import Sequence
+
 from torchvision.models import ResNet, resnet18, resnet34, resnet50
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection._utils import BoxCoder
@@ -21,6 +24,7 @@ from torchvision.ops import (
 )
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.misc import Conv2dNormActivation, FrozenBatchNorm2d
+from torchvision.ops.poolers import initLevelMapper
 
 __all__ = [
     "AnchorGenerator",
@@ -33,15 +37,27 @@ __all__ = [
     "LastLevelMaxPool",
     "MaskRCNNHeads",
     "MaskRCNNPredictor",
-    "MultiScaleRoIAlign",
     "ResNet",
     "TwoMLPHead",
     "batched_nms",
     "generalized_box_iou_loss",
     "nms",
+    "pyramid_pool",
     "resnet18",
     "resnet34",
     "resnet50",
     "roi_align",
     "roi_pool",
 ]
+
+
+def pyramid_pool(levels: Sequence[str], strides: Sequence[int], *, side: int) -> MultiScaleRoIAlign:
+    """RoIAlign of side x side samples from the levels of a pyramid.
+
+    torchvision guesses the strides from the first image that it meets, and keeps the guess: one much smaller
+    than its padding would displace every box from then on. So they are given here.
+    """
+    pool = MultiScaleRoIAlign(list(levels), output_size=side, sampling_ratio=2)
+    pool.scales = [1 / stride for stride in strides]
+    pool.map_levels = initLevelMapper(*(round(math.log2(strides[i])) for i in (0, -1)))
+    return pool
