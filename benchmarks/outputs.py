@@ -9,6 +9,7 @@ memory of each command's process, its start included.
 import argparse
 import csv
 import os
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -54,8 +55,9 @@ def draw_crowd(folder: Path) -> None:
 
 def run(*words: str) -> tuple[float, float]:
     """CPU seconds and peak memory (MiB) of an irnet command."""
-    child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "irnet", *words])
-    _, status, usage = os.wait4(child, 0)
+    command = [sys.executable, "-m", "irnet", *words]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit(f"irnet {' '.join(words)} failed")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
@@ -79,8 +81,8 @@ def count_outside(folder: Path) -> dict[str, int]:
         "pyarrow, rows of Parquet": sum(
             pyarrow.parquet.read_table(path).num_rows for path in folder.glob("parquet/*.parquet")
         ),
-        "tifffile, labels of the label maps": sum(
-            int(tifffile.imread(path).max()) for path in folder.glob("labels/*.tif*")
+        "tifffile, instances seen in the label maps": sum(
+            len(np.unique(tifffile.imread(path))) - 1 for path in folder.glob("labels/*.tif*")
         ),
     }
 
