@@ -37,11 +37,11 @@ class Dirt:
     def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Dirt":
         """A patient's dirt: mostly little of each, rarely very much."""
         return cls(
-            white_cells=min(rng.gamma(0.9, 6 if grey else 8), 40),
+            white_cells=min(rng.gamma(0.9, 9), 45),
             red_cells=rng.gamma(0.12, 12) * (rng.random() < (0.06 if grey else 1)),
             specks=rng.gamma(1.0, 4),
             scraps=rng.gamma(1.0, 0.6 if grey else 0.9),
-            clots=rng.gamma(0.3, 0.5 if grey else 1.0),
+            clots=rng.gamma(0.3, 1.0),
             rods=rng.gamma(1.0, 0.035) * (rng.random() < 0.6),
             crumbs=rng.gamma(1.0, 0.012),
             mucus=0.6 * (not grey and rng.random() < 0.15),
@@ -114,34 +114,49 @@ def _disc(x: Field, y: Field, centre: Point, radius: float, softness: float) -> 
 
 
 def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
-    """Polymorphs: a bunch of touching lobes, uniformly dark; now and then a lymphocyte's round nucleus."""
+    """A polymorph: touching lobes, uniformly dark, in a body that is seldom seen; or a lymphocyte."""
     draw = rng.random()
-    lymphocyte = draw < 0.12
-    lobes = 1 if draw < 0.25 else int(rng.integers(2, 5)) if draw < 0.88 else int(rng.integers(5, 13))
-    places = _bunch(rng, lobes)
-    radii = rng.uniform(2.3, 3.3, 1) if lymphocyte else rng.uniform(0.75, 1.75, lobes)
-    x, y = plane(int((np.abs(places).max() + 7) / mpp) + 2)
-    softness = max(0.85 / mpp, 1.0)
-    wobble = 1 + np.float32(0.08) * noise(rng, x.shape, 0.9 / mpp)
+    lymphocyte, lobes = draw < 0.1, 1 if draw < 0.3 else int(rng.integers(2, 6))
+    radii = rng.uniform(2.3, 3.3, 1) if lymphocyte else rng.uniform(0.9, 2.2 if lobes == 1 else 1.9, lobes)
+    places = _bunch(rng, radii)
+    body_radius = rng.uniform(3.5, 6)
+    x, y = plane(int((max(np.abs(places).max() + 2 * radii.max(), 1.5 * body_radius) + 1) / mpp) + 2)
+    softness = np.float32(max(0.85 / mpp, 1.0))
     nucleus = np.zeros_like(x)
     for place, radius in zip(places / mpp, radii / mpp, strict=True):
-        nucleus = np.maximum(nucleus, _disc(x * wobble, y * wobble, (place[0], place[1]), radius, softness))
+        lobe = _draw_lobe_outline(rng, radius)
+        depth, _ = lobe.depth(x - np.float32(place[0]), y - np.float32(place[1]))
+        nucleus = np.maximum(nucleus, np.clip(depth / softness + 0.5, 0, 1))
     tone = np.float32(rng.uniform(1.05, 1.65)) * (1 + np.float32(0.06) * noise(rng, x.shape, 0.5 / mpp))
-    if rng.random() < (0.05 if stain.grey else 0.5):
-        middle = places.mean(axis=0) / mpp
-        body = _disc(x, y, (middle[0], middle[1]), rng.uniform(4, 6) / mpp, 3 * softness)
-        nucleus = nucleus + np.float32(rng.uniform(0.02, 0.15)) * body
-    return nucleus * tone * np.float32(stain.nucleus), stain.haematoxylin
+    nucleus = nucleus * tone
+    if rng.random() < (0.4 if stain.grey else 0.5):
+        cover = _draw_lobe_outline(rng, body_radius / mpp).depth(x, y)[0] / (2 * softness)
+        film = np.clip(cover + 0.5, 0, 1) * np.maximum(1 + np.float32(0.2) * cloud(rng, x.shape, mpp), 0)
+        nucleus = nucleus + np.float32(min(rng.lognormal(-2.6, 0.7), 0.5)) * film
+    return nucleus * np.float32(stain.nucleus), stain.haematoxylin
 
 
-def _bunch(rng: np.random.Generator, lobes: int) -> NDArray[np.float64]:
-    """Places (lobes, 2) of touching lobes (um)."""
-    places = np.zeros((lobes, 2))
-    for i in range(1, lobes):
+def _draw_lobe_outline(rng: np.random.Generator, radius: float) -> Outline:
+    """The outline of a lobe or a body: a blunt, slightly bent round."""
+    return draw_outline(
+        rng,
+        radius,
+        aspect=1 + min(rng.exponential(0.3), 1.0),
+        polygonal=rng.uniform(0, 0.6),
+        waviness=0.12,
+        notches=0.2,
+        raggedness=0.01,
+    )
+
+
+def _bunch(rng: np.random.Generator, radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places (lobes, 2) of touching lobes of these radii (um), each beside one of the last two."""
+    places = np.zeros((len(radii), 2))
+    for i in range(1, len(radii)):
+        beside = max(0, i - int(rng.integers(1, 3)))
         angle = rng.uniform(0, 2 * np.pi, 8)
-        tries = places[max(0, i - int(rng.integers(1, 3)))] + rng.uniform(1.2, 2.3) * np.stack(
-            [np.cos(angle), np.sin(angle)], 1
-        )
+        distance = (radii[beside] + radii[i]) * rng.uniform(0.7, 1.05)
+        tries = places[beside] + distance * np.stack([np.cos(angle), np.sin(angle)], 1)
         apart = np.hypot(*(tries[:, None] - places[:i]).transpose(2, 0, 1)).min(axis=1)
         places[i] = tries[apart.argsort()[-1 - rng.integers(4)]]
     return places - places.mean(axis=0)
@@ -179,14 +194,14 @@ def _draw_scrap(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Fie
 
 
 def _draw_clot(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
-    """A dark lump, often out of focus."""
-    size, sigma = rng.uniform(4, 18), rng.uniform(0, 1.5) / mpp
+    """A dark lump, round or smeared out, often out of focus."""
+    size, sigma = rng.uniform(4, 18), rng.uniform(0, 1.5) * (rng.random() < 0.6) / mpp
     outline = _draw_lump_outline(rng, size / 2 / mpp)
     x, y = plane(int(outline.reach + 3 * sigma) + 4)
     cover = np.clip(outline.depth(x, y)[0] / np.float32(max(1.0 / mpp, 1)) + 0.5, 0, 1)
     lump = cover * np.maximum(1 + np.float32(0.35) * noise(rng, x.shape, 1.5 / mpp), 0)
     lump = gaussian_filter(lump, sigma)
-    return lump * np.float32(stain.nucleus * rng.uniform(0.2, 1.3)), stain.haematoxylin
+    return lump * np.float32(stain.nucleus * rng.uniform(0.2, 1.5)), stain.haematoxylin
 
 
 def _draw_lump_outline(rng: np.random.Generator, radius: float) -> Outline:
