@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
@@ -11,6 +12,7 @@ from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import evaluate, score_validation, validate
 from irnet.engine.predict import Predictor
+from irnet.engine.report import write_report
 from irnet.errors import InputError
 
 
@@ -38,6 +40,23 @@ def test_a_cut_drops_what_scores_less(circles: Path, tmp_path: Path):
     result = evaluate(tmp_path / "p.json", circles, tmp_path / "out", score=0.5)
     assert result.summary["classes"]["cytoplasm"]["predictions"] == 0
     assert result.summary["classes"]["cytoplasm"]["scores"]["recall"]["pooled"]["value"] == 0
+
+
+def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
+    entries = read_coco(circles)
+    frame = entries[0].truth.cells.image_shape
+    cut = Cells.build([np.ones((4, 4), dtype=bool)], [(0, 0)], [NUCLEUS], frame)
+    found = [
+        replace(entry, truth=replace(entry.truth, cells=Cells.concat([entry.truth.cells, cut])))
+        for entry in entries
+    ]
+    write_coco(tmp_path / "predictions.json", found, scores=True)
+    scored = evaluate(tmp_path, circles, tmp_path / "out").summary["classes"]["nucleus"]
+    result = evaluate(tmp_path, circles, tmp_path / "out", exclude_border=True)
+    assert scored["scores"]["precision"]["pooled"]["value"] < 1
+    assert result.summary["classes"]["nucleus"]["scores"]["precision"]["pooled"]["value"] == 1
+    assert result.summary["evaluated"]["exclude_border"] and "border" in result.table
+    assert ">left out<" in write_report(tmp_path / "out").file.read_text()
 
 
 def test_an_image_without_prediction_is_bad_input(circles: Path, tmp_path: Path):

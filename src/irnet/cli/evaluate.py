@@ -19,6 +19,12 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Annotated images: folder or COCO file.", show_default=False)],
     out: Out,
     score: Score = None,
+    exclude_border: Annotated[
+        bool,
+        typer.Option(
+            "--exclude-border", help="Leave out what the border cuts, for annotations that do so too."
+        ),
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Score predictions, or a method, on annotated images.
@@ -31,5 +37,5 @@ def evaluate(
     """
     from irnet.engine.evaluate import evaluate as run
 
-    typer.echo(run(source, data, out, score=score, device=device).table)
+    typer.echo(run(source, data, out, score=score, exclude_border=exclude_border, device=device).table)
     typer.echo(f"written to {out}")

@@ -19,6 +19,7 @@ from irnet.engine.finding import Scores
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
 from irnet.metrics import choose_scores, render_table, score_image, summarise
+from irnet.metrics.border import without_cut
 from irnet.morphometry.pairing import pair_nuclei
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def evaluate(
     out_dir: str | Path,
     *,
     score: float | None = None,
+    exclude_border: bool = False,
     device: str = "auto",
 ) -> Evaluation:
     """Score predictions or a method on a data set and write summary.json and table.txt to `out_dir`.
@@ -67,6 +69,8 @@ def evaluate(
         data: a data set's folder or COCO file.
         score: cut for both classes; None is each class's operating threshold, or none for finished
             predictions. Where there are no scores, AP and calibration are undefined.
+        exclude_border: leave out what the border cuts (`metrics.border`), as many annotators do.
+        device: "auto", "cpu", "cuda" ...
 
     Raises:
         InputError: `source` is neither, or has no prediction for some image of `data`.
@@ -74,15 +78,23 @@ def evaluate(
     entries = read_coco(data)
     file = predictions_file(source)
     found = read_predicted(file, entries, score) if file else _segmented(source, entries, device, score)
+    found = found._replace(cells=[_linked(cells, found.cuts) for cells in found.cells])
+    if exclude_border:
+        found = found.without_cut()
     scored = [
-        score_image(truth, _linked(cells, found.cuts), found.cuts)
-        for truth, cells in zip(found.truths, found.cells, strict=True)
+        score_image(truth, cells, found.cuts) for truth, cells in zip(found.truths, found.cells, strict=True)
     ]
     patients = [entry.patient for entry in entries]
     summary = summarise(scored, patients if any(patients) else None, scored=found.scored)
-    origin = {"method": found.method, "source": str(source), "sha256": found.sha256, "data": str(data)}
+    origin = {
+        "method": found.method,
+        "source": str(source),
+        "sha256": found.sha256,
+        "data": str(data),
+        "exclude_border": exclude_border,
+    }
     summary = {"evaluated": origin, **summary}
-    table = render_table(summary)
+    table = render_table(summary) + ("\nwithout what the border cuts" if exclude_border else "")
     out = Path(out_dir)
     write_atomic(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
     write_atomic(out / "table.txt", table.encode())
@@ -136,6 +148,11 @@ class Predicted(NamedTuple):
     scored: bool
     method: str | None
     sha256: str | None  # of the predictions or the weights
+
+    def without_cut(self) -> Predicted:
+        """The same without what the border cuts."""
+        pairs = [without_cut(truth, cells) for truth, cells in zip(self.truths, self.cells, strict=True)]
+        return self._replace(truths=[truth for truth, _ in pairs], cells=[cells for _, cells in pairs])
 
 
 def predictions_file(source: str | Path) -> Path | None:

@@ -95,5 +95,7 @@ def _pairs(summary: dict[str, Any]) -> tuple[list[tuple[Entry, Cells]], str | No
         return [], f"{error} (looked for it from this folder, as irnet evaluate did)"
     if found.sha256 != evaluated["sha256"] or len(entries) != summary["images"]:
         return [], f"{source} or {data} has changed since it was scored: run evaluate again"
+    if evaluated["exclude_border"]:
+        found = found.without_cut()
     pairs = zip(entries, found.truths, found.cells, strict=True)
     return [(replace(entry, truth=truth), cells) for entry, truth, cells in pairs], None

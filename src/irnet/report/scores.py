@@ -141,6 +141,7 @@ def _provenance(summary: Summary) -> list[tuple[str, str]]:
         "scored": Path(evaluated["source"]).name,
         "SHA-256": evaluated["sha256"],
         "data": Path(evaluated["data"]).name,
+        "cut by the border": "left out" if evaluated["exclude_border"] else "scored",
     }
     for name, block in summary["classes"].items():
         cuts = " or ".join(f"{score:.3g}" for score in block["operating_scores"])

@@ -1,0 +1,40 @@
+"""What the border of the picture cuts: neither right nor wrong where annotators left it out."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.metrics.match import MATCH_IOU, Pairwise
+
+
+def without_cut(truth: Truth, preds: Cells) -> tuple[Truth, Cells]:
+    """A truth without what touches the border, and the predictions that are to be held against it.
+
+    Left out are predictions that touch the border or are alike (IoU > .5) to a truth that does, unless they
+    are alike to a truth that is kept.
+    """
+    cut = touches_border(truth.cells)
+    whole = truth.cells.select(~cut)
+    needed = _alike(whole, preds)
+    gone = touches_border(preds) | _alike(truth.cells.select(cut), preds)
+    kinds = tuple(kind for kind, is_cut in zip(truth.kinds, cut, strict=False) if not is_cut)
+    return replace(truth, cells=whole, kinds=kinds), preds.select(needed | ~gone)
+
+
+def touches_border(cells: Cells) -> NDArray[np.bool_]:
+    """Whether each instance has a pixel in the outermost row or column of the frame, (n,)."""
+    height, width = cells.image_shape
+    inside = (cells.boxes[:, :2] > 0).all(axis=1) & (cells.boxes[:, 2:] < (width, height)).all(axis=1)
+    return ~inside & (cells.areas > 0)
+
+
+def _alike(truths: Cells, preds: Cells) -> NDArray[np.bool_]:
+    """Whether each prediction has an IoU > .5 with a truth of its class, (m,)."""
+    alike = np.zeros(len(preds), dtype=bool)
+    for label in LABEL_NAMES:
+        mine = preds.labels == label
+        iou = Pairwise.between(truths.of(label), preds.select(mine)).iou
+        alike[mine] = (iou > MATCH_IOU).any(axis=0)
+    return alike
