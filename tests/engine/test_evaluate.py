@@ -55,7 +55,8 @@ def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
     result = evaluate(tmp_path, circles, tmp_path / "out", exclude_border=True)
     assert scored["scores"]["precision"]["pooled"]["value"] < 1
     assert result.summary["classes"]["nucleus"]["scores"]["precision"]["pooled"]["value"] == 1
-    assert result.summary["evaluated"]["exclude_border"] and "border" in result.table
+    assert result.summary["evaluated"]["exclude_border"]
+    assert "border" in result.table
     assert ">left out<" in write_report(tmp_path / "out").file.read_text()
 
 

@@ -19,10 +19,12 @@ def test_cut_truths_and_their_finds_are_neither_right_nor_wrong(rectangles):
     # alike to the cut truth but a pixel off the border; cut and alike to nothing; of the whole truth; false
     found = rectangles([(1, 5, 10, 10), (50, 0, 55, 5), (20, 5, 29, 10), (40, 8, 44, 12)])
     whole, kept = without_cut(truth, found)
-    assert whole.cells.boxes.tolist() == [[20, 5, 30, 10]] and whole.kinds == ("b",)
+    assert whole.cells.boxes.tolist() == [[20, 5, 30, 10]]
+    assert whole.kinds == ("b",)
     assert kept.boxes.tolist() == [[20, 5, 29, 10], [40, 8, 44, 12]]
     score = score_image(whole, kept).classes[1]
-    assert score.ratios["precision"] == (1, 2) and score.ratios["recall"] == (1, 1)
+    assert score.ratios["precision"] == (1, 2)
+    assert score.ratios["recall"] == (1, 1)
 
 
 def test_a_find_of_a_whole_truth_stays_though_it_reaches_the_border(rectangles):
