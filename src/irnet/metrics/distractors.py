@@ -18,15 +18,20 @@ def false_finds(distractors: Sequence[Distractor], false: Cells) -> Counter[str]
     A find belongs to the smallest distractor box that holds its centroid, else to "elsewhere". Where the
     truth names no distractor nothing is known, and nothing is counted.
     """
+    return Counter(kinds_under(false, distractors)) if distractors else Counter()
+
+
+def kinds_under(cells: Cells, distractors: Sequence[Distractor]) -> list[str]:
+    """For each instance the kind of the smallest distractor box that holds its centroid, or "elsewhere"."""
     if not distractors:
-        return Counter()
+        return [ELSEWHERE] * len(cells)
     boxes = geometry.as_boxes([d.box for d in distractors])
     by_size = np.argsort(geometry.area(boxes), kind="stable")
-    x, y = centroids(false)[:, :, None].transpose(1, 0, 2)  # (n, 1) each
+    x, y = centroids(cells)[:, :, None].transpose(1, 0, 2)  # (n, 1) each
     x1, y1, x2, y2 = boxes[by_size].T
     inside = (x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)  # (n, k)
     kinds = [distractors[i].kind for i in by_size]
-    return Counter(kinds[row.argmax()] if row.any() else ELSEWHERE for row in inside)
+    return [kinds[row.argmax()] if row.any() else ELSEWHERE for row in inside]
 
 
 def centroids(cells: Cells) -> NDArray[np.float64]:

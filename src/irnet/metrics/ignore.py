@@ -1,12 +1,24 @@
 """Ignore regions: what lies mostly inside one is neither right nor wrong."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from irnet.cells import Cells
+from irnet.cells import Cells, Truth
 from irnet.metrics.window import as_window, cover, neighbours
 
 EVERY_CLASS = 0
 IGNORED_SHARE = 0.5
+
+
+def counted(truth: Truth, cells: Cells, scores: Mapping[int, float] | None = None) -> Cells:
+    """The truths or predictions that scores are made of: of annotated classes, not ignored.
+
+    `scores` holds the least score of each class.
+    """
+    least = [(scores or {}).get(int(label), 0.0) for label in cells.labels]
+    known = np.isin(cells.labels, list(truth.annotated)) & (cells.scores >= least)
+    return outside_ignored(cells.select(known), truth.ignore)
 
 
 def outside_ignored(cells: Cells, regions: Cells | None) -> Cells:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells
+from irnet.metrics.causes import POOR_IOU
 from irnet.metrics.match import Pairwise, match_iou
 from irnet.report.draw import Picture
 
-POOR_IOU = 0.7
 FRAMES = {"false": (255, 40, 40), "missed": (0, 90, 255), "poor": (255, 200, 0)}  # kind -> colour
 MEANINGS = {
     "false": "false find",

@@ -12,7 +12,7 @@ from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.metrics import score_image
-from irnet.metrics.ignore import outside_ignored
+from irnet.metrics.ignore import counted
 from irnet.metrics.image import ImageScore
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
@@ -64,7 +64,8 @@ def draw_worst(scored: Sequence[Scored]) -> tuple[list[Case], list[str]]:
     for one in ranked:
         if len(cases) + len(missing) == MOST:
             break
-        truth, found = _counted(one, one.entry.truth.cells), _counted(one, one.found)
+        known = one.entry.truth
+        truth, found = counted(known, known.cells), counted(known, one.found)
         if not (listed := flaws(truth, found)):
             continue
         try:
@@ -89,12 +90,6 @@ def _figures(one: Scored, label: int) -> list[Value]:
     matched = int(part.ratios["recall"].numerator)
     counts = [part.truths, part.truths - matched, part.predictions - matched]
     return [*counts, part.ratios["f1"].value, part.ratios["aji"].value]
-
-
-def _counted(one: Scored, cells: Cells) -> Cells:
-    """The instances that scores are made of: of classes that were annotated, outside ignored regions."""
-    annotated = np.isin(cells.labels, list(one.entry.truth.annotated))
-    return outside_ignored(cells.select(annotated), one.entry.truth.ignore)
 
 
 def _draw(one: Scored, truth: Cells, found: Cells, listed: Sequence[Flaw], album: Album) -> Case:

@@ -1,0 +1,70 @@
+"""Several to one: finds that hold two truths or more, and truths that lie in two finds or more."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import Cells
+from irnet.metrics.match import Pairwise
+from irnet.metrics.window import as_window, cover
+
+HELD = 0.5  # share of an area above which it is held
+OWN_SHARE = 0.25  # of an area: with less outside the other one, two truths are too much alike to be merged
+
+Indices = tuple[int, ...]
+
+
+def merged_truths(truths: Cells, finds: Cells, pairs: Pairwise) -> dict[int, Indices]:
+    """Find -> the truths that it holds, two or more.
+
+    It holds more than half of each one, of the part outside another one too: the find of a cell in front is
+    no merger with the cell that lies under it.
+    """
+    shares = pairs.intersections / np.maximum(pairs.truth_areas, 1)[:, None]  # (n, m)
+    merged = {}
+    for find in np.flatnonzero((shares > HELD).sum(axis=0) > 1).tolist():
+        near = np.flatnonzero(shares[:, find] > HELD).tolist()
+        apart = [
+            (a, b)
+            for place, a in enumerate(near)
+            for b in near[place + 1 :]
+            if _holds_own(truths, a, b, finds, find) and _holds_own(truths, b, a, finds, find)
+        ]
+        if apart:
+            merged[find] = tuple(sorted({truth for pair in apart for truth in pair}))
+    return merged
+
+
+def split_truths(
+    truths: Cells,
+    finds: Cells,
+    pairs: Pairwise,
+    free_truths: NDArray[np.bool_],
+    free_finds: NDArray[np.bool_],
+) -> dict[int, Indices]:
+    """Truth -> the pieces that it was found in, two or more, the largest first.
+
+    Pieces are finds without a match with more than half of their area inside a truth without one, and they
+    hold more than half of it together.
+    """
+    pieces = lies_inside(pairs) & free_truths[:, None] & free_finds  # (n, m)
+    split = {}
+    for truth in np.flatnonzero(pieces.sum(axis=1) > 1).tolist():
+        mine = np.flatnonzero(pieces[truth])
+        held = truths.masks[truth] & cover(finds, mine.tolist(), as_window(truths.boxes[truth]))
+        if held.sum() > HELD * pairs.truth_areas[truth]:
+            order = np.argsort(-pairs.intersections[truth, mine], kind="stable")
+            split[truth] = tuple(mine[order].tolist())
+    return split
+
+
+def lies_inside(pairs: Pairwise) -> NDArray[np.bool_]:
+    """Whether more than half of each find lies inside each truth, (n, m)."""
+    return pairs.intersections > HELD * pairs.pred_areas
+
+
+def _holds_own(truths: Cells, truth: int, other: int, finds: Cells, find: int) -> bool:
+    """Whether the find holds more than half of what the truth has outside the other one."""
+    window = as_window(truths.boxes[truth])
+    own = truths.masks[truth] & ~cover(truths, [other], window)
+    held = own & cover(finds, [find], window)
+    return own.sum() >= OWN_SHARE * truths.masks[truth].sum() and held.sum() > HELD * own.sum()
