@@ -1,5 +1,6 @@
 """What a run keeps, and how it begins."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def test_the_rate_warms_up_and_falls_once_the_steps_are_known(tiny: Settings, fr
 def test_the_seed_makes_the_first_weights(tiny: Settings, tmp_path: Path):
     models = [Run.begin(tmp_path, tiny, data={}, device=CPU).model for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(*(m.parameters() for m in models), strict=True))
+
+
+def test_the_file_of_the_first_weights_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    weights = tmp_path / "resnet.pth"
+    weights.write_bytes(b"weights")
+    monkeypatch.setattr("irnet.engine.run.build_network", lambda *_, **__: torch.nn.Linear(2, 2))
+    settings = load_recipe("paper", [f"model.trunk_weights={weights}"])
+    begun = Run.begin(tmp_path, settings, data={}, device=CPU)
+    begun.save()
+    weights.unlink()
+    again = Run.begin(tmp_path, settings, data={}, device=CPU, resumed=True)
+    again.restore()
+    assert begun.trunk == again.trunk
+    assert again.trunk == {"source": "resnet.pth", "sha256": hashlib.sha256(b"weights").hexdigest()}
 
 
 def test_the_best_weights_know_how_wide_nuclei_were(fresh: Run):

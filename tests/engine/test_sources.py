@@ -9,9 +9,11 @@ import pytest
 
 from irnet.cells import NUCLEUS
 from irnet.config import Settings, load_recipe
+from irnet.data.files import sha256
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.engine.sources import GeneratedFields, open_source
 from irnet.errors import InputError
+from irnet.synthetic.smear import VERSION
 
 SMALL = ["data.source=generated", "data.generated.size=200", "data.generated.mpp=0.37"]
 
@@ -28,6 +30,9 @@ def test_patients_are_on_one_side(circles: Path, tiny: Settings):
     assert len(training) == len(validation) == 1
     assert not training & validation
     assert len(source.identity["sha256"]) == 64
+    assert source.facts["training"] == {"images": 2, "patients": 1}
+    assert source.facts["validation"] == {"images": 2, "patients": 1}
+    assert source.facts["held_back"]
 
 
 def test_a_split_on_disk_is_used(circles: Path, tiny: Settings, tmp_path: Path):
@@ -39,6 +44,9 @@ def test_a_split_on_disk_is_used(circles: Path, tiny: Settings, tmp_path: Path):
         source = open_source(tiny, data)
         assert len(source.crops.source) == 5
         assert [sample.name for sample in source.read_validation(0, 1)] == ["5.png"]
+        assert source.facts["files"] == {
+            f"{tmp_path.name}/{name}": sha256(tmp_path / name) for name in ("train.json", "val.json")
+        }
 
 
 def test_few_patients_are_all_trained_on(
@@ -49,6 +57,7 @@ def test_few_patients_are_all_trained_on(
     source = open_source(tiny, tmp_path)
     assert len(source.crops.source) == len(source.read_validation(0, 1)) == 1
     assert "nothing is held back" in caplog.text
+    assert not source.facts["held_back"]
 
 
 @pytest.mark.parametrize(("shares", "sizes"), [([0.7, 0.3, 0.0], (4, 2)), ([1.0, 0.0, 0.0], (6, 6))])
@@ -97,6 +106,13 @@ def test_fields_are_composed_of_cutouts(circles: Path):
     assert image.shape == (200, 200, 3)
     assert np.array_equal(image, fields.draw(0)[0])
     assert truth.cells.mpp == 0.37
+    facts = open_source(load_recipe("tiny", asked), None).facts
+    assert facts["generator"] == VERSION
+    assert facts["cutouts"] == {
+        "file": f"{circles.name}/annotations.json",
+        "sha256": sha256(circles / "annotations.json"),
+        "cells": len(fields.cutouts),
+    }
 
 
 def test_cutouts_are_needed_to_compose(circles: Path, tmp_path: Path):

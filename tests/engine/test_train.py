@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import shutil
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ import torch
 import toy_run
 
 from irnet.config import Settings, load_recipe
+from irnet.data.files import sha256
 from irnet.engine.checkpoint import read_tensors
 from irnet.engine.predict import Predictor
 from irnet.engine.run import BEST, LAST
@@ -78,6 +80,24 @@ def test_a_run_writes_weights_log_and_recipe(whole: Path):
     assert meta["trained"]["steps"] == 8
 
 
+def test_a_run_leaves_the_card_of_its_weights(whole: Path):
+    card, trained = (whole / "best.md").read_text(), read_tensors(whole / BEST)[1]["trained"]
+    assert sha256(whole / BEST) in card
+    assert f"after step {trained['step']} of 8" in card
+    assert f"{trained['step'] * 4} of them seen" in card
+    assert "min for 8 steps" in card
+    assert f"SHA-256 {trained['data']['sha256']}" in card
+    assert trained["scores"]["images"] == trained["data"]["validation"]["images"] == 2
+    assert "2 images of 1 patients: too few for intervals" in card
+
+
+def test_a_card_that_was_not_written_in_time_is_made_up_for(circles: Path, whole: Path, tmp_path: Path):
+    for name in (LAST, BEST, "log.jsonl"):
+        shutil.copy(whole / name, tmp_path)
+    assert train_toy(circles, tmp_path, resume=True).returncode == 0
+    assert (tmp_path / "best.md").read_text() == (whole / "best.md").read_text()
+
+
 @pytest.mark.parametrize(
     "end",
     [{"kill_step": 1}, {"kill_step": 5}, {"kill_step": 8}, {"kill_save": 1}, {"kill_save": 2}],
@@ -88,6 +108,7 @@ def test_a_killed_run_ends_at_the_same_bits(circles: Path, whole: Path, tmp_path
     done = train_toy(circles, tmp_path, resume=True)
     assert done.returncode == 0, done.stderr
     assert content(tmp_path) == content(whole)
+    assert sha256(tmp_path / BEST) in (tmp_path / "best.md").read_text()
     assert lines(tmp_path, "train") == lines(whole, "train")
     assert not list(tmp_path.glob(".*"))
 
@@ -140,6 +161,7 @@ def test_two_processes_train_one_network(circles: Path, tmp_path: Path):
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert "step 8/8" in first.stderr
     assert "step" not in second.stderr
+    assert "| 2 crops x 2 passes x 2 processes |" in (tmp_path / "best.md").read_text()
     assert [line["step"] for line in lines(tmp_path, "train")] == list(range(1, 9))
     assert read_tensors(tmp_path / LAST)[1]["step"] == 8
 

@@ -133,6 +133,22 @@ def test_all_parts_means_the_same_network(files):
     assert origin["fresh"] == origin["left"] == []
 
 
+@pytest.mark.parametrize(
+    ("overrides", "before", "alone"),
+    [
+        (["data.source=generated"], None, True),
+        (["data.source=generated"], {"generated_alone": False}, False),
+        ([], None, False),
+    ],
+)
+def test_a_fork_knows_whether_annotated_images_are_in_its_history(tmp_path, overrides, before, alone):
+    settings = load_recipe("study-tiny", overrides)
+    path = tmp_path / "w.safetensors"
+    save_weights(path, build_network(settings), settings=settings, trained={"init": before})
+    origin = start_from(build_network(settings), str(path), settings)
+    assert origin["generated_alone"] is alone
+
+
 def test_files_without_a_recipe_are_refused(tmp_path: Path):
     write_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, {"kind": "other"})
     with pytest.raises(InputError, match="no network"):

@@ -36,8 +36,8 @@ def train(
 ) -> None:
     """Train a network on annotated images.
 
-    OUT gets best.safetensors (for irnet predict --model OUT),
-    last.safetensors (for --resume), recipe.json and log.jsonl.
+    OUT gets best.safetensors (for irnet predict --model OUT), its model
+    card best.md, last.safetensors (for --resume), recipe.json and log.jsonl.
     Several GPUs: torchrun --nproc-per-node 4 -m irnet train ...
 
     Example:  irnet train smears/ -o runs/mine --recipe finetune --init bundled --time 25m

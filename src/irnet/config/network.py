@@ -170,6 +170,11 @@ class ModelSettings(Section):
     irm: IRMSettings = IRMSettings()
     cspnet: CSPNetSettings = CSPNetSettings()
 
+    @property
+    def has_trunk(self) -> bool:
+        """Whether there is a `backbone`: the six-layer network is all of its own."""
+        return not (self.cspnet.enabled and self.cspnet.stage1 == "cspn6")
+
     @model_validator(mode="after")
     def _check_one_method(self) -> ModelSettings:
         if self.cspnet.enabled and (self.drm.enabled or self.irm.enabled):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
@@ -31,6 +33,14 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise InputError(f"--device {name}: not supported; use auto, cpu, cuda, cuda:1 or mps")
     return device
+
+
+def describe_device(device: torch.device) -> str:
+    """Return what computes, for people: the GPU's name and the processors beside it."""
+    processors = f"{os.cpu_count()} processors ({platform.machine()})"
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, {processors}"
+    return processors if device.type == "cpu" else f"Apple GPU, {processors}"
 
 
 def autocast(device: torch.device, precision: Literal["fp32", "bf16"]) -> AbstractContextManager:

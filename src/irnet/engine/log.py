@@ -128,6 +128,14 @@ class RunLog:
         self.say(f"step {step}/{self.steps or '?'}  {losses}  {rate:.2f} s/step{left}")
 
 
+def read_log(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's log; none where there is no log."""
+    path = run_dir / LOG_NAME
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    )
+
+
 def cut_log(run_dir: Path, step: int) -> None:
     """Drop the lines after `step`, which a resumed run writes again, and a last line that was cut short."""
     path = run_dir / LOG_NAME

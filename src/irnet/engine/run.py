@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from irnet.engine.optim import (
 from irnet.engine.versions import versions
 from irnet.engine.weights import InitParts, save_weights, start_from
 from irnet.errors import InputError
+from irnet.metrics import summarise
+from irnet.models.weights import trunk_origin
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -39,6 +41,8 @@ class Run:
     optimizer: torch.optim.Optimizer
     data: dict[str, Any]  # what the images are, to notice other ones on resuming
     init: dict[str, Any] | None = None  # the weights that it started from, see `start_from`
+    trunk: dict[str, str] | None = None  # those of its trunk alone, see `trunk_origin`
+    facts: dict[str, Any] = field(default_factory=dict)  # what else the model card tells
     step: int = 0
     steps: int | None = None
     merit: float = -math.inf  # of the best validation so far
@@ -51,6 +55,7 @@ class Run:
         *,
         data: dict[str, Any],
         device: torch.device,
+        facts: dict[str, Any] | None = None,
         init: str | None = None,
         init_parts: InitParts = "all",
         resumed: bool = False,
@@ -62,6 +67,7 @@ class Run:
         torch.manual_seed(settings.train.seed)
         from_imagenet = init is None and not resumed
         model = build_network(settings, trunk=from_imagenet)
+        trunk = _trunk_origin(settings) if from_imagenet else None
         origin = None
         if init is not None and not resumed:
             origin = start_from(model, init, settings, parts=init_parts)
@@ -76,7 +82,8 @@ class Run:
             weight_decay=s.weight_decay,
         )
         optimizer = build_optimizer(groups, kind=s.optimizer, momentum=s.momentum)
-        return cls(folder, settings, model, MovingAverage(model, decay=s.ema), optimizer, data, origin)
+        average = MovingAverage(model, decay=s.ema)
+        return cls(folder, settings, model, average, optimizer, data, origin, trunk, facts or {})
 
     def restore(self) -> None:
         """Go to where the last checkpoint of the folder stands. Raises `InputError` when the data changed."""
@@ -90,7 +97,7 @@ class Run:
             )
         self.step, self.steps = state["step"], state["steps"]
         self.merit = -math.inf if state["merit"] is None else state["merit"]
-        self.init = state.get("init")
+        self.init, self.trunk = state.get("init"), state.get("trunk")
 
     def save(self) -> None:
         """Write the checkpoint that `restore` reads."""
@@ -100,6 +107,7 @@ class Run:
             "merit": self.merit if math.isfinite(self.merit) else None,
             "data": self.data,
             "init": self.init,
+            "trunk": self.trunk,
             "settings": self.settings.model_dump(mode="json"),
             "versions": versions(),
         }
@@ -125,8 +133,11 @@ class Run:
             "steps": self.steps,
             "data": self.data,
             "init": self.init,
+            "trunk": self.trunk,
             "validation": validation.numbers if validation else None,
+            "scores": _summarise(validation) if validation else None,
             "versions": versions(),
+            **self.facts,
         }
         save_weights(self.folder / BEST, self.average.model, settings=settings, trained=trained)
 
@@ -143,6 +154,19 @@ class Run:
         return warm * schedule_factor(
             self.step, self.steps, schedule=s.schedule, milestones=s.milestones, decay=s.decay
         )
+
+
+def _summarise(validation: Validation) -> dict[str, Any]:
+    """Every score of a validation, with its interval."""
+    named = any(patient is not None for patient in validation.patients)
+    return summarise(validation.scored, validation.patients if named else None)
+
+
+def _trunk_origin(settings: Settings) -> dict[str, str] | None:
+    model = settings.model
+    if not (model.trunk_weights and model.has_trunk):
+        return None
+    return trunk_origin(model.backbone, model.trunk_weights, sha256=model.trunk_sha256)
 
 
 def settings_of(folder: Path) -> Settings:

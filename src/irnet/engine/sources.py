@@ -25,6 +25,7 @@ from irnet.data.transforms import Augmentation
 from irnet.engine.feed import process_context
 from irnet.errors import InputError
 from irnet.synthetic import Cutout, compose, cut_out, generate
+from irnet.synthetic.smear import VERSION
 
 ENDLESS = 2**62  # items
 
@@ -42,6 +43,7 @@ class Source:
     reuse: int  # crops of each image
     read_validation: ReadShare
     identity: dict[str, Any]  # tells other data from the same
+    facts: dict[str, Any]  # what else the model card says of it
 
 
 class GeneratedFields:
@@ -103,6 +105,7 @@ def _generated(settings: Settings) -> Source:
         reuse=fields.settings.reuse,
         read_validation=partial(fields.read, settings.train.validate_images, settings.train.workers),
         identity={"source": "generated", "images": fields.settings.images},
+        facts={"generator": VERSION, "cutouts": _describe_cutouts(fields)},
     )
 
 
@@ -110,15 +113,22 @@ def _annotated(settings: Settings, path: Path) -> Source:
     folder = path if path.is_dir() else path.parent
     if path.name == "train.json" or (path.is_dir() and (path / "train.json").exists()):
         training, validation = read_coco(folder / "train.json"), read_coco(folder / "val.json")
-        file = folder / "train.json"
+        files = [folder / "train.json", folder / "val.json"]
     else:
         training, validation = _split(read_coco(path), settings.data)
-        file = locate(path)
+        files = [locate(path)]
+    validated = _spread(validation, settings.train.validate_images)
     return Source(
         crops=_crops(training, settings),
         reuse=1,
-        read_validation=partial(_read, _spread(validation, settings.train.validate_images)),
-        identity={"source": "files", "images": len(training), "sha256": sha256(file)},
+        read_validation=partial(_read, validated),
+        identity={"source": "files", "images": len(training), "sha256": sha256(files[0])},
+        facts={
+            "files": {f"{file.resolve().parent.name}/{file.name}": sha256(file) for file in files},
+            "training": _count(training),
+            "validation": _count(validated),
+            "held_back": validation is not training,
+        },
     )
 
 
@@ -169,6 +179,23 @@ def _crops(source: Sequence[Entry] | GeneratedFields, settings: Settings) -> Cro
         mask_size=data.mask_size,
         min_share=data.min_visible,
     )
+
+
+def _describe_cutouts(fields: GeneratedFields) -> dict[str, Any] | None:
+    if not fields.cutouts:
+        return None
+    file = locate(Path(fields.settings.cutouts))
+    return {
+        "file": f"{file.resolve().parent.name}/{file.name}",
+        "sha256": sha256(file),
+        "cells": len(fields.cutouts),
+    }
+
+
+def _count(entries: Sequence[Entry]) -> dict[str, int]:
+    """How many images, of how many patients that are named."""
+    patients = {entry.patient for entry in entries} - {None}
+    return {"images": len(entries), "patients": len(patients)}
 
 
 def _read_cutouts(data: str) -> list[Cutout]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -20,6 +20,8 @@ from irnet.data.files import write_atomic
 from irnet.data.sample import Sample
 from irnet.engine.batch import Batch
 from irnet.engine.budget import TimeBudget
+from irnet.engine.card import write_card
+from irnet.engine.devices import describe_device
 from irnet.engine.evaluate import Validation, find_all, score_validation
 from irnet.engine.feed import Feed
 from irnet.engine.log import RunLog, cut_log
@@ -64,7 +66,8 @@ def train(
     Args:
         settings: the recipe. A resumed run goes on with its own.
         data: a data set's folder or COCO file; not needed for generated smears.
-        run_dir: gets last.safetensors (checkpoint), best.safetensors (weights), recipe.json and log.jsonl.
+        run_dir: gets last.safetensors (checkpoint), best.safetensors (weights) with its card best.md,
+            recipe.json and log.jsonl.
         steps: optimiser steps, instead of `settings.train.steps`.
         time_s: seconds for the whole run; the first steps are measured, then their number is fixed and
             stored.
@@ -89,6 +92,7 @@ def train(
             settings,
             data=source.identity,
             device=ranks.device,
+            facts=_facts(source, ranks),
             init=init,
             init_parts=init_parts,
             resumed=resumed,
@@ -109,6 +113,8 @@ def train(
             if run.init is not None and not resumed:
                 log.init(run.init)
             _loop(run, source, ranks, log, stopping, budget)
+        if ranks.first and (folder / BEST).exists():
+            write_card(folder / BEST)  # anew: the log has gone on since
         return Outcome(
             run.step, run.steps or run.step, folder / BEST, run.merit if math.isfinite(run.merit) else None
         )
@@ -170,6 +176,7 @@ def _validate(run: Run, validator: Validator, ranks: Ranks, log: RunLog) -> None
         run.merit = max(run.merit, validation.merit)
     if better and ranks.first:
         run.save_best(validation)
+        write_card(run.folder / BEST)
 
 
 def _fix_steps(
@@ -214,10 +221,18 @@ class Validator:
         predictor = Predictor(run.average.model, settings=run.settings, device=self.ranks.device)
         found = self.ranks.collect(find_all(predictor, samples, keep_scale=True))
         truths = self.ranks.collect([sample.truth for sample in samples])
+        patients = self.ranks.collect([sample.patient for sample in samples])
         if not truths:
             return None
         scored = score_validation(truths, found, floor=run.settings.predict.floor)
-        return scored._replace(nucleus_px=median_nucleus(truths, run.settings.data.mpp))
+        nucleus_px = median_nucleus(truths, run.settings.data.mpp)
+        return scored._replace(nucleus_px=nucleus_px, patients=patients)
+
+
+def _facts(source: Source, ranks: Ranks) -> dict[str, Any]:
+    """What the model card tells of the data and the machine."""
+    machine = {"device": describe_device(ranks.device), "processes": ranks.size}
+    return {"data": source.identity | source.facts, "machine": machine}
 
 
 def _feed(run: Run, source: Source, ranks: Ranks) -> Feed:

