@@ -60,6 +60,39 @@ def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
     assert ">left out<" in write_report(tmp_path / "out").file.read_text()
 
 
+def test_mistakes_are_counted_by_cause_and_shown(circles: Path, tmp_path: Path):
+    entries = read_coco(circles)
+    halved = [replace(e, truth=replace(e.truth, cells=e.truth.cells.of(CYTOPLASM))) for e in entries]
+    write_coco(tmp_path / "predictions.json", halved, scores=True)
+    result = evaluate(tmp_path, circles, tmp_path / "out")
+    nuclei = int(sum((e.truth.cells.labels == NUCLEUS).sum() for e in entries))
+    counted = {
+        name: dict(sorted(kinds.items())) for name, kinds in result.summary["mistakes"]["overlooked"].items()
+    }
+    assert counted["nucleus"] == {"false": 0, "missed": nuclei, "poor": 0}
+    assert "mistakes: missed / false / poor" in result.table
+    assert f"0 / 0 / 0  {nuclei} / 0 / 0" in result.table
+    html = (tmp_path / "out" / "gallery.html").read_text(encoding="utf-8")
+    assert html.count("data:image/jpeg") == 3 * min(20, nuclei)
+    assert f"of {nuclei}</small>" in html
+
+
+def test_predictions_are_scored_without_their_images(circles: Path, tmp_path: Path):
+    data = tmp_path / "bare" / "annotations.json"
+    data.parent.mkdir()
+    data.write_bytes((circles / "annotations.json").read_bytes())
+    empty = [
+        replace(e, truth=replace(e.truth, cells=Cells.empty(e.truth.cells.image_shape)))
+        for e in read_coco(circles)
+    ]
+    write_coco(tmp_path / "predictions.json", empty, scores=True)
+    evaluate(tmp_path / "predictions.json", data, tmp_path / "out")
+    html = (tmp_path / "out" / "gallery.html").read_text(encoding="utf-8")
+    assert "no such file" in html
+    assert "missed cytoplasm" in html
+    assert "data:image/jpeg" not in html
+
+
 def test_an_image_without_prediction_is_bad_input(circles: Path, tmp_path: Path):
     write_coco(tmp_path / "predictions.json", read_coco(circles)[:4], scores=True)
     with pytest.raises(InputError, match="no prediction for 2 of 6 images"):

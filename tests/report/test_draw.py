@@ -31,6 +31,17 @@ def test_a_contour_covers_the_outline_and_nothing_else() -> None:
     assert np.abs(drawn[away < 0.3].astype(int) - colour).mean() < 12
 
 
+def test_an_enlarged_image_has_its_lines_as_wide_and_twice_as_far() -> None:
+    cells = Cells.from_dense(disc(40, 30, 20)[None], [CYTOPLASM]).select([0])
+    small = Cells.build(cells.masks, cells.offsets, [CYTOPLASM], (60, 80))
+    drawn = overlay(GREY, small, width=2, zoom=2)
+    away = distance_to_circle(80, 60, 40)
+    assert (drawn[away > 5] == 128).all()
+    assert np.abs(drawn[away < 0.3].astype(int) - colour_cells(small)[0]).mean() < 25
+    with pytest.raises(InputError, match="frame"):
+        overlay(GREY, small, zoom=1.5)
+
+
 def test_lines_are_smooth() -> None:
     drawn = overlay(GREY, Cells.from_dense(disc(80, 60, 40)[None], [CYTOPLASM]))
     assert len(np.unique(drawn[:, :, 2])) > 20  # anti-aliased: many shades

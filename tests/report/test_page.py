@@ -17,10 +17,11 @@ from irnet.cells import Cells
 from irnet.engine.report import write_report
 from irnet.errors import InputError
 from irnet.report import pictures
+from irnet.report.close_up import SIDE, draw_close_up
 from irnet.report.histogram import bin_edges, draw_histogram
 from irnet.report.outliers import find_outliers
 from irnet.report.page import RESEARCH_USE
-from irnet.report.pictures import Album, draw_close_up
+from irnet.report.pictures import Album
 
 
 class Document(HTMLParser):
@@ -172,7 +173,7 @@ def test_a_close_up_is_cut_to_the_frame_and_shows_its_cell():
     image = np.full((*SHAPE, 3), 128, np.uint8)
     for index in range(len(cells)):
         shown = draw_close_up(image, cells, index)
-        assert max(shown.width, shown.height) == pictures.CLOSE_UP
+        assert max(shown.width, shown.height) == SIDE
     content = base64.b64decode(draw_close_up(image, cells, 0).source.partition(",")[2])
     picture = np.asarray(Image.open(io.BytesIO(content)), dtype=int)
     yellow = (np.abs(picture - (255, 214, 0)).max(axis=2) < 60).mean()

@@ -1,4 +1,4 @@
-"""Scores of a method or of finished predictions against annotated images: summary.json and a table."""
+"""Scores of a method or of finished predictions against annotated images, and a gallery of the mistakes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from irnet.data.sample import Entry, Sample
 from irnet.engine.finding import Scores
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
-from irnet.metrics import ImageScore, choose_scores, render_table, score_image, summarise
+from irnet.metrics import choose_scores, render_table, score_image, summarise
 from irnet.metrics.border import without_cut
+from irnet.metrics.causes import count_mistakes
 from irnet.morphometry.pairing import pair_nuclei
+from irnet.report.gallery import gallery_page
+from irnet.report.judged import Judged
 
 if TYPE_CHECKING:
     from irnet.engine.predict import Predictor
@@ -49,8 +52,6 @@ class Validation(NamedTuple):
     numbers: dict[str, float]  # such as cytoplasm/aji; undefined ones are left out
     merit: float  # mean of AJI, F1 and AP of both classes: the best checkpoint has the highest
     nucleus_px: float | None = None  # median diameter at the network's scale; None: few nuclei
-    scored: Sequence[ImageScore] = ()  # image by image, for intervals
-    patients: Sequence[str | None] = ()  # of the images, for the same
 
 
 def evaluate(
@@ -62,7 +63,7 @@ def evaluate(
     exclude_border: bool = False,
     device: str = "auto",
 ) -> Evaluation:
-    """Score predictions or a method on a data set and write summary.json and table.txt to `out_dir`.
+    """Score predictions or a method on a data set: summary.json, table.txt and gallery.html in `out_dir`.
 
     Args:
         source: a folder of `irnet predict` or `irnet import-predictions`, or a COCO file of predictions; or
@@ -95,11 +96,19 @@ def evaluate(
         "data": str(data),
         "exclude_border": exclude_border,
     }
-    summary = {"evaluated": origin, **summary}
+    judged = [
+        Judged.of(entry, truth, cells, found.cuts)
+        for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True)
+    ]
+    mistakes = count_mistakes(image.mistakes for image in judged)
+    summary = {"evaluated": origin, **summary, "mistakes": mistakes}
     table = render_table(summary) + ("\nwithout what the border cuts" if exclude_border else "")
     out = Path(out_dir)
     write_atomic(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
     write_atomic(out / "table.txt", table.encode())
+    name = Path(data).resolve().name
+    gallery = gallery_page(judged, mistakes, data=name, method=found.method, scored=found.scored)
+    write_atomic(out / "gallery.html", gallery.encode())
     return Evaluation(summary, table)
 
 
@@ -117,7 +126,7 @@ def score_validation(truths: Sequence[Truth], found: Sequence[Cells], *, floor: 
     summary = summarise(scored, samples=0)
     numbers = headline(summary)
     merits = [numbers.get(f"{name}/{title}", 0.0) for name in summary["classes"] for title in MERIT]
-    return Validation(scores, numbers, sum(merits) / max(1, len(merits)), scored=scored)
+    return Validation(scores, numbers, sum(merits) / max(1, len(merits)))
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

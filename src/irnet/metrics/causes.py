@@ -35,7 +35,7 @@ CAUSES = {  # in the order in which they are asked
     OVERLOOKED: "missed, and nothing in its place is like it",
     DISTRACTOR: "false, on what the data name as no target: a white blood cell, mucus, debris",
     FRAGMENT: "false, more than half of it inside a true one",
-    BACKGROUND: "false, on none of these",
+    BACKGROUND: "false, and most of it lies outside any true one",
 }
 
 Involved = tuple[Indices, Indices]  # truths and finds
@@ -160,7 +160,9 @@ def _false(scene: _Scene, distractors: Sequence[Distractor]) -> Iterator[Mistake
 def _poor(scene: _Scene) -> Iterator[Mistake]:
     for t, f in scene.matches.tolist():
         if (iou := float(scene.pairs.iou[t, f])) < POOR_IOU:
-            yield Mistake(kind=POOR, cause=OUTLINE, truths=(t,), finds=(f,), iou=iou)
+            held = scene.merged.get(f, ())
+            cause, truths = (MERGED, _first(t, held)) if t in held else (OUTLINE, (t,))
+            yield Mistake(kind=POOR, cause=cause, truths=truths, finds=(f,), iou=iou)
 
 
 def _first_cause(causes: Mapping[str, Mapping[int, Involved]], index: int) -> str | None:

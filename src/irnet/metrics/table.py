@@ -13,7 +13,10 @@ Row = tuple[str, Callable[[dict], str | None]]  # title, text of one class's blo
 
 
 def render_table(summary: dict) -> str:
-    """Lines of text from what `summarise` returns. A dash stands for an undefined score."""
+    """Lines of text from what `summarise` returns, with `mistakes` (`count_mistakes`) where it has them.
+
+    A dash stands for an undefined score.
+    """
     blocks = summary["classes"]
     rows = [["", *blocks]]
     for title, text in ROWS:
@@ -27,6 +30,8 @@ def render_table(summary: dict) -> str:
         parts.append(_links(summary["links"]))
     if summary["distractors"]:
         parts.append(_distractors(summary["distractors"], list(blocks)))
+    if summary.get("mistakes"):
+        parts.append(_mistakes(summary["mistakes"], list(blocks)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,6 +75,15 @@ def _distractors(kinds: dict, names: Sequence[str]) -> str:
     rows = [
         [kind, _count(part["present"]), *(_count(part.get(name)) for name in names)]
         for kind, part in kinds.items()
+    ]
+    return _align([header, *rows])
+
+
+def _mistakes(causes: dict, names: Sequence[str]) -> str:
+    header = ["mistakes: missed / false / poor", *names]
+    rows = [
+        [cause, *(" / ".join(map(str, part[name].values())) for name in names)]
+        for cause, part in causes.items()
     ]
     return _align([header, *rows])
 

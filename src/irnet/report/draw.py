@@ -20,20 +20,26 @@ RIM_STRENGTH = 0.35
 
 
 def overlay(
-    image: Picture, cells: Cells, *, width: float = 2.0, colours: NDArray[np.uint8] | None = None
+    image: Picture,
+    cells: Cells,
+    *,
+    width: float = 2.0,
+    colours: NDArray[np.uint8] | None = None,
+    dashed: NDArray[np.bool_] | None = None,
+    zoom: float = 1.0,
 ) -> Picture:
     """The (H, W, 3) image with the contour of every instance, `width` px wide.
 
     Neighbouring cells have different colours and a nucleus has the colour of its cell; a nucleus without a
-    cell is dashed and white. `colours` (n, 3) replaces that choice. Raises InputError when the cells are of
-    a frame of another size.
+    cell is dashed and white. `colours` (n, 3) and `dashed` (n,) replace that choice. The image may be `zoom`
+    times as large as the frame of the cells. Raises InputError when it is of another size.
     """
-    if image.shape[:2] != cells.image_shape:
+    if any(abs(have - zoom * want) > 1 for have, want in zip(image.shape, cells.image_shape, strict=False)):
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {image.shape[:2]} pixels")
     colours = colour_cells(cells) if colours is None else colours
-    loose = (cells.labels == NUCLEUS) & (cells.parents == NO_PARENT)
+    broken = (cells.labels == NUCLEUS) & (cells.parents == NO_PARENT) if dashed is None else dashed
     order = _back_to_front(cells)
-    outlines = [_outline(cells, i, dashed=bool(loose[i])) for i in order]
+    outlines = [_outline(cells, i, zoom=zoom, dashed=bool(broken[i])) for i in order]
     canvas = image.astype(np.float32)
     for lines in outlines:
         _stroke(canvas, lines, width + 2 * RIM, np.zeros(3), RIM_STRENGTH)
@@ -46,9 +52,9 @@ def _back_to_front(cells: Cells) -> NDArray[np.int64]:
     return np.lexsort((-cells.areas, cells.labels))
 
 
-def _outline(cells: Cells, index: int, *, dashed: bool) -> list[Points]:
+def _outline(cells: Cells, index: int, *, zoom: float, dashed: bool) -> list[Points]:
     x, y = cells.offsets[index]
-    rings = [_smooth(ring[:-1]) for ring in contours(cells.masks[index], (int(x), int(y)))]
+    rings = [zoom * _smooth(ring[:-1]) for ring in contours(cells.masks[index], (int(x), int(y)))]
     return [dash for ring in rings for dash in _dashes(ring)] if dashed else rings
 
 

@@ -13,11 +13,12 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure
+from irnet.report.close_up import draw_close_up
 from irnet.report.figure import count
 from irnet.report.histogram import draw_histogram
 from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
-from irnet.report.pictures import Album, Shown, draw_close_up, draw_field
+from irnet.report.pictures import Album, Shown, draw_field
 from irnet.report.provenance import Run, describe_run
 
 Progress = Callable[[str, int, int], None]

@@ -1,0 +1,86 @@
+"""Images with their mistakes, and which of these to show: the worst of every cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import NamedTuple, Self
+
+from irnet.cells import Cells, Truth
+from irnet.data.sample import Entry
+from irnet.metrics.causes import MISSED, POOR, Mistake, find_mistakes
+from irnet.metrics.ignore import counted
+
+MOST = 20  # mistakes that are shown
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """An image with what was scored in it, and what is wrong."""
+
+    entry: Entry
+    truths: Cells
+    finds: Cells
+    mistakes: list[Mistake]
+
+    @classmethod
+    def of(cls, entry: Entry, truth: Truth, cells: Cells, cuts: Mapping[int, float] | None = None) -> Self:
+        """Hold predictions, from the cuts on, against `truth`, which may be less than all of the entry's."""
+        truths, finds = counted(truth, truth.cells), counted(truth, cells, cuts)
+        return cls(entry, truths, finds, find_mistakes(truths, finds, truth.distractors))
+
+
+class Case(NamedTuple):
+    """A mistake in one of several images."""
+
+    image: int
+    mistake: Mistake
+
+
+def choose_worst(images: Sequence[Judged], most: int = MOST) -> list[Case]:
+    """The worst mistakes: of each cause in turn, and of each class and kind of it in turn.
+
+    The worst are the largest missed, the surest false, and the matches of lowest IoU. What has a truth or a
+    find in common, such as two cells that were merged, is shown once.
+    """
+    queues: dict[str, dict[tuple[int, str], list[Case]]] = {}
+    for number, judged in enumerate(images):
+        for mistake in judged.mistakes:
+            queue = queues.setdefault(mistake.cause, {}).setdefault((mistake.label, mistake.kind), [])
+            queue.append(Case(number, mistake))
+    ranked = []
+    for parts in queues.values():
+        for queue in parts.values():
+            queue.sort(key=lambda case: _rank(images[case.image], case.mistake))
+        ranked.append(_once(_in_turn(parts.values())))
+    return _in_turn(sorted(ranked, key=len, reverse=True))[:most]
+
+
+def _rank(judged: Judged, mistake: Mistake) -> tuple[float, float]:
+    """What sorts the worst of one class and kind first."""
+    if mistake.kind == POOR:
+        return mistake.iou, 0.0
+    if mistake.kind == MISSED:
+        return -float(judged.truths.masks[mistake.truths[0]].sum()), 0.0
+    find = mistake.finds[0]
+    return -float(judged.finds.scores[find]), -float(judged.finds.masks[find].sum())
+
+
+def _in_turn(queues: Iterable[Sequence[Case]]) -> list[Case]:
+    """The first of each queue, then the second of each, and so on."""
+    return [case for turn in zip_longest(*queues) for case in turn if case is not None]
+
+
+def _once(cases: Sequence[Case]) -> list[Case]:
+    """Cases of one cause without those that share a truth or a find with one before them."""
+    seen: set[tuple[int, int, str, int]] = set()
+    kept = []
+    for case in cases:
+        image, mistake = case
+        sides = {"truth": mistake.truths, "find": mistake.finds}
+        mine = {(image, mistake.label, side, index) for side, chosen in sides.items() for index in chosen}
+        if mine.isdisjoint(seen):
+            kept.append(case)
+        seen |= mine
+    return kept
