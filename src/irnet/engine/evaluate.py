@@ -18,7 +18,7 @@ from irnet.data.sample import Entry, Sample
 from irnet.engine.finding import Scores
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
-from irnet.metrics import choose_scores, render_table, score_image, summarise
+from irnet.metrics import ImageScore, choose_scores, render_table, score_image, summarise
 from irnet.metrics.border import without_cut
 from irnet.metrics.causes import count_mistakes
 from irnet.morphometry.pairing import pair_nuclei
@@ -52,6 +52,8 @@ class Validation(NamedTuple):
     numbers: dict[str, float]  # such as cytoplasm/aji; undefined ones are left out
     merit: float  # mean of AJI, F1 and AP of both classes: the best checkpoint has the highest
     nucleus_px: float | None = None  # median diameter at the network's scale; None: few nuclei
+    scored: Sequence[ImageScore] = ()  # image by image, for intervals
+    patients: Sequence[str | None] = ()  # of the images, for the same
 
 
 def evaluate(
@@ -126,7 +128,7 @@ def score_validation(truths: Sequence[Truth], found: Sequence[Cells], *, floor: 
     summary = summarise(scored, samples=0)
     numbers = headline(summary)
     merits = [numbers.get(f"{name}/{title}", 0.0) for name in summary["classes"] for title in MERIT]
-    return Validation(scores, numbers, sum(merits) / max(1, len(merits)))
+    return Validation(scores, numbers, sum(merits) / max(1, len(merits)), scored=scored)
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:
