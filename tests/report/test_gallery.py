@@ -59,7 +59,7 @@ def test_every_mistake_has_three_pictures_beside_its_words(missed: Judged):
     assert image.std() < 2
     assert bright(truth, TRUE) > bright(found, TRUE) > 0  # dashed where nothing was found
     assert bright(found, FOUND) == 0
-    assert "<strong>missed cytoplasm, IoU 0, 28" in html
+    assert "<strong>missed cytoplasm, IoU 0.00, 28" in html
     assert "4 of 4" in html
     assert "&lt;img src=x onerror=alert(1)&gt;.png, x 50, y 60" in html
 
@@ -70,7 +70,7 @@ def test_a_false_find_is_drawn_where_it_lies_and_has_its_score(missed: Judged):
     html = page_of(turned)
     _, truth, found = pictures_of(html)
     assert bright(found, FOUND) > bright(truth, FOUND) > 0
-    assert "false cytoplasm, IoU 0, score 0.90, 28" in html
+    assert "false cytoplasm, IoU 0.00, score 0.90, 28" in html
     assert "score" not in page_of(turned, scored=False)[html.index("<h2>Background") :]
 
 

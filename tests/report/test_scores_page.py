@@ -59,6 +59,7 @@ def test_scores_charts_and_the_worst_images(scores: Path):
         ("half.png", cases[1][1]),
     ]  # the good one has no flaw
     assert html.count("data:image/jpeg;base64,") == 6
+    assert "<caption>Mistakes by cause</caption>" in html
 
 
 def test_the_table_of_images_counts(scores: Path):

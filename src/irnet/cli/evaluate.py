@@ -31,7 +31,8 @@ def evaluate(
 
     Writes summary.json and table.txt: AJI, F1, AP, overlap recall, outlines
     and more, by class and by degree of overlap (docs/reference/metrics.md).
-    What needs scores is left out where a method gives none.
+    What needs scores is left out where a method gives none. gallery.html
+    shows the worst mistakes by cause, beside the truth.
 
     Example:  irnet evaluate bundled smears/test.json -o scores
     """

@@ -62,7 +62,7 @@ def gallery_page(
     )
 
 
-def count_table(counts: Counts) -> Table:
+def count_table(counts: Counts, caption: str = "") -> Table:
     """How many mistakes each cause has, by class and kind."""
     names = [name for name in LABEL_NAMES.values() if any(any(c[name].values()) for c in counts.values())]
     rows: list[list[Value]] = [
@@ -70,7 +70,7 @@ def count_table(counts: Counts) -> Table:
         for cause, part in counts.items()
     ]
     columns = ["cause", *(f"{name}, {kind}" for name in names for kind in KINDS), "all"]
-    return Table(columns=columns, rows=rows)
+    return Table(columns=columns, rows=rows, caption=caption)
 
 
 def _total(counts: Counts, cause: str) -> int:
@@ -98,7 +98,7 @@ def _tell(judged: Judged, mistake: Mistake, scored: bool) -> Shot:
     facts += [f"on {mistake.distractor}"] if mistake.distractor else []
     facts += [f"{len(mistake.truths)} in one"] if mistake.cause == MERGED else []
     facts += [f"in {len(mistake.finds)} pieces"] if mistake.cause == SPLIT else []
-    facts.append(f"IoU {mistake.iou:.2f}" if mistake.iou else "IoU 0")
+    facts.append(f"IoU {mistake.iou:.2f}")
     if mistake.kind != MISSED and scored:
         facts.append(f"score {judged.finds.scores[mistake.finds[0]]:.2f}")
     mask = (

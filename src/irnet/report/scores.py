@@ -10,6 +10,7 @@ from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.sample import Entry
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.report.found import Page
+from irnet.report.gallery import count_table
 from irnet.report.page import UNKNOWN, Table, render, with_interval
 from irnet.report.score_charts import DEGREES, draw_calibration, draw_cuts, draw_degrees
 from irnet.report.worst import Scored, draw_worst, image_table
@@ -55,7 +56,7 @@ def scores_page(
         method=summary["evaluated"]["method"],
         headline=_headline(summary),
         intervals=_intervals(summary),
-        tables=[_score_table(classes), *_link_table(summary["links"]), *_distractor_table(summary)],
+        tables=[_score_table(classes), *_link_table(summary["links"]), *_false_tables(summary)],
         cuts=draw_cuts(truths, found, cuts) if pairs and has_scores else None,
         calibration=draw_calibration(classes) if has_scores else None,
         degrees=draw_degrees(classes),
@@ -114,15 +115,17 @@ def _link_table(links: Summary) -> list[Table]:
     )
 
 
-def _distractor_table(summary: Summary) -> list[Table]:
-    """None where the data name no distractors."""
+def _false_tables(summary: Summary) -> list[Table]:
+    """False finds by what they lie on, where the data name distractors; mistakes by cause, where any."""
     names = list(summary["classes"])
     rows = [
         [kind, part["present"], *(part.get(name) for name in names)]
         for kind, part in summary["distractors"].items()
     ]
     columns = ["on", "present", *names]
-    return [Table(caption="False finds", columns=columns, rows=rows)] if rows else []
+    tables = [Table(caption="False finds", columns=columns, rows=rows)] if rows else []
+    counts = summary.get("mistakes")  # not of an older irnet
+    return [*tables, count_table(counts, caption="Mistakes by cause")] if counts else tables
 
 
 def _degree_table(name: str, block: Summary) -> Table:
