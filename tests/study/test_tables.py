@@ -118,6 +118,10 @@ def test_the_table_is_written_in_three_forms(study, monkeypatch):
     assert re.match(r"\| IRNet \| \.875 \[\.\d+, \.\d+\] ± \.\d+ \| \.7185 \|", main)
     precision = page.split("## COCO mask AP")[1].split("##")[0]
     assert "| JOMLS | - | - |" in precision
+    loose = page.split("## All rows from a score of .05 on")[1].split("##")[0]
+    assert "| Mask R-CNN | .675 |" in loose
+    assert "| IRNet | .875 (+29.6 %) |" in loose  # every find has a score of .8
+    assert "JOMLS" not in loose
     values = json.loads((study.out / "table1.json").read_text())
     assert values["control"] == "maskrcnn"
     assert values["rows"][2]["differences"]["aji/cytoplasm"]["resolvable"] > 0
@@ -176,6 +180,9 @@ def test_curves_are_means_of_images_at_every_cut():
     assert one.values["aji", 1][CUTS == 0.3] == pytest.approx((1 + 0.75) / 2)
     assert one.values["aji", 1][CUTS == 0.95] == 0
     assert all(value != value for value in one.values["aji", 2])  # no nucleus anywhere
+    assert one.at("f1/cytoplasm") == 1
+    assert one.at("f1/cytoplasm", 0.95) == 0
+    assert one.at("f1/nucleus") is None
 
 
 def test_distractors_are_counted_over_the_test_images(study, monkeypatch):

@@ -17,9 +17,12 @@ from irnet.metrics.ignore import outside_ignored
 from irnet.metrics.match import Pairwise, match_iou
 from irnet.metrics.ratio import Ratio
 from irnet.report.plot import Line, Panel, draw_panels
-from irnet.study.render import to_csv
+from irnet.study.compare import relative_gain
+from irnet.study.render import markdown_table, number, percent, to_csv
 from irnet.study.results import RowResult
+from irnet.study.rows import FIGURES, TITLES
 
+LOOSE_CUT = 0.05  # from which the authors' later code keeps the boxes of every method
 CUTS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 SCORES = {"f1": "F1", "aji": "AJI"}
 
@@ -30,6 +33,12 @@ class Sweep:
 
     title: str
     values: dict[tuple[str, int], NDArray[np.float64]]  # (score, label) -> (cuts,) nan where undefined
+
+    def at(self, figure: str, cut: float = LOOSE_CUT) -> float | None:
+        """A figure of the main table, such as aji/cytoplasm, at one of CUTS; None where it is undefined."""
+        score, _, name = figure.partition("/")
+        (label,) = (label for label in LABEL_NAMES if LABEL_NAMES[label] == name)
+        return _plain(self.values[score, label][CUTS.tolist().index(cut)])
 
 
 def sweep(title: str, entries: Sequence[Entry], found: Sequence[Sequence[Cells]]) -> Sweep:
@@ -59,6 +68,23 @@ def write_curves(out: Path, name: str, sweeps: Sequence[Sweep], results: Sequenc
     write_atomic(out / f"curves_{name}.csv", to_csv(_joined(rows)).encode())
     panels = [_panel(sweeps, results, score, label) for label in LABEL_NAMES for score in SCORES]
     write_atomic(out / f"curves_{name}.svg", draw_panels(panels, columns=len(SCORES)).encode())
+
+
+def loose_table(sweeps: Sequence[Sweep], results: Sequence[RowResult], control: RowResult | None) -> str:
+    """AJI and F1 of rows with scores at LOOSE_CUT, and their relative gains over the control row."""
+    by_title = {one.title: one for one in sweeps}
+    base = by_title.get(control.row.title) if control else None
+    rows = []
+    for result in results:
+        if result.row.scored:
+            pairs = [(by_title[result.row.title].at(f), base.at(f) if base else None) for f in FIGURES]
+            gains = [None if result is control else relative_gain(*pair) for pair in pairs]
+            texts = [
+                number(value) if gain is None else f"{number(value)} ({percent(gain)})"
+                for (value, _), gain in zip(pairs, gains, strict=True)
+            ]
+            rows.append([result.row.title, *texts])
+    return markdown_table(["row", *TITLES.values()], rows)
 
 
 def _panel(sweeps: Sequence[Sweep], results: Sequence[RowResult], score: str, label: int) -> Panel:

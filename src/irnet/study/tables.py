@@ -10,11 +10,11 @@ from irnet.cells import Cells
 from irnet.errors import InputError
 from irnet.study.compare import Estimate
 from irnet.study.costs import read_cost
-from irnet.study.curves import Sweep, sweep, write_curves
+from irnet.study.curves import LOOSE_CUT, Sweep, loose_table, sweep, write_curves
 from irnet.study.jobs import Missing, jobs_of, run_rows
 from irnet.study.protocol import Say
 from irnet.study.record import Study
-from irnet.study.render import bullets, write_table
+from irnet.study.render import bullets, number, write_table
 from irnet.study.results import RowResult, compare_rows, gains, row_result
 from irnet.study.rows import FIGURES, SLIPS, Row, choose_rows
 from irnet.study.scoring import TEST, patient_weights, read_found, score_seed
@@ -28,6 +28,12 @@ HOW_TO_READ = (
     "seen here may be chance.",
     "Thresholds are chosen for each row, seed and class on validation images, by F1; test images are scored "
     "at them alone.",
+)
+LOOSE = (
+    f"All rows from a score of {number(LOOSE_CUT, 2)} on",
+    "Mean of images, and the relative gain over the control, without thresholds of their own: the authors' "
+    "later code keeps all boxes from that score on. What a row gains here and not above, it gains by "
+    "scores that are low where they should be, which a threshold gives as well.",
 )
 
 
@@ -75,8 +81,9 @@ def make_table(study: Study, table: Table, *, keys: str | None = None, device: s
     chosen = choose_rows(table.rows, keys)
     missing = run_rows(study, chosen, device=device, say=say)
     results = score_rows(study, table.rows, say)
-    page = render_page(study, table, results, missing)
     control = find_row(results, table.control)
+    sweeps = [_sweep(study, result) for result in results] if table.curves else []
+    page = render_page(study, table, results, missing, sweeps)
     values = {
         "study": study.record,
         "control": table.control.key,
@@ -85,7 +92,6 @@ def make_table(study: Study, table: Table, *, keys: str | None = None, device: s
     }
     write_table(study.out, table.name, page=page, values=values, flat=list(flat_rows(results, control)))
     if table.curves:
-        sweeps = [_sweep(study, result) for result in results]
         write_curves(study.out, table.name, sweeps, results)
     return Made(page, missing)
 
@@ -114,10 +120,19 @@ def find_row(results: Sequence[RowResult], row: Row) -> RowResult | None:
     return next((result for result in results if result.row.key == row.key), None)
 
 
-def render_page(study: Study, table: Table, results: Sequence[RowResult], missing: Sequence[Missing]) -> str:
-    """The Markdown page of a table."""
+def render_page(
+    study: Study,
+    table: Table,
+    results: Sequence[RowResult],
+    missing: Sequence[Missing],
+    sweeps: Sequence[Sweep] = (),
+) -> str:
+    """The Markdown page of a table; `sweeps` are those of its rows where it has curves."""
     present = Counter(d.kind for entry in study.parts.test for d in entry.truth.distractors)
-    sections = table.sections(results, find_row(results, table.control), dict(present))
+    control = find_row(results, table.control)
+    sections = table.sections(results, control, dict(present))
+    if sweeps:
+        sections += [Section(*LOOSE, loose_table(sweeps, results, control))]
     parts = [f"# {table.title}", describe(study, frozen=table.control.base == "frozen")]
     for section in sections:
         if section.table:
