@@ -38,7 +38,7 @@ class Sweep:
         """A figure of the main table, such as aji/cytoplasm, at one of CUTS; None where it is undefined."""
         score, _, name = figure.partition("/")
         (label,) = (label for label in LABEL_NAMES if LABEL_NAMES[label] == name)
-        return _plain(self.values[score, label][CUTS.tolist().index(cut)])
+        return _plain(float(self.values[score, label][CUTS.tolist().index(cut)]))
 
 
 def sweep(title: str, entries: Sequence[Entry], found: Sequence[Sequence[Cells]]) -> Sweep:
