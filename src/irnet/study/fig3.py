@@ -1,8 +1,9 @@
 """Figure 3: image, truth and every method side by side, differences boxed; fields chosen by rule, not by eye.
 
 The fields are those on which the trained methods disagree most: largest standard deviation over them of the
-field's AJI (mean of both classes), at most one field of a patient. Of each the window that holds the most
-differences whole is shown. Everything is of seed 0, at each method's own thresholds.
+field's AJI (mean of both classes) times its number of true cells and nuclei, or fields of one cell would come
+first; at most one field of a patient. Of each the window that holds the most differences whole is shown.
+Everything is of seed 0, at each method's own thresholds.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ def choose_fields(test: Sequence[Entry], findings: Sequence[Finding], count: int
     """The fields on which trained methods disagree most, and the window of each with the most differences."""
     trained = [finding for finding in findings if finding.row.base is not None] or findings
     scores = np.array([[_score(e, c) for e, c in zip(test, f.cells, strict=True)] for f in trained])
+    disagreement = scores.std(axis=0) * [len(entry.truth.cells) for entry in test]
     chosen: dict[str, int] = {}
-    for index in np.argsort(-scores.std(axis=0), kind="stable").tolist():
+    for index in np.argsort(-disagreement, kind="stable").tolist():
         patient = test[index].patient or f"image {index}"
         if patient not in chosen and len(chosen) < count:
             chosen[patient] = index
