@@ -15,10 +15,10 @@ from irnet.data.files import sha256, write_atomic
 from irnet.engine.card_scores import score_sections
 from irnet.engine.checkpoint import read_tensors
 from irnet.engine.log import read_log
-from irnet.engine.markdown import facts
 from irnet.engine.weights import generated_alone
 from irnet.errors import InputError
 from irnet.models.weights import PACKAGE, trunk_origin
+from irnet.report.markdown import facts
 from irnet.report.page import RESEARCH_USE
 
 USE = "**Use.** Finding whole, overlapping cells and their nuclei in images of cervical smears."

@@ -10,7 +10,7 @@ from typing import Any
 from irnet.cells import LABEL_NAMES
 from irnet.config import Settings
 from irnet.engine.evaluate import NUMBERS
-from irnet.engine.markdown import facts, table
+from irnet.report.markdown import facts, table
 from irnet.report.page import with_interval
 
 CHOSEN = (

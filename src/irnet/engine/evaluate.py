@@ -104,7 +104,7 @@ def evaluate(
     ]
     mistakes = count_mistakes(image.mistakes for image in judged)
     summary = {"evaluated": origin, **summary, "mistakes": mistakes}
-    table = render_table(summary) + ("\nwithout what the border cuts" if exclude_border else "")
+    table = render_table(summary) + ("\nwithout what the border cuts\n" if exclude_border else "")
     out = Path(out_dir)
     write_atomic(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
     write_atomic(out / "table.txt", table.encode())

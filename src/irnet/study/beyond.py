@@ -18,7 +18,7 @@ from irnet.study.frozen_rows import recall_frozen_row
 from irnet.study.jobs import Job, is_finished
 from irnet.study.protocol import Say
 from irnet.study.record import Study
-from irnet.study.render import NONE, markdown_table, number
+from irnet.study.render import NONE, number, number_table
 from irnet.study.results import RowResult
 from irnet.study.tables import Made, Section, Table, make_table
 
@@ -109,7 +109,7 @@ def calibration_table(results: Sequence[RowResult]) -> str:
         texts = [_calibration(part.calibration if part else None, len(result.seeds)) for part in parts]
         rows.append([result.row.title, *chain.from_iterable(texts)])
     header = [f"{name}: {title}" for name in LABEL_NAMES.values() for title in ("IoU", "right", "above .9")]
-    return markdown_table(["row", *header], rows)
+    return number_table(["row", *header], rows)
 
 
 def _calibration(part: dict[str, Any] | None, seeds: int) -> list[str]:
@@ -127,7 +127,7 @@ def figure_table(results: Sequence[RowResult], figures: Mapping[str, str]) -> st
         means = [_mean_figure(result.costs, name) for name in figures.values()]
         if any(mean is not None for mean in means):
             rows.append([result.row.title, *(number(mean) for mean in means)])
-    return markdown_table(["row", *figures], rows)
+    return number_table(["row", *figures], rows)
 
 
 def nms_table(results: Sequence[RowResult]) -> str:
@@ -137,7 +137,7 @@ def nms_table(results: Sequence[RowResult]) -> str:
         for result in results
         if result.row.nms_cuts
     ]
-    return markdown_table(["row", *LABEL_NAMES.values()], rows) if rows else ""
+    return number_table(["row", *LABEL_NAMES.values()], rows) if rows else ""
 
 
 def _mean_figure(costs: Sequence[Mapping[str, Any]], name: str) -> float | None:

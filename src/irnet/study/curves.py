@@ -18,7 +18,7 @@ from irnet.metrics.match import Pairwise, match_iou
 from irnet.metrics.ratio import Ratio
 from irnet.report.plot import Line, Panel, draw_panels
 from irnet.study.compare import relative_gain
-from irnet.study.render import markdown_table, number, percent, to_csv
+from irnet.study.render import number, number_table, percent, to_csv
 from irnet.study.results import RowResult
 from irnet.study.rows import FIGURES, TITLES
 
@@ -84,7 +84,7 @@ def loose_table(sweeps: Sequence[Sweep], results: Sequence[RowResult], control: 
                 for (value, _), gain in zip(pairs, gains, strict=True)
             ]
             rows.append([result.row.title, *texts])
-    return markdown_table(["row", *TITLES.values()], rows)
+    return number_table(["row", *TITLES.values()], rows)
 
 
 def _panel(sweeps: Sequence[Sweep], results: Sequence[RowResult], score: str, label: int) -> Panel:

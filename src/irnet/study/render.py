@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from irnet.data.files import write_atomic
+from irnet.report.markdown import table
 from irnet.study.compare import Difference, Estimate
 
 NONE = "-"  # an undefined figure
@@ -61,19 +62,9 @@ def with_bounds(part: Estimate | Difference | None, digits: int = 3) -> str:
     return f"{form(part.value, digits)} {bounds(part, digits)}".rstrip()
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others stand right.
-
-    >>> print(markdown_table(["row", "AJI"], [["IRNet", ".718"]]))
-    | row | AJI |
-    |---|---:|
-    | IRNet | .718 |
-    """
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    texts = [
-        "|" + "|".join(lines[1]) + "|" if i == 1 else f"| {' | '.join(r)} |" for i, r in enumerate(lines)
-    ]
-    return "\n".join(texts)
+def number_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of numbers; the first column names the rows."""
+    return table(header, rows, numbers=True)
 
 
 def bullets(lines: Sequence[str]) -> str:

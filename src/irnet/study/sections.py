@@ -8,7 +8,7 @@ from typing import Any
 from irnet.cells import LABEL_NAMES
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.study.compare import Estimate
-from irnet.study.render import NONE, markdown_table, number, percent, with_bounds
+from irnet.study.render import NONE, number, number_table, percent, with_bounds
 from irnet.study.results import CELL, OVERLAP_RECALL, ClassResult, RowResult, compare_rows, gains
 from irnet.study.rows import FIGURES, TITLES
 
@@ -39,7 +39,7 @@ def main_table(results: Sequence[RowResult]) -> str:
         ]
         for result in results
     ]
-    return markdown_table(header, rows)
+    return number_table(header, rows)
 
 
 def gain_table(results: Sequence[RowResult], control: RowResult | None) -> str:
@@ -49,7 +49,7 @@ def gain_table(results: Sequence[RowResult], control: RowResult | None) -> str:
         if shares := gains(result, control):
             texts = [f"{percent(part['ours'])} / {percent(part['paper'])}" for part in shares.values()]
             rows.append([result.row.title, *texts])
-    return markdown_table(["row", *TITLES.values()], rows)
+    return number_table(["row", *TITLES.values()], rows)
 
 
 def difference_table(results: Sequence[RowResult], control: RowResult | None) -> str:
@@ -69,7 +69,7 @@ def difference_table(results: Sequence[RowResult], control: RowResult | None) ->
             agree = f"{part.agreeing} of {len(part.seeds)}"
             figures = [number(part.half_width), number(part.spread), number(part.resolvable)]
             rows.append([f"{result.row.title}, {titles[figure]}", with_bounds(part), agree, *figures])
-    return markdown_table(header, rows)
+    return number_table(header, rows)
 
 
 def pooled_table(results: Sequence[RowResult]) -> str:
@@ -79,7 +79,7 @@ def pooled_table(results: Sequence[RowResult]) -> str:
         parts = [(figure.partition("/")) for figure in FIGURES]
         texts = [with_bounds(_pooled(result, name, score)) for score, _, name in parts]
         rows.append([result.row.title, *texts])
-    return markdown_table(["row", *TITLES.values()], rows)
+    return number_table(["row", *TITLES.values()], rows)
 
 
 def overlap_table(results: Sequence[RowResult]) -> str:
@@ -100,7 +100,7 @@ def overlap_table(results: Sequence[RowResult]) -> str:
         ]
         for result in results
     ]
-    return markdown_table(["row, cytoplasm", *columns], rows)
+    return number_table(["row, cytoplasm", *columns], rows)
 
 
 def precision_table(results: Sequence[RowResult]) -> str:
@@ -114,7 +114,7 @@ def precision_table(results: Sequence[RowResult]) -> str:
             with_spread(part.ap.get(name) if part else None) for part in parts for name in names.values()
         ]
         rows.append([result.row.title, *texts])
-    return markdown_table(header, rows)
+    return number_table(header, rows)
 
 
 def isbi_table(results: Sequence[RowResult]) -> str:
@@ -126,7 +126,7 @@ def isbi_table(results: Sequence[RowResult]) -> str:
         digits = [3, 3, 5, 3, 3, 3]
         texts = [number(e.value if e else None, d) for e, d in zip(estimates, digits, strict=True)]
         rows.append([result.row.title, *texts])
-    return markdown_table(header, rows)
+    return number_table(header, rows)
 
 
 def degree_table(results: Sequence[RowResult], label: str = CELL) -> str:
@@ -141,7 +141,7 @@ def degree_table(results: Sequence[RowResult], label: str = CELL) -> str:
         bins = result.classes[label].by_degree if label in result.classes else {}
         estimates = [bins.get(degree, {}).get(name) for name in names.values() for degree in DEGREE_NAMES]
         rows.append([result.row.title, *(number(e.value if e else None) for e in estimates)])
-    return markdown_table(header, rows)
+    return number_table(header, rows)
 
 
 def distractor_table(results: Sequence[RowResult], present: dict[str, int]) -> str:
@@ -154,7 +154,7 @@ def distractor_table(results: Sequence[RowResult], present: dict[str, int]) -> s
         parts = [result.classes.get(name) for name in LABEL_NAMES.values()]
         rows.append([result.row.title, *(" / ".join(_false(p, kind) for p in parts) for kind in kinds)])
     header = ["row", *(f"{kind} ({present[kind]} there)" if kind in present else kind for kind in kinds)]
-    return markdown_table(header, rows)
+    return number_table(header, rows)
 
 
 def threshold_table(results: Sequence[RowResult]) -> str:
@@ -168,7 +168,7 @@ def threshold_table(results: Sequence[RowResult]) -> str:
             texts.append(f"{part.predictions:.0f} for {part.truths}" if part else NONE)
         rows.append([result.row.title, *texts])
     header = ["row", *(t for name in LABEL_NAMES.values() for t in (f"{name} from", "finds for truths"))]
-    return markdown_table(header, rows)
+    return number_table(header, rows)
 
 
 def cost_table(results: Sequence[RowResult]) -> str:
@@ -178,7 +178,7 @@ def cost_table(results: Sequence[RowResult]) -> str:
         texts = [number(mean_cost(result, key, factor), digits) for key, factor, digits in COSTS.values()]
         devices = sorted({str(cost.get("device", NONE)) for cost in result.costs})
         rows.append([result.row.title, *texts, ", ".join(devices)])
-    return markdown_table(["row", *COSTS, "device"], rows)
+    return number_table(["row", *COSTS, "device"], rows)
 
 
 def mean_cost(result: RowResult, key: str, factor: float = 1.0) -> float | None:

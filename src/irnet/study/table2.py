@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from irnet.study import sections
-from irnet.study.render import markdown_table, number
+from irnet.study.render import number, number_table
 from irnet.study.results import RowResult
 from irnet.study.rows import FIGURES, TITLES, WITHOUT_IRM
 from irnet.study.rows import TABLE2 as ROWS
@@ -24,7 +24,7 @@ def marked_table(results: Sequence[RowResult]) -> str:
             for text in (sections.with_spread(result.main(figure)), number(result.row.paper.get(figure), 4))
         ]
         rows.append([*("✓" if part in result.row.parts else "" for part in PARTS), *figures])
-    return markdown_table([*PARTS, *(t for f in FIGURES for t in (TITLES[f], "paper"))], rows)
+    return number_table([*PARTS, *(t for f in FIGURES for t in (TITLES[f], "paper"))], rows)
 
 
 def table2_sections(

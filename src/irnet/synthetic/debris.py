@@ -128,12 +128,12 @@ def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tupl
         depth, _ = lobe.depth(x - np.float32(place[0]), y - np.float32(place[1]))
         nucleus = np.maximum(nucleus, np.clip(depth / softness + 0.5, 0, 1))
     tone = np.float32(rng.uniform(1.05, 1.65)) * (1 + np.float32(0.06) * noise(rng, x.shape, 0.5 / mpp))
-    nucleus = nucleus * tone
+    density = nucleus * tone
     if rng.random() < (0.4 if stain.grey else 0.5):
         cover = _draw_lobe_outline(rng, body_radius / mpp).depth(x, y)[0] / (2 * softness)
         film = np.clip(cover + 0.5, 0, 1) * np.maximum(1 + np.float32(0.2) * cloud(rng, x.shape, mpp), 0)
-        nucleus = nucleus + np.float32(min(rng.lognormal(-2.6, 0.7), 0.5)) * film
-    return nucleus * np.float32(stain.nucleus), stain.haematoxylin
+        density = density + np.float32(min(rng.lognormal(-2.6, 0.7), 0.5)) * film
+    return density * np.float32(stain.nucleus), stain.haematoxylin
 
 
 def _draw_lobe_outline(rng: np.random.Generator, radius: float) -> Outline:

@@ -10,15 +10,22 @@ def facts(title: str, values: Mapping[str, str | None]) -> str:
     ## File
     <BLANKLINE>
     | | |
-    | --- | --- |
+    |---|---|
     | name | a\\|b |
     """
     return f"## {title}\n\n" + table(["", ""], [[name, text] for name, text in values.items() if text])
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown, all text in it."""
-    return "\n".join(_line(cells) for cells in (header, ["---"] * len(header), *rows))
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> str:
+    """A table; the first column is text, and so are the others unless they hold `numbers`, which stand right.
+
+    >>> print(table(["row", "AJI"], [["IRNet", ".718"]], numbers=True))
+    | row | AJI |
+    |---|---:|
+    | IRNet | .718 |
+    """
+    aligned = ["---", *["---:" if numbers else "---"] * (len(header) - 1)]
+    return "\n".join([_line(header), f"|{'|'.join(aligned)}|", *map(_line, rows)])
 
 
 def _line(cells: Sequence[str]) -> str:
