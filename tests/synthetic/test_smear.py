@@ -107,7 +107,7 @@ def test_grey_pictures_are_grey():
 
 def test_fields_of_a_patient_share_its_background():
     patient = Patient.draw(11, "pap")
-    pictures = [generate(seed, size=(96, 96), count=0, patient=patient)[0] for seed in (1, 2)]
+    pictures = [generate(seed, size=(256, 256), count=0, patient=patient)[0] for seed in (1, 2)]
     levels = [np.median(picture, axis=(0, 1)) for picture in pictures]
     assert np.abs(levels[0] - levels[1]).max() <= 3
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_drawn_is_refused(wrong: dict, message: str):
 def test_densities_and_sizes_are_those_of_real_grey_fields():
     """EDF fields: one cytoplasm .04 to .18 (median .084), nuclei in all .27 to .57 (median .43), 8.4 um."""
     cytoplasm, nuclei, diameters = [], [], []
-    for seed in range(10):
+    for seed in range(24):
         picture, truth = generate(seed + 50, size=(300, 300), mpp=0.37, layout="sparse", palette="grey")
         grey = picture[..., 0].astype(float)
         density = np.log10(np.percentile(grey, 95) / np.maximum(grey, 1))

@@ -94,8 +94,9 @@ def draw_cell(
     if crumpled:
         radius *= 0.8
     outline = _draw_cell_outline(rng, kind, radius, crumpled)
+    width_um = 2 * float(outline.radii.min()) * mpp
     nuclei = [
-        draw_nucleus(rng, kind, (centre[0] + dx, centre[1] + dy), mpp)
+        draw_nucleus(rng, kind, (centre[0] + dx, centre[1] + dy), mpp, width_um)
         for dx, dy in _nucleus_places(rng, outline, radius)
     ]
     curvature = rng.normal(0, 0.16 if crumpled else 0.10) / radius

@@ -1,7 +1,7 @@
 """Morphological types of cervical cells: sizes in um, outline, nucleus and stain.
 
-Sizes: Bibbo, Comprehensive Cytopathology; medians of the Herlev set (Jantzen et al. 2005) for columnar and
-dysplastic cells; Bethesda system for the nuclear areas of dysplasia.
+Sizes: Bibbo, Comprehensive Cytopathology; medians and spread of the Herlev set (Jantzen et al. 2005) for
+columnar, dysplastic and malignant cells.
 """
 
 from dataclasses import dataclass
@@ -49,12 +49,12 @@ COLUMNAR = Kind(
     "columnar", (15.5, 2), (8.0, 0.8), (1.9, 0.35), 0.15, 0.1, 1.7, 0.05, 0.0, 1.0, 1.1, 0.6, 0.0, 0.01
 )
 LIGHT_DYSPLASTIC = Kind(
-    "dysplastic_light", (36, 7), (13.5, 1.8), (1.15, 0.15), 0.4, 0.6, 1.1, 0.3, 0.0, 1.0, 1.4, 1.2, 0.25, 0.01
+    "dysplastic_light", (31, 8), (15.5, 3.0), (1.15, 0.15), 0.4, 0.6, 1.1, 0.3, 0.0, 1.0, 1.4, 1.2, 0.25, 0.01
 )
 MODERATE_DYSPLASTIC = Kind(
     "dysplastic_moderate",
-    (22, 3.5),
-    (12.5, 1.6),
+    (22, 4.5),
+    (14, 2.7),
     (1.2, 0.2),
     0.25,
     0.3,
@@ -68,20 +68,10 @@ MODERATE_DYSPLASTIC = Kind(
     0.005,
 )
 SEVERE_DYSPLASTIC = Kind(
-    "dysplastic_severe",
-    (17.5, 2.5),
-    (12.0, 1.5),
-    (1.3, 0.25),
-    0.2,
-    0.1,
-    1.7,
-    0.15,
-    0,
-    1.05,
-    1.6,
-    1.8,
-    0,
-    0.005,
+    "dysplastic_severe", (17.5, 4), (12.3, 2.8), (1.3, 0.25), 0.2, 0.1, 1.7, 0.15, 0, 1.05, 1.6, 1.8, 0, 0.003
+)
+CARCINOMA_IN_SITU = Kind(
+    "carcinoma_in_situ", (15, 3), (11.5, 2.4), (1.25, 0.2), 0.15, 0.1, 1.8, 0.1, 0, 1.05, 1.6, 1.6, 0, 0.002
 )
 KINDS = (
     SUPERFICIAL,
@@ -93,15 +83,18 @@ KINDS = (
     LIGHT_DYSPLASTIC,
     MODERATE_DYSPLASTIC,
     SEVERE_DYSPLASTIC,
+    CARCINOMA_IN_SITU,
 )
 
-ABNORMAL = 0.22  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
-ABNORMAL_SHARES = np.array([0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.08])  # added, in the order of KINDS
+ABNORMAL = 0.3  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
+ABNORMAL_SHARES = np.array(
+    [0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.06, 0.05]
+)  # added, in the order of KINDS
 STEADINESS = 10.0  # how alike the smears are in their mixture (concentration of a Dirichlet distribution)
 
 
 def draw_shares(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Probabilities (9,) of the KINDS in one patient's smear."""
+    """Probabilities (10,) of the KINDS in one patient's smear."""
     usual = np.array([kind.share for kind in KINDS])
     if rng.random() < ABNORMAL:
         usual = usual + ABNORMAL_SHARES
@@ -111,5 +104,5 @@ def draw_shares(rng: np.random.Generator) -> NDArray[np.float64]:
 def draw_kind(rng: np.random.Generator, shares: NDArray[np.float64], mpp: float) -> tuple[Kind, float]:
     """The kind of one cell, and its radius (px)."""
     kind = KINDS[rng.choice(len(KINDS), p=shares)]
-    diameter = max(rng.normal(*kind.diameter_um), 1.25 * kind.nucleus_um[0])
+    diameter = max(rng.normal(*kind.diameter_um), 1.15 * kind.nucleus_um[0])
     return kind, diameter / 2 / mpp

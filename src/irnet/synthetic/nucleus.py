@@ -12,6 +12,7 @@ from irnet.synthetic.texture import noise
 Field = NDArray[np.floating]
 
 ANNOTATED = 0.35  # cover of a nucleus's edge that annotators still count as nucleus
+FILLED = 0.9  # most of a cell's width that its nucleus takes up, more or less
 REACH_UM = 2.5  # of the tile beyond the nucleus
 
 
@@ -39,10 +40,12 @@ class Look:
     crease: float
 
 
-def draw_nucleus(rng: np.random.Generator, kind: Kind, centre: Point, mpp: float) -> Nucleus:
-    """A nucleus of the kind about `centre` (px of the field)."""
+def draw_nucleus(
+    rng: np.random.Generator, kind: Kind, centre: Point, mpp: float, room_um: float = np.inf
+) -> Nucleus:
+    """A nucleus of the kind about `centre` (px of the field), in a cell that is `room_um` wide."""
     look = _draw_look(rng, kind)
-    diameter = max(rng.normal(*kind.nucleus_um), 3.5) * look.scale
+    diameter = min(max(rng.normal(*kind.nucleus_um), 3.5) * look.scale, FILLED * room_um)
     outline = draw_outline(
         rng,
         diameter / 2 / mpp,
