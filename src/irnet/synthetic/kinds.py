@@ -1,7 +1,7 @@
 """Morphological types of cervical cells: sizes in um, outline, nucleus and stain.
 
 Sizes: Bibbo, Comprehensive Cytopathology; medians and spread of the Herlev set (Jantzen et al. 2005) for
-columnar, dysplastic and malignant cells.
+columnar, dysplastic and malignant cells, whose nuclei there are half as dense as those of intermediate cells.
 """
 
 from dataclasses import dataclass
@@ -46,10 +46,23 @@ METAPLASTIC = Kind(
     "metaplastic", (24, 4), (8.6, 0.9), (1.25, 0.25), 0.45, 0.4, 1.8, 0.1, 0.03, 1.0, 1.0, 0.7, 0.03, 0.02
 )
 COLUMNAR = Kind(
-    "columnar", (15.5, 2), (8.0, 0.8), (1.9, 0.35), 0.15, 0.1, 1.7, 0.05, 0.0, 1.0, 1.1, 0.6, 0.0, 0.01
+    "columnar", (15.5, 2), (8.0, 0.8), (1.9, 0.35), 0.15, 0.1, 1.4, 0.05, 0.0, 0.5, 1.1, 0.6, 0.0, 0.01
 )
 LIGHT_DYSPLASTIC = Kind(
-    "dysplastic_light", (31, 8), (15.5, 3.0), (1.15, 0.15), 0.4, 0.6, 1.1, 0.3, 0.0, 1.0, 1.4, 1.2, 0.25, 0.01
+    "dysplastic_light",
+    (31, 8),
+    (15.5, 3.0),
+    (1.15, 0.15),
+    0.4,
+    0.6,
+    0.95,
+    0.3,
+    0.0,
+    0.55,
+    1.3,
+    1.2,
+    0.25,
+    0.01,
 )
 MODERATE_DYSPLASTIC = Kind(
     "dysplastic_moderate",
@@ -58,20 +71,20 @@ MODERATE_DYSPLASTIC = Kind(
     (1.2, 0.2),
     0.25,
     0.3,
-    1.5,
+    1.1,
     0.2,
     0,
-    1.0,
-    1.5,
+    0.55,
+    1.3,
     1.5,
     0.05,
     0.005,
 )
 SEVERE_DYSPLASTIC = Kind(
-    "dysplastic_severe", (17.5, 4), (12.3, 2.8), (1.3, 0.25), 0.2, 0.1, 1.7, 0.15, 0, 1.05, 1.6, 1.8, 0, 0.003
+    "dysplastic_severe", (17.5, 4), (12.3, 2.8), (1.3, 0.25), 0.2, 0.1, 1.1, 0.15, 0, 0.58, 1.3, 1.8, 0, 0.003
 )
 CARCINOMA_IN_SITU = Kind(
-    "carcinoma_in_situ", (15, 3), (11.5, 2.4), (1.25, 0.2), 0.15, 0.1, 1.8, 0.1, 0, 1.05, 1.6, 1.6, 0, 0.002
+    "carcinoma_in_situ", (15, 3), (11.5, 2.4), (1.25, 0.2), 0.15, 0.1, 1.0, 0.1, 0, 0.5, 1.3, 1.6, 0, 0.002
 )
 KINDS = (
     SUPERFICIAL,

@@ -16,7 +16,7 @@ from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
 from irnet.synthetic.truth import collect
 
 MPP_RANGE = (0.05, 2.0)
-VERSION = 5  # goes up whenever a seed gives another picture or truth
+VERSION = 6  # goes up whenever a seed gives another picture or truth
 
 
 @dataclass(frozen=True)
