@@ -161,6 +161,9 @@ def test_bundled_weights_are_found_or_missed_by_name(monkeypatch: pytest.MonkeyP
         irnet.load()
     (tmp_path / "irnet.safetensors").touch()
     assert find_weights(None) == find_weights("bundled") == tmp_path / "irnet.safetensors"
+    monkeypatch.setattr("irnet.engine.weights.RESEARCH", tmp_path / "irnet-research.safetensors")
+    with pytest.raises(InputError, match=r"bundled-research: .* no bundled weights"):
+        find_weights("bundled-research")
 
 
 def test_importing_irnet_stays_cheap():

@@ -8,7 +8,10 @@ import typer
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to; made where it is missing.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Model = Annotated[
-    str | None, typer.Option(help="Weights file or folder of a run.", show_default="the bundled weights")
+    str | None,
+    typer.Option(
+        help="Weights file, folder of a run, or bundled-research.", show_default="the bundled weights"
+    ),
 ]
 Score = Annotated[
     float | None,
@@ -16,6 +19,10 @@ Score = Annotated[
         help="Least score of a cell; 0.05 keeps every candidate.",
         show_default="the threshold of each class stored with the weights",
     ),
+]
+ExcludeBorder = Annotated[
+    bool,
+    typer.Option("--exclude-border", help="Leave out what the border cuts, for annotations that do so too."),
 ]
 Map = Annotated[
     str | None, typer.Option("--map", help="What categories mean: 'Cell=cytoplasm,nuclei=nucleus,dirt=drop'.")

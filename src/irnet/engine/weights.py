@@ -16,7 +16,9 @@ from irnet.engine.checkpoint import digest_of, read_tensors, write_tensors
 from irnet.engine.networks import Network, build_network
 from irnet.errors import InputError
 
-BUNDLED = Path(__file__).parents[1] / "weights" / "irnet.safetensors"
+FOLDER = Path(__file__).parents[1] / "weights"
+BUNDLED = FOLDER / "irnet.safetensors"
+RESEARCH = FOLDER / "irnet-research.safetensors"
 LARGEST_FP16 = 65504.0
 
 InitParts = Literal["all", "shared"]
@@ -61,13 +63,20 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
 
 
 def find_weights(path: str | Path | None) -> Path:
-    """Return the weights file that `path` means: itself, the best of a run's folder, None the bundled one."""
-    if path is None or str(path) == "bundled":
-        if not BUNDLED.exists():
-            raise InputError("this installation has no bundled weights: train some, or name a weights file")
-        return BUNDLED
-    path = Path(path)
-    return path / "best.safetensors" if path.is_dir() else path
+    """Return the weights file that `path` means: itself, the best of a run's folder, or a bundled one.
+
+    Bundled are "bundled", which None means too, and "bundled-research". Raises `InputError` when they are
+    not installed.
+    """
+    path = Path("bundled" if path is None else path)
+    bundled = {"bundled": BUNDLED, "bundled-research": RESEARCH}.get(str(path))
+    if bundled is None:
+        return path / "best.safetensors" if path.is_dir() else path
+    if not bundled.exists():
+        raise InputError(
+            f"{path}: this installation has no bundled weights {bundled.name}: name a weights file"
+        )
+    return bundled
 
 
 def start_from(
