@@ -14,6 +14,7 @@ VERBS = (
     "train",
     "predict",
     "evaluate",
+    "calibrate",
     "import-predictions",
     "measure",
     "report",

@@ -122,6 +122,27 @@ def test_evaluate_scores_predictions_and_networks(run, smears: Path, network: Pa
     assert perfect["classes"]["cytoplasm"]["scores"]["aji"]["pooled"]["value"] == 1
 
 
+def test_calibrate_needs_something_that_is_found(run, smears: Path, network: Path, tmp_path: Path) -> None:
+    """The network of two steps finds nothing, so its thresholds stay, and nothing is written."""
+    ran = run("calibrate", network, smears, "-o", tmp_path / "mine.safetensors", "--device", "cpu")
+    assert ran.code == 2
+    assert "nothing annotated on these images is found" in ran.err
+    assert not (tmp_path / "mine.safetensors").exists()
+
+
+@pytest.mark.weights
+def test_calibrated_weights_predict_from_the_threshold_on(run, smears: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.safetensors"
+    ran = run("calibrate", "bundled", smears, "-o", mine, "--device", "cpu")
+    assert ran.code == 0
+    assert "cytoplasm: " in ran.out
+    assert run("predict", smears / "images", "-o", tmp_path / "found", "--model", mine).code == 0
+    record = json.loads((tmp_path / "found" / "run.json").read_text())
+    text = mine.with_suffix(".md").read_text(encoding="utf-8")
+    for name, score in record["scores"].items():
+        assert f"| {name} | {score:g} |" in text
+
+
 def test_evaluate_refuses_predictions_of_other_images(run, smears: Path, tmp_path: Path) -> None:
     data = json.loads((smears / "annotations.json").read_text())
     data["images"][0]["file_name"] = "other.png"

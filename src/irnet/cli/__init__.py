@@ -14,6 +14,7 @@ import typer
 
 import irnet
 from irnet.cli import (
+    calibrate,
     data,
     demo,
     doctor,
@@ -48,6 +49,7 @@ app.command()(synth.synth)
 app.command()(train.train)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
+app.command()(calibrate.calibrate)
 app.command()(import_predictions.import_predictions)
 app.command()(view.view)
 app.command()(measure.measure)

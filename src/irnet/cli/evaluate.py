@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, Out, Score
+from irnet.cli.options import Device, ExcludeBorder, Out, Score
 
 
 def evaluate(
@@ -19,12 +19,7 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Annotated images: folder or COCO file.", show_default=False)],
     out: Out,
     score: Score = None,
-    exclude_border: Annotated[
-        bool,
-        typer.Option(
-            "--exclude-border", help="Leave out what the border cuts, for annotations that do so too."
-        ),
-    ] = False,
+    exclude_border: ExcludeBorder = False,
     device: Device = "auto",
 ) -> None:
     """Score predictions, or a method, on annotated images.

@@ -35,10 +35,7 @@ def score_sections(
     settings: Settings, trained: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """The thresholds, the scores of the validation and what it says of failures, in Markdown."""
-    thresholds = facts(
-        "Operating thresholds",
-        {name: f"{getattr(settings.predict.score, name):g}" for name in LABEL_NAMES.values()},
-    )
+    thresholds = threshold_section(settings, trained)
     figures = _figures(trained.get("step"), log)
     if not trained.get("validation"):
         return [thresholds, "## Validation", NOT_VALIDATED, *figures]
@@ -47,14 +44,45 @@ def score_sections(
     failures = [*([*_degrees(summary), *_distractors(summary)] if summary else []), *figures]
     return [
         thresholds,
-        "The cuts with the highest F1 on the validation images, not below the recipe's floor "
-        f"of {settings.predict.floor:g}.",
         "## Validation",
+        *([_other_cuts(calibrated)] if (calibrated := trained.get("calibrated")) else []),
         CHOSEN if held_back else NOT_HELD_BACK,
         _spread(summary) if summary else "Intervals were not kept.",
         _scores(trained),
         *(["## Known failures, as measured on validation", *failures] if failures else []),
     ]
+
+
+def threshold_section(settings: Settings, trained: Mapping[str, Any]) -> str:
+    """The thresholds, and what they were chosen on, in Markdown."""
+    floor = f", not below the recipe's floor of {settings.predict.floor:g}"
+    cuts = {name: getattr(settings.predict.score, name) for name in LABEL_NAMES.values()}
+    section = facts("Operating thresholds", {name: f"{cut:g}" for name, cut in cuts.items()})
+    if calibrated := trained.get("calibrated"):
+        border = ", without what the border cuts" if calibrated["exclude_border"] else ""
+        rows = [
+            [entry["name"], entry["sha256"], str(entry["images"]), *(_f1(entry, name) for name in cuts)]
+            for entry in calibrated["sets"]
+        ]
+        sets = table(["set", "SHA-256", "images", *(f"F1 {name}" for name in cuts)], rows)
+        how = (
+            f"The cuts with the highest F1, mean of these sets{border}{floor}: chosen on them after training."
+        )
+        return f"{section}\n\n{how}\n\n{sets}"
+    if trained.get("validation"):
+        return f"{section}\n\nThe cuts with the highest F1 on the validation images{floor}."
+    return section
+
+
+def _f1(entry: Mapping[str, Any], name: str) -> str:
+    value = entry["f1"].get(name)
+    return "" if value is None else f"{value:.3f}"
+
+
+def _other_cuts(calibrated: Mapping[str, Any]) -> str:
+    """The validation of training scored at thresholds of its own."""
+    cuts = ", ".join(f"{name} {cut:g}" for name, cut in calibrated["before"].items())
+    return f"In training, at the thresholds that were best then: {cuts}."
 
 
 def _spread(summary: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from irnet.engine.finding import Scores
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
 from irnet.metrics import ImageScore, choose_scores, render_table, score_image, summarise
-from irnet.metrics.border import without_cut
+from irnet.metrics.border import all_without_cut
 from irnet.metrics.causes import count_mistakes
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.report.gallery import gallery_page
@@ -164,8 +164,8 @@ class Predicted(NamedTuple):
 
     def without_cut(self) -> Predicted:
         """The same without what the border cuts."""
-        pairs = [without_cut(truth, cells) for truth, cells in zip(self.truths, self.cells, strict=True)]
-        return self._replace(truths=[truth for truth, _ in pairs], cells=[cells for _, cells in pairs])
+        truths, cells = all_without_cut(self.truths, self.cells)
+        return self._replace(truths=truths, cells=cells)
 
 
 def predictions_file(source: str | Path) -> Path | None:

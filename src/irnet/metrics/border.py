@@ -1,5 +1,6 @@
 """What the border of the picture cuts: neither right nor wrong where annotators left it out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,12 @@ def without_cut(truth: Truth, preds: Cells) -> tuple[Truth, Cells]:
     gone = touches_border(preds) | _alike(truth.cells.select(cut), preds)
     kinds = tuple(kind for kind, is_cut in zip(truth.kinds, cut, strict=False) if not is_cut)
     return replace(truth, cells=whole, kinds=kinds), preds.select(needed | ~gone)
+
+
+def all_without_cut(truths: Sequence[Truth], preds: Sequence[Cells]) -> tuple[list[Truth], list[Cells]]:
+    """The same of several images."""
+    pairs = [without_cut(truth, cells) for truth, cells in zip(truths, preds, strict=True)]
+    return [truth for truth, _ in pairs], [cells for _, cells in pairs]
 
 
 def touches_border(cells: Cells) -> NDArray[np.bool_]:

@@ -19,20 +19,33 @@ class Curve(NamedTuple):
     precision: NDArray[np.float64]  # (k,)
     recall: NDArray[np.float64]  # (k,) nan without a truth
 
+    def f1_at(self, cuts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """F1 when predictions with at least each of the scores `cuts` are kept; 0 above all of them."""
+        kept = np.searchsorted(-self.scores, -cuts, side="right")
+        return np.concatenate([[0.0], self.f1])[kept]
+
 
 def choose_scores(truths: Sequence[Truth], preds: Sequence[Cells]) -> dict[int, float]:
-    """For each class the score that makes pooled F1 highest, of equals the highest.
+    """For each class the score that makes pooled F1 highest, as `best_score` has it.
 
-    `preds` hold everything down to a low score. The score lies halfway between the last prediction that is
-    kept and the first that is not. A class without a truth or without any match has none, and is left out.
+    `preds` hold everything down to a low score. A class without a truth or without any match has none, and
+    is left out.
     """
-    chosen = {}
-    for label in LABEL_NAMES:
-        curve = f1_curve(truths, preds, label)
-        if curve.f1.any():
-            best = int(curve.f1.argmax())
-            chosen[label] = float((curve.scores[best] + np.append(curve.scores, 0.0)[best + 1]) / 2)
-    return chosen
+    best = {label: best_score([f1_curve(truths, preds, label)]) for label in LABEL_NAMES}
+    return {label: score for label, score in best.items() if score is not None}
+
+
+def best_score(curves: Sequence[Curve]) -> float | None:
+    """The score that makes the mean F1 of several data sets highest, of equals the highest.
+
+    It lies halfway between the last prediction that is kept and the first that is not. None without a match.
+    """
+    scores = np.unique(np.concatenate([np.zeros(0), *(curve.scores for curve in curves)]))[::-1]
+    total = sum((curve.f1_at(scores) for curve in curves), np.zeros(len(scores)))
+    if not total.any():
+        return None
+    best = int(total.argmax())
+    return float((scores[best] + np.append(scores, 0.0)[best + 1]) / 2)
 
 
 def f1_curve(truths: Sequence[Truth], preds: Sequence[Cells], label: int) -> Curve:
