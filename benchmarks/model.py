@@ -24,10 +24,12 @@ from irnet.models.irnet import IRNet
 from irnet.models.postprocess import Instances
 
 SCRATCH = ["model.trunk_norm=group", "model.trunk_weights=", "model.frozen_stages=0"]
+WIDE = ["model.fpn_width=256", "model.mask_width=256"]
 PLAIN = ["model.drm.enabled=false", "model.irm.enabled=false"]
 VARIANTS = {
     "lite0": ["model.backbone=efficientnet_lite0"],
     "lite2": ["model.backbone=efficientnet_lite2"],
+    "lite2, 256 wide": ["model.backbone=efficientnet_lite2", *WIDE],
     "lite2, Mask R-CNN": ["model.backbone=efficientnet_lite2", *PLAIN],
     "lite2, Mask R-CNN + DRM": ["model.backbone=efficientnet_lite2", PLAIN[1]],
     "lite2, Mask R-CNN + IRM": ["model.backbone=efficientnet_lite2", PLAIN[0]],

@@ -14,7 +14,7 @@ from irnet.config import load_recipe
 from irnet.data.files import sha256
 from irnet.engine.card import WeightsFile, render_card, write_card
 from irnet.engine.checkpoint import write_tensors
-from irnet.engine.weights import BUNDLED, save_weights
+from irnet.engine.weights import find_weights, save_weights
 from irnet.errors import InputError
 from irnet.metrics import score_image, summarise
 from irnet.models.weights import SHA256
@@ -226,8 +226,11 @@ def test_checkpoints_and_damaged_files_get_no_card(tmp_path: Path):
 
 
 @pytest.mark.weights
-def test_the_bundled_card_is_that_of_the_bundled_file():
-    text = BUNDLED.with_suffix(".md").read_text(encoding="utf-8")
-    assert row(text, "SHA-256") == [sha256(BUNDLED)]
-    thresholds = WeightsFile.read(BUNDLED).settings.predict.score
+@pytest.mark.parametrize("name", ["bundled", "bundled-research"])
+def test_a_bundled_card_is_that_of_its_file(name: str):
+    path = find_weights(name)
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert row(text, "SHA-256") == [sha256(path)]
+    thresholds = WeightsFile.read(path).settings.predict.score
     assert row(text, "cytoplasm") == [f"{thresholds.cytoplasm:g}"]
+    assert path.with_name(path.name + ".sha256").read_text() == f"{sha256(path)}  {path.name}\n"
