@@ -1,10 +1,10 @@
-"""A test set of fields composed of the free-lying annotated cells of a data set, as the ISBI 2014 challenge's were.
+"""Fields composed of the free-lying annotated cells of a data set, as those of the ISBI 2014 challenge were.
 
     python benchmarks/composites.py EDF-test -o composites --seed 1000
     python benchmarks/composites.py HERLEV-test -o colour --seed 3000 --palette pap
 
-40 fields of 512 x 512 px at 0.37 um per pixel with 2 to 10 cells each, on generated background. Split the data
-set by source image first: one cell on both sides measures memory.
+40 fields of 512 x 512 px at 0.37 um per pixel with 2 to 10 cells each, on generated background. Split the
+data set by source image first: one cell on both sides measures memory.
 """
 
 import argparse
