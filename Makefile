@@ -5,6 +5,7 @@ BIN := .venv/bin
 # Of `make weights`: the bundled file takes one H100, 16 cores and half an hour.
 RECIPE ?= release
 TIME ?= 25m
+INIT ?= # weights to go on from, instead of ImageNet's
 DEVICE ?= cuda
 RUN ?= runs/$(basename $(notdir $(RECIPE)))
 WEIGHTS ?= src/irnet/weights/irnet.safetensors
@@ -24,7 +25,7 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 
 weights: .venv/installed # needs the extra imagenet; where it was stopped, it goes on
-	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) --resume
+	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) $(if $(INIT),--init $(INIT)) --resume
 	$(BIN)/python -m irnet.engine.release $(RUN) $(RECIPE) $(WEIGHTS)
 
 viewer: # the built page is committed: this needs Node.js only where viewer/ was changed
