@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# Of `make weights`: the bundled file takes one H100, 16 cores and half an hour.
+# Of `make weights`: the release recipe takes one H100, 16 cores and half an hour.
 RECIPE ?= release
 TIME ?= 25m
 INIT ?= # weights to go on from, instead of ImageNet's

@@ -139,6 +139,7 @@ def test_calibrated_weights_predict_from_the_threshold_on(run, smears: Path, tmp
     assert run("predict", smears / "images", "-o", tmp_path / "found", "--model", mine).code == 0
     record = json.loads((tmp_path / "found" / "run.json").read_text())
     text = mine.with_suffix(".md").read_text(encoding="utf-8")
+    assert set(record["scores"]) == {"cytoplasm", "nucleus"}
     for name, score in record["scores"].items():
         assert f"| {name} | {score:g} |" in text
 

@@ -94,6 +94,17 @@ def test_failures_are_told_by_overlap_and_by_what_was_taken_for_cells(tmp_path: 
     assert row(text, "debris") == ["4", "0", "2"]
 
 
+def test_scores_of_calibrated_weights_name_the_thresholds_that_they_were_made_at(
+    tmp_path: Path, scored: dict[str, Any]
+):
+    sets = [{"name": "mine/annotations.json", "sha256": "ab12", "images": 3, "f1": {"nucleus": 0.5}}]
+    before = {"cytoplasm": 0.21, "nucleus": 0.32}
+    text = card(tmp_path, scored | {"calibrated": {"before": before, "sets": sets, "exclude_border": False}})
+    assert "| mine/annotations.json | ab12 | 3 | | 0.500 |" in text
+    assert "at the thresholds that were best then: cytoplasm 0.21, nucleus 0.32." in text
+    assert "thresholds were chosen on these same images" not in text
+
+
 def test_images_that_were_trained_on_are_no_proof(tmp_path: Path, scored: dict[str, Any]):
     text = card(tmp_path, scored | {"data": {"source": "files", "held_back": False}}, [])
     assert "Validation saw the training images" in text

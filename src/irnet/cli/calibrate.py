@@ -10,7 +10,10 @@ from irnet.cli.options import Device, ExcludeBorder
 
 def calibrate(
     source: Annotated[
-        str, typer.Argument(help="Weights file, folder of a run, or bundled.", show_default=False)
+        str,
+        typer.Argument(
+            help="Weights file, folder of a run, bundled or bundled-research.", show_default=False
+        ),
     ],
     data: Annotated[
         list[Path], typer.Argument(help="Annotated images: folders or COCO files.", show_default=False)

@@ -12,7 +12,8 @@ def evaluate(
     source: Annotated[
         str,
         typer.Argument(
-            help="Folder or COCO file of predictions; a weights file or a run's folder; bundled or jomls.",
+            help="Folder or COCO file of predictions; a weights file or a run's folder; bundled, "
+            "bundled-research or jomls.",
             show_default=False,
         ),
     ],

@@ -15,6 +15,7 @@ from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import read_coco
 from irnet.data.formats.coco_json import locate
 from irnet.engine.card import WeightsFile, render_card
+from irnet.engine.devices import choose_device
 from irnet.engine.evaluate import find_all
 from irnet.engine.log import read_log
 from irnet.engine.predict import Predictor
@@ -44,7 +45,7 @@ def calibrate(
     """Write the weights of `source` to `out` with the thresholds that make F1 highest on annotated images.
 
     Args:
-        source: a weights file, a run's folder or "bundled".
+        source: a weights file, a run's folder, "bundled" or "bundled-research".
         sets: folders of data sets or COCO files. Each counts the same, whatever its size, in the mean of F1
             over the sets in which a class is annotated. A class annotated in none keeps its threshold.
         out: the new weights file; its checksum and its card are written beside it.
@@ -59,7 +60,7 @@ def calibrate(
         raise InputError(f"{out}: name a new file that ends in .safetensors")
     path = find_weights(source)
     model, settings, trained = load_weights(path)
-    predictor = Predictor.load(path, device)
+    predictor = Predictor(model, settings=settings, device=choose_device(device))
     curves = [_curves(predictor, Path(data), exclude_border) for data in sets]
     chosen = _choose(curves, settings)
     calibration = Calibration(
@@ -69,7 +70,9 @@ def calibrate(
     )
     predict = settings.predict.model_copy(update={"score": PerClass(**chosen)})
     trained = trained | {"calibrated": {**calibration._asdict(), "exclude_border": exclude_border}}
-    save_weights(target, model, settings=settings.model_copy(update={"predict": predict}), trained=trained)
+    save_weights(
+        target, model.cpu(), settings=settings.model_copy(update={"predict": predict}), trained=trained
+    )
     card = render_card(WeightsFile.read(target), read_log(path.parent))
     write_atomic(target.with_suffix(".md"), card.encode())
     return calibration

@@ -17,6 +17,10 @@ CHOSEN = (
     "The weights kept and the thresholds were chosen on these same images, so expect less on others: "
     "score a test set that took no part with `irnet evaluate`."
 )
+CALIBRATED = (
+    "The weights kept were chosen on these same images, so expect less on others: score a test set that took "
+    "no part with `irnet evaluate`. Scored in training, at the thresholds that were best then: {cuts}."
+)
 NOT_HELD_BACK = "**Validation saw the training images**: these scores tell nothing about others."
 NOT_VALIDATED = (
     "No validation ran: nothing is known of how these weights score, and the thresholds are the recipe's."
@@ -35,7 +39,7 @@ def score_sections(
     settings: Settings, trained: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """The thresholds, the scores of the validation and what it says of failures, in Markdown."""
-    thresholds = threshold_section(settings, trained)
+    thresholds = _thresholds(settings, trained)
     figures = _figures(trained.get("step"), log)
     if not trained.get("validation"):
         return [thresholds, "## Validation", NOT_VALIDATED, *figures]
@@ -45,15 +49,14 @@ def score_sections(
     return [
         thresholds,
         "## Validation",
-        *([_other_cuts(calibrated)] if (calibrated := trained.get("calibrated")) else []),
-        CHOSEN if held_back else NOT_HELD_BACK,
+        _how_chosen(trained) if held_back else NOT_HELD_BACK,
         _spread(summary) if summary else "Intervals were not kept.",
         _scores(trained),
         *(["## Known failures, as measured on validation", *failures] if failures else []),
     ]
 
 
-def threshold_section(settings: Settings, trained: Mapping[str, Any]) -> str:
+def _thresholds(settings: Settings, trained: Mapping[str, Any]) -> str:
     """The thresholds, and what they were chosen on, in Markdown."""
     floor = f", not below the recipe's floor of {settings.predict.floor:g}"
     cuts = {name: getattr(settings.predict.score, name) for name in LABEL_NAMES.values()}
@@ -79,10 +82,12 @@ def _f1(entry: Mapping[str, Any], name: str) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _other_cuts(calibrated: Mapping[str, Any]) -> str:
-    """The validation of training scored at thresholds of its own."""
+def _how_chosen(trained: Mapping[str, Any]) -> str:
+    """What the validation chose; where thresholds were chosen later, it was scored at others."""
+    if not (calibrated := trained.get("calibrated")):
+        return CHOSEN
     cuts = ", ".join(f"{name} {cut:g}" for name, cut in calibrated["before"].items())
-    return f"In training, at the thresholds that were best then: {cuts}."
+    return CALIBRATED.format(cuts=cuts)
 
 
 def _spread(summary: Mapping[str, Any]) -> str:

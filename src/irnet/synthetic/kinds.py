@@ -49,20 +49,7 @@ COLUMNAR = Kind(
     "columnar", (15.5, 2), (8.0, 0.8), (1.9, 0.35), 0.15, 0.1, 1.4, 0.05, 0.0, 0.5, 1.1, 0.6, 0.0, 0.01
 )
 LIGHT_DYSPLASTIC = Kind(
-    "dysplastic_light",
-    (31, 8),
-    (15.5, 3.0),
-    (1.15, 0.15),
-    0.4,
-    0.6,
-    0.95,
-    0.3,
-    0.0,
-    0.55,
-    1.3,
-    1.2,
-    0.25,
-    0.01,
+    "dysplastic_light", (31, 8), (15.5, 3), (1.15, 0.15), 0.4, 0.6, 0.95, 0.3, 0, 0.55, 1.3, 1.2, 0.25, 0.01
 )
 MODERATE_DYSPLASTIC = Kind(
     "dysplastic_moderate",
@@ -100,9 +87,8 @@ KINDS = (
 )
 
 ABNORMAL = 0.3  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
-ABNORMAL_SHARES = np.array(
-    [0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.06, 0.05]
-)  # added, in the order of KINDS
+# Added there, in the order of KINDS.
+ABNORMAL_SHARES = np.array([0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.06, 0.05])
 STEADINESS = 10.0  # how alike the smears are in their mixture (concentration of a Dirichlet distribution)
 
 
