@@ -79,6 +79,16 @@ def test_eosinophilic_cells_let_red_through_and_cyanophilic_ones_do_not():
     assert pink[0] < 0.8 < green[0]
 
 
+def test_a_nucleus_takes_up_some_of_the_dye_of_its_cell():
+    rng = np.random.default_rng(8)
+    stain = Stain.draw(rng, "pap")
+    in_pink = np.mean([stain.nucleus_colour(rng, stain.eosinophilic) for _ in range(300)], axis=0)
+    in_green = np.mean([stain.nucleus_colour(rng, stain.cyanophilic) for _ in range(300)], axis=0)
+    towards = stain.eosinophilic - stain.cyanophilic
+    share = (in_pink - in_green) @ towards / (towards @ towards)
+    assert share == pytest.approx(1.2 / (1.2 + 3.5), abs=0.06)
+
+
 def test_focus_stacking_calms_the_middle_of_the_background_only():
     noisy = Camera(**{**CLEAR.__dict__, "read_noise": 2.0, "calm": 60.0})
     density = np.zeros((1, 700, 700), dtype=np.float32)

@@ -112,6 +112,15 @@ def test_fields_of_a_patient_share_its_background():
     assert np.abs(levels[0] - levels[1]).max() <= 3
 
 
+def test_abnormal_smears_have_more_of_the_cells_that_only_they_add():
+    added = np.array(["dysplastic" in kind.name or "carcinoma" in kind.name for kind in KINDS])
+    shares = {
+        abnormal: np.mean([Patient.draw(seed, "pap", abnormal).shares[added].sum() for seed in range(60)])
+        for abnormal in (0.0, 1.0)
+    }
+    assert shares[0.0] < 0.05 < 0.15 < shares[1.0]
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -124,6 +124,8 @@ class GeneratedSettings(Section):
     """Kinds of fields, drawn with equal probability."""
     palettes: tuple[Literal["pap", "pale", "vivid", "grey"], ...] = ("pap", "grey")
     """Stains, drawn with equal probability."""
+    abnormal: Fraction = 0.3
+    """Share of atrophic, inflamed or dysplastic smears, with many small cells and large nuclei."""
     composed: Fraction = 0.0
     """Share of fields composed of the cut-outs in `cutouts`."""
     cutouts: str = ""

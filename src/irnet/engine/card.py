@@ -144,6 +144,7 @@ def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | N
         "fields": f"{drawn.size} x {drawn.size} px, {drawn.mpp:g} um per pixel, {drawn.reuse} crops of each",
         "layouts": ", ".join(drawn.layouts),
         "palettes": ", ".join(drawn.palettes),
+        "abnormal smears": f"{drawn.abnormal:.0%}",
         "composed of cut-outs": f"{drawn.composed:.0%} of the fields",
         "cut-outs": f"{cutouts['cells']} cells of `{cutouts['file']}`, SHA-256 {cutouts['sha256']}"
         if cutouts

@@ -25,7 +25,7 @@ from irnet.data.transforms import Augmentation
 from irnet.engine.feed import process_context
 from irnet.errors import InputError
 from irnet.synthetic import Cutout, compose, cut_out, generate
-from irnet.synthetic.smear import VERSION
+from irnet.synthetic.smear import VERSION, Patient
 
 ENDLESS = 2**62  # items
 
@@ -70,7 +70,8 @@ class GeneratedFields:
         palette = s.palettes[rng.integers(len(s.palettes))]
         if number < s.images and rng.random() < s.composed:
             return compose(seed, self.cutouts, size=size, mpp=s.mpp, layout=layout, palette=palette)
-        return generate(seed, size=size, mpp=s.mpp, layout=layout, palette=palette)
+        patient = Patient.draw(seed, palette, s.abnormal)
+        return generate(seed, size=size, mpp=s.mpp, layout=layout, palette=palette, patient=patient)
 
     def read(self, count: int, workers: int, rank: int, ranks: int) -> list[Sample]:
         """Return this rank's share of `count` fields that follow the training ones, drawn by `workers`."""

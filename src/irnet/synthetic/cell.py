@@ -115,9 +115,10 @@ def draw_cell(
         film[window] *= _halo(rng, nucleus.depth, mpp, habit, kind)
         mask[window] |= nucleus.mask
     film += _specks(rng, cover, stain, habit, mpp)
-    drawn = [Layer(film, corner, stain.cell_colour(rng, kind.eosin))]
+    colour = stain.cell_colour(rng, kind.eosin)
+    drawn = [Layer(film, corner, colour)]
     tone = np.float32(stain.nucleus * kind.tone)
-    drawn += [Layer(n.density * tone, n.corner, stain.nucleus_colour(rng)) for n in nuclei]
+    drawn += [Layer(n.density * tone, n.corner, stain.nucleus_colour(rng, colour)) for n in nuclei]
     return Drawing([d.blurred(blur) for d in drawn], (mask, corner), [(n.mask, n.corner) for n in nuclei])
 
 

@@ -92,10 +92,10 @@ ABNORMAL_SHARES = np.array([0, 0, 0.05, 0.12, 0.08, 0.05, 0.15, 0.08, 0.06, 0.05
 STEADINESS = 10.0  # how alike the smears are in their mixture (concentration of a Dirichlet distribution)
 
 
-def draw_shares(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Probabilities (10,) of the KINDS in one patient's smear."""
+def draw_shares(rng: np.random.Generator, abnormal: float = ABNORMAL) -> NDArray[np.float64]:
+    """Probabilities (10,) of the KINDS in one patient's smear, `abnormal` being that of an abnormal smear."""
     usual = np.array([kind.share for kind in KINDS])
-    if rng.random() < ABNORMAL:
+    if rng.random() < abnormal:
         usual = usual + ABNORMAL_SHARES
     return rng.dirichlet(usual * STEADINESS)
 

@@ -9,14 +9,14 @@ from irnet.cells import Truth
 from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, Habit, draw_bare_nucleus, draw_cell
 from irnet.synthetic.debris import Dirt, add_debris
-from irnet.synthetic.kinds import Kind, draw_kind, draw_shares
+from irnet.synthetic.kinds import ABNORMAL, Kind, draw_kind, draw_shares
 from irnet.synthetic.layout import LAYOUTS, LayoutName, Plan, draw_counts, draw_plan
 from irnet.synthetic.optics import Camera
 from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
 from irnet.synthetic.truth import collect
 
 MPP_RANGE = (0.05, 2.0)
-VERSION = 6  # goes up whenever a seed gives another picture or truth
+VERSION = 7  # goes up whenever a seed gives another picture or truth
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Patient:
     habit: Habit
 
     @classmethod
-    def draw(cls, seed: int, palette: Palette) -> "Patient":
-        """The patient of a seed."""
+    def draw(cls, seed: int, palette: Palette, abnormal: float = ABNORMAL) -> "Patient":
+        """The patient of a seed; `abnormal` is the probability of an atrophic, inflamed or dysplastic smear."""
         rng = np.random.default_rng((seed, 1))
         stain = Stain.draw(rng, palette)
         return cls(
             stain,
             Camera.draw(rng, palette),
-            draw_shares(rng),
+            draw_shares(rng, abnormal),
             Dirt.draw(rng, grey=stain.grey),
             Habit.draw(rng, palette),
         )

@@ -24,6 +24,7 @@ EOSINOPHILIC = ((0.19, 0.51, 0.30), (0.12, 0.50, 0.38), (0.05, 0.80, 0.15), (0.2
 ORANGE = ((0.07, 0.30, 0.63), (0.10, 0.40, 0.50))
 VIVID_CYANOPHILIC = ((0.60, 0.24, 0.16), (0.62, 0.26, 0.12), (0.50, 0.28, 0.22))
 VIVID_EOSINOPHILIC = ((0.16, 0.66, 0.18), (0.05, 0.80, 0.15), (0.14, 0.50, 0.36))
+HUES = 0.1  # log-deviation of a channel between the cells of a smear
 HAEMATOXYLIN = ((0.39, 0.39, 0.22), (0.33, 0.45, 0.22), (0.40, 0.36, 0.24), (0.23, 0.53, 0.24))
 
 # Palette: mean density of a thin cytoplasm and of a nucleus by itself, each median and log-deviation.
@@ -74,21 +75,27 @@ class Stain:
         pink = self.orange if rng.random() < 0.15 else self.eosinophilic
         other = rng.beta(1.0, 1 / self.mixing)
         share = 1 - other if rng.random() < eosin else other
-        return (share * pink + (1 - share) * self.cyanophilic).astype(np.float32)
+        return _vary(rng, share * pink + (1 - share) * self.cyanophilic)
 
-    def nucleus_colour(self, rng: np.random.Generator) -> Colour:
-        """Density per unit of thickness of one nucleus: haematoxylin with a little of the other dyes."""
+    def nucleus_colour(self, rng: np.random.Generator, cell: Colour | None = None) -> Colour:
+        """Density per unit of thickness of one nucleus: haematoxylin with some of the dyes of its cell."""
         if self.grey:
             return WHITE_DENSITY
-        other = self.eosinophilic if rng.random() < 0.4 else self.cyanophilic
-        share = rng.beta(1.2, 8)
-        return (share * other + (1 - share) * self.haematoxylin).astype(np.float32)
+        if cell is None:
+            cell = self.eosinophilic if rng.random() < 0.4 else self.cyanophilic
+        share = rng.beta(1.2, 3.5)
+        return _vary(rng, share * cell + (1 - share) * self.haematoxylin)
 
 
 def _mix(rng: np.random.Generator, shades: tuple[tuple[float, float, float], ...]) -> Colour:
     """A patient's shade of a dye, of mean density 1: near one of the known ones."""
     weights = rng.dirichlet(np.full(len(shades), 0.4))
-    shade = weights @ np.array(shades) * np.exp(rng.normal(0, 0.12, 3))
+    return _vary(rng, weights @ np.array(shades), 0.12)
+
+
+def _vary(rng: np.random.Generator, shade: NDArray[np.floating], spread: float = HUES) -> Colour:
+    """A shade of mean density 1 near the given one."""
+    shade = shade * np.exp(rng.normal(0, spread, 3))
     return (shade / shade.mean()).astype(np.float32)
 
 
