@@ -31,7 +31,7 @@ class Patient:
 
     @classmethod
     def draw(cls, seed: int, palette: Palette, abnormal: float = ABNORMAL) -> "Patient":
-        """The patient of a seed; `abnormal` is the probability of an atrophic, inflamed or dysplastic smear."""
+        """The patient of a seed; `abnormal` is the probability that it has many small and odd cells."""
         rng = np.random.default_rng((seed, 1))
         stain = Stain.draw(rng, palette)
         return cls(
