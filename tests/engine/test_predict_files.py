@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import pydoc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -98,6 +99,40 @@ def test_an_image_too_large_for_the_memory_is_one_error(
     report = predict_files([small, folder / "0.png"], tmp_path / "out")
     assert report.exit_code == 3
     assert "memory" in report.errors[0]["error"]
+
+
+STEPS = ["irnet.engine.predict_files.overlay", "irnet.engine.predict_files.measure"]
+
+
+@pytest.mark.parametrize("step", [*STEPS, "irnet.engine.predict.Predictor.choose"])
+@pytest.mark.parametrize("failure", [MemoryError("too much"), ZeroDivisionError("by zero")], ids=repr)
+def test_an_image_that_fails_late_is_one_error(
+    blobs_installed: Predictor,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    failure: Exception,
+):
+    done = pydoc.locate(step)
+    calls = iter([done, None])
+
+    def fail_later(*values):
+        if work := next(calls):
+            return work(*values)
+        raise failure
+
+    monkeypatch.setattr(step, fail_later)
+    out = tmp_path / "out"
+    report = predict_files([folder / "0.png", folder / "1.png"], out, mpp=0.37)
+    assert report.exit_code == 3
+    (error,) = read_json(out / "errors.json")
+    assert Path(error["file"]).name == "1.png"
+    assert ("memory" if isinstance(failure, MemoryError) else "ZeroDivisionError: by zero") in error["error"]
+    assert [entry.name for entry in read_coco(out / "predictions.json")] == ["0.png"]
+    assert [image["name"] for image in read_json(out / "run.json")["images"]] == ["0.png"]
+    assert "1.png" not in (out / "cells.csv").read_text()
+    assert not (out / "overlays" / "1.png").exists()
 
 
 def test_images_of_one_name_are_kept_apart(blobs_installed: Predictor, circles: Path, tmp_path: Path):

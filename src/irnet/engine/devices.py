@@ -12,6 +12,14 @@ import torch
 
 from irnet.errors import InputError
 
+EXHAUSTED = (  # how PyTorch's plain RuntimeErrors tell of memory that is missing
+    "can't allocate memory",  # the CPU
+    "not enough memory",  # the CPU of Windows
+    "out of memory",  # MPS, and the libraries of CUDA
+    "Invalid buffer size",  # MPS: one tensor larger than it takes
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
+)
+
 
 def choose_device(name: str = "auto") -> torch.device:
     """Return the device of that name; "auto" is the GPU where there is one.
@@ -55,5 +63,7 @@ def memory_errors() -> Iterator[None]:
     """Tell that a device is out of memory as Python does: whoever handles it need not know torch."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise MemoryError(str(error)) from error
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in EXHAUSTED):
+            raise MemoryError(str(error)) from error
+        raise

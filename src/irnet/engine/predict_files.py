@@ -1,11 +1,13 @@
 """`irnet predict`: images in; predictions, overlays, a table and the record of the run out.
 
-An image that cannot be read, or for which the device has no memory, is reported and the others go on.
+An image that cannot be read, for which memory runs out, or that fails in any other way, is reported and the
+others go on.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -29,6 +31,8 @@ from irnet.report.draw import overlay
 
 SAVES = ("coco", "overlay", "csv")
 DONE, NOTHING_DONE, DONE_WITH_ERRORS = 0, 2, 3
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,34 +146,36 @@ class _Visit:
         self.images: list[dict[str, Any]] = []
 
     def take(self, file: Path, name: str, names: Sequence[str]) -> None:
-        """Segment one image, or note why not."""
-        begun = time.monotonic()
+        """Segment one image, or note why not: whatever happens to it, the others go on."""
         try:
-            image = read_image(file, self.page)
-            mpp = image.mpp if self.mpp is None else self.mpp
-            found = self.method.find(image.pixels, mpp, keep_scale=self.keep_scale)
-        except (InputError, MemoryError) as error:
+            self._segment(file, name, names)
+        except Exception as error:
             self.errors.append({"file": str(file), "error": _explain(error)})
-            return
+
+    def _segment(self, file: Path, name: str, names: Sequence[str]) -> None:
+        """Segment one image; the records get all of it, or nothing when it fails."""
+        begun = time.monotonic()
+        image = read_image(file, self.page)
+        mpp = image.mpp if self.mpp is None else self.mpp
+        found = self.method.find(image.pixels, mpp, keep_scale=self.keep_scale)
         cells = self.method.choose(found.cells, self.score)
+        rows = measure(cells, name, image.pixels)
+        record = {
+            "name": name,
+            "path": str(file.resolve()),
+            "sha256": sha256(file),
+            "mpp": cells.mpp,
+            "zoom": round(found.zoom, 5),
+            "zoom_estimated": found.zoom_estimated,
+            "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
+            "notes": [*image.notes, *found.notes],
+        }
         if self.draw:
             picture = to_png(overlay(image.pixels, cells))
             write_atomic(self.out / "overlays" / _overlay_name(name, names), picture)
         self.entries.append(Entry(name=name, path=file, truth=Truth(cells=cells)))
-        self.rows += measure(cells, name, image.pixels)
-        self.images.append(
-            {
-                "name": name,
-                "path": str(file.resolve()),
-                "sha256": sha256(file),
-                "mpp": cells.mpp,
-                "zoom": round(found.zoom, 5),
-                "zoom_estimated": found.zoom_estimated,
-                "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
-                "seconds": round(time.monotonic() - begun, 3),
-                "notes": [*image.notes, *found.notes],
-            }
-        )
+        self.rows += rows
+        self.images.append(record | {"seconds": round(time.monotonic() - begun, 3)})
 
     def write(self, save: Collection[str]) -> None:
         """Write the files that cover all images."""
@@ -210,10 +216,13 @@ def _counts(found: dict[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in found.items())
 
 
-def _explain(error: BaseException) -> str:
+def _explain(error: Exception) -> str:
     if isinstance(error, InputError):
         return str(error)
-    return "not enough memory even window by window: use a device with more, or --device cpu"
+    if isinstance(error, MemoryError):
+        return "not enough memory even window by window: use a device with more, or --device cpu"
+    _logger.error("an image failed in a way that is not foreseen", exc_info=error)
+    return f"{type(error).__name__}: {error}"
 
 
 def _write_json(path: Path, value: Any) -> None:
