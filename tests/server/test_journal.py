@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,4 +87,29 @@ def test_a_full_disk_leaves_the_journal_as_it_was(path: Path, monkeypatch: pytes
             journal.append({"n": 2})
     assert path.read_bytes() == before
     journal.append({"n": 3})
+    assert Journal(path, source_sha256="s").lines == [{"n": 1}, {"n": 3}]
+
+
+FILLING_UP = """
+import resource, sys
+from pathlib import Path
+from irnet.server.journal import Journal
+
+path = Path(sys.argv[1])
+journal = Journal(path, source_sha256="s")
+journal.append({"n": 1})
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, limit[1]))
+try:
+    journal.append({"n": "more than there is room for"})
+except OSError:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    journal.append({"n": 3})
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_line_of_which_a_part_was_written_leaves_nothing(path: Path) -> None:
+    """The file may grow by five bytes: the system takes them and then refuses. Python ignores SIGXFSZ."""
+    subprocess.run([sys.executable, "-c", FILLING_UP, path], check=True)
     assert Journal(path, source_sha256="s").lines == [{"n": 1}, {"n": 3}]

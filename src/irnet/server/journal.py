@@ -2,6 +2,7 @@
 
 import json
 import os
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,14 @@ class Journal:
         """Write one line and wait until the disk has it. Whatever goes wrong, the file stays as it was."""
         new = [line] if self._size else [self._header, line]
         content = "".join(json.dumps(each, allow_nan=False) + "\n" for each in new).encode()
-        with open(self.path, "ab") as file:
+        with open(self.path, "ab", buffering=0) as file:  # a buffer would write its rest after the cut
             if file.tell() != self._size:
                 raise InputError(f"{self.path} was written by someone else: close the other viewer, reload")
             try:
-                file.write(content)
-                file.flush()
+                _write_whole(file, content)
                 os.fsync(file.fileno())
-            except OSError:
-                os.truncate(self.path, self._size)
+            except BaseException:
+                file.truncate(self._size)
                 raise
         self._size += len(content)
         self.lines.append(line)
@@ -65,3 +65,10 @@ class Journal:
         if not isinstance(row, dict):
             raise InputError(f"{self.path}, line {number}: no edit: delete this line and those after it")
         return row
+
+
+def _write_whole(file: FileIO, content: bytes) -> None:
+    """A disk that is nearly full takes the first part and refuses the rest."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
