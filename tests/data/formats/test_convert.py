@@ -58,6 +58,16 @@ def test_folders_of_masks_are_read(tmp_path: Path) -> None:
     assert (second.name, len(second.truth.cells)) == ("b.png", 0)
 
 
+def test_images_of_one_stem_have_masks_of_their_own(tmp_path: Path) -> None:
+    noise(mask_folders(tmp_path) / "images" / "a.bmp")
+    with pytest.raises(InputError, match="a: masks of no image"):
+        masks.read(tmp_path)
+    (tmp_path / "masks" / "a").rename(tmp_path / "masks" / "a.png")
+    (tmp_path / "masks" / "a.bmp").mkdir()
+    found = {entry.name: len(entry.truth.cells) for entry in masks.read(tmp_path)}
+    assert found == {"a.bmp": 0, "a.png": 4, "b.png": 0}
+
+
 def test_a_class_that_occurs_nowhere_was_not_annotated(tmp_path: Path) -> None:
     noise(tmp_path / "images" / "a.png")
     save(tmp_path / "masks" / "a" / "nuclei_1.png", CELL_A)

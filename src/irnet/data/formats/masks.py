@@ -5,8 +5,9 @@
     DIR/masks/NAME/nucleus_ID-2.png   a second nucleus of the cell ID
 
 CLASS is cytoplasm, nucleus or ignore, or a name that is mapped to one. A nucleus belongs to the cytoplasm of
-the same ID. Masks may overlap. An image without cells has an empty folder. A class without any mask in the
-whole data set counts as not annotated.
+the same ID. Where two images have one NAME, their folders are called with the suffix: DIR/masks/NAME.png.
+Masks may overlap. An image without cells has an empty folder. A class without any mask in the whole data set
+counts as not annotated.
 """
 
 import os
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import DROPPED, EVERY_CLASS, label_of
+from irnet.data.formats.beside import name_files
 from irnet.data.formats.gathering import mark_annotated
 from irnet.data.image import IMAGE_SUFFIXES, list_images, read_image
 from irnet.data.sample import Entry
@@ -38,10 +40,14 @@ def read(path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None) -
     if not (folder / "images").is_dir() or not (folder / "masks").is_dir():
         raise InputError(f"{folder}: it must hold the folders images and masks")
     images = list_images([folder / "images"])
-    names = {image.stem for image in images}
+    names = name_files([image.name for image in images], "")
     for orphan in sorted(place for place in (folder / "masks").iterdir() if place.name not in names):
-        raise InputError(f"{orphan}: masks of no image: name it like an image, without the suffix")
-    return mark_annotated([_entry(image, folder / "masks" / image.stem, mapping) for image in images])
+        raise InputError(
+            f"{orphan}: masks of no image: name it like an image, with the suffix where another has its name"
+        )
+    return mark_annotated(
+        [_entry(image, folder / "masks" / name, mapping) for image, name in zip(images, names, strict=True)]
+    )
 
 
 def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entry:
