@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS
-from irnet.data.check import check, fix
+from irnet.data.check import UNDECIDED, check, fix
 from irnet.data.findings import CODES, Finding
 from irnet.data.formats.coco import read_coco
 from irnet.data.split import split
@@ -63,6 +63,10 @@ def spoil_unknown_category(data: dict, folder: Path) -> None:
 
 def spoil_bad_image(data: dict, folder: Path) -> None:
     data["images"][1]["file_name"] = "../0-1.png"
+
+
+def spoil_doubled_id(data: dict, folder: Path) -> None:
+    data["images"][1]["id"] = 0
 
 
 def spoil_missing_image(data: dict, folder: Path) -> None:
@@ -123,7 +127,14 @@ SPOILERS = {
     for name, spoil in list(globals().items())
     if name.startswith("spoil_")
 }
-ABOUT_ROW_1 = {"bad-image", "missing-image", "unreadable-image", "size-mismatch", "doubled-image"}
+ABOUT_ROW_1 = {
+    "bad-image",
+    "doubled-id",
+    "missing-image",
+    "unreadable-image",
+    "size-mismatch",
+    "doubled-image",
+}
 ABOUT_ANNOTATION = {
     "bad-annotation": 3,
     "bad-link": 3,
@@ -165,9 +176,7 @@ def test_an_error_stops_the_reader_and_a_warning_does_not(tmp_path: Path, code: 
             [entry.read() for entry in read_coco(tmp_path)]
 
 
-@pytest.mark.parametrize(
-    "code", sorted(SPOILERS.keys() - LEFT_TO_THE_USER - {"unknown-category", "all-crowds"})
-)
+@pytest.mark.parametrize("code", sorted(SPOILERS.keys() - LEFT_TO_THE_USER - set(UNDECIDED)))
 def test_a_mended_file_is_clean_and_the_old_one_untouched(tmp_path: Path, code: str) -> None:
     data = good()
     source = write(tmp_path, data)
@@ -179,6 +188,18 @@ def test_a_mended_file_is_clean_and_the_old_one_untouched(tmp_path: Path, code: 
     entries = [entry.read() for entry in read_coco(tmp_path / "fixed.json")]
     assert len(entries) == (2 if code in ABOUT_ROW_1 else 3)
     assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize("missing", [None, "0-0.png"])
+def test_annotations_of_a_doubled_id_are_given_to_nobody(tmp_path: Path, missing: str | None) -> None:
+    data = good()
+    data["images"][1]["id"] = 0
+    source = write(tmp_path, data)
+    if missing:
+        (tmp_path / "images" / missing).unlink()
+    with pytest.raises(InputError, match="id 0 is that of an image before it: number images anew"):
+        fix(source, tmp_path / "fixed.json")
+    assert not (tmp_path / "fixed.json").exists()
 
 
 def test_many_faults_are_found_at_once(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from irnet.data.split import PARTS
 from irnet.errors import InputError
 
 WHOLE = "annotations.json"
+UNDECIDED = ("unknown-category", "doubled-id", "all-crowds")  # what only the user can know
 
 
 def check(
@@ -51,8 +52,8 @@ def fix(
     """Write `out`, the COCO file without what `check` calls bad, and return what was found.
 
     Categories are renamed by `mapping`, crowds become cells with crowd="instances". What we do not know is
-    kept. Raises InputError when only the user can know: for unknown categories and files of crowds only,
-    and when `out` exists or lies elsewhere than `path` (its images would not be found).
+    kept. Raises InputError when only the user can know: for unknown categories, doubled ids of images and
+    files of crowds only, and when `out` exists or lies elsewhere than `path` (its images would not be found).
     """
     source, out = locate(path), Path(out)
     if out.exists():
@@ -61,7 +62,7 @@ def fix(
         raise InputError(f"{out}: name a file in {source.parent}, beside the images")
     inspection = inspect(source, mapping=mapping, crowd=crowd)
     for undecided in inspection.findings:
-        if undecided.code in ("unknown-category", "all-crowds"):
+        if undecided.code in UNDECIDED:
             raise InputError(f"{source}: {undecided.message}: {undecided.remedy}")
     write_atomic(out, dump(mended(inspection, crowd)))
     return inspection.findings

@@ -10,6 +10,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "bad-file": ("error", "mend the file; nothing else of it was looked at"),
     "unknown-category": ("error", "say what it is with --map 'NAME=cytoplasm' (or nucleus, ignore, drop)"),
     "bad-image": ("error", "correct the row; --fix leaves the image out"),
+    "doubled-id": ("error", "number images anew: only you know whose the annotations of this id are"),
     "missing-image": ("error", "put the file there; --fix leaves the image out"),
     "unreadable-image": ("error", "replace the file; --fix leaves the image out"),
     "size-mismatch": ("error", "find the image that was annotated; --fix leaves the image out"),

@@ -84,16 +84,20 @@ def _images(inspection: Inspection) -> list[ImageRow]:
     images: list[ImageRow] = []
     ids, names = set(), set()
     for position, row in enumerate(inspection.document.images):
+        code = "bad-image"
         try:
+            if identity(row) in ids:
+                code = "doubled-id"
+                raise InputError(f"id {row['id']!r} is that of an image before it")
+            ids.add(row["id"])
             image = parse_image(row, inspection.document.folder, inspection.mapping)
-            if image.id in ids or image.name in names:
-                raise InputError("an image before it has the same id or file_name")
+            if image.name in names:
+                raise InputError("an image before it has the same file_name")
         except InputError as error:
-            inspection.add("bad-image", str(error), image=short(row.get("file_name")))
+            inspection.add(code, str(error), image=short(row.get("file_name")))
             inspection.bad_images.add(position)
             continue
         images.append(image)
-        ids.add(image.id)
         names.add(image.name)
         if not _picture(inspection, image):
             inspection.bad_images.add(position)
