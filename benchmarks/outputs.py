@@ -89,7 +89,7 @@ def count_outside(folder: Path) -> dict[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="a new folder")
     parser.add_argument("--csv", type=Path, help="write the figures there too")
     options = parser.parse_args()
     one, hundred, crowd = (options.out / name for name in ("1 image", "100 images", "5000 cells"))

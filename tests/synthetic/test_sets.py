@@ -54,6 +54,14 @@ def test_every_patient_needs_an_image(tmp_path: Path, images: int, patients: int
         generate_set(tmp_path, images=images, patients=patients, seed=0)
 
 
+def test_a_set_is_never_overwritten(tmp_path: Path):
+    (tmp_path / "annotations.json").write_text("{}")
+    with pytest.raises(InputError, match=r"annotations\.json exists: name a new folder"):
+        generate_set(tmp_path, images=1, patients=1, seed=0, size=(64, 64))
+    assert (tmp_path / "annotations.json").read_text() == "{}"
+    assert not (tmp_path / "images").exists()
+
+
 def test_a_negative_seed_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="seed"):
         generate_set(tmp_path, images=1, patients=1, seed=-1)

@@ -35,8 +35,12 @@ def generate_set(
 
     Each patient has a stain, a camera and a mixture of cells of its own; of `palette`, or, when that is
     None, of one drawn for the patient. `progress` is told the fields done and their total. The same
-    arguments give the same files. Raises InputError when there are fewer images than patients.
+    arguments give the same files. Raises InputError when there are fewer images than patients, and when
+    `out_dir` holds a data set already.
     """
+    target = Path(out_dir) / "annotations.json"
+    if target.exists():
+        raise InputError(f"{target} exists: name a new folder")
     if not 1 <= patients <= images:
         raise InputError(f"{images} images of {patients} patients: give each patient at least one image")
     if seed < 0:
@@ -67,5 +71,5 @@ def generate_set(
         if progress:
             progress(number + 1, images)
     info = {"description": "Generated smears", "generator": VERSION, "seed": seed, "layout": layout}
-    write_coco(Path(out_dir) / "annotations.json", entries, info=info)
+    write_coco(target, entries, info=info)
     return entries
