@@ -70,7 +70,7 @@ def test_without_augmentation_the_whole_image_is_itself() -> None:
 def test_an_item_depends_on_seed_and_number_alone(source: str) -> None:
     def build(seed: int) -> CropDataset:
         origin = entries(3) if source == "entries" else field
-        return CropDataset(origin, size=64, length=20, seed=seed, augmentation=Augmentation(), cached=1)
+        return CropDataset(origin, size=64, length=20, seed=seed, augmentation=Augmentation(), budget=1)
 
     first, second = build(1), build(1)
     forward = [first[i] for i in range(8)]
@@ -143,7 +143,7 @@ def test_an_image_without_cells() -> None:
     assert target["boxes"].shape == (0, 4)
 
 
-def test_few_images_are_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_kept_in_memory_by_their_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
     read = Entry.read
 
@@ -152,9 +152,10 @@ def test_few_images_are_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         return read(entry)
 
     monkeypatch.setattr(Entry, "read", counted)
-    for cached, expected in ((4, 4), (1, 8)):
+    weight = SIDE * SIDE * 3
+    for budget, expected in ((4 * weight, 4), (4 * weight - 1, 8), (0, 8)):
         reads.clear()
-        dataset = CropDataset(entries(4), size=64, length=8, cached=cached)
+        dataset = CropDataset(entries(4), size=64, length=8, budget=budget)
         for i in (0, 1, 2, 3, 0, 1, 2, 3):
             dataset[i]
         assert len(reads) == expected

@@ -17,6 +17,7 @@ from irnet.errors import InputError
 
 Item = tuple[Tensor, dict[str, Tensor]]
 Make = Callable[[int], tuple[NDArray[np.uint8], Truth]]
+BUDGET = 2**28  # bytes of pixels kept: 89 fields of 1000 x 1000
 
 
 class CropDataset(Dataset[Item]):
@@ -41,7 +42,7 @@ class CropDataset(Dataset[Item]):
         mask_size: side of the masks.
         min_share: smallest part of an instance that the window must show for it to be kept.
         min_pixels: smallest area of it there, px.
-        cached: decoded images kept in memory (in each worker).
+        budget: bytes of decoded images kept in memory (in each worker), the last one whatever its size.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class CropDataset(Dataset[Item]):
         mask_size: int = 112,
         min_share: float = 0.05,
         min_pixels: float = 16,
-        cached: int = 64,
+        budget: int = BUDGET,
     ) -> None:
         if callable(source) and length is None:
             raise InputError("a generator of images has no end: say the length")
@@ -67,7 +68,7 @@ class CropDataset(Dataset[Item]):
         self.size, self.seed, self.mpp = size, seed, mpp
         self.augmentation = augmentation or Augmentation.none()
         self.mask_size, self.min_share, self.min_pixels = mask_size, min_share, min_pixels
-        self.cached = cached
+        self.budget = budget
         self._images: OrderedDict[int, tuple[NDArray[np.uint8], Truth]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -93,10 +94,12 @@ class CropDataset(Dataset[Item]):
             sample = self.source[place].read()
             self._images[place] = sample.image, sample.truth
         self._images.move_to_end(place)
-        image = self._images[place]
-        while len(self._images) > self.cached:
+        while len(self._images) > 1 and self._bytes() > self.budget:
             self._images.popitem(last=False)
-        return image
+        return self._images[place]
+
+    def _bytes(self) -> int:
+        return sum(image.nbytes for image, _ in self._images.values())
 
     def _window(self, image: NDArray[np.uint8], truth: Truth, rng: Generator) -> Item:
         cells = truth.cells
