@@ -1,7 +1,9 @@
 """The decoder: every kind of pixel that is read, every kind that is refused and what the refusal says."""
 
 import struct
+import threading
 import tracemalloc
+import warnings
 import zlib
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import PIL.Image
 import pytest
 import tifffile
 
+from irnet.data import pixels
 from irnet.data.image import MAX_PIXELS, list_images, read_image
 from irnet.data.pixels import scale_16bit
 from irnet.errors import InputError
@@ -353,3 +356,26 @@ def test_nothing_found_is_an_error(tmp_path: Path) -> None:
         list_images([tmp_path])
     with pytest.raises(InputError, match="no such file or folder"):
         list_images([tmp_path / "nowhere"])
+
+
+def test_threads_leave_the_filters_of_warnings_as_they_were(tmp_path: Path, monkeypatch) -> None:
+    """The second reader begins before the first has ended, and ends after it."""
+    paths = [save(tmp_path / f"{name}.png", RGB) for name in ("first", "second")]
+    first, second = (threading.Thread(target=read_image, args=[path]) for path in paths)
+    inside, to_rgb = threading.Event(), pixels.to_rgb
+
+    def overlap(picture: PIL.Image.Image) -> tuple:
+        if threading.current_thread() is first:
+            second.start()
+            inside.wait(timeout=0.2)
+        else:
+            inside.set()
+            first.join()
+        return to_rgb(picture)
+
+    monkeypatch.setattr(pixels, "to_rgb", overlap)
+    before = list(warnings.filters)
+    first.start()
+    first.join()
+    second.join()
+    assert list(warnings.filters) == before

@@ -1,6 +1,7 @@
 """The only decoder: PNG, JPEG, TIFF and BMP files to 8-bit RGB, under a pixel limit read from the header."""
 
 import os
+import threading
 import warnings
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from irnet.errors import InputError
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
+_DECODING = threading.Lock()  # filters of warnings are one for all threads
 _BOMBS = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)
 _TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels: cut it into fields or export a smaller region"
 _UNKNOWN = "no PNG, JPEG, TIFF or BMP image of grey or RGB pixels: save it as one"
@@ -41,7 +43,8 @@ def read_image(path: str | os.PathLike, page: int | None = None) -> Image:
     if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     try:
-        return _decode(path, page)
+        with _DECODING:
+            return _decode(path, page)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except _BOMBS:
