@@ -90,10 +90,12 @@ def test_an_existing_part_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_too_few_patients_and_odd_ratios_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, ["a", "a", "a", "b"])
-    with pytest.raises(InputError, match="2 patients cannot be split"):
+    with pytest.raises(InputError, match=r"each of train, val, test needs .*: found 2, at least 3"):
         split(path)
+    with pytest.raises(InputError, match=r"each of train, test needs .*: found 1, at least 2"):
+        assign(["a"], ratios=(7, 3), parts=("train", "test"))
     for ratios in ((7, 3), (7, 0, 3), (1, -1, 1), parse_ratios("7:nan:2"), parse_ratios("inf:1:1")):
-        with pytest.raises(InputError, match="ratios must be three numbers"):
+        with pytest.raises(InputError, match="ratios must be 3 numbers"):
             assign(["a", "b", "c"], ratios=ratios)
     with pytest.raises(InputError, match="--ratios '7,1,2'"):
         parse_ratios("7,1,2")

@@ -20,7 +20,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     """Write the three parts of a data set and return their paths by name.
 
     All images of a patient fall into one part. Images without a patient are split one by one, with a
-    warning. Raises InputError for fewer than three patients and when a part exists already.
+    warning. Raises InputError when there are not enough for a part and when a part exists already.
     """
     document = load(path)
     group(document)  # ids join the tables, or InputError
@@ -78,9 +78,14 @@ def assign(
 
 def _apportion(total: int, ratios: Sequence[float], parts: Sequence[str]) -> list[int]:
     if len(ratios) != len(parts) or not all(0 < ratio < math.inf for ratio in ratios):
-        raise InputError(f"ratios must be three numbers above 0 for {', '.join(parts)}, not {list(ratios)}")
+        raise InputError(
+            f"ratios must be {len(parts)} numbers above 0 for {', '.join(parts)}, not {list(ratios)}"
+        )
     if total < len(parts):
-        raise InputError(f"{total} patients cannot be split in three: at least {len(parts)} are needed")
+        raise InputError(
+            f"each of {', '.join(parts)} needs a patient, or an image that names none, of its own: "
+            f"found {total}, at least {len(parts)} are needed"
+        )
     shares = [total * ratio / sum(ratios) for ratio in ratios]
     counts = [int(share) for share in shares]
     by_remainder = sorted(range(len(parts)), key=lambda i: counts[i] - shares[i])
