@@ -109,6 +109,7 @@ BAD = {
     "triples": (shape(points=[[1, 1, 1], [2, 2, 2]]), "polygon"),
     "a line": (shape(shape_type="line"), "is no area"),
     "score": (shape(score="high"), "score must be a finite number"),
+    "long score": (shape(score=10**400), "score must be a finite number"),
     "no mask": (shape(shape_type="mask", points=[[1, 1], [5, 5]]), "PNG in base64"),
     "no PNG": (shape(shape_type="mask", points=[[1, 1], [5, 5]], mask="AAAA"), "no PNG"),
     "mask outside": (

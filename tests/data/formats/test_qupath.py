@@ -251,6 +251,12 @@ def test_a_nucleus_of_a_doubled_cell_goes_to_the_one_that_holds_it(tmp_path: Pat
     assert entry.truth.cells.parents.tolist() == [-1, -1, 1]
 
 
+def with_metadata(**metadata: object) -> list[dict]:
+    marked = feature()
+    marked["properties"]["metadata"] = metadata
+    return [marked]
+
+
 BAD = {
     "no JSON": ("{", "no JSON"),
     "nested": ("[" * 100_000, "no JSON"),
@@ -276,15 +282,15 @@ BAD = {
         [feature(geometry={"type": "Polygon", "coordinates": [[[80, 80], [90, 80], [90, 90]]]})],
         "no pixel",
     ),
-    "score": ([feature()], "score 'high'"),
+    "score": (with_metadata(score="high"), "score 'high'"),
+    "long score": (with_metadata(score=10**400), "score .* is no number"),
+    "cell": (with_metadata(cell=[1]), r"metadata: cell must be a whole number or text, not \[1\]"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_wrong_is_named_with_file_and_feature(tmp_path: Path, name: str) -> None:
     data, message = BAD[name]
-    if name == "score":
-        data[0]["properties"]["metadata"] = {"score": "high"}
     with pytest.raises(InputError, match=message) as caught:
         read(tmp_path, data)
     assert str(caught.value).startswith(str(tmp_path / "a.geojson"))

@@ -20,6 +20,7 @@ from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import Row, naming, parse, short
+from irnet.data.formats.coco_rows import parse_number
 from irnet.data.formats.gathering import Gathering
 from irnet.data.pixels import read_png_mask, to_png
 from irnet.data.sample import Entry
@@ -99,7 +100,7 @@ def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None
         shape, mpp = picture.measure()
         if any(size not in (None, actual) for size, actual in zip(_size(data), shape, strict=True)):
             raise InputError(f"drawn on an image of {_size(data)} (height, width), but it has {shape}")
-        gathering = Gathering(shape, mpp if data.get("mpp") is None else _number(data, "mpp"))
+        gathering = Gathering(shape, mpp if data.get("mpp") is None else parse_number(data["mpp"], "mpp"))
     for number, row in enumerate(data["shapes"], start=1):
         with naming(f"{file}: shape {number}"):
             _take(row, gathering, mapping)
@@ -127,7 +128,7 @@ def _take(row: Any, gathering: Gathering, mapping: Mapping[str, str] | None) -> 
     if group is not None and (isinstance(group, bool) or not isinstance(group, int)):
         raise InputError(f"group_id must be a whole number, not {short(group)}")
     crop, offset = _mask(row, gathering)
-    score = _number(row, "score") if row.get("score") is not None else 1.0
+    score = 1.0 if row.get("score") is None else parse_number(row["score"], "score")
     gathering.add(crop, offset, label, group=group, score=score, kind=str(row.get("kind") or ""))
 
 
@@ -157,10 +158,3 @@ def _decode(text: Any, corners: list[list[int]], gathering: Gathering) -> tuple[
     except (TypeError, ValueError, binascii.Error):
         raise InputError("mask must be a PNG in base64") from None
     return read_png_mask(content, (y2 - y1 + 1, x2 - x1 + 1)), (x1, y1)
-
-
-def _number(row: Row, key: str) -> float:
-    value = row[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
-        raise InputError(f"{key} must be a finite number, not {short(value)}")
-    return float(value)

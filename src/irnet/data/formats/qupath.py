@@ -18,7 +18,7 @@ from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import Row, naming, short
+from irnet.data.formats.coco_json import Id, Row, identity, naming, short
 from irnet.data.formats.gathering import Gathering
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -217,7 +217,7 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     if label != DROPPED:
         mask = gathering.draw(_rings(feature["geometry"], gathering.shape))
         kind = str(metadata.get("kind") or "")
-        gathering.add(*mask, label, group=metadata.get("cell"), score=score, kind=kind)
+        gathering.add(*mask, label, group=_pair(metadata), score=score, kind=kind)
 
 
 def _take_nuclei(geometry: Any, metadata: Row, gathering: Gathering, group: str) -> None:
@@ -231,6 +231,12 @@ def _take_nuclei(geometry: Any, metadata: Row, gathering: Gathering, group: str)
     scores = _scores(metadata["nucleus_scores"], count) if known else [1.0] * len(parts)
     for part, score in zip(parts, scores, strict=True):
         gathering.add(*gathering.draw(part), NUCLEUS, group=group, score=score)
+
+
+def _pair(metadata: Row) -> Id | None:
+    """What a cell and its nuclei share, None: it stands alone. Raises InputError."""
+    with naming("metadata"):
+        return None if metadata.get("cell") is None else identity(metadata, "cell")
 
 
 def _rings(geometry: Any, shape: Shape) -> list[Any]:
