@@ -8,7 +8,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.engine.evaluate import Validation
-from irnet.engine.log import LOG_NAME, RunLog, cut_log
+from irnet.engine.log import LOG_NAME, RunLog, cut_log, read_log
 
 
 def read(folder: Path) -> list[dict]:
@@ -69,8 +69,17 @@ def test_what_is_not_a_number_stays_json(tmp_path: Path):
 def test_a_resumed_run_drops_later_lines_and_a_torn_one(tmp_path: Path):
     lines = [json.dumps({"step": step}) for step in (1, 2, 3)]
     (tmp_path / LOG_NAME).write_text("\n".join(lines) + '\n{"step": 4, "lo')
+    assert [line["step"] for line in read_log(tmp_path)] == [1, 2, 3]
     cut_log(tmp_path, 2)
     assert [line["step"] for line in read(tmp_path)] == [1, 2]
+
+
+def test_a_line_that_lost_its_end_of_line_alone_stands_by_itself(tmp_path: Path):
+    (tmp_path / LOG_NAME).write_text('{"step": 1}\n{"step": 2}')
+    cut_log(tmp_path, 2)
+    with RunLog(tmp_path, steps=3, every=1) as log:
+        log.write("train", 3, {})
+    assert [line["step"] for line in read(tmp_path)] == [1, 2, 3]
 
 
 def test_tensorboard_gets_the_numbers(tmp_path: Path):

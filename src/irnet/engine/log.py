@@ -129,11 +129,15 @@ class RunLog:
 
 
 def read_log(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run's log; none where there is no log."""
+    """Return the lines of a run's log up to one that was cut short; none where there is no log."""
     path = run_dir / LOG_NAME
-    return (
-        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    )
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
 
 
 def cut_log(run_dir: Path, step: int) -> None:
@@ -141,14 +145,8 @@ def cut_log(run_dir: Path, step: int) -> None:
     path = run_dir / LOG_NAME
     if not path.exists():
         return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line)
-        except json.JSONDecodeError:
-            break
-    write_atomic(path, "".join(kept).encode())
+    kept = [line for line in read_log(run_dir) if line["step"] <= step]
+    write_atomic(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
 
 
 def _progress(console: Console) -> Progress:
