@@ -1,7 +1,9 @@
 """Work that is done is never done twice, and the work of others is left alone."""
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from irnet.cells import Cells
 from irnet.cli import main
 from irnet.engine.steps import NotFiniteError
 from irnet.errors import InputError
-from irnet.study import jobs, protocol
+from irnet.study import costs, jobs, protocol
 from irnet.study.claims import claimed
 from irnet.study.costs import COST, metered, read_cost, training_seconds
 from irnet.study.jobs import jobs_of, predict_parts, run_rows
@@ -119,6 +121,21 @@ def test_a_meter_counts():
         sum(range(10**5))
     assert meter.seconds > 0
     assert meter.peak_mb > 10
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("darwin", 1), ("freebsd", 1024)])
+def test_peaks_without_proc_are_in_the_unit_of_the_system(monkeypatch, platform, unit):
+    resource = pytest.importorskip("resource")
+
+    def missing(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(costs, "Path", lambda _: SimpleNamespace(read_text=missing, write_text=missing))
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=3 * 2**20))
+    with metered(torch.device("cpu")) as meter:
+        pass
+    assert meter.peak_mb == 3 * unit
 
 
 def test_forks_start_from_the_trunk_and_see_the_same_crops(study):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from irnet.data.files import write_atomic
-from irnet.engine.log import LOG_NAME
+from irnet.engine.log import read_log
 
 COST = "cost.json"
 MB = 2**20
@@ -45,8 +46,7 @@ def metered(device: torch.device) -> Iterator[Meter]:
 def training_seconds(run_dir: Path) -> float:
     """Seconds that the steps of a run took, validations left out, over all processes that worked on it."""
     total, before = 0.0, 0
-    for line in (run_dir / LOG_NAME).read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
+    for entry in read_log(run_dir):
         if entry["kind"] == "train":
             total += (entry["step"] - before) * entry["seconds_per_step"]
             before = entry["step"]
@@ -82,5 +82,6 @@ def _peak(device: torch.device) -> float:
     with suppress(ImportError):  # not on Windows
         import resource
 
-        return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        unit = 1.0 if sys.platform == "darwin" else 1024.0  # macOS counts bytes, others KiB
+        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return 0.0
