@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -170,6 +171,19 @@ def test_trunk_file_is_checked(tmp_path):
     assert torch.equal(read_trunk("resnet18", str(path), sha256=digest)["w"], torch.ones(3))
     with pytest.raises(InputError, match=f"its SHA-256 is {digest}, expected 00"):
         read_trunk("resnet18", str(path), sha256="00")
+
+
+def test_the_bytes_hashed_are_those_loaded(tmp_path, monkeypatch):
+    path, read_bytes = tmp_path / "trunk.pth", Path.read_bytes
+    torch.save({"w": torch.ones(3)}, path)
+
+    def read_before_it_is_replaced(self: Path) -> bytes:
+        blob = read_bytes(self)
+        torch.save({"w": torch.zeros(3)}, self)
+        return blob
+
+    monkeypatch.setattr(Path, "read_bytes", read_before_it_is_replaced)
+    assert torch.equal(read_trunk("resnet18", str(path))["w"], torch.ones(3))
 
 
 def test_unusable_trunk_files(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import io
 from pathlib import Path
 
 import torch
@@ -39,7 +40,7 @@ def read_trunk(name: str, source: str, *, sha256: str = "") -> dict[str, Tensor]
     if expected and found != expected:
         raise InputError(f"{path}: its SHA-256 is {found}, expected {expected}; download the file again")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file of another format
         raise InputError(f"{path}: no state dict of tensors alone; name a plain .pth file") from error
 
