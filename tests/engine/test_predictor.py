@@ -9,10 +9,11 @@ import torch
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.config import Settings
-from irnet.engine.predict import ONE_PIECE, Predictor
+from irnet.engine.predict import ONE_PIECE, Predictor, resized_shape
 from irnet.engine.weights import save_weights
 from irnet.errors import InputError
 from irnet.models.build import build_model
+from irnet.models.image_batch import ImageBatch
 from irnet.models.postprocess import Instances
 from irnet.morphometry.pairing import pair_nuclei
 
@@ -176,10 +177,88 @@ def test_smaller_windows_when_memory_runs_out(blobs: Predictor):
         blobs.predict(image)
 
 
+def limit_to(most: int, blobs: Predictor) -> Settings:
+    predict = blobs.settings.predict.model_copy(update={"max_per_megapixel": most})
+    return blobs.settings.model_copy(update={"predict": predict})
+
+
 def test_the_limit_of_candidates_is_said(blobs: Predictor):
-    predict = blobs.settings.predict.model_copy(update={"max_per_megapixel": 4})
-    blobs.settings = blobs.settings.model_copy(update={"predict": predict})
+    blobs.settings = limit_to(4, blobs)
     assert any("limit of 4" in note for note in blobs.find(PAIR, 0.37).notes)
+    blobs.settings = limit_to(5, blobs)
+    assert blobs.find(PAIR, 0.37).notes == ()
+
+
+class OneMaskEmpty(torch.nn.Module):
+    """Finds what the other finds, but draws nothing in the first box."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: list[torch.Tensor]) -> list[Instances]:
+        (found,) = self.model(images)
+        found.masks[:1] = 0
+        return [found]
+
+
+@pytest.mark.parametrize("shape", [(140, 150), (140, ONE_PIECE + 64)], ids=["one piece", "windows"])
+def test_a_candidate_without_a_pixel_counts_for_the_limit(blobs: Predictor, shape: tuple[int, int]):
+    image = draw_discs((40, 40), (100, 90), shape=shape)
+    predictor = Predictor(OneMaskEmpty(blobs.model), settings=limit_to(4, blobs))  # type: ignore[arg-type]
+    found = predictor.find(image, 0.37)
+    assert len(found.cells) == 3
+    assert any("limit" in note for note in found.notes)
+
+
+class Resizing(torch.nn.Module):
+    """Resizes images as the paper's network does, then finds dark blobs."""
+
+    def __init__(self, blobs: torch.nn.Module, settings: Settings) -> None:
+        super().__init__()
+        low, high = settings.model.min_size, settings.model.max_size
+        self.prepare = ImageBatch(mean=[0.0] * 3, std=[1.0] * 3, min_size=low, max_size=high)
+        self.blobs = blobs
+
+    def forward(self, images: list[torch.Tensor]) -> list[Instances]:
+        batch, ((height, width),), scales = self.prepare(images)
+        (found,) = self.blobs([batch[0, :, :height, :width]])
+        return [found._replace(boxes=found.boxes / scales[0].repeat(2))]
+
+
+@pytest.fixture
+def resizing(blobs: Predictor) -> Predictor:
+    """A predictor whose network makes the shorter side 500 px."""
+    model = blobs.settings.model.model_copy(update={"min_size": 500, "max_size": 1600})
+    settings = limit_to(4, blobs).model_copy(update={"model": model})
+    return Predictor(Resizing(blobs.model, settings), settings=settings)  # type: ignore[arg-type]
+
+
+def test_a_network_that_resizes_sees_a_large_image_at_one_scale(blobs: Predictor, resizing: Predictor):
+    places = [(x, y) for x in range(90, 2900, 200) for y in (100, 300, 700)]
+    image = draw_discs(*places, shape=(1000, 3000), radius=60)
+    found = resizing.find(image)
+    assert blobs.model.seen == [(500, 1500)]
+    assert found.cells.image_shape == (1000, 3000)
+    assert_discs(resizing.choose(found.cells), image)
+    assert not any("windows" in note for note in found.notes)
+
+
+def test_a_network_that_resizes_gets_no_windows_when_memory_runs_out(blobs: Predictor, resizing: Predictor):
+    blobs.model.memory_px = 400**2
+    with pytest.raises(MemoryError):
+        resizing.find(np.full((1500, 1500, 3), 240, np.uint8))
+
+
+def test_the_limit_is_that_of_the_size_in_the_network(resizing: Predictor):
+    image = draw_discs((400, 400), (1000, 900), shape=(1500, 1500), radius=66)
+    assert any("limit" in note for note in resizing.find(image, 0.37).notes)
+
+
+@pytest.mark.parametrize("shape", [(1500, 1500), (1000, 3000), (331, 997), (90, 70), (1999, 777)])
+def test_the_size_in_the_network_is_known(resizing: Predictor, shape: tuple[int, int]):
+    _, sizes, _ = resizing.model.prepare([torch.zeros(3, *shape)])
+    assert resized_shape(shape, resizing.settings.model) == sizes[0]
 
 
 def test_a_weights_file_makes_a_predictor(tiny: Settings, tmp_path: Path):

@@ -159,23 +159,6 @@ def test_an_object_wider_than_any_window_is_counted_and_said() -> None:
     assert "2 cells are larger than a window" in tally.notes()[0]
 
 
-def test_a_window_that_reaches_its_cap_is_counted_and_said() -> None:
-    scene = random_scene(1)
-    tally = Tally()
-    segment_windows(
-        Oracle(scene),
-        Oracle(scene).image,
-        core=384,
-        halo=64,
-        nms=NMS,
-        cap=lambda shape: 10 if shape[0] > 400 else 10_000,
-        least_halo=0,
-        tally=tally,
-    )
-    assert tally.capped == tally.windows == 4
-    assert "4 windows reached the limit" in tally.notes()[0]
-
-
 @pytest.mark.parametrize(("core", "halo"), [(250, 64), (192, 50), (0, 64)])
 def test_windows_off_the_feature_grid_are_refused(core: int, halo: int) -> None:
     scene = random_scene(0)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells
-from irnet.config import Settings
+from irnet.config import ModelSettings, Settings
 from irnet.data import pixels
 from irnet.data.files import sha256
 from irnet.data.image import Image, read_image
@@ -22,6 +22,7 @@ from irnet.engine.scale import Scale, centre, estimate_scale, resize_cells, resi
 from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
 from irnet.models.postprocess import to_cells
+from irnet.models.sampling import area_growth
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import Tally, segment_windows, survivors
 
@@ -133,7 +134,7 @@ class Predictor:
         if mpp is not None or not target:
             zoom = mpp / target if mpp and target else 1.0
             return self._find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
-        if keep_scale or not nucleus_px:
+        if keep_scale or not nucleus_px or self._resizes:
             return _tell(self._find_at(1.0, image), Scale())
         return self._find_by_nuclei(image, nucleus_px)
 
@@ -152,21 +153,29 @@ class Predictor:
         height, width = image.shape[:2]
         size = (max(1, round(height * zoom)), max(1, round(width * zoom)))
         scaled = image if zoom == 1 else resize_image(image, size)
-        if max(size) <= ONE_PIECE:
+        if self._resizes or max(size) <= ONE_PIECE:
             try:
-                cells = self._segment(scaled, (height, width), mpp)
-                return Finding(self.suppress(cells), zoom, self._cap_note(cells, size))
+                cells, full = self._segment(scaled, (height, width), mpp)
+                return Finding(self.suppress(cells), zoom, (self._cap_note,) if full else ())
             except MemoryError:
-                if max(size) <= WINDOWS[-1][0]:
+                if self._resizes or max(size) <= WINDOWS[-1][0]:
                     raise
         cells, notes = self._segment_windows(scaled)
         return Finding(resize_cells(cells, (height, width), mpp), zoom, notes)
 
+    @property
+    def _resizes(self) -> bool:
+        """Whether the network resizes what it gets to one size: windows would get a scale each."""
+        return self.settings.model.min_size > 0
+
     @torch.inference_mode()
     def _segment(
         self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
-    ) -> Cells:
-        """Return the cells of an image in one piece, in a frame of `shape` (None: its own)."""
+    ) -> tuple[Cells, bool]:
+        """Return the cells of an image in one piece, and whether the limit of candidates was reached.
+
+        The cells lie in a frame of `shape` (None: that of the image).
+        """
         height, width = shape or image.shape[:2]
         with memory_errors():
             tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
@@ -174,7 +183,8 @@ class Predictor:
                 instances = self.model([tensor])[0]
             stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
             placed = instances._replace(boxes=instances.boxes.float() * stretch)
-            return to_cells(placed, (height, width), mpp)
+            full = len(placed.boxes) >= self._most(image.shape[:2])  # before empty masks are dropped
+            return to_cells(placed, (height, width), mpp), full
 
     def suppress(self, cells: Cells) -> Cells:
         """Return the candidates of an image that stay where masks decide; boxes were compared before."""
@@ -200,28 +210,44 @@ class Predictor:
         whole image.
         """
         for core, halo in WINDOWS:
-            tally = Tally()
             try:
-                cells = segment_windows(
-                    self._segment, image, core=core, halo=halo, nms=self._nms, cap=self._most, tally=tally
-                )
-                return cells, (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
+                return self._segment_by(core, halo, image)
             except MemoryError:
                 if (core, halo) == WINDOWS[-1]:
                     raise
         raise AssertionError("unreachable: the last windows return or raise")
 
-    def _most(self, shape: tuple[int, int]) -> int:
-        """Return how many candidates an image of `shape` at the network's scale can give."""
-        return int(self.settings.predict.max_per_megapixel * max(1.0, shape[0] * shape[1] / 1e6))
+    def _segment_by(self, core: int, halo: int, image: NDArray[np.uint8]) -> tuple[Cells, tuple[str, ...]]:
+        """Return the cells that windows of one size find, and what the user should know of them."""
+        tally, capped = Tally(), 0
 
-    def _cap_note(self, cells: Cells, shape: tuple[int, int]) -> tuple[str, ...]:
-        most = self._most(shape)
-        if len(cells) < most:
-            return ()
-        return (
-            f"the limit of {most} candidates was reached: raise predict.max_per_megapixel, cells are missing",
-        )
+        def segment(window: NDArray[np.uint8]) -> Cells:
+            nonlocal capped
+            cells, full = self._segment(window)
+            capped += full
+            return cells
+
+        cells = segment_windows(segment, image, core=core, halo=halo, nms=self._nms, tally=tally)
+        notes = (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
+        return cells, (*notes, f"{capped} windows: {self._cap_note}") if capped else notes
+
+    def _most(self, shape: tuple[int, int]) -> int:
+        """Return how many candidates the network gives at most of an image of `shape`."""
+        size = resized_shape(shape, self.settings.model)
+        return round(self.settings.predict.max_per_megapixel * area_growth([size]))
+
+    @property
+    def _cap_note(self) -> str:
+        limit = f"the limit of {self.settings.predict.max_per_megapixel} candidates a megapixel"
+        return f"{limit} was reached: raise predict.max_per_megapixel, cells are missing"
+
+
+def resized_shape(shape: tuple[int, int], model: ModelSettings) -> tuple[int, int]:
+    """Return the (H, W) at which the network sees an image of `shape` (see `ImageBatch`)."""
+    if not model.min_size:
+        return shape
+    scale = min(model.min_size / min(shape), model.max_size / max(shape))
+    return int(shape[0] * scale), int(shape[1] * scale)
 
 
 def open_picture(image: Picture) -> Image:

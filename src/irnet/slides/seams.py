@@ -31,13 +31,12 @@ class Tally:
     windows: int = 0
     widened: int = 0  # windows looked at again with twice the halo
     truncated: int = 0  # owned cells that a window's edge cut even so
-    capped: int = 0  # looks that returned as many candidates as they may: some are missing
 
     def notes(self) -> tuple[str, ...]:
         """Sentences about what the user should know; none when all went well."""
-        cut = f"{self.truncated} cells are larger than a window and were cut: use a larger halo"
-        full = f"{self.capped} windows reached the limit of candidates: raise it, cells may be missing"
-        return tuple(text for count, text in ((self.truncated, cut), (self.capped, full)) if count)
+        if not self.truncated:
+            return ()
+        return (f"{self.truncated} cells are larger than a window and were cut: use a larger halo",)
 
 
 def segment_windows(
@@ -47,7 +46,6 @@ def segment_windows(
     core: int,
     halo: int,
     nms: Mapping[int, float],
-    cap: Callable[[tuple[int, int]], int] | None = None,
     least_halo: int = LEAST_HALO,
     tally: Tally | None = None,
 ) -> Cells:
@@ -55,9 +53,8 @@ def segment_windows(
 
     `segment` returns the scored candidates of a window before their last suppression; it must not rescale
     the window or normalise it by its own statistics. `nms` holds the mask IoU per class above which the
-    lower score goes. `cap` says how many candidates `segment` can return for a window of a shape (H, W).
-    `tally` is filled in. Links between candidates of different windows are unknown here: link nuclei to
-    cells afterwards.
+    lower score goes. `tally` is filled in. Links between candidates of different windows are unknown here:
+    link nuclei to cells afterwards.
 
     Raises InputError when a window would start off the feature grid or the halo is below `least_halo`.
     """
@@ -66,10 +63,10 @@ def segment_windows(
     tally = Tally() if tally is None else tally
     parts, cut = [], []
     for window in plan_windows(image.shape[:2], core=core, halo=halo):
-        owned = _find_owned(segment, image, window, cap=cap, tally=tally)
+        owned = _find_owned(segment, image, window)
         if window.truncates(owned.boxes).any():
             window = window.widen(2 * halo)
-            owned = _find_owned(segment, image, window, cap=cap, tally=tally)
+            owned = _find_owned(segment, image, window)
             tally.widened += 1
         parts.append(owned)
         cut.append(window.truncates(owned.boxes))
@@ -100,18 +97,10 @@ def survivors(cells: Cells, *, nms: Mapping[int, float]) -> NDArray[np.int64]:
     return order[alive[order]]
 
 
-def _find_owned(
-    segment: FindCandidates,
-    image: NDArray[np.uint8],
-    window: Window,
-    *,
-    cap: Callable[[tuple[int, int]], int] | None,
-    tally: Tally,
-) -> Cells:
+def _find_owned(segment: FindCandidates, image: NDArray[np.uint8], window: Window) -> Cells:
     found = segment(window.cut_out(image))
     if found.image_shape != window.frame_shape:
         raise ValueError(f"cells of a {found.image_shape} frame for a window of {window.frame_shape}")
-    tally.capped += cap is not None and len(found) >= cap(window.frame_shape)
     placed = found.shift(*window.origin, window.image_shape)
     return placed.select(window.owns(placed.boxes))
 
