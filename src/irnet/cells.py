@@ -16,6 +16,7 @@ from irnet.geometry import masks as geometry
 
 CYTOPLASM, NUCLEUS = 1, 2
 LABEL_NAMES = {CYTOPLASM: "cytoplasm", NUCLEUS: "nucleus"}
+EVERY_CLASS = 0  # label of a region that is ignored for every class
 NO_PARENT = -1
 
 Mask = NDArray[np.bool_]

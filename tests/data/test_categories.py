@@ -2,8 +2,8 @@
 
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS
-from irnet.data.categories import DROPPED, EVERY_CLASS, label_of, parse_mapping
+from irnet.cells import CYTOPLASM, EVERY_CLASS, NUCLEUS
+from irnet.data.categories import DROPPED, label_of, parse_mapping
 from irnet.errors import InputError
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from irnet.cells import LABEL_NAMES
+from irnet.cells import EVERY_CLASS, LABEL_NAMES
 from irnet.errors import InputError
 
-EVERY_CLASS = 0  # label of a region that is ignored for every class
 DROPPED = -1  # the user said that these annotations are none of our business
 _TARGETS = {name: label for label, name in LABEL_NAMES.items()} | {"ignore": EVERY_CLASS, "drop": DROPPED}
 

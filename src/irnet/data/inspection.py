@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells
-from irnet.data.categories import EVERY_CLASS, label_of
+from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells
+from irnet.data.categories import label_of
 from irnet.data.findings import Finding, finding
 from irnet.data.formats.coco_json import Document, Id, Row, identity, load, short
 from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image

@@ -2,8 +2,8 @@
 
 from collections.abc import Container
 
-from irnet.cells import LABEL_NAMES
-from irnet.data.categories import DROPPED, EVERY_CLASS, label_of
+from irnet.cells import EVERY_CLASS, LABEL_NAMES
+from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.coco_json import Id, Row
 from irnet.data.inspection import Inspection
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from irnet.cells import Cells, Truth
+from irnet.cells import EVERY_CLASS, Cells, Truth
 from irnet.metrics.window import as_window, cover, neighbours
 
-EVERY_CLASS = 0
 IGNORED_SHARE = 0.5
 
 

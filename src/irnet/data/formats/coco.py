@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Truth
-from irnet.data.categories import EVERY_CLASS
+from irnet.cells import EVERY_CLASS, LABEL_NAMES, NO_PARENT, Cells, Truth
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco_json import Document, Id, Row, dump, group, load, naming
 from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image

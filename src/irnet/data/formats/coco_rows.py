@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Distractor
-from irnet.data.categories import DROPPED, EVERY_CLASS, label_of
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor
+from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import safe_join
 from irnet.data.formats.coco_json import Id, Row, identity, short
 from irnet.data.image import MAX_PIXELS

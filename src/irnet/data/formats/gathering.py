@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.data.categories import EVERY_CLASS
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.formats.coco import MAX_MASK_PIXELS
 from irnet.data.image import MAX_PIXELS
 from irnet.data.sample import Entry

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.data.categories import EVERY_CLASS
+from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.image import read_image
 from irnet.data.sample import Entry
 from irnet.errors import InputError

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.data.categories import DROPPED, EVERY_CLASS, label_of
+from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.gathering import mark_annotated
 from irnet.data.image import IMAGE_SUFFIXES, list_images, read_image
