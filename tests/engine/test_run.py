@@ -43,8 +43,15 @@ def test_a_checkpoint_keeps_counters_and_settings(fresh: Run, tiny: Settings):
 
 def test_other_data_are_noticed(fresh: Run):
     fresh.save()
-    with pytest.raises(InputError, match="trained on"):
+    with pytest.raises(InputError, match=r"trained on other data \(images 5, not 6\)"):
         replace(fresh, data={"images": 6}).restore()
+
+
+def test_a_run_that_noted_less_of_its_data_is_refused_clearly(fresh: Run):
+    fresh.save()
+    with pytest.raises(InputError, match=r"older irnet .* did not note generator, .* --init"):
+        replace(fresh, data={"images": 5, "generator": 7}).restore()
+    replace(fresh, data={"images": 5, "cutouts_sha256": None}).restore()  # there is nothing to note
 
 
 def test_the_rate_warms_up_and_falls_once_the_steps_are_known(tiny: Settings, fresh: Run):

@@ -47,6 +47,8 @@ def test_a_split_on_disk_is_used(circles: Path, tiny: Settings, tmp_path: Path):
         assert source.facts["files"] == {
             f"{tmp_path.name}/{name}": sha256(tmp_path / name) for name in ("train.json", "val.json")
         }
+    write_coco(tmp_path / "val.json", entries[4:])
+    assert open_source(tiny, tmp_path).identity != source.identity
 
 
 def test_few_patients_are_all_trained_on(
@@ -98,6 +100,12 @@ def test_generated_crops_and_validation_fields_differ(generated: Settings):
     assert json.dumps(source.identity)
 
 
+def test_another_generator_makes_other_data(generated: Settings, monkeypatch: pytest.MonkeyPatch):
+    now = open_source(generated, None).identity
+    monkeypatch.setattr("irnet.engine.sources.VERSION", VERSION + 1)
+    assert open_source(generated, None).identity != now
+
+
 def test_fields_are_composed_of_cutouts(circles: Path):
     asked = [*SMALL, "data.generated.composed=1.0", f"data.generated.cutouts={circles}"]
     fields = GeneratedFields(load_recipe("tiny", asked).data.generated, seed=0)
@@ -106,9 +114,10 @@ def test_fields_are_composed_of_cutouts(circles: Path):
     assert image.shape == (200, 200, 3)
     assert np.array_equal(image, fields.draw(0)[0])
     assert truth.cells.mpp == 0.37
-    facts = open_source(load_recipe("tiny", asked), None).facts
-    assert facts["generator"] == VERSION
-    assert facts["cutouts"] == {
+    source = open_source(load_recipe("tiny", asked), None)
+    assert source.identity["generator"] == VERSION
+    assert source.identity["cutouts_sha256"] == sha256(circles / "annotations.json")
+    assert source.facts["cutouts"] == {
         "file": f"{circles.name}/annotations.json",
         "sha256": sha256(circles / "annotations.json"),
         "cells": len(fields.cutouts),

@@ -90,14 +90,26 @@ class Run:
         state = load_checkpoint(
             self.folder / LAST, model=self.model, average=self.average.model, optimizer=self.optimizer
         )
-        if state["data"] != self.data:
-            raise InputError(
-                f"{self.folder}: was trained on {state['data']}, not on {self.data}; "
-                "resume with the same data, or start another run with --init"
-            )
+        self._check_data(state.get("data", {}))
         self.step, self.steps = state["step"], state["steps"]
         self.merit = -math.inf if state["merit"] is None else state["merit"]
         self.init, self.trunk = state.get("init"), state.get("trunk")
+
+    def _check_data(self, noted: dict[str, Any]) -> None:
+        """Refuse data that differ from what the checkpoint noted, or of which it noted too little."""
+        differing = [name for name in noted | self.data if noted.get(name) != self.data.get(name)]
+        remedy = f"start another run with --init {self.folder}"
+        if changed := [name for name in differing if name in noted]:
+            changes = ", ".join(f"{n} {noted[n]!r}, not {self.data.get(n)!r}" for n in changed)
+            raise InputError(
+                f"{self.folder}: was trained on other data ({changes}): resume with those, drawn by the same "
+                f"irnet if they are generated, or {remedy}"
+            )
+        if differing:
+            raise InputError(
+                f"{self.folder}: an older irnet began it and did not note {', '.join(differing)}, so whether "
+                f"the data are the same cannot be told: {remedy}"
+            )
 
     def save(self) -> None:
         """Write the checkpoint that `restore` reads."""

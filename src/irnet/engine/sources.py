@@ -101,12 +101,18 @@ def open_source(settings: Settings, data: str | Path | None) -> Source:
 
 def _generated(settings: Settings) -> Source:
     fields = GeneratedFields(settings.data.generated, settings.train.seed)
+    cutouts = _describe_cutouts(fields)
     return Source(
         crops=_crops(fields, settings),
         reuse=fields.settings.reuse,
         read_validation=partial(fields.read, settings.train.validate_images, settings.train.workers),
-        identity={"source": "generated", "images": fields.settings.images},
-        facts={"generator": VERSION, "cutouts": _describe_cutouts(fields)},
+        identity={
+            "source": "generated",
+            "images": fields.settings.images,
+            "generator": VERSION,
+            "cutouts_sha256": cutouts and cutouts["sha256"],
+        },
+        facts={"cutouts": cutouts},
     )
 
 
@@ -119,13 +125,20 @@ def _annotated(settings: Settings, path: Path) -> Source:
         training, validation = _split(read_coco(path), settings.data)
         files = [locate(path)]
     validated = _spread(validation, settings.train.validate_images)
+    hashes = [sha256(file) for file in files]
+    names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
     return Source(
         crops=_crops(training, settings),
         reuse=1,
         read_validation=partial(_read, validated),
-        identity={"source": "files", "images": len(training), "sha256": sha256(files[0])},
+        identity={
+            "source": "files",
+            "images": len(training),
+            "sha256": hashes[0],
+            "validation_sha256": hashes[1] if len(hashes) > 1 else None,
+        },
         facts={
-            "files": {f"{file.resolve().parent.name}/{file.name}": sha256(file) for file in files},
+            "files": dict(zip(names, hashes, strict=True)),
             "training": _count(training),
             "validation": _count(validated),
             "held_back": validation is not training,
