@@ -245,9 +245,9 @@ def test_a_network_that_resizes_sees_a_large_image_at_one_scale(blobs: Predictor
 
 
 def test_a_network_that_resizes_gets_no_windows_when_memory_runs_out(blobs: Predictor, resizing: Predictor):
-    blobs.model.memory_px = 400**2
+    blobs.model.memory_px = 500 * 800  # windows of 1536 px would fit
     with pytest.raises(MemoryError):
-        resizing.find(np.full((1500, 1500, 3), 240, np.uint8))
+        resizing.find(np.full((1000, 1990, 3), 240, np.uint8))
 
 
 def test_the_limit_is_that_of_the_size_in_the_network(resizing: Predictor):
