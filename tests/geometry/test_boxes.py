@@ -35,3 +35,11 @@ def test_clip_keeps_boxes_in_the_frame() -> None:
 
 def test_inverted_boxes_have_no_area() -> None:
     assert boxes.area([[5, 5, 2, 9], [0, 0, 2, 3]]).tolist() == [0, 6]
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 5), (5, 0), (60, 80)])
+def test_neighbours_are_the_pairs_box_by_box(n: int, m: int) -> None:
+    a, b = random_boxes(n, 4), random_boxes(m, 5)
+    near = boxes.neighbours(a, b)
+    assert len(near) == n
+    assert [[i, j] for i, those in enumerate(near) for j in those] == boxes.overlapping_pairs(a, b).tolist()

@@ -60,5 +60,16 @@ def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
+def neighbours(a: ArrayLike, b: ArrayLike) -> list[NDArray[np.int64]]:
+    """For each box of `a` the indices of the boxes of `b` that share area with it, ascending.
+
+    >>> [near.tolist() for near in neighbours([[0, 0, 2, 2], [8, 8, 9, 9]], [[5, 5, 6, 6], [1, 0, 3, 2]])]
+    [[1], []]
+    """
+    a = as_boxes(a)
+    pairs = overlapping_pairs(a, b)
+    return np.split(pairs[:, 1], np.searchsorted(pairs[:, 0], np.arange(1, len(a))))[: len(a)]
+
+
 def _longest(boxes: Boxes) -> float:
     return float((boxes[:, 2] - boxes[:, 0]).max(initial=0.0))

@@ -14,8 +14,9 @@ from scipy.ndimage import minimum_filter
 from scipy.spatial import KDTree
 
 from irnet.cells import Cells
+from irnet.geometry.boxes import neighbours
 from irnet.metrics.ratio import Ratio
-from irnet.metrics.window import as_window, cover, neighbours
+from irnet.metrics.window import as_window, cover
 
 BAND_UM = 1.0
 BAND_PX = 4  # the same at the paper's 0.2529 um a pixel, for images of unknown scale

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells
+from irnet.geometry.boxes import neighbours
 from irnet.metrics.aji import NONE, aji_parts, most_alike
 from irnet.metrics.match import Pairwise
 from irnet.metrics.ratio import Ratio
-from irnet.metrics.window import as_window, cover, neighbours
+from irnet.metrics.window import as_window, cover
 
 DEGREE_LIMITS = (0.0, 0.2, 0.4)  # upper ends, inclusive, of all bins but the last
 DEGREE_NAMES = ("0", "0-.2", ".2-.4", ">.4")

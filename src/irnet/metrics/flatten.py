@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells, Truth
+from irnet.geometry.boxes import neighbours
 from irnet.geometry.masks import trim
 from irnet.metrics.image import score_image
 from irnet.metrics.summary import summarise
-from irnet.metrics.window import as_window, cover, neighbours
+from irnet.metrics.window import as_window, cover
 
 ORDER = "smaller instances lie on top"
 

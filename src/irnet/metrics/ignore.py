@@ -1,22 +1,17 @@
 """Ignore regions: what lies mostly inside one is neither right nor wrong."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from irnet.cells import EVERY_CLASS, Cells, Truth
-from irnet.metrics.window import as_window, cover, neighbours
+from irnet.cells import EVERY_CLASS, Cells, Cuts, Truth, reaching
+from irnet.geometry.boxes import neighbours
+from irnet.metrics.window import as_window, cover
 
 IGNORED_SHARE = 0.5
 
 
-def counted(truth: Truth, cells: Cells, scores: Mapping[int, float] | None = None) -> Cells:
-    """The truths or predictions that scores are made of: of annotated classes, not ignored.
-
-    `scores` holds the least score of each class.
-    """
-    least = [(scores or {}).get(int(label), 0.0) for label in cells.labels]
-    known = np.isin(cells.labels, list(truth.annotated)) & (cells.scores >= least)
+def counted(truth: Truth, cells: Cells, cuts: Cuts | None = None) -> Cells:
+    """The truths or predictions that scores are made of: of annotated classes, not ignored, from the cuts on."""
+    known = np.isin(cells.labels, list(truth.annotated)) & reaching(cells, cuts)
     return outside_ignored(cells.select(known), truth.ignore)
 
 

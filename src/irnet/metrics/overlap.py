@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells
+from irnet.geometry.boxes import neighbours
 from irnet.metrics.ratio import Ratio
-from irnet.metrics.window import as_window, cover, neighbours
+from irnet.metrics.window import as_window, cover
 
 
 def overlap_scores(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> dict[str, Ratio]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells
-from irnet.geometry import boxes, masks
+from irnet.geometry import masks
 from irnet.geometry.masks import Window
 
 
@@ -20,10 +20,3 @@ def cover(cells: Cells, indices: Iterable[int], window: Window) -> NDArray[np.bo
     """Pixels of the window under any of the instances `indices`, (h, w)."""
     chosen = list(indices)
     return masks.cover([cells.masks[i] for i in chosen], cells.offsets[chosen], window)
-
-
-def neighbours(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """For each box of `a` the indices of the boxes of `b` that share area with it, ascending."""
-    pairs = boxes.overlapping_pairs(a, b)
-    starts = np.searchsorted(pairs[:, 0], np.arange(1, len(a)))
-    return np.split(pairs[:, 1], starts) if len(a) else []

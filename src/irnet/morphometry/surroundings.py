@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from irnet.cells import NO_PARENT, Cells
-from irnet.geometry.boxes import overlapping_pairs
+from irnet.geometry.boxes import neighbours
 from irnet.geometry.masks import Window, cover
 
 Mask = NDArray[np.bool_]
@@ -18,12 +18,10 @@ class Surroundings:
     """Asked for one instance of `cells` after the other; looks at those alone whose boxes meet."""
 
     def __init__(self, cells: Cells) -> None:
-        n = len(cells)
         self.cells, self.boxes = cells, cells.boxes.astype(np.int64)
-        self.families = np.where(cells.parents == NO_PARENT, np.arange(n), cells.parents)
+        self.families = np.where(cells.parents == NO_PARENT, np.arange(len(cells)), cells.parents)
         grown = self.boxes + np.array([-REACH, -REACH, REACH, REACH])
-        pairs = overlapping_pairs(grown, self.boxes)
-        self._near = np.split(pairs[:, 1], np.searchsorted(pairs[:, 0], np.arange(1, n)))
+        self._near = neighbours(grown, self.boxes)
 
     def foreign(self, index: int) -> Mask:
         """Pixels of an instance that an instance of another cell covers as well, (h, w) of its crop.

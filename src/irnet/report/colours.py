@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NO_PARENT, Cells
-from irnet.geometry.boxes import overlapping_pairs
+from irnet.geometry.boxes import neighbours
 
 # Bright and far apart in hue, so that thin lines hold on pink, teal and grey smears alike.
 PALETTE = np.array(
@@ -42,14 +42,12 @@ def colour_cells(cells: Cells) -> NDArray[np.uint8]:
 def _colour_graph(cells: Cells) -> NDArray[np.int64]:
     whole = np.flatnonzero(cells.labels == CYTOPLASM)
     boxes = cells.boxes[whole] + (-MARGIN, -MARGIN, MARGIN, MARGIN)
-    pairs = overlapping_pairs(boxes, boxes)
-    bounds = np.searchsorted(pairs[:, 0], np.arange(1, max(1, len(whole))))
-    neighbours = [whole[near] for near in np.split(pairs[:, 1], bounds)]
+    around = [whole[near] for near in neighbours(boxes, boxes)]
     index = np.full(len(cells), NO_PARENT)
-    for i in sorted(range(len(whole)), key=lambda i: -len(neighbours[i])):
-        around = np.bincount(_used(index[neighbours[i]]), minlength=len(PALETTE))
+    for i in sorted(range(len(whole)), key=lambda i: -len(around[i])):
+        nearby = np.bincount(_used(index[around[i]]), minlength=len(PALETTE))
         everywhere = np.bincount(_used(index), minlength=len(PALETTE))
-        index[whole[i]] = np.lexsort((everywhere, around))[0]
+        index[whole[i]] = np.lexsort((everywhere, nearby))[0]
     child = cells.parents != NO_PARENT
     index[child] = index[cells.parents[child]]
     return index

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.errors import InputError
-from irnet.geometry.boxes import overlapping_pairs
+from irnet.geometry.boxes import neighbours
 from irnet.slides.tiles import Window, plan_windows
 
 LEAST_HALO = 384  # px at the network's scale: half of a 100 um cell at 0.25 um a pixel, and its context
@@ -85,12 +85,12 @@ def survivors(cells: Cells, *, nms: Mapping[int, float]) -> NDArray[np.int64]:
     candidates alone.
     """
     order = _rank(cells)
-    neighbours = _neighbours(cells)
+    around = neighbours(cells.boxes, cells.boxes)
     alive = np.ones(len(cells), dtype=bool)
     for i in order:
         if not alive[i]:
             continue
-        near = neighbours[i]
+        near = around[i]
         rivals = near[alive[near] & (near != i) & (cells.labels[near] == cells.labels[i])]
         overlap = cells.select([i]).iou(cells.select(rivals))[0]
         alive[rivals[overlap > nms[int(cells.labels[i])]]] = False
@@ -108,8 +108,3 @@ def _find_owned(segment: FindCandidates, image: NDArray[np.uint8], window: Windo
 def _rank(cells: Cells) -> NDArray[np.int64]:
     x1, y1, x2, y2 = cells.boxes.T
     return np.lexsort((cells.areas, y2, x2, y1, x1, cells.labels, -cells.scores))
-
-
-def _neighbours(cells: Cells) -> list[NDArray[np.int64]]:
-    pairs = overlapping_pairs(cells.boxes, cells.boxes)
-    return np.split(pairs[:, 1], np.searchsorted(pairs[:, 0], np.arange(1, len(cells)))) if len(cells) else []
