@@ -1,5 +1,7 @@
 """Polygons: filling, outlines and what is refused."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -86,6 +88,26 @@ def test_an_outline_loses_most_of_its_vertices() -> None:
     assert len(lean) < 0.5 * len(full)
     assert np.array_equal(lean[0], lean[-1])
     assert {tuple(vertex) for vertex in lean} <= {tuple(vertex) for vertex in full}
+
+
+def test_no_vertex_left_out_is_farther_than_the_tolerance() -> None:
+    rings = [polygons.contours(*polygons.rasterise([circle(r)], (100, 100)))[0] for r in (40, 9)]
+    for ring, thin in zip(rings, polygons.simplify(rings, 0.5), strict=True):
+        kept = [int(np.flatnonzero((ring == vertex).all(axis=1))[0]) for vertex in thin[:-1]]
+        assert kept == sorted(kept)
+        for first, last in pairwise([*kept, len(ring) - 1]):
+            a, b = ring[first], ring[last]
+            between = ring[first : last + 1] - a
+            across = np.abs(between @ np.array([-(b - a)[1], (b - a)[0]])) / np.linalg.norm(b - a)
+            assert across.max() <= 0.5
+
+
+def test_rings_thin_out_together_as_they_do_alone() -> None:
+    line = np.array([[0, 0], [9, 0], [4, 0], [0, 0]], dtype=float)
+    rings = [circle(40)[[*range(90), 0]], np.zeros((4, 2)), line, circle(9)[[*range(90), 0]]]
+    for thin, ring in zip(polygons.simplify(rings, 0.5), rings, strict=True):
+        assert np.array_equal(thin, polygons.simplify([ring], 0.5)[0])
+    assert polygons.simplify([]) == []
 
 
 def test_a_ring_inside_another_is_a_hole_only_when_asked_for() -> None:

@@ -1,6 +1,7 @@
 """Polygons: rings of (x, y) vertices in pixels, (0, 0) being the top-left corner of the first pixel."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -109,25 +110,36 @@ def outlines(crop: Mask, offset: Offset) -> list[Ring]:
 
     `rasterise` with holes makes the very same mask of them.
     """
-    return [simplify(ring, TOLERANCE) for ring in contours(crop, offset)]
+    return simplify(contours(crop, offset))
 
 
-def simplify(ring: Ring, tolerance: float) -> Ring:
-    """A closed ring (its last vertex is its first) with fewer vertices, nowhere further off than `tolerance`.
+def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
+    """Closed rings (the last vertex is the first) with fewer vertices, nowhere further off than `tolerance`.
 
-    Douglas and Peucker 1973, all pieces of a level at once.
+    Douglas and Peucker 1973. All pieces of all rings are split together: thousands of rings are fast.
     """
-    kept = np.zeros(len(ring), dtype=bool)
-    kept[[0, np.linalg.norm(ring - ring[0], axis=1).argmax(), -1]] = True
-    while True:
+    if not rings:
+        return []
+    points = np.concatenate(rings)  # (n, 2)
+    bounds = np.cumsum([0, *map(len, rings)])
+    kept = np.zeros(len(points), dtype=bool)
+    for start, ring in zip(bounds, rings, strict=False):  # a closed ring needs a second fixed vertex
+        kept[[start, start + np.linalg.norm(ring - ring[0], axis=1).argmax(), start + len(ring) - 1]] = True
+    left = np.flatnonzero(~kept)  # vertices that may still be needed
+    while len(left):
         ends = np.flatnonzero(kept)
-        piece = np.cumsum(kept)[:-1] - 1  # of each vertex but the last
-        starts, chords = ring[ends[:-1]][piece], np.diff(ring[ends], axis=0)[piece]
-        along = ((ring[:-1] - starts) * chords).sum(axis=1) / (chords**2).sum(axis=1)
-        foot = starts + np.clip(along, 0, 1)[:, None] * chords
-        distance = np.linalg.norm(ring[:-1] - foot, axis=1)
-        furthest = np.maximum.reduceat(distance, ends[:-1])[piece]
-        split = (distance == furthest) & (distance > tolerance)
-        if not split.any():
-            return ring[kept]
-        kept[:-1] |= split
+        piece = np.searchsorted(ends, left)
+        distance = _distance(points[left], points[ends[piece - 1]], points[ends[piece]])
+        begins = np.diff(piece, prepend=-1) > 0
+        furthest = np.maximum.reduceat(distance, np.flatnonzero(begins))[np.cumsum(begins) - 1]
+        kept[left[(distance == furthest) & (furthest > tolerance)]] = True
+        left = left[(distance < furthest) & (furthest > tolerance)]
+    return [points[start:end][kept[start:end]] for start, end in pairwise(bounds)]
+
+
+def _distance(points: Ring, starts: Ring, ends: Ring) -> NDArray[np.float64]:
+    """Distance of each point from the line between its two, (n,)."""
+    chords = ends - starts
+    squares = np.maximum((chords**2).sum(axis=1), np.finfo(float).tiny)  # the two may be one
+    along = ((points - starts) * chords).sum(axis=1) / squares
+    return np.linalg.norm(points - (starts + np.clip(along, 0, 1)[:, None] * chords), axis=1)
