@@ -75,13 +75,11 @@ class Scene:
 
     def _measure(self, limit: int) -> dict[Id, Row]:
         """Measures of the first that wait, taken among all that they overlap or belong to."""
-        chosen = [key for key in self._stale if key in self._instances][:limit]
-        self._stale = {key: None for key in self._stale if key in self._instances and key not in set(chosen)}
+        chosen = set([key for key in self._stale if key in self._instances][:limit])
+        self._stale = {key: None for key in self._stale if key in self._instances and key not in chosen}
         keys = list(self._instances)
         cells = to_cells(self._instances, self.field.image)
-        wanted = np.isin(
-            np.arange(len(keys)), [place for place, key in enumerate(keys) if key in set(chosen)]
-        )
+        wanted = np.array([key in chosen for key in keys], dtype=bool)
         context = _family(cells, wanted | _meeting(cells, cells.boxes[wanted]))
         places = np.flatnonzero(context)
         rows = zip(places, measure(cells.select(places)), strict=True)
