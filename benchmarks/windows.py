@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
-from irnet.engine.predict import Predictor, above
+from irnet.cells import LABEL_NAMES, Cells, Truth, reaching
+from irnet.engine.predict import Predictor
 from irnet.metrics import score_image, summarise
 from irnet.slides.seams import segment_windows, survivors
 from irnet.synthetic import generate
@@ -36,7 +36,8 @@ def main() -> None:
         image, truth = generate(seed, size=(SIDE, SIDE), mpp=MPP, layout="cps")
         begun = time.process_time()
         whole = predictor.find(image, MPP).cells
-        whole = above(whole.select(survivors(whole, nms=nms)), predictor.scores)
+        whole = whole.select(survivors(whole, nms=nms))
+        whole = whole.select(reaching(whole, predictor.scores))
         seconds["whole"] += time.process_time() - begun
         for halo, row in zip(arguments.halo, rows, strict=True):
             begun = time.process_time()
@@ -48,7 +49,7 @@ def main() -> None:
                 nms=nms,
             )
             seconds[row] += time.process_time() - begun
-            rows[row].append((truth, whole, above(cells, predictor.scores)))
+            rows[row].append((truth, whole, cells.select(reaching(cells, predictor.scores))))
     report(rows, seconds, arguments.fields)
 
 

@@ -4,7 +4,7 @@ An instance is a cropped boolean mask and the place of its crop in the frame. Ma
 belongs to every cell that covers it. A cytoplasm is the whole cell outline, nucleus included.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -18,8 +18,10 @@ CYTOPLASM, NUCLEUS = 1, 2
 LABEL_NAMES = {CYTOPLASM: "cytoplasm", NUCLEUS: "nucleus"}
 EVERY_CLASS = 0  # label of a region that is ignored for every class
 NO_PARENT = -1
+PLAUSIBLE_MPP = (0.05, 2.0)  # um per pixel of microscopes
 
 Mask = NDArray[np.bool_]
+Cuts = Mapping[int, float]  # label -> least score
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -216,6 +218,18 @@ class Cells:
             {"size": size, "counts": geometry.pack(geometry.encode(mask, (int(x), int(y)), self.image_shape))}
             for mask, (x, y) in zip(self.masks, self.offsets, strict=True)
         ]
+
+
+def reaching(cells: Cells, cuts: Cuts | None) -> NDArray[np.bool_]:
+    """Which instances reach the least score of their class, (n,); all of a class without one."""
+    return cells.scores >= [(cuts or {}).get(int(label), 0.0) for label in cells.labels]
+
+
+def check_mpp(mpp: float | None) -> None:
+    """Refuse um per pixel that no microscope has (`InputError`)."""
+    low, high = PLAUSIBLE_MPP
+    if mpp is not None and not low <= mpp <= high:
+        raise InputError(f"{mpp} um per pixel is out of range: give {low} to {high}")
 
 
 def _as_index(index: ArrayLike) -> NDArray:

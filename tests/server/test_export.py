@@ -33,7 +33,7 @@ def corrected(review: Review) -> Path:
     edit(review, 0, schema.Delete(op="delete", ids=[3]))
     edit(review, 0, schema.Add(op="add", label=1, rings=[ring(138, 22, 18)]))
     edit(review, 1, schema.Accept(op="accept", ids=[9], accepted=True))
-    return write(review, scores={1: 0.5, 2: 0.4})
+    return write(review, cuts={1: 0.5, 2: 0.4})
 
 
 def test_untouched_masks_are_bit_for_bit_those_of_the_predictions(corrected: Path, found: Path) -> None:
@@ -82,7 +82,7 @@ def test_only_finished_images_where_asked(review: Review) -> None:
 
 def test_writing_twice_gives_the_same_bytes(review: Review, corrected: Path) -> None:
     before = corrected.read_bytes()
-    assert write(review, scores={1: 0.5, 2: 0.4}).read_bytes() == before
+    assert write(review, cuts={1: 0.5, 2: 0.4}).read_bytes() == before
 
 
 def test_a_foreign_image_is_never_overwritten(review: Review, found: Path) -> None:
@@ -118,7 +118,7 @@ def test_an_unknown_format_is_refused(review: Review) -> None:
 
 def test_other_tools_get_the_corrected_cells(review: Review) -> None:
     edit(review, 0, schema.Delete(op="delete", ids=[3]))
-    folder = write(review, "csv", scores={1: 0.5, 2: 0.4})
+    folder = write(review, "csv", cuts={1: 0.5, 2: 0.4})
     rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
     assert [row["image"] for row in rows] == ["a.png"] * 3 + ["b.png"] * 4
     assert folder.name == "corrected-csv"

@@ -9,10 +9,10 @@ import PIL.Image
 import tifffile
 from numpy.typing import NDArray
 
+from irnet.cells import PLAUSIBLE_MPP
 from irnet.data.pixels import scale_16bit, turn
 from irnet.errors import InputError
 
-MPP_RANGE = (0.05, 2.0)  # um; resolution tags outside are about paper, not microscopes
 _SUBFILE, _BITS, _DESCRIPTION, _X, _Y, _UNIT = 254, 258, 270, 282, 283, 296
 _UM = {"µm": 1.0, "μm": 1.0, "\\u00B5m": 1.0, "um": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
 _UM |= {"cm": 1e4, "inch": 25_400.0}
@@ -64,15 +64,15 @@ def read_16bit(path: Path, page: int) -> tuple[PIL.Image.Image, list[str]]:
 
 
 def calibration(picture: PIL.Image.Image, page: int) -> tuple[float | None, list[str]]:
-    """um per pixel as the tags say it, None if they do not or if it is beyond MPP_RANGE, and notes."""
+    """um per pixel as the tags say it, None if they do not or if it is beyond PLAUSIBLE_MPP, and notes."""
     tags = _tags(picture)
     picture.seek(0)
     description = str(_tags(picture).get(_DESCRIPTION, ""))
     picture.seek(page)
     text = description.encode("latin-1", "ignore").decode("utf-8", "replace")
     for source, size in (("OME", _ome(text)), ("ImageJ", _imagej(text, tags)), ("TIFF", _resolution(tags))):
-        if size is None or not all(MPP_RANGE[0] <= side <= MPP_RANGE[1] for side in size):
-            continue
+        if size is None or not all(PLAUSIBLE_MPP[0] <= side <= PLAUSIBLE_MPP[1] for side in size):
+            continue  # beyond, resolution tags are about paper
         if not math.isclose(*size, rel_tol=0.01):
             return None, [
                 f"pixels of {size[0]:.4g} x {size[1]:.4g} um ({source} tags) are not square: not used"

@@ -10,12 +10,11 @@ from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Truth
+from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Cuts, Truth, reaching
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import entries_of, read_coco
 from irnet.data.formats.coco_json import load
 from irnet.data.sample import Entry, Sample
-from irnet.engine.finding import Scores
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
 from irnet.metrics import ImageScore, choose_scores, render_table, score_image, summarise
@@ -48,7 +47,7 @@ class Evaluation(NamedTuple):
 class Validation(NamedTuple):
     """Scores of a network in training."""
 
-    scores: Scores  # operating threshold of each class, by F1
+    scores: Cuts  # operating threshold of each class, by F1
     numbers: dict[str, float]  # such as cytoplasm/aji; undefined ones are left out
     merit: float  # mean of AJI, F1 and AP of both classes: the best checkpoint has the highest
     nucleus_px: float | None = None  # median diameter at the network's scale; None: few nuclei
@@ -157,7 +156,7 @@ class Predicted(NamedTuple):
 
     truths: list[Truth]  # without classes that nothing was looked for of
     cells: list[Cells]
-    cuts: Scores | None
+    cuts: Cuts | None
     scored: bool
     method: str | None
     sha256: str | None  # of the predictions or the weights
@@ -212,12 +211,11 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
     )
 
 
-def _linked(cells: Cells, cuts: Scores | None) -> Cells:
+def _linked(cells: Cells, cuts: Cuts | None) -> Cells:
     """Return cells without any link with those that the instances from the cuts on suggest."""
     if (cells.parents != NO_PARENT).any():
         return cells
-    least = [cuts[int(label)] if cuts else 0.0 for label in cells.labels]
-    return pair_nuclei(cells, cells.scores >= least)
+    return pair_nuclei(cells, reaching(cells, cuts))
 
 
 def _looked_for(truth: Truth, found: Truth) -> Truth:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
+from irnet.cells import Cells, Cuts
 
-from irnet.cells import Cells
-from irnet.errors import InputError
-
-Scores = dict[int, float]  # label -> least score
-
-PLAUSIBLE_MPP = (0.05, 2.0)
+Scores = Cuts
 
 
 class Finding(NamedTuple):
@@ -21,16 +16,3 @@ class Finding(NamedTuple):
     zoom: float  # px of the method's scale per image px
     notes: tuple[str, ...]
     zoom_estimated: bool = False  # from nuclei (`scale.estimate_scale`); um per pixel stay unknown
-
-
-def above(cells: Cells, scores: Scores) -> Cells:
-    """Return the instances that reach the score of their class."""
-    least = np.array([scores[int(label)] for label in cells.labels])
-    return cells.select(cells.scores >= least)
-
-
-def check_mpp(mpp: float | None) -> None:
-    """Refuse um per pixel that no microscope has (`InputError`)."""
-    low, high = PLAUSIBLE_MPP
-    if mpp is not None and not low <= mpp <= high:
-        raise InputError(f"{mpp} um per pixel is out of range: give {low} to {high}")

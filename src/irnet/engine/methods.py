@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Cells
-from irnet.engine.finding import Finding, Scores, check_mpp
+from irnet.cells import Cells, Cuts, check_mpp
+from irnet.engine.finding import Finding
 from irnet.errors import InputError
 
 CLASSICAL = "jomls"
@@ -39,7 +39,7 @@ class Method(Protocol):
         ...
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> Cuts:
         """The operating threshold of each class; none where there are no scores."""
         ...
 
@@ -129,7 +129,7 @@ class ClassicalMethod:
         self.jomls, self.mpp = JOMLS(), MPP
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> Cuts:
         """None: it finds a cell or does not."""
         return {}
 

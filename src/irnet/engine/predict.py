@@ -10,13 +10,13 @@ import PIL.Image
 import torch
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells
+from irnet.cells import LABEL_NAMES, Cells, Cuts, check_mpp, reaching
 from irnet.config import ModelSettings, Settings
 from irnet.data import pixels
 from irnet.data.files import sha256
 from irnet.data.image import Image, read_image
 from irnet.engine.devices import autocast, choose_device, memory_errors
-from irnet.engine.finding import Finding, Scores, above, check_mpp
+from irnet.engine.finding import Finding
 from irnet.engine.networks import Network
 from irnet.engine.scale import Scale, centre, estimate_scale, resize_cells, resize_image
 from irnet.engine.weights import find_weights, load_weights
@@ -68,7 +68,7 @@ class Predictor:
         return self.settings.method
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> Cuts:
         """The operating threshold of each class, chosen on validation images."""
         chosen = self.settings.predict.score.model_dump()
         return {label: chosen[name] for label, name in LABEL_NAMES.items()}
@@ -105,7 +105,7 @@ class Predictor:
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return the candidates from `score` on (None: each class's threshold), nuclei linked to cells."""
         cuts = self.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
-        return pair_nuclei(above(cells, cuts))
+        return pair_nuclei(cells.select(reaching(cells, cuts)))
 
     def origin(self) -> dict[str, Any]:
         """Return what run.json says of the network."""
@@ -193,7 +193,7 @@ class Predictor:
         return cells.select(survivors(cells, nms=self._nms))
 
     @property
-    def _nms(self) -> Scores:
+    def _nms(self) -> dict[int, float]:
         """Return the mask IoU of each class above which the lower score goes."""
         predict = self.settings.predict
         if predict.suppression == "soft":  # the scores have fallen instead

@@ -10,7 +10,7 @@ IGNORED_SHARE = 0.5
 
 
 def counted(truth: Truth, cells: Cells, cuts: Cuts | None = None) -> Cells:
-    """The truths or predictions that scores are made of: of annotated classes, not ignored, from the cuts on."""
+    """The truths or predictions that are scored: of annotated classes, not ignored, from the cuts on."""
     known = np.isin(cells.labels, list(truth.annotated)) & reaching(cells, cuts)
     return outside_ignored(cells.select(known), truth.ignore)
 

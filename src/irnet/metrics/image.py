@@ -1,13 +1,13 @@
 """All scores of one image: `score_image`."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Cuts, Distractor, Truth, reaching
 from irnet.errors import InputError
 from irnet.metrics.aji import aji
 from irnet.metrics.boundary import boundary_scores, measure_boundaries
@@ -46,7 +46,7 @@ class ImageScore:
     distractors: Counter[str]
 
 
-def score_image(truth: Truth, pred: Cells, scores: Mapping[int, float] | None = None) -> ImageScore:
+def score_image(truth: Truth, pred: Cells, scores: Cuts | None = None) -> ImageScore:
     """Score the predictions `pred` of one image.
 
     `scores` holds the operating score of each class (see `choose_scores`): AP and calibration take every
@@ -63,15 +63,11 @@ def score_image(truth: Truth, pred: Cells, scores: Mapping[int, float] | None = 
     known, found = outside_ignored(truth.cells, truth.ignore), outside_ignored(pred, truth.ignore)
     classes = {
         label: _score_class(
-            known.of(label),
-            found.of(label),
-            distractors=truth.distractors,
-            operating_score=(scores or {}).get(label, 0.0),
-            outlines=label == CYTOPLASM,
+            known.of(label), found.of(label), label=label, cuts=scores or {}, distractors=truth.distractors
         )
         for label in sorted(truth.annotated)
     }
-    kept = found.select(found.scores >= [(scores or {}).get(int(label), 0.0) for label in found.labels])
+    kept = found.select(reaching(found, scores))
     return ImageScore(
         classes=classes,
         links=link_scores(known, kept) if truth.annotated >= {CYTOPLASM, NUCLEUS} else {},
@@ -80,15 +76,10 @@ def score_image(truth: Truth, pred: Cells, scores: Mapping[int, float] | None = 
 
 
 def _score_class(
-    truths: Cells,
-    every: Cells,
-    *,
-    distractors: Sequence[Distractor],
-    operating_score: float,
-    outlines: bool,
+    truths: Cells, every: Cells, *, label: int, cuts: Cuts, distractors: Sequence[Distractor]
 ) -> ClassScore:
     every_pair = Pairwise.between(truths, every)
-    kept = every.scores >= operating_score
+    kept = reaching(every, cuts)
     preds, pairs = every.select(kept), every_pair.keep(kept)
     matches = match_iou(pairs)
     truth_bin = degree_bins(truths)
@@ -101,7 +92,7 @@ def _score_class(
         **isbi_greedy(pairs, frame_pixels),
     }
     by_degree = scores_by_degree(pairs, matches, truth_bin)
-    if outlines:
+    if label == CYTOPLASM:
         mpp = truths.mpp or preds.mpp
         unit, figures = "px" if mpp is None else "um", measure_boundaries(truths, preds, matches, mpp)
         ratios |= boundary_scores(figures, unit)
@@ -110,7 +101,7 @@ def _score_class(
     return ClassScore(
         truths=len(truths),
         predictions=len(preds),
-        operating_score=operating_score,
+        operating_score=cuts.get(label, 0.0),
         ratios=ratios,
         by_degree=by_degree,
         false_by_kind=false_finds(distractors, preds.select(unmatched(len(preds), matches[:, 1]))),

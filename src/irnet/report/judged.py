@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple, Self
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Cuts, Truth
 from irnet.data.sample import Entry
 from irnet.metrics.causes import MISSED, POOR, Mistake, find_mistakes
 from irnet.metrics.ignore import counted
@@ -25,7 +25,7 @@ class Judged:
     mistakes: list[Mistake]
 
     @classmethod
-    def of(cls, entry: Entry, truth: Truth, cells: Cells, cuts: Mapping[int, float] | None = None) -> Self:
+    def of(cls, entry: Entry, truth: Truth, cells: Cells, cuts: Cuts | None = None) -> Self:
         """Hold predictions, from the cuts on, against `truth`, which may be less than all of the entry's."""
         truths, finds = counted(truth, truth.cells), counted(truth, cells, cuts)
         return cls(entry, truths, finds, find_mistakes(truths, finds, truth.distractors))

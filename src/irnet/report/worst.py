@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells
+from irnet.cells import LABEL_NAMES, Cells, Cuts, reaching
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.metrics import score_image
@@ -34,10 +34,9 @@ class Scored:
     score: ImageScore
 
     @classmethod
-    def at(cls, entry: Entry, candidates: Cells, cuts: Mapping[int, float]) -> Scored:
+    def at(cls, entry: Entry, candidates: Cells, cuts: Cuts) -> Scored:
         """Score what is left of the candidates from the cuts on."""
-        least = np.array([cuts.get(int(label), 0.0) for label in candidates.labels])
-        found = candidates.select(candidates.scores >= least)
+        found = candidates.select(reaching(candidates, cuts))
         return cls(entry, found, score_image(entry.truth, found))
 
     @property

@@ -122,7 +122,7 @@ class _Desk:
                 self.pictures,
                 request.format,
                 finished_only=request.finished_only,
-                scores={int(label): score for label, score in request.scores.items()},
+                cuts={int(label): cut for label, cut in request.scores.items()},
             )
         return {"path": str(written.path), "images": written.images, "notes": written.notes}
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from irnet.cells import Cuts
 from irnet.data.files import safe_join, write_atomic
 from irnet.data.formats.coco_json import Row, dump
 from irnet.data.pixels import to_png
@@ -33,7 +34,7 @@ def export(
     file_format: str,
     *,
     finished_only: bool = False,
-    scores: Mapping[int, float] | None = None,
+    cuts: Cuts | None = None,
 ) -> Written:
     """Write corrected.json, its images where they do not lie beside it, and from it another format.
 
@@ -42,7 +43,7 @@ def export(
         pictures: its images.
         file_format: one of FORMATS.
         finished_only: leave out images that were not looked at as a whole.
-        scores: by label the least score of instances that nobody accepted.
+        cuts: the least score of each class for instances that nobody accepted.
 
     Raises:
         InputError: another image of the same name lies where an image has to go, or an extra is missing.
@@ -53,14 +54,14 @@ def export(
     names = {i: _file_name(review, i) for i in chosen}
     images = _place_images(review, pictures, names)
     target = review.folder / CORRECTED
-    write_atomic(target, dump(corrected(review, names, scores or {})))
+    write_atomic(target, dump(corrected(review, names, cuts or {})))
     if file_format == "coco":
         return Written(path=target, images=images, notes=[])
     done = others.export(target, file_format, review.folder / f"corrected-{file_format}")
     return Written(path=done.folder, images=images, notes=done.notes)
 
 
-def corrected(review: Review, names: Mapping[int, str], scores: Mapping[int, float]) -> Row:
+def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
     """The corrected COCO document of the images whose places and names are given."""
     source = review.document.data
     images = {row["id"]: row for row in review.document.images}
@@ -75,11 +76,11 @@ def corrected(review: Review, names: Mapping[int, str], scores: Mapping[int, flo
             images[field.image.id] | {"file_name": names[i], "finished": field.finished}
             for i, field in fields.items()
         ],
-        "annotations": [row for field in fields.values() for row in _kept(field, scores)],
+        "annotations": [row for field in fields.values() for row in _kept(field, cuts)],
     }
 
 
-def _kept(field: Field, scores: Mapping[int, float]) -> list[Row]:
+def _kept(field: Field, cuts: Cuts) -> list[Row]:
     """Rows but for those deleted and those below the score that nobody accepted; links follow."""
     instances = field.parsed()
     rows = {
@@ -89,7 +90,7 @@ def _kept(field: Field, scores: Mapping[int, float]) -> list[Row]:
         and (
             key not in instances
             or row.get(ACCEPTED)
-            or instances[key].score >= scores.get(instances[key].label, 0.0)
+            or instances[key].score >= cuts.get(instances[key].label, 0.0)
         )
     }
     linked = {key: row.get("cell_id") is None or row["cell_id"] in rows for key, row in rows.items()}

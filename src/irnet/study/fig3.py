@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from irnet.cells import LABEL_NAMES, Cells
+from irnet.cells import LABEL_NAMES, Cells, reaching
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -118,7 +118,7 @@ def _read(study: Study, row: Row) -> Finding:
     found = read_found(folder / TEST, parts.test)
     if row.scored:
         cuts = choose_cuts(parts.val, read_found(folder / VAL, parts.val))
-        found = [c.select(c.scores >= [cuts[int(label)] for label in c.labels]) for c in found]
+        found = [cells.select(reaching(cells, cuts)) for cells in found]
     return Finding(row, found)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES
+from irnet.cells import CYTOPLASM, LABEL_NAMES, Cuts
 from irnet.metrics import ClassScore
 from irnet.metrics.calibration import calibration
 from irnet.metrics.coco_ap import PooledRanking, Ranking
@@ -25,7 +25,7 @@ from irnet.study.compare import (
     relative_gain,
 )
 from irnet.study.rows import FIGURES, Row
-from irnet.study.scoring import Cuts, SeedScores, collect
+from irnet.study.scoring import SeedScores, collect
 
 CELL = LABEL_NAMES[CYTOPLASM]
 OVERLAP_RECALL = f"overlap_recall/{CELL}"

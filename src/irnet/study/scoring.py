@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells
+from irnet.cells import LABEL_NAMES, Cells, Cuts
 from irnet.data.formats.coco import read_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -23,7 +23,6 @@ from irnet.metrics.ratio import Ratio
 NO_MATCH = 0.5  # threshold of a class of which validation finds nothing right
 VAL, TEST = "val.json", "test.json"  # predictions in the folder of a row and seed
 
-Cuts = dict[int, float]  # least score of each class
 Ratios = NDArray[np.float64]  # (seeds, images, 2) numerators and denominators; 0 / 0 is undefined
 
 

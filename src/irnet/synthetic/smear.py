@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Truth
+from irnet.cells import PLAUSIBLE_MPP, Truth
 from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, Habit, draw_bare_nucleus, draw_cell
 from irnet.synthetic.debris import Dirt, add_debris
@@ -15,7 +15,6 @@ from irnet.synthetic.optics import Camera
 from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
 from irnet.synthetic.truth import collect
 
-MPP_RANGE = (0.05, 2.0)
 VERSION = 7  # goes up whenever a seed gives another picture or truth
 
 
@@ -90,8 +89,9 @@ def check_choices(layout: str, palette: str, mpp: float) -> None:
         raise InputError(f"no layout {layout!r}: choose one of {', '.join(LAYOUTS)}")
     if palette not in STRENGTHS:
         raise InputError(f"no palette {palette!r}: choose one of {', '.join(STRENGTHS)}")
-    if not MPP_RANGE[0] <= mpp <= MPP_RANGE[1]:
-        raise InputError(f"mpp = {mpp:g} um per pixel: choose from {MPP_RANGE[0]:g} to {MPP_RANGE[1]:g}")
+    low, high = PLAUSIBLE_MPP
+    if not low <= mpp <= high:
+        raise InputError(f"mpp = {mpp:g} um per pixel: choose from {low:g} to {high:g}")
 
 
 def _draw_cells(

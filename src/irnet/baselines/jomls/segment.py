@@ -20,11 +20,10 @@ from irnet.baselines.jomls.guess import guess_cells
 from irnet.baselines.jomls.joint import evolve_jointly
 from irnet.baselines.jomls.nuclei import Nucleus, find_nuclei
 from irnet.baselines.jomls.patch import Patch, Window
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, check_mpp
 from irnet.errors import InputError
 
 MPP = 0.37  # um per pixel at which the constants hold
-PLAUSIBLE_MPP = (0.05, 2.0)
 BACKGROUND = 238.0  # grey level of the empty slide
 BRIGHT = 95  # percentile of the grey levels that is taken for it
 LUMINANCE = (0.2989, 0.5870, 0.1140)  # of red, green and blue in grey
@@ -85,8 +84,7 @@ def prepare(image: NDArray[np.uint8], mpp: float | None) -> NDArray[np.uint8]:
     """The image in grey at the working scale, its background at 238, (h, w)."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(f"an array of shape {image.shape} and type {image.dtype}: give (H, W, 3) of uint8")
-    if mpp is not None and not PLAUSIBLE_MPP[0] <= mpp <= PLAUSIBLE_MPP[1]:
-        raise InputError(f"{mpp} um per pixel is out of range: give {PLAUSIBLE_MPP[0]} to {PLAUSIBLE_MPP[1]}")
+    check_mpp(mpp)
     zoom = 1.0 if mpp is None else mpp / MPP
     height, width = (max(1, round(side * zoom)) for side in image.shape[:2])
     grey = PIL.Image.fromarray((image @ np.array(LUMINANCE)).astype(np.float32))
