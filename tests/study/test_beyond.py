@@ -1,6 +1,7 @@
 """The table beyond the paper, made at toy size over the weights of an untrained network."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from irnet.data.sample import Entry
 from irnet.engine.weights import save_weights
 from irnet.errors import InputError
 from irnet.models.build import build_model
-from irnet.study import associations
+from irnet.study import associations, heads
 from irnet.study.beyond import make_beyond
 from irnet.study.beyond_rows import CONTROL, DRAWN, ROWS
 from irnet.study.costs import read_cost
+from irnet.study.frozen_rows import make_frozen_row
 from irnet.study.record import Options, Study, open_study
 from irnet.study.rows import choose_rows
 from irnet.synthetic import generate
@@ -95,6 +97,20 @@ def test_a_second_call_trains_nothing(page: str, study: Study) -> None:
     again = make_beyond(study, keys=SOME, device="cpu", say=said.append)
     assert again.page == page
     assert all(line.startswith("scoring") for line in said)
+
+
+def test_heads_of_another_trunk_are_not_taken_over(
+    page: str, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_recipe("study-tiny")
+    torch.manual_seed(1)
+    other = build_model(settings.model, settings.loss, settings.predict)
+    save_weights(tmp_path / "other.safetensors", other, settings=settings, trained={})
+    anew = replace(study, options=replace(study.options, trunk=str(tmp_path / "other.safetensors")))
+    monkeypatch.setattr(heads, "_train", None)
+    make_frozen_row(study, DRAWN, 0, torch.device("cpu"))
+    with pytest.raises(TypeError):  # it would train
+        make_frozen_row(anew, DRAWN, 0, torch.device("cpu"))
 
 
 def test_associations_are_drawn(page: str, study: Study) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -53,11 +54,12 @@ def make_frozen_row(
     """
     settings = row_settings(study, row, seed)
     model, origin = frozen_model(study, settings, device)
-    school = _school(study, device)
+    frozen = study.out / "frozen" / origin["sha256"][:12]  # another trunk sees otherwise: a folder of its own
+    school = _school(study, frozen, device)
     if row.has_seeds:  # something is trained
         prepare_lessons(model, _lesson_crops(study), school.crops, school.lessons, device)
     trained = train_heads(model, settings, seed, school)
-    memory = FrozenTrunk(model, study.out / "frozen" / "images")
+    memory = FrozenTrunk(model, frozen / "images")
     predictor = Predictor(memory, settings=settings, device=device)  # type: ignore[arg-type]
     if row.nms_cuts:
         predictor = _tune(predictor, model, row, study.parts.val)
@@ -88,9 +90,8 @@ def frozen_model(study: Study, settings: Settings, device: torch.device) -> tupl
     return model.to(device).eval(), origin
 
 
-def _school(study: Study, device: torch.device) -> School:
+def _school(study: Study, frozen: Path, device: torch.device) -> School:
     effort = EFFORTS[study.record["size"]]
-    frozen = study.out / "frozen"
     return School(lessons=frozen / "crops", heads=frozen / "heads", device=device, **effort._asdict())
 
 
