@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from irnet.metrics.match import Pairwise, assign, match_glas, match_iou
+from irnet.cells import Cells
+from irnet.metrics.match import Pairwise, assign, match_glas, match_iou, partners
 
 
 def test_more_pairs_outweigh_a_higher_sum():
@@ -48,3 +49,15 @@ def test_keep_takes_columns():
     assert kept.intersections.tolist() == [[1, 3]]
     assert kept.pred_areas.tolist() == [5, 7]
     assert pairs.iou[0, [0, 2]] == pytest.approx(kept.iou[0])
+
+
+def test_partners_are_of_one_class_and_taken_once():
+    columns = [(0, 10), (0, 9), (0, 10), (20, 30)]
+    masks = np.zeros((4, 10, 40), dtype=bool)
+    for mask, (x1, x2) in zip(masks, columns, strict=True):
+        mask[:, x1:x2] = True
+    truths = Cells.from_dense(masks[[0, 2, 3]], [1, 2, 2])
+    finds = Cells.from_dense(masks[[1, 3, 0]], [1, 1, 1])  # the first finds the third's truth again
+    assert partners(finds, truths).tolist() == [-1, -1, 0]
+    assert partners(truths, finds).tolist() == [2, -1, -1]
+    assert partners(truths, Cells.empty((10, 40))).tolist() == [-1] * 3

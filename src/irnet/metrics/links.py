@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
-from irnet.metrics.match import Pairwise, match_iou
+from irnet.metrics.match import partners
 from irnet.metrics.ratio import Ratio
 
 LEAST_INSIDE = 0.5  # of a nucleus's area, for a cell to be one that it may belong to
@@ -57,16 +57,6 @@ def ambiguous(cells: Cells) -> NDArray[np.bool_]:
     found = np.zeros(len(cells), dtype=bool)
     found[nuclei[homes > 1]] = True
     return found
-
-
-def partners(truths: Cells, preds: Cells) -> NDArray[np.int64]:
-    """Index of the prediction that each truth is matched with, or NO_PARENT, (n,)."""
-    partner = np.full(len(truths), NO_PARENT)
-    for label in (CYTOPLASM, NUCLEUS):
-        mine, theirs = np.flatnonzero(truths.labels == label), np.flatnonzero(preds.labels == label)
-        matches = match_iou(Pairwise.between(truths.select(mine), preds.select(theirs)))
-        partner[mine[matches[:, 0]]] = theirs[matches[:, 1]]
-    return partner
 
 
 def _ratio(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Ratio:

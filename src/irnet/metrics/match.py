@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from irnet.cells import Cells
+from irnet.cells import LABEL_NAMES, NO_PARENT, Cells
 
 MATCH_IOU = 0.5
 GLAS_COVER = 0.5
@@ -61,6 +61,16 @@ def match_glas(pairs: Pairwise) -> NDArray[np.int64]:
     """The same where a prediction that covers at least half of the truth's area may match (GlaS, DCAN)."""
     cover = pairs.intersections / np.maximum(pairs.truth_areas, 1)[:, None]  # (n, m)
     return assign(cover, cover >= GLAS_COVER)
+
+
+def partners(cells: Cells, others: Cells) -> NDArray[np.int64]:
+    """Index of the one of `others` that each of `cells` is matched with in its class, or NO_PARENT, (n,)."""
+    partner = np.full(len(cells), NO_PARENT)
+    for label in LABEL_NAMES:
+        mine, theirs = np.flatnonzero(cells.labels == label), np.flatnonzero(others.labels == label)
+        matches = match_iou(Pairwise.between(cells.select(mine), others.select(theirs)))
+        partner[mine[matches[:, 0]]] = theirs[matches[:, 1]]
+    return partner
 
 
 def assign(quality: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:

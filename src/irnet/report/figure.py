@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.metrics.match import partners
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
 
 BAND, SPACE = 34, 8  # px of the caption above a panel, and between panels
 BAR_UM = 20
-SAME = 0.5  # IoU above which a found instance is the true one
 
 
 def compare(
@@ -20,11 +19,11 @@ def compare(
 ) -> Picture:
     """The image, its truth and what was found, side by side: (H + 34, 3 W + 16, 3).
 
-    A found instance has the colour of the true one of its class that it overlaps most (IoU > 0.5). White are
+    A found instance has the colour of the true one that it is matched with (one to one, IoU > 0.5). White are
     true instances that nobody found and found ones that are not true. A scale bar stands on the image where
     `truth.mpp` is known.
     """
-    match = _best_match(truth, found)
+    match = partners(found, truth)
     colours = colour_cells(truth)
     found_colours = np.concatenate([colours, [LOOSE]])[match]  # NO_PARENT is the last row
     colours[~np.isin(np.arange(len(truth)), match)] = LOOSE
@@ -65,11 +64,3 @@ def add_scale_bar(image: Picture, mpp: float) -> Picture:
     place = (16 + length / 2, bottom - 8)
     pen.text(place, f"{BAR_UM} um", fill="black", stroke_fill="white", stroke_width=2, font=font, anchor="mb")
     return np.asarray(sheet)
-
-
-def _best_match(truth: Cells, found: Cells) -> NDArray[np.int64]:
-    """For each found instance the true one of its class with the highest IoU above 0.5, or NO_PARENT."""
-    if not len(truth) or not len(found):
-        return np.full(len(found), NO_PARENT)
-    iou = np.where(found.labels[:, None] == truth.labels, found.iou(truth), 0.0)  # (found, truth)
-    return np.where(iou.max(axis=1) > SAME, iou.argmax(axis=1), NO_PARENT)

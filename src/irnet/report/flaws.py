@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from irnet.cells import LABEL_NAMES, NO_PARENT, Cells
+from irnet.cells import LABEL_NAMES, Cells
 from irnet.metrics.causes import POOR_IOU
 from irnet.metrics.match import Pairwise, match_iou
 from irnet.report.draw import Picture
@@ -52,16 +52,6 @@ def frame_flaws(image: Picture, listed: Sequence[Flaw], *, width: int = 3) -> Pi
     for flaw in listed:
         pen.rectangle(flaw.box, outline=FRAMES[flaw.kind], width=width)
     return np.asarray(sheet)
-
-
-def matches_of(truth: Cells, found: Cells) -> NDArray[np.int64]:
-    """For each find the index of its true instance, or NO_PARENT, (n,)."""
-    partner = np.full(len(found), NO_PARENT)
-    for label in LABEL_NAMES:
-        ours, theirs = np.flatnonzero(truth.labels == label), np.flatnonzero(found.labels == label)
-        matches = match_iou(Pairwise.between(truth.of(label), found.of(label)))
-        partner[theirs[matches[:, 1]]] = ours[matches[:, 0]]
-    return partner
 
 
 def as_box(values: NDArray) -> Box:

@@ -14,9 +14,10 @@ from irnet.errors import InputError
 from irnet.metrics import score_image
 from irnet.metrics.ignore import counted
 from irnet.metrics.image import ImageScore
+from irnet.metrics.match import partners
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
-from irnet.report.flaws import Flaw, flaws, frame_flaws, matches_of
+from irnet.report.flaws import Flaw, flaws, frame_flaws
 from irnet.report.page import Table, Value
 from irnet.report.pictures import LINE, Album, Shown
 
@@ -95,7 +96,7 @@ def _draw(one: Scored, truth: Cells, found: Cells, listed: Sequence[Flaw], album
     image = one.entry.read().image
     width = max(2.0, LINE * max(image.shape))
     colours = colour_cells(truth)
-    own = np.concatenate([colours, [LOOSE]])[matches_of(truth, found)]  # NO_PARENT is the last row
+    own = np.concatenate([colours, [LOOSE]])[partners(found, truth)]  # NO_PARENT is the last row
     framed = frame_flaws(overlay(image, found, width=width, colours=own), listed, width=round(1.5 * width))
     drawn: list[tuple[str, Picture]] = [
         ("image", image),
