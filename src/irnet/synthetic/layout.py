@@ -29,9 +29,9 @@ class Layout:
 # cps: 4439 cytoplasms, 4789 nuclei in 413 fields of (252.9 um)^2 (IRNet, section 3).
 # dense: composites of ISBI 2014, 92 % of cells overlapped. sparse: Cx22, 49 % overlapped.
 LAYOUTS: dict[str, Layout] = {
-    "cps": Layout(168.0, 6, 0.36, (0.48, 1.0), 0.05, 0.185),
-    "dense": Layout(320.0, 8, 0.13, (0.46, 0.98), 0.15, 0.03),
-    "sparse": Layout(190.0, 6, 0.6, (0.56, 1.0), 0.0, 0.1),
+    "cps": Layout(density=168.0, dispersion=6, alone=0.36, gap=(0.48, 1.0), heaps=0.05, bare=0.185),
+    "dense": Layout(density=320.0, dispersion=8, alone=0.13, gap=(0.46, 0.98), heaps=0.15, bare=0.03),
+    "sparse": Layout(density=190.0, dispersion=6, alone=0.6, gap=(0.56, 1.0), heaps=0.0, bare=0.1),
 }
 
 VISIBLE = 0.55  # a cell counts when its centre lies no further outside than this share of its radius

@@ -73,14 +73,50 @@ def draw_nucleus(
 def _draw_look(rng: np.random.Generator, kind: Kind) -> Look:
     irregular, draw = kind.irregular, rng.random()
     if draw < kind.pyknotic:
-        return Look(1.32, rng.uniform(0.62, 0.9), rng.uniform(0, 0.8), 0.10 * irregular, 0.15, 0.3, 0.0, 0.0)
+        return Look(
+            tone=1.32,
+            scale=rng.uniform(0.62, 0.9),
+            polygonal=rng.uniform(0, 0.8),
+            waviness=0.10 * irregular,
+            notches=0.15,
+            grain=0.3,
+            membrane=0.0,
+            crease=0.0,
+        )
     grain = kind.chromatin * rng.uniform(0.6, 1.4)
     if draw > 0.70:  # crumpled: folded on itself, angular
         notches = rng.exponential(0.8)
-        return Look(1.18, 0.9, rng.uniform(0.5, 1), 0.14 * irregular, notches, 1.1 * grain, 0.1, 0.4)
+        return Look(
+            tone=1.18,
+            scale=0.9,
+            polygonal=rng.uniform(0.5, 1),
+            waviness=0.14 * irregular,
+            notches=notches,
+            grain=1.1 * grain,
+            membrane=0.1,
+            crease=0.4,
+        )
     if draw > 0.48:  # vesicular: pale, with a visible membrane
-        return Look(0.78, 1.05, 0.0, 0.03 * irregular, 0.0, 1.25 * grain, rng.uniform(0.15, 0.5), 0.0)
-    return Look(1.0, 1.0, rng.uniform(0, 0.3), 0.06 * irregular, 0.12 * irregular, grain, 0.1, 0.0)
+        return Look(
+            tone=0.78,
+            scale=1.05,
+            polygonal=0.0,
+            waviness=0.03 * irregular,
+            notches=0.0,
+            grain=1.25 * grain,
+            membrane=rng.uniform(0.15, 0.5),
+            crease=0.0,
+        )
+    return Look(
+        tone=1.0,
+        scale=1.0,
+        polygonal=rng.uniform(0, 0.3),
+        waviness=0.06 * irregular,
+        notches=0.12 * irregular,
+        grain=grain,
+        membrane=0.1,
+        crease=0.0,
+    )
 
 
 def _draw_chromatin(
