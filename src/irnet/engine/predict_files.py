@@ -18,6 +18,7 @@ from typing import Any
 
 from irnet.cells import LABEL_NAMES, Truth
 from irnet.data.files import sha256, write_atomic
+from irnet.data.formats.beside import name_files
 from irnet.data.formats.coco import write_coco
 from irnet.data.image import list_images, read_image
 from irnet.data.pixels import to_png
@@ -115,10 +116,11 @@ def predict_files(
         draw="overlay" in save,
     )
     names = _names(files)
-    for number, (file, name) in enumerate(zip(files, names, strict=True), start=1):
+    named = zip(files, names, name_files(names, ".png"), strict=True)
+    for number, (file, name, drawing) in enumerate(named, start=1):
         if progress:
             progress(name, number, len(files))
-        visit.take(file, name, names)
+        visit.take(file, name, drawing)
     visit.write(save)
     return Report(visit.entries, visit.images, visit.errors, opened.name, visit.cuts)
 
@@ -145,14 +147,14 @@ class _Visit:
         self.rows: list[Row] = []
         self.images: list[dict[str, Any]] = []
 
-    def take(self, file: Path, name: str, names: Sequence[str]) -> None:
+    def take(self, file: Path, name: str, drawing: str) -> None:
         """Segment one image, or note why not: whatever happens to it, the others go on."""
         try:
-            self._segment(file, name, names)
+            self._segment(file, name, drawing)
         except Exception as error:
             self.errors.append({"file": str(file), "error": _explain(error)})
 
-    def _segment(self, file: Path, name: str, names: Sequence[str]) -> None:
+    def _segment(self, file: Path, name: str, drawing: str) -> None:
         """Segment one image; the records get all of it, or nothing when it fails."""
         begun = time.monotonic()
         image = read_image(file, self.page)
@@ -172,7 +174,7 @@ class _Visit:
         }
         if self.draw:
             picture = to_png(overlay(image.pixels, cells))
-            write_atomic(self.out / "overlays" / _overlay_name(name, names), picture)
+            write_atomic(self.out / "overlays" / drawing, picture)
         self.entries.append(Entry(name=name, path=file, truth=Truth(cells=cells)))
         self.rows += rows
         self.images.append(record | {"seconds": round(time.monotonic() - begun, 3)})
@@ -203,13 +205,6 @@ def _names(files: Sequence[Path]) -> list[str]:
         file.name if count[file.name] == 1 else f"{number}/{file.name}"
         for number, file in enumerate(files, start=1)
     ]
-
-
-def _overlay_name(name: str, names: Sequence[str]) -> str:
-    """Return STEM.png, or the whole name and .png where a.png and a.tif would share one."""
-    stem = Path(name).with_suffix("").as_posix()
-    shared = sum(Path(other).with_suffix("").as_posix() == stem for other in names) > 1
-    return f"{name if shared else stem}.png"
 
 
 def _counts(found: dict[str, int]) -> str:
