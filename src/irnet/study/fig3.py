@@ -20,11 +20,11 @@ from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.metrics.aji import aji
-from irnet.metrics.match import Pairwise
+from irnet.metrics.match import Pairwise, partners
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
 from irnet.report.figure import add_scale_bar, panels
-from irnet.report.flaws import FRAMES, MEANINGS, Box, as_box, flaws, frame_flaws, matches_of
+from irnet.report.flaws import FRAMES, MEANINGS, Box, as_box, flaws, frame_flaws
 from irnet.study.jobs import is_finished, jobs_of, run_rows
 from irnet.study.protocol import Say
 from irnet.study.record import Study
@@ -38,7 +38,7 @@ SIDE_UM, SIDE_PX = 100.0, 400  # of a window; px where the scale is unknown
 LEGEND = 34  # px
 
 
-class Finding(NamedTuple):
+class MethodFinds(NamedTuple):
     """What one method found in every test image, cut at its thresholds."""
 
     row: Row
@@ -61,20 +61,20 @@ def make_figure(
     """
     rows = choose_rows(TABLE1, keys)
     missing = run_rows(study, rows, seeds=1, device=device, say=say)
-    findings = [_read(study, row) for row in rows if is_finished(study, jobs_of(study, [row])[0])]
-    if not findings:
+    methods = [_read(study, row) for row in rows if is_finished(study, jobs_of(study, [row])[0])]
+    if not methods:
         raise InputError(f"{study.out}: no row is finished yet: {'; '.join(map(str, missing))}")
     test = study.parts.test
-    shown = choose_fields(test, findings, fields)
-    write_atomic(study.out / "fig3.png", to_png(draw_figure(test, findings, shown)))
-    page = _page(test, findings, shown)
+    shown = choose_fields(test, methods, fields)
+    write_atomic(study.out / "fig3.png", to_png(draw_figure(test, methods, shown)))
+    page = _page(test, methods, shown)
     write_atomic(study.out / "fig3.md", page.encode())
     return Made(page, missing)
 
 
-def choose_fields(test: Sequence[Entry], findings: Sequence[Finding], count: int) -> list[Field]:
+def choose_fields(test: Sequence[Entry], methods: Sequence[MethodFinds], count: int) -> list[Field]:
     """The fields on which trained methods disagree most, and the window of each with the most differences."""
-    trained = [finding for finding in findings if finding.row.base is not None] or findings
+    trained = [method for method in methods if method.row.base is not None] or methods
     scores = np.array([[_score(e, c) for e, c in zip(test, f.cells, strict=True)] for f in trained])
     disagreement = scores.std(axis=0) * [len(entry.truth.cells) for entry in test]
     chosen: dict[str, int] = {}
@@ -83,43 +83,43 @@ def choose_fields(test: Sequence[Entry], findings: Sequence[Finding], count: int
         if patient not in chosen and len(chosen) < count:
             chosen[patient] = index
     return [
-        Field(index, _window(test[index], [f.cells[index] for f in findings])) for index in chosen.values()
+        Field(index, _window(test[index], [f.cells[index] for f in methods])) for index in chosen.values()
     ]
 
 
-def draw_figure(test: Sequence[Entry], findings: Sequence[Finding], shown: Sequence[Field]) -> Picture:
+def draw_figure(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[Field]) -> Picture:
     """One row of panels a field: image, truth, every method; a legend of the boxes below."""
-    strips = [_strip(test[field.index], findings, field) for field in shown]
+    strips = [_strip(test[field.index], methods, field) for field in shown]
     width = max(strip.shape[1] for strip in strips)
     parts = [*(_widened(strip, width) for strip in strips), _legend(width)]
     return np.concatenate(parts)
 
 
-def _page(test: Sequence[Entry], findings: Sequence[Finding], shown: Sequence[Field]) -> str:
+def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[Field]) -> str:
     rule = (__doc__ or "").partition("\n\n")[2].strip().replace("\n", " ")
     fields = [
         f"{test[field.index].name}, x {x1} to {x2}, y {y1} to {y2}"
         for field in shown
         for x1, y1, x2, y2 in [field.window]
     ]
-    methods = ", ".join(finding.row.title for finding in findings)
+    titles = ", ".join(method.row.title for method in methods)
     parts = [
         "# Figure 3: fields of the test set",
         rule,
-        f"Image, truth, {methods}.",
+        f"Image, truth, {titles}.",
         bullets(fields),
         "![](fig3.png)",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _read(study: Study, row: Row) -> Finding:
+def _read(study: Study, row: Row) -> MethodFinds:
     folder, parts = study.folder(row.key, 0), study.parts
     found = read_found(folder / TEST, parts.test)
     if row.scored:
         cuts = choose_cuts(parts.val, read_found(folder / VAL, parts.val))
         found = [cells.select(reaching(cells, cuts)) for cells in found]
-    return Finding(row, found)
+    return MethodFinds(row, found)
 
 
 def _score(entry: Entry, found: Cells) -> float:
@@ -145,7 +145,7 @@ def _window(entry: Entry, found: Sequence[Cells]) -> Box:
     return as_box(np.concatenate([starts[held.argmax()], starts[held.argmax()] + size]))
 
 
-def _strip(entry: Entry, findings: Sequence[Finding], field: Field) -> Picture:
+def _strip(entry: Entry, methods: Sequence[MethodFinds], field: Field) -> Picture:
     image, truth = entry.read().image, entry.truth.cells
     plain = _cut(image, field.window)
     colours = colour_cells(truth)
@@ -153,12 +153,12 @@ def _strip(entry: Entry, findings: Sequence[Finding], field: Field) -> Picture:
         plain if truth.mpp is None else add_scale_bar(plain, truth.mpp),
         _cut(overlay(image, truth, colours=colours), field.window),
     ]
-    for finding in findings:
-        found = finding.cells[field.index]
-        own = np.concatenate([colours, [LOOSE]])[matches_of(truth, found)]  # NO_PARENT is the last row
+    for method in methods:
+        found = method.cells[field.index]
+        own = np.concatenate([colours, [LOOSE]])[partners(found, truth)]  # NO_PARENT is the last row
         framed = frame_flaws(overlay(image, found, colours=own), flaws(truth, found))
         drawn.append(_cut(framed, field.window))
-    return panels(drawn, [entry.name, "truth", *(finding.row.title for finding in findings)])
+    return panels(drawn, [entry.name, "truth", *(method.row.title for method in methods)])
 
 
 def _cut(image: Picture, window: Box) -> Picture:
