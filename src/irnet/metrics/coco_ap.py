@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from irnet.metrics.match import Pairwise
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+AP_NAMES = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}  # which of these
 RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 
 

@@ -10,14 +10,13 @@ from irnet.cells import LABEL_NAMES
 from irnet.errors import InputError
 from irnet.metrics.bootstrap import LEVEL, SAMPLES, interval, sample_weights
 from irnet.metrics.calibration import calibration
-from irnet.metrics.coco_ap import IOU_THRESHOLDS, PooledRanking, Ranking
+from irnet.metrics.coco_ap import AP_NAMES, IOU_THRESHOLDS, PooledRanking, Ranking
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.metrics.distractors import ELSEWHERE
 from irnet.metrics.image import ClassScore, ImageScore
 from irnet.metrics.ratio import Ratio
 
 UNDEFINED = Ratio(0, 0)
-AP_NAMES = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}  # which IoU thresholds
 
 
 def summarise(

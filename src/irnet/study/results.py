@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, LABEL_NAMES, Cuts
 from irnet.metrics import ClassScore
 from irnet.metrics.calibration import calibration
-from irnet.metrics.coco_ap import PooledRanking, Ranking
+from irnet.metrics.coco_ap import AP_NAMES, PooledRanking, Ranking
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.study.compare import (
     Difference,
@@ -29,7 +29,6 @@ from irnet.study.scoring import SeedScores, collect
 
 CELL = LABEL_NAMES[CYTOPLASM]
 OVERLAP_RECALL = f"overlap_recall/{CELL}"
-APS = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}  # which of the ten IoU thresholds
 
 Weights = NDArray[np.int64]  # (samples, images)
 Cost = Mapping[str, Any]  # of cost.json
@@ -168,7 +167,7 @@ def _precisions(parts: Sequence[Sequence[ClassScore]]) -> dict[str, Estimate]:
     tables = [PooledRanking.of([part.ranking for part in seed]).average_precision() for seed in parts]
     return {
         name: over_seeds([None if table is None else float(table[which].mean()) for table in tables])
-        for name, which in APS.items()
+        for name, which in AP_NAMES.items()
     }
 
 
