@@ -8,7 +8,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.engine.evaluate import Validation
-from irnet.engine.log import LOG_NAME, RunLog, cut_log, read_log
+from irnet.engine.log import LOG_NAME, RunLog, cut_log, read_log, training_seconds
 
 
 def read(folder: Path) -> list[dict]:
@@ -87,3 +87,14 @@ def test_tensorboard_gets_the_numbers(tmp_path: Path):
     with RunLog(tmp_path, steps=1, every=1, tensorboard=True) as log:
         log.step(1, {"loss": 1.0})
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_seconds_of_training_are_those_of_its_steps():
+    lines = [
+        {"kind": "init", "step": 0},
+        {"kind": "train", "step": 10, "seconds_per_step": 0.5},
+        {"kind": "validation", "step": 10, "merit": 0.3},
+        {"kind": "train", "step": 12, "seconds_per_step": 1.0},
+    ]
+    assert training_seconds(lines) == 7
+    assert training_seconds([]) == 0

@@ -14,7 +14,7 @@ from irnet.engine.steps import NotFiniteError
 from irnet.errors import InputError
 from irnet.study import costs, jobs, protocol
 from irnet.study.claims import claimed
-from irnet.study.costs import COST, metered, read_cost, training_seconds
+from irnet.study.costs import COST, metered, read_cost
 from irnet.study.jobs import jobs_of, predict_parts, run_rows
 from irnet.study.record import Options, open_study
 from irnet.study.rows import CSPNET, IRNET, JOMLS, MASK_RCNN, TABLE1
@@ -103,17 +103,6 @@ def test_predictions_of_both_parts_and_their_cost(study, tmp_path):
     assert cost["device"] == "cpu"
     assert cost["predict_peak_mb"] > 10
     assert cost["seconds_per_image"] >= 0
-
-
-def test_seconds_of_training_come_from_the_log(tmp_path):
-    lines = [
-        {"kind": "init", "step": 0},
-        {"kind": "train", "step": 10, "seconds_per_step": 0.5},
-        {"kind": "validation", "step": 10, "merit": 0.3},
-        {"kind": "train", "step": 12, "seconds_per_step": 1.0},
-    ]
-    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert training_seconds(tmp_path) == 7
 
 
 def test_a_meter_counts():

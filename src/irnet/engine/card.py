@@ -14,7 +14,7 @@ from irnet.config import Settings, parse_settings
 from irnet.data.files import sha256, write_atomic
 from irnet.engine.card_scores import score_sections
 from irnet.engine.checkpoint import read_tensors
-from irnet.engine.log import read_log
+from irnet.engine.log import read_log, training_seconds
 from irnet.engine.weights import generated_alone
 from irnet.errors import InputError
 from irnet.models.weights import PACKAGE, trunk_origin
@@ -198,12 +198,6 @@ def _date(log: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _time(log: Sequence[Mapping[str, Any]]) -> str | None:
-    """How long the steps took that the log tells of; validation and pauses are not in it."""
-    lines = [line for line in log if line["kind"] == "train"]
-    if not lines:
-        return None
-    starts = [0, *(line["step"] for line in lines)]
-    seconds = sum(
-        (line["step"] - start) * line["seconds_per_step"] for start, line in zip(starts, lines, strict=False)
-    )
-    return f"{seconds / 60:.1f} min for {lines[-1]['step']} steps, without validation"
+    """How long training took."""
+    steps = max((line["step"] for line in log if line["kind"] == "train"), default=None)
+    return f"{training_seconds(log) / 60:.1f} min for {steps} steps, without validation" if steps else None

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -138,6 +138,14 @@ def read_log(run_dir: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             break
     return lines
+
+
+def training_seconds(log: Sequence[Mapping[str, Any]]) -> float:
+    """Return how long the steps took that a log tells of; validation and pauses are not in it."""
+    lines = [line for line in log if line["kind"] == "train"]
+    starts = [0, *(line["step"] for line in lines)]
+    spans = zip(starts, lines, strict=False)
+    return sum(((line["step"] - start) * line["seconds_per_step"] for start, line in spans), 0.0)
 
 
 def cut_log(run_dir: Path, step: int) -> None:

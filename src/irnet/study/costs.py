@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from irnet.data.files import write_atomic
-from irnet.engine.log import read_log
 
 COST = "cost.json"
 MB = 2**20
@@ -41,16 +40,6 @@ def metered(device: torch.device) -> Iterator[Meter]:
         meter.seconds = time.perf_counter() - begun
         meter.cpu_seconds = time.process_time() - cpu_begun
         meter.peak_mb = _peak(device) / MB
-
-
-def training_seconds(run_dir: Path) -> float:
-    """Seconds that the steps of a run took, validations left out, over all processes that worked on it."""
-    total, before = 0.0, 0
-    for entry in read_log(run_dir):
-        if entry["kind"] == "train":
-            total += (entry["step"] - before) * entry["seconds_per_step"]
-            before = entry["step"]
-    return total
 
 
 def write_cost(folder: Path, cost: dict[str, Any]) -> None:

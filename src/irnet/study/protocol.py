@@ -13,11 +13,12 @@ from typing import Any
 
 from irnet.config import Settings
 from irnet.engine.checkpoint import digest_of
+from irnet.engine.log import read_log, training_seconds
 from irnet.engine.run import versions
 from irnet.engine.train import Outcome, train
 from irnet.engine.weights import find_weights
 from irnet.study.claims import claimed
-from irnet.study.costs import read_cost, training_seconds, write_cost
+from irnet.study.costs import read_cost, write_cost
 from irnet.study.record import Study
 from irnet.study.rows import PLAIN, Row
 
@@ -61,7 +62,7 @@ def prepare_trunk(study: Study, device: str, say: Say) -> None:
             device=device,
         )
         check_finished(outcome)
-        seconds = training_seconds(study.trunk)
+        seconds = training_seconds(read_log(study.trunk))
         cost = {"train_steps": outcome.steps, "train_seconds": seconds, "versions": versions()}
         write_cost(study.trunk, cost)
 
@@ -86,7 +87,7 @@ def train_row(study: Study, row: Row, seed: int, run_dir: Path, device: str) -> 
     return {
         "base": None if base is None else digest_of(base),
         "train_steps": outcome.steps,
-        "train_seconds": training_seconds(run_dir),
+        "train_seconds": training_seconds(read_log(run_dir)),
     }
 
 
