@@ -24,7 +24,7 @@ def edit(review: Review, place: int, change: schema.Edit) -> None:
 
 def write(review: Review, file_format: str = "coco", **options) -> Path:
     shapes = [field.image.shape for field in review.fields]
-    return export(review, Pictures(review.paths, shapes, page=review.page), file_format, **options).path
+    return export(review, Pictures(review.paths, shapes, page=review.run.page), file_format, **options).path
 
 
 @pytest.fixture

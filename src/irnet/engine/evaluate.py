@@ -14,6 +14,7 @@ from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Cuts, Truth, reaching
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import entries_of, read_coco
 from irnet.data.formats.coco_json import load
+from irnet.data.formats.run_record import PREDICTIONS
 from irnet.data.sample import Entry, Sample
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.errors import InputError
@@ -170,8 +171,8 @@ class Predicted(NamedTuple):
 def predictions_file(source: str | Path) -> Path | None:
     """Return the COCO file that `source` is or holds; None when it means a method."""
     path = Path(source)
-    if path.is_dir() and (path / "predictions.json").exists() and str(source) not in METHODS:
-        return path / "predictions.json"
+    if path.is_dir() and (path / PREDICTIONS).exists() and str(source) not in METHODS:
+        return path / PREDICTIONS
     return path if path.suffix == ".json" else None
 
 

@@ -16,6 +16,7 @@ from irnet.cells import LABEL_NAMES
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import write_coco
 from irnet.data.formats.coco_json import locate
+from irnet.data.formats.run_record import PREDICTIONS, RUN
 from irnet.data.predictions import Kind, Missing, Predictions, read_predictions
 from irnet.data.sample import Entry
 from irnet.engine.versions import versions
@@ -91,8 +92,8 @@ def import_predictions(
         "images": [_image(entry) for entry in entries],
     }
     out = Path(out_dir)
-    write_coco(out / "predictions.json", entries, info=origin, scores=predictions.scored)
-    write_atomic(out / "run.json", json.dumps(run, indent=1, allow_nan=False).encode())
+    write_coco(out / PREDICTIONS, entries, info=origin, scores=predictions.scored)
+    write_atomic(out / RUN, json.dumps(run, indent=1, allow_nan=False).encode())
     return Report(replace(predictions, found=entries), ceiling)
 
 

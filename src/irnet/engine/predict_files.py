@@ -20,6 +20,7 @@ from irnet.cells import LABEL_NAMES, Truth
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.coco import write_coco
+from irnet.data.formats.run_record import ERRORS, PREDICTIONS, RUN
 from irnet.data.image import list_images, read_image
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -182,15 +183,15 @@ class _Visit:
     def write(self, save: Collection[str]) -> None:
         """Write the files that cover all images."""
         if "coco" in save:
-            file, scores = self.out / "predictions.json", self.method.scored
+            file, scores = self.out / PREDICTIONS, self.method.scored
             write_coco(file, self.entries, info=self._origin(), scores=scores)
         if "csv" in save:
             write_atomic(self.out / "cells.csv", to_csv(self.rows).encode())
         date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
         asked = {"mpp": self.mpp, "keep_scale": self.keep_scale, "page": self.page}
         run = {"date": date, **self._origin(), **asked, "images": self.images}
-        _write_json(self.out / "run.json", run)
-        _write_json(self.out / "errors.json", self.errors)
+        _write_json(self.out / RUN, run)
+        _write_json(self.out / ERRORS, self.errors)
 
     def _origin(self) -> dict[str, Any]:
         """Return what the predictions came from."""

@@ -12,11 +12,11 @@ from irnet.cells import Cells
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco import read_coco
 from irnet.data.formats.found import read_found
+from irnet.data.formats.run_record import RunRecord
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import predictions_file, read_predicted
 from irnet.errors import InputError
 from irnet.report.found import Page, found_page
-from irnet.report.provenance import Run
 from irnet.report.scores import scores_page
 
 PAGE, SUMMARY = "report.html", "summary.json"
@@ -68,7 +68,7 @@ def _page(source: Path, folder: Path, progress: Callable[[str, int, int], None] 
     title = source.resolve().name
     if (source / SUMMARY).is_file():
         return _scores(source / SUMMARY, title)
-    return found_page(read_found(source), Run.read(folder), title=title, progress=progress)
+    return found_page(read_found(source), RunRecord.read(folder), title=title, progress=progress)
 
 
 def _scores(file: Path, title: str) -> Page:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.formats.run_record import RunRecord
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure
@@ -19,7 +20,7 @@ from irnet.report.histogram import draw_histogram
 from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field
-from irnet.report.provenance import Run, describe_run
+from irnet.report.provenance import describe_run
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,7 +58,9 @@ class _Pictures:
     missing: dict[int, str] = field(default_factory=dict)  # number of the image -> reason
 
 
-def found_page(entries: Sequence[Entry], run: Run, *, title: str, progress: Progress | None = None) -> Page:
+def found_page(
+    entries: Sequence[Entry], run: RunRecord, *, title: str, progress: Progress | None = None
+) -> Page:
     """The page of images and what was found in them; `progress` is called with name, number and total."""
     fields = [Field(entry, measure(entry.truth.cells, entry.name)) for entry in entries]
     known = all(one.cells.mpp is not None for one in fields)
@@ -67,7 +70,7 @@ def found_page(entries: Sequence[Entry], run: Run, *, title: str, progress: Prog
     html = render(
         "found.html",
         title=title,
-        date=run.date,
+        date=run.said.get("date"),
         headline=_headline(fields),
         histograms=_histograms(fields, area),
         groups=groups,

@@ -51,7 +51,7 @@ class _Desk:
     def __init__(self, review: Review) -> None:
         self.review = review
         shapes = [field.image.shape for field in review.fields]
-        self.pictures = Pictures(review.paths, shapes, page=review.page)
+        self.pictures = Pictures(review.paths, shapes, page=review.run.page)
         self.scenes = [Scene(field) for field in review.fields]
 
     def session(self) -> Answer:
@@ -62,7 +62,7 @@ class _Desk:
             "version": irnet.__version__,
             "source": review.sha256[:16],
             "labels": LABEL_NAMES,
-            "scores": {str(key): review.thresholds.get(name, 0.0) for key, name in LABEL_NAMES.items()},
+            "scores": {str(key): review.run.scores.get(name, 0.0) for key, name in LABEL_NAMES.items()},
             "formats": FORMATS,
             "tile": TILE,
             "images": [self._summary(index) for index in range(len(review.fields))],

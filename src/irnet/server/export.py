@@ -108,7 +108,7 @@ def _categories(review: Review) -> list[Row]:
 def _file_name(review: Review, index: int) -> str:
     """The image's own name; a page of a TIFF becomes an image of its own."""
     name = review.fields[index].image.name
-    return name if review.page is None else f"{name}.png"
+    return name if review.run.page is None else f"{name}.png"
 
 
 def _place_images(review: Review, pictures: Pictures, names: Mapping[int, str]) -> int:
@@ -120,7 +120,7 @@ def _place_images(review: Review, pictures: Pictures, names: Mapping[int, str]) 
         target, source = safe_join(folder, name), review.paths[index]
         if _same(source, target):
             continue
-        content = source.read_bytes() if review.page is None else to_png(pictures.pixels(index))
+        content = source.read_bytes() if review.run.page is None else to_png(pictures.pixels(index))
         if target.exists() and target.read_bytes() != content:
             raise InputError(f"{target} is there and is another image than {source}: move it away")
         if not target.exists():

@@ -1,22 +1,20 @@
 """The review of one COCO file: its images, every edit on disk before it counts, the corrected file."""
 
-import json
 import threading
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from irnet.cells import LABEL_NAMES
 from irnet.data.categories import label_of
 from irnet.data.files import sha256
 from irnet.data.formats.coco_json import Id, Row, group, load, naming
 from irnet.data.formats.coco_rows import parse_image
+from irnet.data.formats.run_record import PREDICTIONS, RunRecord
 from irnet.errors import InputError
 from irnet.server.field import Change, Field
 from irnet.server.journal import Journal
 
-PREDICTIONS, RUN = "predictions.json", "run.json"
 JOURNAL = "corrections.jsonl"
 
 
@@ -31,7 +29,7 @@ class Review:
         self.document = load(source)
         self.source = self.document.path
         self.folder = self.source.parent
-        self.run = _read_run(self.folder / RUN) if self.source.name == PREDICTIONS else {}
+        self.run = RunRecord.read(self.folder) if self.source.name == PREDICTIONS else RunRecord()
         self.lock = threading.RLock()
         self.categories = _with_both_labels(self.document.categories)
         groups = group(self.document)
@@ -42,24 +40,12 @@ class Review:
             rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
             self.fields.append(Field(image=image, rows=rows, categories=self.categories))
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}
-        self.paths = [_find_image(field, self.run, data) for field in self.fields]
+        met = self.run.paths
+        self.paths = [_find_image(field, met, data) for field in self.fields]
         self._next_id = 1 + max((_number(row["id"]) for row in self.document.annotations), default=0)
         self.sha256 = sha256(self.source)
         self.journal = Journal(self.folder / JOURNAL, source_sha256=self.sha256)
         self._replay()
-
-    @property
-    def page(self) -> int | None:
-        """Page of multi-page TIFF files that was looked at."""
-        page = self.run.get("page")
-        return page if isinstance(page, int) else None
-
-    @property
-    def thresholds(self) -> dict[str, float]:
-        """By name of a class the score from which the run kept instances."""
-        scores = self.run.get("scores")
-        known = scores.items() if isinstance(scores, dict) else ()
-        return {name: float(score) for name, score in known if isinstance(score, int | float)}
 
     def new_id(self) -> int:
         """An id that no annotation ever had."""
@@ -130,25 +116,13 @@ def _with_both_labels(categories: Mapping[Id, str]) -> dict[Id, str]:
     return both
 
 
-def _read_run(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: no JSON ({error})") from None
-    return run if isinstance(run, dict) else {}
-
-
-def _find_image(field: Field, run: Mapping[str, Any], data: Path | None) -> Path:
+def _find_image(field: Field, met: Mapping[str, Path], data: Path | None) -> Path:
     """Where the image lies: in the folder that the user named, where the run met it, or beside the file."""
     name = field.image.name
-    if data is not None:
-        places = [data / name, data / "images" / name, data / Path(name).name]
-        return next((path for path in places if path.is_file()), places[0])
-    met = {row.get("name"): row.get("path") for row in run.get("images", []) if isinstance(row, dict)}
-    path = met.get(name)
-    return Path(path) if isinstance(path, str) else field.image.path
+    if data is None:
+        return met.get(name, field.image.path)
+    places = [data / name, data / "images" / name, data / Path(name).name]
+    return next((path for path in places if path.is_file()), places[0])
 
 
 def _number(key: Id) -> int:

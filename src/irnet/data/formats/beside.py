@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from irnet.data.files import safe_join
 from irnet.data.formats.coco_json import locate
-from irnet.data.formats.found import PREDICTIONS, read_found
+from irnet.data.formats.found import read_found
+from irnet.data.formats.run_record import PREDICTIONS
 from irnet.data.image import IMAGE_SUFFIXES, read_image
 from irnet.data.sample import Entry
 from irnet.errors import InputError

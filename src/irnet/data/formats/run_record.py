@@ -1,0 +1,82 @@
+"""The record of a run beside its predictions: where the images lay, how they were read, what failed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from irnet.data.formats.coco_json import Row, naming, parse, short
+from irnet.errors import InputError
+
+PREDICTIONS, RUN, ERRORS = "predictions.json", "run.json", "errors.json"
+
+_NUMBER = int | float
+_FORMS = {dict: "an object", list: "a list", str: "text", int: "a whole number", _NUMBER: "a number"}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What is known of a run: nothing where it left no record, nor of what the record leaves out."""
+
+    said: Row = field(default_factory=dict)  # run.json
+    errors: list[Row] = field(default_factory=list)  # errors.json: file and error of each image that failed
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike) -> RunRecord:
+        """The record in a folder. Raises InputError that names the file and the field that is wrong."""
+        run, errors = Path(folder) / RUN, Path(folder) / ERRORS
+        record = cls(parse(run) if run.is_file() else {}, parse(errors) if errors.is_file() else [])
+        with naming(f"{run}: no record of a run"):
+            _check_run(record)
+        with naming(f"{errors}: no record of a run"):
+            _check(record.errors, list, "it")
+            _check_rows(record.errors, "file", "error")
+        return record
+
+    @property
+    def images(self) -> list[Row]:
+        """Name and path of each image, and what else is said of it."""
+        return self.said.get("images", [])
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Where the images lay, by name."""
+        return {row["name"]: Path(row["path"]) for row in self.images}
+
+    @property
+    def page(self) -> int | None:
+        """Page of multi-page TIFF files that was read, from 0."""
+        return self.said.get("page")
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """From which score on instances were kept, by name of the class."""
+        return self.said.get("scores", {})
+
+
+def _check_run(record: RunRecord) -> None:
+    _check(record.said, dict, "it")
+    _check(record.images, list, "images")
+    _check_rows(record.images, "name", "path")
+    for row in record.images:
+        _check(row.get("notes", []), list, "notes")
+    if record.page is not None:
+        _check(record.page, int, "page")
+    _check(record.scores, dict, "scores")
+    for name, score in record.scores.items():
+        _check(score, _NUMBER, f"scores: {name}")
+
+
+def _check_rows(rows: list[Row], *keys: str) -> None:
+    for row in rows:
+        _check(row, dict, "each of its rows")
+        for key in keys:
+            _check(row.get(key), str, key)
+
+
+def _check(value: Any, form: Any, name: str) -> None:
+    if not isinstance(value, form):
+        remedy = "remove the file, or run predict again"
+        raise InputError(f"{name} must be {_FORMS[form]}, not {short(value)}: {remedy}")
