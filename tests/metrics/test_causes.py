@@ -22,7 +22,7 @@ def mistakes(rectangles):
 
 
 def told(mistakes: list[Mistake]) -> list[tuple]:
-    return [(m.kind, m.cause, m.truths, m.finds) for m in mistakes]
+    return [(m.kind, m.cause, m.truths, m.preds) for m in mistakes]
 
 
 def test_what_is_right_is_no_mistake(mistakes):
@@ -121,7 +121,7 @@ def test_classes_are_apart_and_indices_are_those_of_the_image(rectangles):
     true = rectangles([(5, 5, 25, 15), (30, 5, 50, 15)], shape=SHAPE, label=(CYTOPLASM, NUCLEUS))
     found = rectangles([(30, 5, 50, 15), (60, 5, 80, 15), (5, 5, 25, 15)], shape=SHAPE, label=(2, 2, 1))
     (false,) = find_mistakes(true, found)
-    assert (false.label, false.finds) == (NUCLEUS, (1,))
+    assert (false.label, false.preds) == (NUCLEUS, (1,))
     as_cells = Cells.concat([found.select([0]), found.select([2])])
     assert told(find_mistakes(true, Cells.build(as_cells.masks, as_cells.offsets, [1, 1], SHAPE))) == [
         ("false", "background", (), (0,)),

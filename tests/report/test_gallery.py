@@ -109,7 +109,7 @@ def test_causes_take_turns_and_the_worst_come_first():
     true = rectangles([(20 * k + 2, 2, 20 * k + 2 + side, 12) for k, side in enumerate((4, 10, 6, 8))])
     found = rectangles([(20 * k + 2, 25, 20 * k + 12, 35) for k in range(2)], scores=[0.2, 0.9])
     chosen = [case.mistake for case in choose_worst([judge(true, found)], 5)]
-    assert [(mistake.cause, *mistake.truths, *mistake.finds) for mistake in chosen] == [
+    assert [(mistake.cause, *mistake.truths, *mistake.preds) for mistake in chosen] == [
         ("overlooked", 1),
         ("background", 1),
         ("overlooked", 3),

@@ -1,4 +1,4 @@
-"""Why it went wrong: one cause for every missed truth, false find and poor outline."""
+"""Why it went wrong: one cause for every missed truth, false prediction and poor outline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ OUTLINE, UNDER, OVERLOOKED = "poor outline", "under others", "overlooked"
 DISTRACTOR, FRAGMENT, BACKGROUND = "on a distractor", "fragment", "background"
 
 POOR_IOU = 0.7  # below it a match has a poor outline
-NEAR_IOU = 0.3  # from it on a find without a match is a poor outline of a truth without one
+NEAR_IOU = 0.3  # from it on a prediction without a match is a poor outline of a truth without one
 UNDER_SHARE = 0.4  # of a truth's area: the last bin of the overlap degree
 
 CAUSES = {  # in the order in which they are asked
@@ -38,35 +38,35 @@ CAUSES = {  # in the order in which they are asked
     BACKGROUND: "false, and most of it lies outside any true one",
 }
 
-Involved = tuple[Indices, Indices]  # truths and finds
+Involved = tuple[Indices, Indices]  # truths and predictions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """A truth without a match, a find without one, or a match with a poor outline."""
+    """A truth without a match, a prediction without one, or a match with a poor outline."""
 
     kind: str  # missed, false or poor
     cause: str  # one of CAUSES
     truths: Indices  # those involved: a missed one comes first
-    finds: Indices  # those involved: a false one comes first
+    preds: Indices  # those involved: a false one comes first
     iou: float  # of the match, else the highest with any of the other side
     label: int = 0
     distractor: str | None = None  # its kind
 
 
-def find_mistakes(truths: Cells, finds: Cells, distractors: Sequence[Distractor] = ()) -> list[Mistake]:
+def find_mistakes(truths: Cells, preds: Cells, distractors: Sequence[Distractor] = ()) -> list[Mistake]:
     """Every mistake of one image, each with the first of the CAUSES that applies.
 
-    `truths` and `finds` are those that are scored (see `counted`), and matches are those of F1: as many are
+    `truths` and `preds` are those that are scored (see `counted`), and matches are those of F1: as many are
     missed as recall lacks, as many false as precision lacks.
     """
     mistakes: list[Mistake] = []
     for label in LABEL_NAMES:
-        ours, theirs = np.flatnonzero(truths.labels == label), np.flatnonzero(finds.labels == label)
-        scene = _Scene.of(truths.select(ours), finds.select(theirs))
+        ours, theirs = np.flatnonzero(truths.labels == label), np.flatnonzero(preds.labels == label)
+        scene = _Scene.of(truths.select(ours), preds.select(theirs))
         for found in (*_missed(scene), *_false(scene, distractors), *_poor(scene)):
-            at_truths, at_finds = ours[list(found.truths)].tolist(), theirs[list(found.finds)].tolist()
-            mistakes.append(replace(found, label=label, truths=tuple(at_truths), finds=tuple(at_finds)))
+            at_truths, at_preds = ours[list(found.truths)].tolist(), theirs[list(found.preds)].tolist()
+            mistakes.append(replace(found, label=label, truths=tuple(at_truths), preds=tuple(at_preds)))
     return mistakes
 
 
@@ -82,40 +82,40 @@ def count_mistakes(images: Iterable[Sequence[Mistake]]) -> dict[str, dict[str, d
 
 
 class _Scene(NamedTuple):
-    """One class of one image, compared; its n truths and m finds are counted from 0."""
+    """One class of one image, compared; its n truths and m predictions are counted from 0."""
 
     truths: Cells
-    finds: Cells
+    preds: Cells
     pairs: Pairwise
     matches: NDArray[np.int64]  # (k, 2)
     free_truths: NDArray[np.bool_]  # (n,) without a match
-    free_finds: NDArray[np.bool_]  # (m,)
-    merged: dict[int, Indices]  # find -> truths
-    split: dict[int, Indices]  # truth -> finds
-    near: list[tuple[int, int]]  # truths and finds that are poor outlines of them
+    free_preds: NDArray[np.bool_]  # (m,)
+    merged: dict[int, Indices]  # prediction -> truths
+    split: dict[int, Indices]  # truth -> predictions
+    near: list[tuple[int, int]]  # truths and predictions that are poor outlines of them
 
     @classmethod
-    def of(cls, truths: Cells, finds: Cells) -> Self:
-        pairs = Pairwise.between(truths, finds)
+    def of(cls, truths: Cells, preds: Cells) -> Self:
+        pairs = Pairwise.between(truths, preds)
         matches = match_iou(pairs)
-        free = unmatched(len(truths), matches[:, 0]), unmatched(len(finds), matches[:, 1])
+        free = unmatched(len(truths), matches[:, 0]), unmatched(len(preds), matches[:, 1])
         return cls(
             truths,
-            finds,
+            preds,
             pairs,
             matches,
             *free,
-            merged=merged_truths(truths, finds, pairs),
-            split=split_truths(truths, finds, pairs, *free),
+            merged=merged_truths(truths, preds, pairs),
+            split=split_truths(truths, preds, pairs, *free),
             near=_near(pairs, *free),
         )
 
 
 def _near(
-    pairs: Pairwise, free_truths: NDArray[np.bool_], free_finds: NDArray[np.bool_]
+    pairs: Pairwise, free_truths: NDArray[np.bool_], free_preds: NDArray[np.bool_]
 ) -> list[tuple[int, int]]:
     """Pairs without a match whose IoU is almost one, the best last: of several that is the one to name."""
-    alike = (pairs.iou >= NEAR_IOU) & free_truths[:, None] & free_finds
+    alike = (pairs.iou >= NEAR_IOU) & free_truths[:, None] & free_preds
     return sorted(((t, f) for t, f in np.argwhere(alike).tolist()), key=lambda pair: pairs.iou[pair])
 
 
@@ -131,15 +131,15 @@ def _missed(scene: _Scene) -> Iterator[Mistake]:
     best = scene.pairs.iou.max(axis=1, initial=0.0)
     for t in _indices(scene.free_truths):
         cause = _first_cause(causes, t) or OVERLOOKED
-        truths, finds = causes[cause][t] if cause in causes else ((t,), ())
-        yield Mistake(kind=MISSED, cause=cause, truths=truths, finds=finds, iou=float(best[t]))
+        truths, preds = causes[cause][t] if cause in causes else ((t,), ())
+        yield Mistake(kind=MISSED, cause=cause, truths=truths, preds=preds, iou=float(best[t]))
 
 
 def _false(scene: _Scene, distractors: Sequence[Distractor]) -> Iterator[Mistake]:
     iou, twice = scene.pairs.iou, duplicates(scene.pairs, scene.matches)
-    kinds = kinds_under(scene.finds, distractors)
+    kinds = kinds_under(scene.preds, distractors)
     causes: dict[str, dict[int, Involved]] = {
-        CUT: {f: ((), (f,)) for f in _indices(touches_border(scene.finds))},
+        CUT: {f: ((), (f,)) for f in _indices(touches_border(scene.preds))},
         TWICE: {f: ((int(iou[:, f].argmax()),), (f,)) for f in _indices(twice)},
         MERGED: {f: (held, (f,)) for f, held in scene.merged.items()},
         SPLIT: {f: ((t,), _first(f, pieces)) for t, pieces in scene.split.items() for f in pieces},
@@ -148,12 +148,12 @@ def _false(scene: _Scene, distractors: Sequence[Distractor]) -> Iterator[Mistake
         FRAGMENT: {f: ((t,), (f,)) for t, f in np.argwhere(lies_inside(scene.pairs)).tolist()},
     }
     best = iou.max(axis=0, initial=0.0)
-    for f in _indices(scene.free_finds):
+    for f in _indices(scene.free_preds):
         cause = _first_cause(causes, f) or BACKGROUND
-        truths, finds = causes[cause][f] if cause in causes else ((), (f,))
+        truths, preds = causes[cause][f] if cause in causes else ((), (f,))
         kind = kinds[f] if cause == DISTRACTOR else None
         yield Mistake(
-            kind=FALSE, cause=cause, truths=truths, finds=finds, iou=float(best[f]), distractor=kind
+            kind=FALSE, cause=cause, truths=truths, preds=preds, iou=float(best[f]), distractor=kind
         )
 
 
@@ -162,7 +162,7 @@ def _poor(scene: _Scene) -> Iterator[Mistake]:
         if (iou := float(scene.pairs.iou[t, f])) < POOR_IOU:
             held = scene.merged.get(f, ())
             cause, truths = (MERGED, _first(t, held)) if t in held else (OUTLINE, (t,))
-            yield Mistake(kind=POOR, cause=cause, truths=truths, finds=(f,), iou=iou)
+            yield Mistake(kind=POOR, cause=cause, truths=truths, preds=(f,), iou=iou)
 
 
 def _first_cause(causes: Mapping[str, Mapping[int, Involved]], index: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Several to one: finds that hold two truths or more, and truths that lie in two finds or more."""
+"""Several to one: predictions that hold two truths or more, and truths that lie in two or more of them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,44 +13,44 @@ OWN_SHARE = 0.25  # of an area: with less outside the other one, two truths are 
 Indices = tuple[int, ...]
 
 
-def merged_truths(truths: Cells, finds: Cells, pairs: Pairwise) -> dict[int, Indices]:
-    """Find -> the truths that it holds, two or more.
+def merged_truths(truths: Cells, preds: Cells, pairs: Pairwise) -> dict[int, Indices]:
+    """Prediction -> the truths that it holds, two or more.
 
-    It holds more than half of each one, of the part outside another one too: the find of a cell in front is
-    no merger with the cell that lies under it.
+    It holds more than half of each one, of the part outside another one too: the outline of a cell in front
+    is no merger with the cell that lies under it.
     """
     shares = pairs.intersections / np.maximum(pairs.truth_areas, 1)[:, None]  # (n, m)
     merged = {}
-    for find in np.flatnonzero((shares > HELD).sum(axis=0) > 1).tolist():
-        near = np.flatnonzero(shares[:, find] > HELD).tolist()
+    for pred in np.flatnonzero((shares > HELD).sum(axis=0) > 1).tolist():
+        near = np.flatnonzero(shares[:, pred] > HELD).tolist()
         apart = [
             (a, b)
             for place, a in enumerate(near)
             for b in near[place + 1 :]
-            if _holds_own(truths, a, b, finds, find) and _holds_own(truths, b, a, finds, find)
+            if _holds_own(truths, a, b, preds, pred) and _holds_own(truths, b, a, preds, pred)
         ]
         if apart:
-            merged[find] = tuple(sorted({truth for pair in apart for truth in pair}))
+            merged[pred] = tuple(sorted({truth for pair in apart for truth in pair}))
     return merged
 
 
 def split_truths(
     truths: Cells,
-    finds: Cells,
+    preds: Cells,
     pairs: Pairwise,
     free_truths: NDArray[np.bool_],
-    free_finds: NDArray[np.bool_],
+    free_preds: NDArray[np.bool_],
 ) -> dict[int, Indices]:
     """Truth -> the pieces that it was found in, two or more, the largest first.
 
-    Pieces are finds without a match with more than half of their area inside a truth without one, and they
-    hold more than half of it together.
+    Pieces are predictions without a match with more than half of their area inside a truth without one,
+    and they hold more than half of it together.
     """
-    pieces = lies_inside(pairs) & free_truths[:, None] & free_finds  # (n, m)
+    pieces = lies_inside(pairs) & free_truths[:, None] & free_preds  # (n, m)
     split = {}
     for truth in np.flatnonzero(pieces.sum(axis=1) > 1).tolist():
         mine = np.flatnonzero(pieces[truth])
-        held = truths.masks[truth] & cover(finds, mine.tolist(), as_window(truths.boxes[truth]))
+        held = truths.masks[truth] & cover(preds, mine.tolist(), as_window(truths.boxes[truth]))
         if held.sum() > HELD * pairs.truth_areas[truth]:
             order = np.argsort(-pairs.intersections[truth, mine], kind="stable")
             split[truth] = tuple(mine[order].tolist())
@@ -58,13 +58,13 @@ def split_truths(
 
 
 def lies_inside(pairs: Pairwise) -> NDArray[np.bool_]:
-    """Whether more than half of each find lies inside each truth, (n, m)."""
+    """Whether more than half of each prediction lies inside each truth, (n, m)."""
     return pairs.intersections > HELD * pairs.pred_areas
 
 
-def _holds_own(truths: Cells, truth: int, other: int, finds: Cells, find: int) -> bool:
-    """Whether the find holds more than half of what the truth has outside the other one."""
+def _holds_own(truths: Cells, truth: int, other: int, preds: Cells, pred: int) -> bool:
+    """Whether the prediction holds more than half of what the truth has outside the other one."""
     window = as_window(truths.boxes[truth])
     own = truths.masks[truth] & ~cover(truths, [other], window)
-    held = own & cover(finds, [find], window)
+    held = own & cover(preds, [pred], window)
     return own.sum() >= OWN_SHARE * truths.masks[truth].sum() and held.sum() > HELD * own.sum()

@@ -17,7 +17,7 @@ from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Shown
 
 TRUE: Colour = (118, 255, 3)  # contours of truths that a mistake is about
-FOUND: Colour = (255, 61, 0)  # of finds
+FOUND: Colour = (255, 61, 0)  # of predictions
 WORDS = {MISSED: "missed", FALSE: "false", POOR: "matched"}
 
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # cause -> class -> kind -> number
@@ -82,7 +82,7 @@ def _headline(images: Sequence[Judged]) -> list[tuple[str, str]]:
     told = [(str(len(images)), "image" if len(images) == 1 else "images")]
     for label, name in LABEL_NAMES.items():
         true = sum(int((judged.truths.labels == label).sum()) for judged in images)
-        found = sum(int((judged.finds.labels == label).sum()) for judged in images)
+        found = sum(int((judged.preds.labels == label).sum()) for judged in images)
         kinds = [m.kind for judged in images for m in judged.mistakes if m.label == label]
         if true or found:
             told.append((str(kinds.count(MISSED)), f"{name} missed, of {true} true"))
@@ -97,12 +97,12 @@ def _tell(judged: Judged, mistake: Mistake, scored: bool) -> Shot:
     facts = [f"{WORDS[mistake.kind]} {LABEL_NAMES[mistake.label]}"]
     facts += [f"on {mistake.distractor}"] if mistake.distractor else []
     facts += [f"{len(mistake.truths)} in one"] if mistake.cause == MERGED else []
-    facts += [f"in {len(mistake.finds)} pieces"] if mistake.cause == SPLIT else []
+    facts += [f"in {len(mistake.preds)} pieces"] if mistake.cause == SPLIT else []
     facts.append(f"IoU {mistake.iou:.2f}")
     if mistake.kind != MISSED and scored:
-        facts.append(f"score {judged.finds.scores[mistake.finds[0]]:.2f}")
+        facts.append(f"score {judged.preds.scores[mistake.preds[0]]:.2f}")
     mask = (
-        judged.finds.masks[mistake.finds[0]]
+        judged.preds.masks[mistake.preds[0]]
         if mistake.kind == FALSE
         else judged.truths.masks[mistake.truths[0]]
     )
@@ -130,7 +130,7 @@ def _draw(image: Picture, judged: Judged, mistake: Mistake) -> list[tuple[str, S
     """The place as it is, in truth and as found; what the other side has there is dashed."""
     window = Window.about(_boxes(judged, mistake), ROOM[mistake.label], judged.truths.image_shape)
     around_true, true = _sides(judged.truths, mistake.label, mistake.truths)
-    around_found, found = _sides(judged.finds, mistake.label, mistake.finds)
+    around_found, found = _sides(judged.preds, mistake.label, mistake.preds)
     truth = [
         Layer(around_true, THIN, PALE, dashed=False),
         Layer(found, THIN, FOUND, dashed=True),
@@ -157,5 +157,5 @@ def _sides(cells: Cells, label: int, chosen: Sequence[int]) -> tuple[Cells, Cell
 def _boxes(judged: Judged, mistake: Mistake) -> np.ndarray:
     """Boxes of all that a mistake involves, (k, 4)."""
     return np.concatenate(
-        [judged.truths.boxes[list(mistake.truths)], judged.finds.boxes[list(mistake.finds)]]
+        [judged.truths.boxes[list(mistake.truths)], judged.preds.boxes[list(mistake.preds)]]
     )

@@ -21,14 +21,14 @@ class Judged:
 
     entry: Entry
     truths: Cells
-    finds: Cells
+    preds: Cells
     mistakes: list[Mistake]
 
     @classmethod
     def of(cls, entry: Entry, truth: Truth, cells: Cells, cuts: Cuts | None = None) -> Self:
         """Hold predictions, from the cuts on, against `truth`, which may be less than all of the entry's."""
-        truths, finds = counted(truth, truth.cells), counted(truth, cells, cuts)
-        return cls(entry, truths, finds, find_mistakes(truths, finds, truth.distractors))
+        truths, preds = counted(truth, truth.cells), counted(truth, cells, cuts)
+        return cls(entry, truths, preds, find_mistakes(truths, preds, truth.distractors))
 
 
 class Case(NamedTuple):
@@ -42,7 +42,7 @@ def choose_worst(images: Sequence[Judged], most: int = MOST) -> list[Case]:
     """The worst mistakes: of each cause in turn, and of each class and kind of it in turn.
 
     The worst are the largest missed, the surest false, and the matches of lowest IoU. What has a truth or a
-    find in common, such as two cells that were merged, is shown once.
+    prediction in common, such as two cells that were merged, is shown once.
     """
     queues: dict[str, dict[tuple[int, str], list[Case]]] = {}
     for number, judged in enumerate(images):
@@ -63,8 +63,8 @@ def _rank(judged: Judged, mistake: Mistake) -> tuple[float, float]:
         return mistake.iou, 0.0
     if mistake.kind == MISSED:
         return -float(judged.truths.masks[mistake.truths[0]].sum()), 0.0
-    find = mistake.finds[0]
-    return -float(judged.finds.scores[find]), -float(judged.finds.masks[find].sum())
+    pred = mistake.preds[0]
+    return -float(judged.preds.scores[pred]), -float(judged.preds.masks[pred].sum())
 
 
 def _in_turn(queues: Iterable[Sequence[Case]]) -> list[Case]:
@@ -73,12 +73,12 @@ def _in_turn(queues: Iterable[Sequence[Case]]) -> list[Case]:
 
 
 def _once(cases: Sequence[Case]) -> list[Case]:
-    """Cases of one cause without those that share a truth or a find with one before them."""
+    """Cases of one cause without those that share a truth or a prediction with one before them."""
     seen: set[tuple[int, int, str, int]] = set()
     kept = []
     for case in cases:
         image, mistake = case
-        sides = {"truth": mistake.truths, "find": mistake.finds}
+        sides = {"truth": mistake.truths, "pred": mistake.preds}
         mine = {(image, mistake.label, side, index) for side, chosen in sides.items() for index in chosen}
         if mine.isdisjoint(seen):
             kept.append(case)
