@@ -55,5 +55,5 @@ def test_memory_is_the_smaller_of_machine_and_container(monkeypatch: pytest.Monk
     assert not named("memory").ok
 
 
-def named(name: str) -> doctor.Finding:
-    return next(finding for finding in doctor.examine() if finding.name == name)
+def named(name: str) -> doctor.Check:
+    return next(check for check in doctor.examine() if check.name == name)

@@ -10,11 +10,11 @@ def doctor() -> None:
     """
     from irnet.engine.doctor import examine
 
-    findings = examine()
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        typer.echo(f"{'ok' if finding.ok else '--'}  {finding.name:{width}}  {finding.value}")
-        if finding.remedy:
-            typer.echo(f"    {'':{width}}  -> {finding.remedy}")
-    if any(not finding.ok and finding.needed for finding in findings):
+    checks = examine()
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        typer.echo(f"{'ok' if check.ok else '--'}  {check.name:{width}}  {check.value}")
+        if check.remedy:
+            typer.echo(f"    {'':{width}}  -> {check.remedy}")
+    if any(not check.ok and check.needed for check in checks):
         raise typer.Exit(1)

@@ -33,7 +33,7 @@ EXTRAS = {  # module -> (extra that brings it, what it is for)
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One thing looked at."""
 
     name: str
@@ -43,48 +43,48 @@ class Finding:
     remedy: str = ""
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Check]:
     """Look at versions, devices, memory, weights and extras. Reports what fails, never raises."""
     basics = [
-        Finding("irnet", irnet.__version__),
-        Finding("Python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
+        Check("irnet", irnet.__version__),
+        Check("Python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
     ]
     return [*basics, *_torch(), _memory(), _weights(), *_extras()]
 
 
-def _torch() -> Iterator[Finding]:
+def _torch() -> Iterator[Check]:
     remedy = "install PyTorch's two packages together: pytorch.org/get-started/locally names the command"
     for name in ("torch", "torchvision"):
         try:
             importlib.import_module(name)
-            yield Finding(name, version(name))
+            yield Check(name, version(name))
         except (ImportError, OSError, RuntimeError, PackageNotFoundError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            yield Finding(name, f"does not load: {reason}", ok=False, needed=True, remedy=remedy)
+            yield Check(name, f"does not load: {reason}", ok=False, needed=True, remedy=remedy)
             return
     yield from _devices()
 
 
-def _devices() -> Iterator[Finding]:
+def _devices() -> Iterator[Check]:
     import torch
 
-    yield Finding("CPU", f"{torch.get_num_threads()} threads of {os.cpu_count()} processors")
+    yield Check("CPU", f"{torch.get_num_threads()} threads of {os.cpu_count()} processors")
     for index in range(torch.cuda.device_count()):
         device = torch.cuda.get_device_properties(index)
-        yield Finding(f"cuda:{index}", f"{device.name}, {device.total_memory / GIB:.0f} GiB")
+        yield Check(f"cuda:{index}", f"{device.name}, {device.total_memory / GIB:.0f} GiB")
     if torch.backends.mps.is_available():
-        yield Finding("mps", "Apple GPU")
+        yield Check("mps", "Apple GPU")
     if not torch.cuda.is_available() and torch.version.cuda and Path("/dev/nvidiactl").exists():
         remedy = "PyTorch was built for a newer driver or another CUDA: see pytorch.org/get-started/locally"
-        yield Finding("cuda", "there is a GPU that PyTorch cannot use", ok=False, remedy=remedy)
+        yield Check("cuda", "there is a GPU that PyTorch cannot use", ok=False, remedy=remedy)
 
 
-def _memory() -> Finding:
+def _memory() -> Check:
     size = memory_size()
     if size is None:
-        return Finding("memory", "unknown")
+        return Check("memory", "unknown")
     remedy = "close other programs; large images go in smaller windows" if size < ENOUGH_MEMORY else ""
-    return Finding("memory", f"{size / GIB:.1f} GiB", ok=size >= ENOUGH_MEMORY, remedy=remedy)
+    return Check("memory", f"{size / GIB:.1f} GiB", ok=size >= ENOUGH_MEMORY, remedy=remedy)
 
 
 def memory_size() -> int | None:
@@ -99,22 +99,22 @@ def memory_size() -> int | None:
     return min(sizes)
 
 
-def _weights() -> Finding:
+def _weights() -> Check:
     remedy = "install irnet again; until then name a file with --model, or train one"
     try:
         from irnet.engine.checkpoint import digest_of
         from irnet.engine.weights import find_weights
 
         path = find_weights(None)
-        return Finding("weights", f"{path}, SHA-256 {digest_of(path)[:16]} checked")
+        return Check("weights", f"{path}, SHA-256 {digest_of(path)[:16]} checked")
     except (InputError, ImportError, OSError) as error:
-        return Finding("weights", str(error), ok=False, remedy=remedy)
+        return Check("weights", str(error), ok=False, remedy=remedy)
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[Check]:
     for module, (extra, purpose) in EXTRAS.items():
         if find_spec(module):
-            yield Finding(extra, f"{purpose}: there")
+            yield Check(extra, f"{purpose}: there")
         else:
             remedy = f"only if you need it: pip install 'irnet[{extra}]'"
-            yield Finding(extra, f"{purpose}: not installed", ok=False, remedy=remedy)
+            yield Check(extra, f"{purpose}: not installed", ok=False, remedy=remedy)
