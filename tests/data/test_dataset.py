@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.config import AugmentSettings
 from irnet.data.dataset import CropDataset, Item, collate
 from irnet.data.sample import Entry, Sample
 from irnet.data.transforms import Augmentation
 from irnet.errors import InputError
 
 SIDE = 96
+AUGMENTED = Augmentation(**AugmentSettings().model_dump())
 
 
 def field(seed: int) -> tuple[np.ndarray, Truth]:
@@ -42,7 +44,7 @@ def same(a: Item, b: Item) -> bool:
 
 
 def test_an_item_has_what_the_trainer_needs() -> None:
-    image, target = CropDataset(field, size=64, length=10, augmentation=Augmentation())[3]
+    image, target = CropDataset(field, size=64, length=10, augmentation=AUGMENTED)[3]
     n = len(target["labels"])
     assert image.shape == (3, 64, 64)
     assert {name: (value.dtype, tuple(value.shape)) for name, value in target.items()} == {
@@ -70,7 +72,7 @@ def test_without_augmentation_the_whole_image_is_itself() -> None:
 def test_an_item_depends_on_seed_and_number_alone(source: str) -> None:
     def build(seed: int) -> CropDataset:
         origin = entries(3) if source == "entries" else field
-        return CropDataset(origin, size=64, length=20, seed=seed, augmentation=Augmentation(), budget=1)
+        return CropDataset(origin, size=64, length=20, seed=seed, augmentation=AUGMENTED, budget=1)
 
     first, second = build(1), build(1)
     forward = [first[i] for i in range(8)]
@@ -80,7 +82,7 @@ def test_an_item_depends_on_seed_and_number_alone(source: str) -> None:
 
 
 def test_it_travels_to_worker_processes() -> None:
-    dataset = CropDataset(entries(2), size=64, length=4, augmentation=Augmentation())
+    dataset = CropDataset(entries(2), size=64, length=4, augmentation=AUGMENTED)
     item = dataset[1]
     assert same(pickle.loads(pickle.dumps(dataset))[1], item)
 
@@ -137,7 +139,7 @@ def test_what_was_not_annotated_and_ignored_is_said() -> None:
 def test_an_image_without_cells() -> None:
     image = np.zeros((50, 70, 3), dtype=np.uint8)
     empty = Truth(cells=Cells.empty((50, 70)))
-    item, target = CropDataset(lambda _: (image, empty), size=64, length=1, augmentation=Augmentation())[0]
+    item, target = CropDataset(lambda _: (image, empty), size=64, length=1, augmentation=AUGMENTED)[0]
     assert item.shape == (3, 64, 64)
     assert target["masks"].shape == (0, 112, 112)
     assert target["boxes"].shape == (0, 4)

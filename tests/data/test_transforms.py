@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.config import AugmentSettings
 from irnet.data import transforms
 from irnet.data.transforms import Augmentation, Warp, draw_warp, warp_boxes, warp_image, warp_masks
 
@@ -166,8 +167,12 @@ def test_boxes_are_warped_and_cut() -> None:
 # What is drawn
 
 
+def augmentation(**changes: object) -> Augmentation:
+    return Augmentation(**AugmentSettings.model_validate(changes).model_dump())
+
+
 def draws(n: int = 200, **changes: object) -> list[Warp]:
-    settings = Augmentation(**changes)  # type: ignore[arg-type]
+    settings = augmentation(**changes)
     boxes = np.array([[40.0, 80, 60, 100]])
     return [
         draw_warp(np.random.default_rng(i), (120, 200, 3), boxes, size=64, augmentation=settings)
@@ -184,7 +189,7 @@ def test_windows_stay_inside_an_image_that_holds_them() -> None:
 def test_windows_hold_an_image_that_is_smaller() -> None:
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        settings = Augmentation(tilt=0.0)
+        settings = augmentation(tilt=0.0)
         warp = draw_warp(rng, (30, 40), np.zeros((0, 4)), size=64, augmentation=settings)
         x1, y1, x2, y2 = warp.source()
         assert max(x1, y1) <= 1e-6
@@ -235,7 +240,7 @@ def test_none_leaves_colours_alone() -> None:
 
 def test_recolour_is_a_function_of_its_draws() -> None:
     image = noise_image()
-    everything = Augmentation(grey=0.5, blur=0.5, noise=0.5, jpeg=0.5)
+    everything = augmentation(grey=0.5, blur=0.5, noise=0.5, jpeg=0.5)
     for seed in range(8):
         again = [transforms.recolour(image, np.random.default_rng(seed), everything) for _ in range(2)]
         assert (again[0] == again[1]).all()

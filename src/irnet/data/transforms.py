@@ -4,8 +4,8 @@ A window is a square of `size` px cut out of the warped image. Every draw comes 
 """
 
 import io
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -22,31 +22,32 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What may happen to a training image. Zeros and False switch a step off, `Augmentation.none()` all."""
+    """What may happen to a training image (`config.AugmentSettings`). Zeros and False switch a step off."""
 
-    mirror: bool = True  # left-right in half of the items
-    quarter_turns: bool = True  # by 0, 90, 180 or 270 degrees
-    tilt: float = 0.5  # share of items turned by any angle on top
-    rotation: float = 10.0  # largest, degrees either way
-    scale: tuple[float, float] = (0.8, 1.25)  # log-uniform
-    focus: float = 0.9  # share of windows placed on an instance; the others fall anywhere
-    stain: float = 0.12  # sigma of the mixing of optical densities
-    brightness: float = 0.08  # largest shift, as a share of white
-    contrast: float = 0.15  # largest relative change
-    gamma: float = 0.15  # largest relative change
-    grey: float = 0.1  # share of items without colour
-    blur: float = 0.3  # share of items blurred
-    blur_sigma: float = 1.2  # largest, px
-    noise: float = 0.3  # share of items with sensor noise
-    noise_sigma: float = 5.0  # largest, grey levels
-    jpeg: float = 0.3  # share of items compressed again
-    jpeg_quality: tuple[int, int] = (50, 95)
+    mirror: bool  # left-right in half of the items
+    quarter_turns: bool  # by 0, 90, 180 or 270 degrees
+    tilt: float  # share of items turned by any angle on top
+    rotation: float  # largest, degrees either way
+    scale: tuple[float, float]  # log-uniform
+    focus: float  # share of windows placed on an instance; the others fall anywhere
+    stain: float  # sigma of the mixing of optical densities
+    brightness: float  # largest shift, as a share of white
+    contrast: float  # largest relative change
+    gamma: float  # largest relative change
+    grey: float  # share of items without colour
+    blur: float  # share of items blurred
+    blur_sigma: float  # largest, px
+    noise: float  # share of items with sensor noise
+    noise_sigma: float  # largest, grey levels
+    jpeg: float  # share of items compressed again
+    jpeg_quality: tuple[int, int]  # lowest and highest
 
     @classmethod
     def none(cls) -> Self:
         """The image as it is; only the window is drawn."""
-        steps = ("tilt", "stain", "brightness", "contrast", "gamma", "grey", "blur", "noise", "jpeg")
-        return cls(mirror=False, quarter_turns=False, scale=(1.0, 1.0), **dict.fromkeys(steps, 0.0))
+        values: dict[str, Any] = {field.name: 0.0 for field in fields(cls)}
+        values |= {"mirror": False, "quarter_turns": False, "jpeg_quality": (100, 100)}
+        return cls(**values | {"scale": (1.0, 1.0), "focus": 0.9})
 
 
 @dataclass(frozen=True, eq=False)
