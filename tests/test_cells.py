@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth, reaching
 from irnet.errors import InputError
 
 
@@ -111,3 +111,11 @@ def test_run_lengths_of_another_frame_are_refused() -> None:
 def test_kinds_are_one_per_instance() -> None:
     with pytest.raises(InputError, match="kinds has 1"):
         Truth(cells=family(), kinds=("superficial",))
+
+
+def test_cells_reach_the_cut_of_their_class() -> None:
+    cells = Cells.from_dense(np.ones((4, 2, 2), bool), [1, 1, 2, 2], scores=[0.5, 0.4, 0.4, 0.1])
+    assert reaching(cells, {1: 0.5, 2: 0.2}).tolist() == [True, False, True, False]
+    assert reaching(cells, {1: 0.5}).tolist() == [True, False, True, True]
+    assert reaching(cells, None).all()
+    assert reaching(Cells.empty((2, 2)), {1: 0.5}).shape == (0,)
