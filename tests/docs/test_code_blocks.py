@@ -29,7 +29,6 @@ LANGUAGES = {"bash", "python", "console", "text", "json", "toml"}
 TOY = "--steps 1 --set data.crop=64 --set train.workers=0"
 SMALLER = {  # what would take minutes
     r"--(time \w+|steps \d+)": TOY,
-    r"(-o runs/mine --init bundled)$": rf"\1 {TOY}",
     r"--images \d+ --patients \d+": "--images 3 --patients 3",
 }
 
