@@ -50,6 +50,34 @@ def test_a_wrong_command_line_is_bad_input(run, args: list[str]) -> None:
     assert run(*args).code == 2
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["predict", "a.png"],
+        ["train", "smears"],
+        ["evaluate", "found", "smears"],
+        ["export", "found", "--to", "csv"],
+        ["data", "convert", "source", "--from", "cvat"],
+        ["study", "table1"],
+        ["demo"],
+        ["synth"],
+    ],
+)
+def test_a_file_is_no_folder_to_write_to(run, tmp_path: Path, args: list[str]) -> None:
+    (tmp_path / "file").touch()
+    ran = run(*args, "-o", tmp_path / "file")
+    assert ran.code == 2
+    assert ran.err.startswith(f"irnet: {tmp_path / 'file'}: cannot be written")
+
+
+@pytest.mark.parametrize("args", [["report", "found"], ["calibrate", "bundled", "smears"]])
+def test_no_file_stands_within_a_file(run, tmp_path: Path, args: list[str]) -> None:
+    (tmp_path / "file").touch()
+    ran = run(*args, "-o", tmp_path / "file" / "new.html")
+    assert ran.code == 2
+    assert ran.err.startswith(f"irnet: {tmp_path / 'file'}: cannot be written")
+
+
 def test_the_module_runs_too() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "irnet", "--version"], capture_output=True, text=True, check=False

@@ -1,12 +1,13 @@
 """Atomic writes, names that stay inside, hashes."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from irnet.data.files import safe_join, sha256, write_atomic
+from irnet.data.files import check_writable, safe_join, sha256, write_atomic
 from irnet.errors import InputError
 
 
@@ -45,6 +46,28 @@ def test_a_kill_between_write_and_rename_leaves_the_old_file(tmp_path: Path, mon
     with pytest.raises(KeyboardInterrupt):
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_a_place_that_is_full_or_refuses_is_named(tmp_path: Path, monkeypatch) -> None:
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file.a\.bin: cannot be written \(File exists\)"):
+        write_atomic(tmp_path / "file" / "a.bin", b"cells")
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(InputError, match=r"a\.bin: cannot be written \(No space left on device\): .*room"):
+        write_atomic(tmp_path / "a.bin", b"cells")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_is_tried_out_without_making_it(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "a"):
+        with pytest.raises(InputError, match=r"cannot be written \(Not a directory\): name another"):
+            check_writable(folder)
 
 
 ESCAPES = [

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, ExcludeBorder
+from irnet.cli.options import Device, ExcludeBorder, check_file
 
 
 def calibrate(
@@ -19,7 +19,14 @@ def calibrate(
         list[Path], typer.Argument(help="Annotated images: folders or COCO files.", show_default=False)
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="New weights file, with a card.", show_default=False)
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            help="New weights file, with a card.",
+            show_default=False,
+            callback=check_file,
+        ),
     ],
     exclude_border: ExcludeBorder = False,
     device: Device = "auto",

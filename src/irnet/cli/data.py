@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Crowd, Map, Out
+from irnet.cli.options import Crowd, Map, Out, check_file
 
 app = typer.Typer(name="data", help="Check, convert and split annotated images.", no_args_is_help=True)
 
@@ -17,13 +17,16 @@ def check(
     data: Annotated[list[Path], typer.Argument(help="Folders or COCO files; parts of one set together.")],
     mapping: Map = None,
     crowd: Crowd = "ignore",
-    fix: Annotated[Path | None, typer.Option(help="Write what can be mended to this new file.")] = None,
+    fix: Annotated[
+        Path | None, typer.Option(help="Write what can be mended to this new file.", callback=check_file)
+    ] = None,
 ) -> None:
     """Find what is wrong with annotated images: file, id and remedy. Exit code 2 where there are errors.
 
     Example:  irnet data check smears/ --map 'Cell=cytoplasm,nuclei=nucleus' --fix smears/clean.json
     """
     from irnet.data import check as checking
+    from irnet.data.wording import number_of
     from irnet.errors import InputError
 
     names = _names(mapping)
@@ -36,7 +39,8 @@ def check(
     for finding in findings:
         typer.echo(finding.line())
     errors = sum(finding.severity == "error" for finding in findings)
-    typer.echo(f"{errors} errors, {len(findings) - errors} warnings" + (f"; mended: {fix}" if fix else ""))
+    counts = f"{number_of(errors, 'error')}, {number_of(len(findings) - errors, 'warning')}"
+    typer.echo(counts + (f"; mended: {fix}" if fix else ""))
     raise typer.Exit(2 if errors and not fix else 0)
 
 
@@ -67,9 +71,10 @@ def convert(
     Example:  irnet data convert found/qupath --from qupath --images found -o corrected
     """
     from irnet.data.formats import convert as run
+    from irnet.data.wording import number_of
 
     count = run(source_format, source, out, images=images, mapping=_names(mapping), crowd=crowd)
-    typer.echo(f"{count} images in {out}")
+    typer.echo(f"{number_of(count, 'image')} in {out}")
 
 
 @app.command()

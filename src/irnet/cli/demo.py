@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, Model
+from irnet.cli.options import Device, Model, check_folder
 
 
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")] = Path("demo"),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder to write to.", callback=check_folder)
+    ] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Another seed draws another field.", min=0)] = 12,
     model: Model = None,
     device: Device = "auto",

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from irnet.cli.options import check_folder
+
 
 def export(
     source: Annotated[
@@ -13,7 +15,9 @@ def export(
     to: Annotated[str, typer.Option(help="Format: qupath, imagej, labelme, cvat, csv, parquet or labels.")],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="Folder to write to.", show_default="SOURCE/FORMAT"),
+        typer.Option(
+            "-o", "--out", help="Folder to write to.", show_default="SOURCE/FORMAT", callback=check_folder
+        ),
     ] = None,
     style: Annotated[
         str | None,
@@ -32,6 +36,7 @@ def export(
 
     Example:  irnet export found --to qupath --as annotations
     """
+    from irnet.data.wording import number_of
     from irnet.engine.export import export as run
 
     done = run(
@@ -43,4 +48,4 @@ def export(
     )
     for note in done.notes:
         typer.echo(f"warning: {note}", err=True)
-    typer.echo(f"{done.images} images written to {done.folder}")
+    typer.echo(f"{number_of(done.images, 'image')} written to {done.folder}")

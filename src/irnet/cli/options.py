@@ -5,7 +5,27 @@ from typing import Annotated, Literal
 
 import typer
 
-Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write to; made where it is missing.")]
+
+def check_folder(folder: Path | None) -> Path | None:
+    """Refuse a folder that cannot be written to before the work, not after it."""
+    if folder is not None:
+        from irnet.data.files import check_writable
+
+        check_writable(folder)
+    return folder
+
+
+def check_file(file: Path | None) -> Path | None:
+    """Refuse a file whose folder cannot be written to before the work, not after it."""
+    if file is not None:
+        check_folder(file.parent)
+    return file
+
+
+Out = Annotated[
+    Path,
+    typer.Option("-o", "--out", help="Folder to write to; made where it is missing.", callback=check_folder),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Model = Annotated[
     str | None,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from irnet.cli.options import check_file
+
 
 def report(
     source: Annotated[
@@ -15,7 +17,13 @@ def report(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="File to write.", show_default="report.html in the folder"),
+        typer.Option(
+            "-o",
+            "--out",
+            help="File to write.",
+            show_default="report.html in the folder",
+            callback=check_file,
+        ),
     ] = None,
 ) -> None:
     """Write a page about what was found, or about how it scored: one file, pictures inside.

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device
+from irnet.cli.options import Device, check_folder
 
 
 def study(
@@ -17,7 +17,13 @@ def study(
         Path, typer.Option(help="Folder with train.json, val.json, test.json, or a set to split by patient.")
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder of the study; several processes may share it.")
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            help="Folder of the study; several processes may share it.",
+            callback=check_folder,
+        ),
     ],
     size: Annotated[
         Literal["tiny", "small", "paper"] | None,

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -19,24 +20,32 @@ def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], 
     """Write a file so that a reader, a crash or a full disk never meets half of it.
 
     `content` is the bytes, or a function that writes them to the open binary file it is given. Missing
-    folders are made. Whatever goes wrong, the old file stays as it was.
+    folders are made. Whatever goes wrong, the old file stays as it was. Raises InputError where the system
+    refuses: the place may not be written to, or is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.parent / f".{secrets.token_hex(8)}.tmp"  # same folder: a rename never crosses file systems
     try:
-        with open(draft, "xb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, content)
+    except OSError as error:
+        if error.errno is None:  # the content's own
+            raise
+        raise _unwritable(path, error) from error
     _sync_folder(path.parent)
+
+
+def check_writable(folder: str | os.PathLike) -> None:
+    """Raise InputError unless files can be written to `folder`, or to where it would be made.
+
+    It is tried out: on what permissions mean, systems differ. Nothing stays behind.
+    """
+    folder = Path(folder)
+    place = next((place for place in (folder, *folder.parents) if os.path.exists(place)), Path())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def safe_join(folder: str | os.PathLike, name: str) -> Path:
@@ -64,6 +73,28 @@ def sha256(path: str | os.PathLike) -> str:
     """SHA-256 of a file's content, as hexadecimal text."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
+    draft = path.parent / f".{secrets.token_hex(8)}.tmp"  # same folder: a rename never crosses file systems
+    try:
+        with open(draft, "xb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # what went wrong first is what to tell
+            draft.unlink()
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or type(error).__name__
+    return InputError(f"{path}: cannot be written ({reason}): name another place, or make room there")
 
 
 def _sync_folder(folder: Path) -> None:
