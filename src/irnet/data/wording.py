@@ -1,0 +1,10 @@
+"""Numbers in the lines that a user reads."""
+
+
+def number_of(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> number_of(1, "image"), number_of(0, "image")
+    ('1 image', '0 images')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
