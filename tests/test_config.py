@@ -150,6 +150,11 @@ def test_unknown_recipe_and_broken_file(tmp_path: Path):
         load_recipe(tmp_path / "absent.toml")
 
 
+def test_an_override_is_named_beside_the_recipe():
+    with pytest.raises(InputError, match=r"tiny\.toml with --set train\.foo=1: unknown key train\.foo"):
+        load_recipe("tiny", ["train.foo=1"])
+
+
 def test_settings_survive_json():
     settings = load_recipe("release")
     assert parse_settings(settings.model_dump(mode="json"), source="checkpoint") == settings

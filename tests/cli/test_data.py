@@ -33,6 +33,7 @@ def test_an_error_is_told_with_file_id_and_remedy_and_mended(run, copy: Path) ->
     assert ran.code == 2
     assert f"error: {copy}/annotations.json, image 0.png, annotation 1: " in ran.out
     assert "-> " in ran.out
+    assert "[bad-annotation]\n1 error, " in ran.out
     fixed = run("data", "check", copy, "--fix", copy / "clean.json")
     assert fixed.code == 0
     assert "mended" in fixed.out

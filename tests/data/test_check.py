@@ -160,7 +160,8 @@ def test_each_fault_is_found_and_named(tmp_path: Path, code: str) -> None:
     assert found.annotation == (3 if code == "not-annotated" else ABOUT_ANNOTATION.get(code))
     json.dumps(asdict(found))
     assert found.line().startswith(f"{found.severity}: {found.file}")
-    assert found.line().endswith(f"{found.message} -> {found.remedy}")
+    assert found.line().endswith(f"{found.message} -> {found.remedy} [{code}]")
+    assert found.line().count(found.file) == 1
 
 
 @pytest.mark.parametrize("code", SPOILERS)

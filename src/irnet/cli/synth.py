@@ -10,7 +10,14 @@ from irnet.cli.options import Out
 def synth(
     out: Out,
     images: Annotated[int, typer.Option(help="Fields of 1000 x 1000 px.", min=1)] = 413,
-    patients: Annotated[int, typer.Option(help="Patients, each with a stain and a camera.", min=1)] = 82,
+    patients: Annotated[
+        int | None,
+        typer.Option(
+            help="Patients, each with a stain and a camera.",
+            min=1,
+            show_default="82, or as many as images",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed draws the same set.", min=0)] = 0,
 ) -> None:
     """Draw a set of generated smears: annotations.json and images/.
@@ -20,7 +27,9 @@ def synth(
 
     Example:  irnet synth -o smears --images 20 --patients 5 --seed 0
     """
+    from irnet.data.wording import number_of
     from irnet.synthetic import generate_set
 
-    generate_set(out, images=images, patients=patients, seed=seed)
-    typer.echo(f"{images} generated fields of {patients} patients in {out}")
+    entries = generate_set(out, images=images, patients=patients, seed=seed)
+    people = number_of(len({entry.patient for entry in entries}), "patient")
+    typer.echo(f"{number_of(images, 'generated field')} of {people} in {out}")

@@ -67,7 +67,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Settings:
         raise InputError(f"{path}: not a readable TOML file: {error}") from error
     for override in overrides:
         _apply(values, override)
-    return parse_settings(values, source=str(path))
+    return parse_settings(values, source=" with --set ".join([str(path), *overrides]))
 
 
 def change_settings(settings: Settings, overrides: Sequence[str]) -> Settings:

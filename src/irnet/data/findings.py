@@ -43,10 +43,11 @@ class Finding:
     remedy: str
 
     def line(self) -> str:
-        """All of it in one line."""
+        """All of it in one line, the code at its end. A message that begins with the file keeps its place."""
         image = "" if self.image is None else f", image {self.image}"
         annotation = "" if self.annotation is None else f", annotation {self.annotation}"
-        return f"{self.severity}: {self.file}{image}{annotation}: {self.message} -> {self.remedy}"
+        place = "" if self.message.startswith(self.file) else f"{self.file}{image}{annotation}: "
+        return f"{self.severity}: {place}{self.message} -> {self.remedy} [{self.code}]"
 
 
 def finding(

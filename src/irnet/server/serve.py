@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from irnet.data.wording import number_of
 from irnet.errors import InputError
 
 
@@ -30,7 +31,8 @@ def serve(
     token = None if _is_loopback(sock) else secrets.token_urlsafe(32)
     names = LOOPBACK_NAMES if token is None else LOOPBACK_NAMES | {host, socket.gethostname().lower()}
     app = create_app(review, names=names, token=token)
-    announce(f"{len(review.fields)} images of {review.source}; {len(review.journal.lines)} edits so far")
+    images, edits = number_of(len(review.fields), "image"), number_of(len(review.journal.lines), "edit")
+    announce(f"{images} of {review.source}; {edits} so far")
     announce(f"open {address(host, sock.getsockname()[1], token)} (stop with Ctrl-C)")
     if token is not None:
         announce("Anyone with this address can read and edit; it is not encrypted on its way.")

@@ -17,13 +17,14 @@ from irnet.synthetic.stain import Palette
 
 PALETTE_SHARES: dict[Palette, float] = {"pap": 0.6, "pale": 0.2, "vivid": 0.2}
 SEEDS = 2**31
+PATIENTS = 82  # of the paper's set
 
 
 def generate_set(
     out_dir: str | os.PathLike,
     *,
     images: int = 413,
-    patients: int = 82,
+    patients: int | None = None,
     seed: int = 0,
     size: tuple[int, int] = (1000, 1000),
     mpp: float = 0.2529,
@@ -33,6 +34,7 @@ def generate_set(
 ) -> list[Entry]:
     """Write `images` fields of `patients` patients to out_dir/images and out_dir/annotations.json.
 
+    Where `patients` is None there are 82 of them, or as many as images if these are fewer.
     Each patient has a stain, a camera and a mixture of cells of its own; of `palette`, or, when that is
     None, of one drawn for the patient. `progress` is told the fields done and their total. The same
     arguments give the same files. Raises InputError when there are fewer images than patients, and when
@@ -41,8 +43,9 @@ def generate_set(
     target = Path(out_dir) / "annotations.json"
     if target.exists():
         raise InputError(f"{target} exists: name a new folder")
+    patients = min(PATIENTS, images) if patients is None else patients
     if not 1 <= patients <= images:
-        raise InputError(f"{images} images of {patients} patients: give each patient at least one image")
+        raise InputError(f"patients = {patients} of images = {images}: give each patient at least one image")
     if seed < 0:
         raise InputError(f"seed = {seed}: choose 0 or a positive number")
     rng = np.random.default_rng((seed, 2))
