@@ -58,13 +58,27 @@ def test_other_data_is_refused(opened, circles, tmp_path):
     data["annotations"].pop()
     (tmp_path / "annotations.json").write_text(json.dumps(data))
     (tmp_path / "images").symlink_to(circles / "images")
-    with pytest.raises(InputError, match=r"data.files.annotations.json was"):
+    with pytest.raises(InputError, match=f"^{tmp_path}: not the data that .* was begun with, {circles} as"):
         open_study(tmp_path, opened.out)
 
 
 def test_the_data_may_have_moved(opened, circles, tmp_path):
     (tmp_path / "moved").symlink_to(circles)
     assert open_study(tmp_path / "moved", opened.out).record == opened.record
+
+
+def test_data_left_open_is_that_of_the_beginning(opened, circles, tmp_path):
+    assert open_study(None, opened.out).data == circles
+    with pytest.raises(InputError, match=r"no study stands here: .* with --data"):
+        open_study(None, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_data_that_is_gone_is_asked_for(opened, tmp_path):
+    path = opened.out / RECORD
+    path.write_text(json.dumps(opened.record | {"data": {"path": str(tmp_path / "gone")}}))
+    with pytest.raises(InputError, match=r"gone: the data of .* is not there: name its place with --data"):
+        open_study(None, opened.out)
 
 
 def test_every_row_trains_on_the_part_that_is_kept(opened, circles):

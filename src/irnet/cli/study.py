@@ -13,9 +13,6 @@ def study(
         Literal["table1", "table2", "fig3", "beyond"],
         typer.Argument(help="What to make.", show_default=False),
     ],
-    data: Annotated[
-        Path, typer.Option(help="Folder with train.json, val.json, test.json, or a set to split by patient.")
-    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -25,6 +22,13 @@ def study(
             callback=check_folder,
         ),
     ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with train.json, val.json, test.json, or a set to split by patient.",
+            show_default="that of the study in OUT",
+        ),
+    ] = None,
     size: Annotated[
         Literal["tiny", "small", "paper"] | None,
         typer.Option(help="tiny: a test; small: hours on two cores; paper: a GPU.", show_default="small"),
@@ -64,7 +68,7 @@ def study(
 
     Example:  irnet study table1 --data smears -o study --size small --trunk bundled
     """
-    from irnet.study.make import make
+    from irnet.study.make import check_rows, make
     from irnet.study.record import Options, open_study
 
     options = Options(
@@ -76,6 +80,7 @@ def study(
         trunk_steps=trunk_steps,
         overrides=None if override is None else tuple(override),
     )
+    check_rows(what, rows)
     begun = open_study(data, out, options)
     made = make(what, begun, keys=rows, device=device, say=lambda text: typer.echo(text, err=True))
     typer.echo(f"{made.beginning}\n\nwritten to {out}")

@@ -91,11 +91,12 @@ class Study:
         return self.out / "rows" / key / f"seed{seed}"
 
 
-def open_study(data: str | Path, out: str | Path, options: Options | None = None) -> Study:
+def open_study(data: str | Path | None, out: str | Path, options: Options | None = None) -> Study:
     """Freeze a study in `out`, or go on with the one that stands there.
 
     Args:
-        data: folder with train.json, val.json and test.json, or a data set that is split by patient here.
+        data: folder with train.json, val.json and test.json, or a data set that is split by patient here;
+            None for the data of the study that stands in `out`.
         out: folder of the study.
         options: choices; those left open are the frozen ones.
 
@@ -104,10 +105,11 @@ def open_study(data: str | Path, out: str | Path, options: Options | None = None
     """
     folder = Path(out)
     frozen = _read(folder / RECORD)
+    data = _frozen_data(folder, frozen) if data is None else Path(data)
     settings = _settings(options or Options(), frozen)
     options = _complete(options or Options(), frozen)
-    parts = open_parts(Path(data), settings.data)
-    record = _record(Path(data), parts, settings, options)
+    parts = open_parts(data, settings.data)
+    record = _record(data, parts, settings, options)
     if frozen is None and not _create(folder / RECORD, _dump(record)):
         frozen = _read(folder / RECORD)  # another process was quicker
     if frozen is not None:
@@ -115,12 +117,21 @@ def open_study(data: str | Path, out: str | Path, options: Options | None = None
     _keep_split(folder / SPLIT, parts)
     return Study(
         out=folder,
-        data=Path(data),
+        data=data,
         parts=parts,
         settings=settings,
         options=options,
         record=frozen or record,
     )
+
+
+def _frozen_data(folder: Path, frozen: dict[str, Any] | None) -> Path:
+    if frozen is None:
+        raise InputError(f"{folder}: no study stands here: name the data of a new one with --data")
+    data = Path(frozen["data"]["path"])
+    if not data.exists():
+        raise InputError(f"{data}: the data of {folder / RECORD} is not there: name its place with --data")
+    return data
 
 
 def _settings(options: Options, frozen: dict[str, Any] | None) -> Settings:
@@ -198,7 +209,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(path.read_bytes())
-        return record if isinstance(record["options"], dict) else _refuse(path)
+        sound = isinstance(record["options"], dict) and isinstance(record["data"]["path"], str)
+        return record if sound else _refuse(path)
     except (ValueError, KeyError, TypeError):
         return _refuse(path)
 
@@ -208,6 +220,12 @@ def _refuse(path: Path) -> Any:
 
 
 def _compare(path: Path, frozen: dict[str, Any], record: dict[str, Any]) -> None:
+    was, now = frozen["data"], record["data"]
+    if _differences(was, now, ("data",)):
+        raise InputError(
+            f"{now['path']}: not the data that {path} was begun with, {was['path']} as it was then: name "
+            "that with --data, or another folder with -o"
+        )
     if differing := _differences(frozen, record):
         raise InputError(
             f"{path}: another study stands here: {'; '.join(differing[:5])}. Name another folder with -o, or "
