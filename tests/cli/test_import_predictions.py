@@ -119,3 +119,14 @@ def test_methods_are_named_on_the_command_line(run, smears: Path, network: Path,
     assert (ran.code, read_json(tmp_path / "out" / "run.json")["method"]) == (0, "irnet")
     scored = run("evaluate", "jomls", smears, "--score", "0.5", "-o", tmp_path / "scores")
     assert (scored.code, "leave --score out" in scored.err) == (2, True)
+
+
+def test_an_earlier_run_makes_way_unless_it_was_corrected(run, smears: Path, tmp_path: Path) -> None:
+    arguments = ("import-predictions", smears / "annotations.json", smears, "-o", tmp_path)
+    assert run(*arguments).code == 0
+    (tmp_path / "report.html").write_text("of the earlier run")
+    assert run(*arguments).code == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"predictions.json", "run.json"}
+    (tmp_path / "corrections.jsonl").write_text("")
+    ran = run(*arguments)
+    assert (ran.code, "write to another folder with -o" in ran.err) == (2, True)

@@ -101,7 +101,9 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(
     assert ran.code == 3
     assert str(bad) in ran.err
     assert json.loads((tmp_path / "out" / "errors.json").read_text())[0]["file"] == str(bad)
-    assert run("predict", bad, "-o", tmp_path / "none", "--model", network).code == 2
+    assert ran.out.endswith(f"written to {tmp_path / 'out'}\n")
+    none = run("predict", bad, "-o", tmp_path / "none", "--model", network)
+    assert (none.code, str(bad) in none.err, "written" in none.out) == (2, True, False)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,59 @@ def test_an_estimated_scale_is_marked_and_makes_no_um(
 def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     assert predict_files([folder / "0.png"], tmp_path / "a").exit_code == 0
     assert predict_files([folder / "text.jpg"], tmp_path / "b").exit_code == 2
-    assert read_json(tmp_path / "b" / "predictions.json")["images"] == []
+    assert not (tmp_path / "b").exists()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+def test_a_run_that_failed_leaves_the_earlier_one(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    predict_files([folder / "0.png"], tmp_path / "out")
+    before = contents(tmp_path / "out")
+    assert predict_files([folder / "text.jpg"], tmp_path / "out").errors
+    assert contents(tmp_path / "out") == before
+
+
+def test_files_of_an_earlier_run_make_way_and_others_stay(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path
+):
+    out = tmp_path / "out"
+    predict_files([folder / "0.png", folder / "text.jpg"], out)
+    for name in ("report.html", "cells.parquet", "notes.txt", "overlays/mine.png"):
+        (out / name).write_text("made since")
+    predict_files([folder / "1.png"], out)
+    assert contents(out).keys() == {
+        *("predictions.json", "cells.csv", "run.json", "errors.json", "overlays/1.png"),
+        *("notes.txt", "overlays/mine.png"),
+    }
+    (out / "overlays" / "mine.png").unlink()
+    predict_files([folder / "0.png"], out, save=["csv"])
+    assert {f.name for f in out.iterdir()} == {"cells.csv", "run.json", "errors.json", "notes.txt"}
+
+
+@pytest.mark.parametrize("record", ["[", '{"files": ["../notes.txt"]}', '{"name": "of another tool"}'])
+def test_a_record_that_is_not_of_a_run_removes_nothing(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path, record: str
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "notes.txt").write_text("kept")
+    (out / "run.json").write_text(record)
+    (out / "cells.csv").write_text("kept")
+    predict_files([folder / "0.png"], out, save=["coco"])
+    assert (tmp_path / "notes.txt").read_text() == (out / "cells.csv").read_text() == "kept"
+
+
+def test_predictions_that_were_corrected_are_not_replaced(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path
+):
+    predict_files([folder / "0.png"], tmp_path / "out")
+    (tmp_path / "out" / "corrections.jsonl").write_text("")
+    before = contents(tmp_path / "out")
+    with pytest.raises(InputError, match=r"corrections\.jsonl corrects .*: write to another folder"):
+        predict_files([folder / "1.png"], tmp_path / "out")
+    assert contents(tmp_path / "out") == before
 
 
 def test_only_what_is_asked_for_is_saved(blobs_installed: Predictor, folder: Path, tmp_path: Path):

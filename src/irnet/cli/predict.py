@@ -36,9 +36,10 @@ def predict(
     """Find the cells and nuclei of images, overlaps kept.
 
     Writes predictions.json (COCO), overlays/, cells.csv, run.json and
-    errors.json. An image that cannot be read is reported and the others go
-    on (exit code 3). The classical method, jomls, needs no weights and gives
-    no scores.
+    errors.json, in place of an earlier run. An image that cannot be read is
+    reported and the others go on (exit code 3); if none can be, nothing is
+    written. The classical method, jomls, needs no weights and gives no
+    scores.
 
     Example:  irnet predict smears/ -o found --mpp 0.25
     """
@@ -60,6 +61,8 @@ def predict(
     for line in report.lines():
         typer.echo(line)
     for error in report.errors:
-        typer.echo(f"{error['file']}: {error['error']}", err=True)
-    typer.echo(f"written to {out}")
+        reason = error["error"].removeprefix(f"{error['file']}: ")
+        typer.echo(f"{error['file']}: {reason}", err=True)
+    if report.entries:
+        typer.echo(f"written to {out}")
     raise typer.Exit(report.exit_code)

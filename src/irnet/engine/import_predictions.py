@@ -19,6 +19,7 @@ from irnet.data.formats.coco_json import locate
 from irnet.data.formats.run_record import PREDICTIONS, RUN
 from irnet.data.predictions import Kind, Missing, Predictions, read_predictions
 from irnet.data.sample import Entry
+from irnet.engine.run_files import refuse_corrected, remove_earlier
 from irnet.engine.versions import versions
 from irnet.metrics.flatten import ORDER, label_map_ceiling
 from irnet.morphometry.pairing import pair_nuclei
@@ -67,9 +68,11 @@ def import_predictions(
         name: what the tool is called in tables, None for the name of `source`.
 
     Raises:
-        InputError: something is wrong with the source or does not fit the data set; nothing is written.
+        InputError: something is wrong with the source, it does not fit the data set, or `out_dir` holds
+            corrections of earlier predictions; nothing is written.
     """
-    source = Path(source)
+    source, out = Path(source), Path(out_dir)
+    refuse_corrected(out)
     predictions = read_predictions(source, data, kind=kind, labels=labels, mapping=mapping, missing=missing)
     entries = [_paired(entry) for entry in predictions.found]
     origin = {
@@ -89,9 +92,10 @@ def import_predictions(
         "data_sha256": sha256(locate(data)),
         "label_map_ceiling": {"order": ORDER, **ceiling},
         "notes": list(predictions.notes),
+        "files": [PREDICTIONS, RUN],
         "images": [_image(entry) for entry in entries],
     }
-    out = Path(out_dir)
+    remove_earlier(out, run["files"])
     write_coco(out / PREDICTIONS, entries, info=origin, scores=predictions.scored)
     write_atomic(out / RUN, json.dumps(run, indent=1, allow_nan=False).encode())
     return Report(replace(predictions, found=entries), ceiling)

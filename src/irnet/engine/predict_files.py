@@ -26,12 +26,14 @@ from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.engine.finding import Scores
 from irnet.engine.methods import Method, open_method
+from irnet.engine.run_files import refuse_corrected, remove_earlier
 from irnet.engine.versions import versions
 from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure, to_csv
 from irnet.report.draw import overlay
 
 SAVES = ("coco", "overlay", "csv")
+CELLS = "cells.csv"
 DONE, NOTHING_DONE, DONE_WITH_ERRORS = 0, 2, 3
 
 _logger = logging.getLogger(__name__)
@@ -83,7 +85,8 @@ def predict_files(
     """Segment images and write what was found to `out_dir`.
 
     Always errors.json and run.json (hashes, thresholds, versions, notes); with `save` also predictions.json
-    ("coco": one file for all images), overlays/STEM.png ("overlay") and cells.csv ("csv").
+    ("coco": one file for all images), overlays/STEM.png ("overlay") and cells.csv ("csv"). Where every image
+    fails, nothing is written.
 
     Args:
         paths: image files and folders of them.
@@ -99,12 +102,13 @@ def predict_files(
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
-        InputError: a path, the method, its weights, the device or an option is wrong; a bad image is only
-            reported.
+        InputError: a path, the method, its weights, the device or an option is wrong, or `out_dir` holds
+            corrections of earlier predictions; a bad image is only reported.
     """
     if unknown := sorted(set(save) - set(SAVES)):
         raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
     files = list_images(paths)
+    refuse_corrected(Path(out_dir))
     opened = open_method(method, model, device)
     opened.check(mpp=mpp, score=score)
     visit = _Visit(
@@ -147,6 +151,7 @@ class _Visit:
         self.errors: list[dict[str, str]] = []
         self.rows: list[Row] = []
         self.images: list[dict[str, Any]] = []
+        self.files: list[str] = []  # what was drawn, in `out`
 
     def take(self, file: Path, name: str, drawing: str) -> None:
         """Segment one image, or note why not: whatever happens to it, the others go on."""
@@ -176,20 +181,26 @@ class _Visit:
         if self.draw:
             picture = to_png(overlay(image.pixels, cells))
             write_atomic(self.out / "overlays" / drawing, picture)
+            self.files.append(f"overlays/{drawing}")
         self.entries.append(Entry(name=name, path=file, truth=Truth(cells=cells)))
         self.rows += rows
         self.images.append(record | {"seconds": round(time.monotonic() - begun, 3)})
 
     def write(self, save: Collection[str]) -> None:
-        """Write the files that cover all images."""
+        """Write the files that cover all images, in place of an earlier run; none if every image failed."""
+        if not self.entries:
+            return
+        saved = {"coco": PREDICTIONS, "csv": CELLS}
+        files = [*(saved[kind] for kind in saved if kind in save), *self.files, RUN, ERRORS]
+        remove_earlier(self.out, files)
         if "coco" in save:
             file, scores = self.out / PREDICTIONS, self.method.scored
             write_coco(file, self.entries, info=self._origin(), scores=scores)
         if "csv" in save:
-            write_atomic(self.out / "cells.csv", to_csv(self.rows).encode())
+            write_atomic(self.out / CELLS, to_csv(self.rows).encode())
         date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
         asked = {"mpp": self.mpp, "keep_scale": self.keep_scale, "page": self.page}
-        run = {"date": date, **self._origin(), **asked, "images": self.images}
+        run = {"date": date, **self._origin(), **asked, "files": files, "images": self.images}
         _write_json(self.out / RUN, run)
         _write_json(self.out / ERRORS, self.errors)
 

@@ -10,12 +10,10 @@ from irnet.data.categories import label_of
 from irnet.data.files import sha256
 from irnet.data.formats.coco_json import Id, Row, group, load, naming
 from irnet.data.formats.coco_rows import parse_image
-from irnet.data.formats.run_record import PREDICTIONS, RunRecord
+from irnet.data.formats.run_record import JOURNAL, PREDICTIONS, RunRecord
 from irnet.errors import InputError
 from irnet.server.field import Change, Field
 from irnet.server.journal import Journal
-
-JOURNAL = "corrections.jsonl"
 
 
 class Review:

@@ -13,12 +13,13 @@ IMAGE = {"name": "a.png", "path": "/smears/a.png"}
 
 
 def test_a_record_tells_where_the_images_lay_and_what_failed(tmp_path: Path) -> None:
-    run = {"date": "today", "page": 2, "scores": {"nucleus": 0.4}, "images": [IMAGE]}
+    run = {"date": "today", "page": 2, "files": ["cells.csv"], "scores": {"nucleus": 0.4}, "images": [IMAGE]}
     (tmp_path / "run.json").write_text(json.dumps(run))
     (tmp_path / "errors.json").write_text(json.dumps([{"file": "b.png", "error": "damaged"}]))
     record = RunRecord.read(tmp_path)
     assert record.paths == {"a.png": Path("/smears/a.png")}
     assert (record.page, record.scores, record.said["date"]) == (2, {"nucleus": 0.4}, "today")
+    assert record.files == ["cells.csv"]
     assert record.errors == [{"file": "b.png", "error": "damaged"}]
 
 
@@ -38,6 +39,8 @@ def test_what_a_record_lacks_is_unknown(tmp_path: Path, text: str | None) -> Non
         ("run.json", {"images": ["a.png"]}, "each of its rows must be an object, not 'a.png'"),
         ("run.json", {"images": [{"name": "a.png"}]}, "path must be text, not None"),
         ("run.json", {"images": [IMAGE | {"notes": "a note"}]}, "notes must be a list"),
+        ("run.json", {"files": "cells.csv"}, "files must be a list"),
+        ("run.json", {"files": [1]}, "each of its files must be text, not 1"),
         ("run.json", {"page": "2"}, "page must be a whole number, not '2'"),
         ("run.json", {"scores": [0.5]}, "scores must be an object"),
         ("run.json", {"scores": {"nucleus": None}}, "scores: nucleus must be a number"),

@@ -11,6 +11,7 @@ from irnet.data.formats.coco_json import Row, naming, parse, short
 from irnet.errors import InputError
 
 PREDICTIONS, RUN, ERRORS = "predictions.json", "run.json", "errors.json"
+JOURNAL = "corrections.jsonl"  # of the viewer
 
 _NUMBER = int | float
 _FORMS = {dict: "an object", list: "a list", str: "text", int: "a whole number", _NUMBER: "a number"}
@@ -46,6 +47,11 @@ class RunRecord:
         return {row["name"]: Path(row["path"]) for row in self.images}
 
     @property
+    def files(self) -> list[str]:
+        """Names of the files that the run wrote, in its folder."""
+        return self.said.get("files", [])
+
+    @property
     def page(self) -> int | None:
         """Page of multi-page TIFF files that was read, from 0."""
         return self.said.get("page")
@@ -62,6 +68,9 @@ def _check_run(record: RunRecord) -> None:
     _check_rows(record.images, "name", "path")
     for row in record.images:
         _check(row.get("notes", []), list, "notes")
+    _check(record.files, list, "files")
+    for name in record.files:
+        _check(name, str, "each of its files")
     if record.page is not None:
         _check(record.page, int, "page")
     _check(record.scores, dict, "scores")
