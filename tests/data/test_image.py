@@ -358,6 +358,14 @@ def test_nothing_found_is_an_error(tmp_path: Path) -> None:
         list_images([tmp_path / "nowhere"])
 
 
+def test_the_folder_inside_that_holds_the_images_is_named(tmp_path: Path) -> None:
+    for name in ("empty", "images"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"no image in .*; name .*images: looked for"):
+        list_images([tmp_path])
+
+
 def test_threads_leave_the_filters_of_warnings_as_they_were(tmp_path: Path, monkeypatch) -> None:
     """The second reader begins before the first has ended, and ends after it."""
     paths = [save(tmp_path / f"{name}.png", RGB) for name in ("first", "second")]

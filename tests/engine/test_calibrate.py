@@ -119,12 +119,22 @@ def test_the_floor_of_the_recipe_holds(weights: Path, tmp_path: Path, finds) -> 
     assert set(chosen.scores) == set(LABEL_NAMES.values())
 
 
+def test_few_images_and_few_instances_are_warned_of(weights: Path, tmp_path: Path, finds, caplog) -> None:
+    finds(squares(TWO, [0.9, 0.7]))
+    for name, images in (("one", 1), ("many", 25)):
+        calibrate(
+            weights, [write_set(tmp_path / name, squares(TWO), images)], tmp_path / f"{name}.safetensors"
+        )
+    (message,) = caplog.messages
+    assert "on 1 image, 2 of class nucleus alone" in message
+
+
 def test_refused_without_a_trace(weights: Path, tmp_path: Path, finds) -> None:
     data = write_set(tmp_path / "fields", squares(TWO))
     finds(squares([(45, 45)], [0.9]))
     with pytest.raises(InputError, match="nothing annotated on these images is found"):
         calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu")
-    for out in (weights, tmp_path / "mine.pt"):
-        with pytest.raises(InputError, match=r"new file that ends in \.safetensors"):
+    for out, reason in ((weights, "exists: name a new"), (tmp_path / "mine.pt", r"ends in \.safetensors")):
+        with pytest.raises(InputError, match=reason):
             calibrate(weights, [data], out, device="cpu")
     assert not (tmp_path / "mine.safetensors").exists()

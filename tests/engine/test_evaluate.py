@@ -99,6 +99,12 @@ def test_an_image_without_prediction_is_bad_input(circles: Path, tmp_path: Path)
         evaluate(tmp_path, circles, tmp_path / "out")
 
 
+def test_what_is_neither_predictions_nor_weights_may_be_either(circles: Path, tmp_path: Path):
+    for source in (tmp_path / "nope", circles / "images"):
+        with pytest.raises(InputError, match="folder or COCO file of predictions, a weights file, a run's"):
+            evaluate(source, circles, tmp_path / "out")
+
+
 def test_a_network_is_scored_at_its_thresholds(blobs_installed: Predictor, circles: Path, tmp_path: Path):
     result = evaluate(tmp_path / "weights.safetensors", circles, tmp_path / "out")
     nuclei = result.summary["classes"]["nucleus"]

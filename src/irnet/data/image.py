@@ -71,8 +71,16 @@ def list_images(paths: Iterable[str | os.PathLike]) -> list[Path]:
         found.update(dict.fromkeys(_images_in(path) if path.is_dir() else [path]))
     if not found:
         places = ", ".join(map(str, paths))
-        raise InputError(f"no image in {places or 'an empty list'}: looked for {', '.join(IMAGE_SUFFIXES)}")
+        inner = [str(folder) for path in paths for folder in sorted(path.iterdir()) if _holds_images(folder)]
+        remedy = f"; name {inner[0]}" if inner else ""
+        raise InputError(
+            f"no image in {places or 'an empty list'}{remedy}: looked for {', '.join(IMAGE_SUFFIXES)}"
+        )
     return list(found)
+
+
+def _holds_images(folder: Path) -> bool:
+    return folder.is_dir() and bool(_images_in(folder))
 
 
 def _images_in(folder: Path) -> list[Path]:

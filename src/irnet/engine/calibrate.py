@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ from irnet.config.section import PerClass
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import read_coco
 from irnet.data.formats.coco_json import locate
+from irnet.data.wording import number_of
 from irnet.engine.card import WeightsFile, render_card
 from irnet.engine.devices import choose_device
 from irnet.engine.evaluate import find_all
@@ -24,6 +27,10 @@ from irnet.errors import InputError
 from irnet.metrics import best_score, f1_curve
 from irnet.metrics.border import all_without_cut
 from irnet.metrics.operating import Curve
+
+FEW_IMAGES, FEW_INSTANCES = 5, 50  # fewer are warned of
+
+_logger = logging.getLogger(__name__)
 
 
 class Calibration(NamedTuple):
@@ -56,12 +63,15 @@ def calibrate(
         InputError: `out` exists, bad weights, bad data, or nothing in it that the network finds.
     """
     target = Path(out)
-    if target.suffix != ".safetensors" or target.exists():
+    if target.suffix != ".safetensors":
         raise InputError(f"{out}: name a new file that ends in .safetensors")
+    if target.exists():
+        raise InputError(f"{out} exists: name a new file, or remove it with its card and its .sha256")
     path = find_weights(source)
     model, settings, trained = load_weights(path)
     predictor = Predictor(model, settings=settings, device=choose_device(device))
     curves = [_curves(predictor, Path(data), exclude_border) for data in sets]
+    _warn_of_few(curves)
     chosen = _choose(curves, settings)
     calibration = Calibration(
         scores=chosen,
@@ -80,6 +90,7 @@ def calibrate(
 
 class _Curves(NamedTuple):
     images: int
+    instances: dict[str, int]  # of the same classes as the curves
     classes: dict[str, Curve]  # of the classes that are annotated
 
 
@@ -88,12 +99,31 @@ def _curves(predictor: Predictor, data: Path, exclude_border: bool) -> _Curves:
     truths, found = [entry.truth for entry in entries], find_all(predictor, (e.read() for e in entries))
     if exclude_border:
         truths, found = all_without_cut(truths, found)
-    classes = {
-        name: f1_curve(truths, found, label)
-        for label, name in LABEL_NAMES.items()
-        if any(label in truth.annotated and len(truth.cells.of(label)) for truth in truths)
+    counts = {
+        label: sum(len(truth.cells.of(label)) for truth in truths if label in truth.annotated)
+        for label in LABEL_NAMES
     }
-    return _Curves(len(entries), classes)
+    present = {label: LABEL_NAMES[label] for label, count in counts.items() if count}
+    return _Curves(
+        images=len(entries),
+        instances={name: counts[label] for label, name in present.items()},
+        classes={name: f1_curve(truths, found, label) for label, name in present.items()},
+    )
+
+
+def _warn_of_few(sets: Sequence[_Curves]) -> None:
+    """Warn of thresholds that hang on a few images or instances."""
+    images = sum(part.images for part in sets)
+    totals = sum((Counter(part.instances) for part in sets), Counter())
+    few = [number_of(images, "image")] if images < FEW_IMAGES else []
+    few += [f"{total} of class {name}" for name, total in totals.items() if total < FEW_INSTANCES]
+    if few:
+        _logger.warning(
+            "thresholds chosen on %s alone hang on chance: annotate at least %d images with %d of each class",
+            ", ".join(few),
+            FEW_IMAGES,
+            FEW_INSTANCES,
+        )
 
 
 def _choose(sets: Sequence[_Curves], settings: Settings) -> dict[str, float]:

@@ -178,6 +178,8 @@ def predictions_file(source: str | Path) -> Path | None:
 
 def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score: float | None) -> Predicted:
     named = str(source) in METHODS
+    if not named:
+        _refuse_absent(source)
     method = open_method(str(source) if named else None, None if named else source, device)
     method.check(score=score)
     return Predicted(
@@ -188,6 +190,17 @@ def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score:
         method=method.name,
         sha256=sha256(method.source) if method.source else None,
     )
+
+
+def _refuse_absent(source: str | Path) -> None:
+    """Raise `InputError` where `source` is neither predictions nor weights."""
+    from irnet.engine.weights import find_weights
+
+    if not find_weights(source).exists():
+        raise InputError(
+            f"{source}: neither predictions nor weights: name a folder or COCO file of predictions, a "
+            "weights file, a run's folder, bundled, bundled-research or jomls"
+        )
 
 
 def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = None) -> Predicted:
