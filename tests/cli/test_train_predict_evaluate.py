@@ -48,6 +48,17 @@ def test_options_reach_the_training(run, monkeypatch: pytest.MonkeyPatch, tmp_pa
     }
 
 
+def test_a_run_stopped_before_its_first_validation_names_no_weights(
+    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engine, "train", lambda *_, **__: Outcome(step=1, steps=3, best=None, merit=None))
+    ran = run("train", "data", "-o", tmp_path)
+    assert ran.code == 0
+    assert ran.out.startswith("step 1 of 3; weights: none yet")
+    assert "--resume" in ran.out
+    assert "best.safetensors" not in ran.out
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

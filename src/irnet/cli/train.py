@@ -62,4 +62,7 @@ def train(
         resume=resume,
         device=device,
     )
-    typer.echo(f"step {outcome.step} of {outcome.steps}; weights: {outcome.best}")
+    weights = outcome.best or "none yet, they come with the first validation"
+    typer.echo(f"step {outcome.step} of {outcome.steps}; weights: {weights}")
+    if not outcome.finished or outcome.best is None:  # the second: stopped before a time budget was planned
+        typer.echo("not finished: go on with --resume")

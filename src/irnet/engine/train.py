@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
     step: int
     steps: int
-    best: Path  # weights file for `irnet predict --model`
+    best: Path | None  # weights file for `irnet predict --model`; None before the first validation
     merit: float | None  # of its validation; None without validation images
 
     @property
@@ -113,11 +113,10 @@ def train(
             if run.init is not None and not resumed:
                 log.init(run.init)
             _loop(run, source, ranks, log, stopping, budget)
-        if ranks.first and (folder / BEST).exists():
-            write_card(folder / BEST)  # anew: the log has gone on since
-        return Outcome(
-            run.step, run.steps or run.step, folder / BEST, run.merit if math.isfinite(run.merit) else None
-        )
+        best = folder / BEST if (folder / BEST).exists() else None
+        if ranks.first and best is not None:
+            write_card(best)  # anew: the log has gone on since
+        return Outcome(run.step, run.steps or run.step, best, run.merit if math.isfinite(run.merit) else None)
 
 
 def _loop(
