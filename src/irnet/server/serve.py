@@ -2,8 +2,10 @@
 
 import ipaddress
 import secrets
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from irnet.data.wording import number_of
@@ -13,7 +15,7 @@ from irnet.errors import InputError
 def serve(
     out: Path, *, host: str, port: int, data: Path | None = None, announce: Callable[[str], object]
 ) -> None:
-    """Serve the review of `out` until it is interrupted. `announce` is given lines for the user.
+    """Serve the review of `out` until Ctrl-C or SIGTERM. `announce` is given lines for the user.
 
     Beyond loopback a random token is asked for; it is part of the address announced. Raises InputError.
     """
@@ -32,12 +34,13 @@ def serve(
     names = LOOPBACK_NAMES if token is None else LOOPBACK_NAMES | {host, socket.gethostname().lower()}
     app = create_app(review, names=names, token=token)
     images, edits = number_of(len(review.fields), "image"), number_of(len(review.journal.lines), "edit")
-    announce(f"{images} of {review.source}; {edits} so far")
-    announce(f"open {address(host, sock.getsockname()[1], token)} (stop with Ctrl-C)")
-    if token is not None:
-        announce("Anyone with this address can read and edit; it is not encrypted on its way.")
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[sock])
+    with _until_stopped():
+        announce(f"{images} of {review.source}; {edits} so far")
+        announce(f"open {address(host, sock.getsockname()[1], token)} (stop with Ctrl-C)")
+        if token is not None:
+            announce("Anyone with this address can read and edit; it is not encrypted on its way.")
+        uvicorn.Server(config).run(sockets=[sock])
 
 
 def address(host: str, port: int, token: str | None) -> str:
@@ -45,6 +48,17 @@ def address(host: str, port: int, token: str | None) -> str:
     everywhere = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}
     name = everywhere.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+
+
+@contextmanager
+def _until_stopped() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the block: uvicorn raises them again when it has shut down."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _bind(host: str, port: int) -> socket.socket:
