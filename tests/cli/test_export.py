@@ -105,8 +105,23 @@ def test_predictions_lead_to_their_images(run, smears: Path, tmp_path: Path) -> 
     assert read_coco(tmp_path / "b")[0].truth.cells.mpp == 0.37
     (out / "run.json").unlink()
     ran = run("export", out, "--to", "labelme", "-o", tmp_path / "c")
-    assert (ran.code, ran.err.count("labelme needs it as")) == (0, 3)
-    assert run("export", out, "--to", "csv").err.count("stain not measured") == 3
+    assert (ran.code, ran.err.count("labelme needs it as")) == (3, 3)
+    ran = run("export", out, "--to", "csv")
+    assert (ran.code, ran.err.count("stain not measured")) == (3, 3)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_what_may_have_been_corrected_is_not_replaced(run, smears: Path, tmp_path: Path, to: str) -> None:
+    out = tmp_path / "out"
+    assert run("export", smears, "--to", to, "-o", out).code == 0
+    written = sorted(file for file in out.rglob("*") if file.suffix != ".png")
+    for file in written[:-1]:
+        file.unlink()
+    written[-1].write_text("corrected")
+    ran = run("export", smears, "--to", to, "-o", out)
+    assert (ran.code, f"{written[-1]} is there already" in ran.err, "with -o" in ran.err) == (2, True, True)
+    assert [file for file in out.rglob("*") if file.suffix != ".png"] == [written[-1]]
+    assert written[-1].read_text() == "corrected"
 
 
 def test_regions_to_ignore_are_counted(run, tmp_path: Path) -> None:

@@ -31,8 +31,10 @@ def export(
 ) -> None:
     """Write cells for QuPath, ImageJ, labelme, CVAT, as a table or as label maps.
 
-    What a format cannot hold is counted and printed. `irnet data convert
-    --from` reads all but tables back.
+    What a format cannot hold is counted and printed. Files that are there
+    already are not replaced: they may have been corrected. An image that is
+    no longer there has no stain and no copy (exit code 3). `irnet data
+    convert --from` reads all but tables back.
 
     Example:  irnet export found --to qupath --as annotations
     """
@@ -48,4 +50,7 @@ def export(
     )
     for note in done.notes:
         typer.echo(f"warning: {note}", err=True)
+    for error in done.errors:
+        typer.echo(error, err=True)
     typer.echo(f"{number_of(done.images, 'image')} written to {done.folder}")
+    raise typer.Exit(done.exit_code)

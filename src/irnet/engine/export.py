@@ -22,6 +22,18 @@ STYLES = {  # the first is the default
     "labelme": ("polygons", "masks"),
     "cvat": ("masks", "polygons"),
 }
+TARGETS = {  # what the names of an image's files end in
+    "qupath": (qupath.SUFFIX,),
+    "imagej": (imagej.SUFFIX,),
+    "labelme": (labelme.SUFFIX,),
+    "labels": (labels.CELLS, labels.NUCLEI),
+}
+WHOLE = {  # the one file of all images
+    "cvat": f"annotations{cvat.SUFFIX}",
+    "csv": "cells.csv",
+    "parquet": "cells.parquet",
+}
+DONE, DONE_WITH_ERRORS = 0, 3
 Progress = Callable[[str, int, int], None]
 
 
@@ -31,7 +43,13 @@ class Exported:
 
     folder: Path
     images: int
-    notes: list[str] = field(default_factory=list)  # what was lost or could not be done
+    notes: list[str] = field(default_factory=list)  # what the format cannot hold
+    errors: list[str] = field(default_factory=list)  # what could not be done, for want of an image
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 done but for the errors."""
+        return DONE_WITH_ERRORS if self.errors else DONE
 
 
 def export(
@@ -40,19 +58,22 @@ def export(
     out: str | Path | None = None,
     *,
     style: str | None = None,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write what was found to a folder, files of an earlier export being replaced.
+    """Write what was found to a folder.
 
     Args:
         source: folder of `irnet predict`, data set or COCO file.
         to: one of FORMATS.
         out: folder to write to, None for one named `to` in the source's folder.
         style: one of the format's STYLES, None for its first.
+        replace: write over the files of an earlier export, whatever was drawn in them since.
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
-        InputError: the source, the format or the style is wrong, or an extra is missing.
+        InputError: the source, the format or the style is wrong, an extra is missing, or a file to write is
+            there already; nothing is written then.
     """
     if to not in FORMATS:
         raise InputError(f"format {to!r} is not written: choose one of {', '.join(FORMATS)}")
@@ -65,6 +86,8 @@ def export(
     done = Exported(folder / to if out is None else Path(out), len(entries))
     if regions := sum(len(entry.truth.ignore) for entry in entries if entry.truth.ignore is not None):
         done.notes.append(f"{regions} regions to ignore are not written")
+    if not replace:
+        _refuse_replacing(_targets(entries, done, to))
     _WRITERS[to](entries, done, style or next(iter(styles), ""), progress)
     return done
 
@@ -89,13 +112,13 @@ def _write_labelme(entries: Sequence[Entry], done: Exported, style: str, progres
         if entry.path.is_file():
             write_atomic(image, entry.path.read_bytes())
         else:
-            done.notes.append(f"{entry.name}: {entry.path} is not there: labelme needs it as {image}")
+            done.errors.append(f"{entry.name}: {entry.path} is not there: labelme needs it as {image}")
 
 
 def _write_cvat(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
     if progress:
         progress("all images", 1, 1)
-    path = done.folder / f"annotations{cvat.SUFFIX}"
+    path = done.folder / WHOLE["cvat"]
     cvat.write(path, entries, style="polygons" if style == "polygons" else "masks")
 
 
@@ -112,12 +135,12 @@ def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress
 
 def _write_csv(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
     rows = _table(entries, done, progress)
-    write_atomic(done.folder / "cells.csv", to_csv(rows).encode())
+    write_atomic(done.folder / WHOLE["csv"], to_csv(rows).encode())
 
 
 def _write_parquet(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
     rows = _table(entries, done, progress)
-    write_atomic(done.folder / "cells.parquet", to_parquet(rows))
+    write_atomic(done.folder / WHOLE["parquet"], to_parquet(rows))
 
 
 _WRITERS = {
@@ -129,6 +152,23 @@ _WRITERS = {
     "parquet": _write_parquet,
     "labels": _write_labels,
 }
+
+
+def _targets(entries: Sequence[Entry], done: Exported, to: str) -> list[Path]:
+    """The files that will be written, but for copies of images."""
+    if to in WHOLE:
+        return [done.folder / WHOLE[to]]
+    return [path for suffix in TARGETS[to] for _, path in _each(entries, done, suffix, None)]
+
+
+def _refuse_replacing(files: Sequence[Path]) -> None:
+    """Raise InputError where files are there already: they may have been corrected by hand since."""
+    if there := [file for file in files if file.exists()]:
+        more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
+        raise InputError(
+            f"{there[0]}{more} there already, perhaps corrected since: write to another folder with -o, "
+            "or move the old files away"
+        )
 
 
 def _each(
@@ -149,5 +189,5 @@ def _table(entries: Sequence[Entry], done: Exported, progress: Progress | None) 
 def _measure(entry: Entry, done: Exported) -> list[Row]:
     """The rows of an image; without its pixels there is no stain."""
     rows, error = measure_entry(entry)
-    done.notes += [error] if error else []
+    done.errors += [error] if error else []
     return rows

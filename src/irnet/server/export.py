@@ -57,8 +57,9 @@ def export(
     write_atomic(target, dump(corrected(review, names, cuts or {})))
     if file_format == "coco":
         return Written(path=target, images=images, notes=[])
-    done = others.export(target, file_format, review.folder / f"corrected-{file_format}")
-    return Written(path=done.folder, images=images, notes=done.notes)
+    folder = review.folder / f"corrected-{file_format}"
+    done = others.export(target, file_format, folder, replace=True)  # the journal keeps the corrections
+    return Written(path=done.folder, images=images, notes=[*done.notes, *done.errors])
 
 
 def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
