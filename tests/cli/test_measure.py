@@ -39,6 +39,14 @@ def test_predictions_are_measured_with_their_images(run, found: Path) -> None:
     assert any(row["parent"] for row in nuclei)
 
 
+def test_the_file_alone_leads_to_the_images_too(run, found: Path) -> None:
+    run("measure", found)
+    before = (found / "cells.csv").read_bytes()
+    assert run("measure", found / "predictions.json").code == 0
+    assert (found / "cells.csv").read_bytes() == before
+    assert run("report", found / "predictions.json").code == 0
+
+
 def test_overlap_can_be_left_out_and_parquet_written(run, found: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     assert run("measure", found, "--save", "csv").code == 0

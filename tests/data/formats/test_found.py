@@ -21,5 +21,6 @@ def test_the_page_that_was_looked_at_is_read_again(tmp_path: Path) -> None:
     write_coco(out / "predictions.json", [Entry(name="stack.tif", path=image, truth=Truth(cells=cells))])
     run = {"images": [{"name": "stack.tif", "path": str(image)}], "page": 1}
     (out / "run.json").write_text(json.dumps(run))
-    (entry,) = read_found(out)
-    assert (entry.read().image == 200).all()
+    for found in (out, out / "predictions.json"):
+        (entry,) = read_found(found)
+        assert (entry.read().image == 200).all()

@@ -12,12 +12,14 @@ from irnet.data.sample import Entry
 def read_found(path: str | os.PathLike) -> list[Entry]:
     """The images of a folder of `irnet predict`, of a data set or of a COCO file, with their cells.
 
-    The output of `irnet predict` holds no images: run.json says where they were. Raises InputError.
+    The output of `irnet predict` holds no images: run.json, beside predictions.json, says where they were.
+    Raises InputError.
     """
-    folder = Path(path)
-    if not (folder / PREDICTIONS).is_file():
-        return read_coco(path)
-    run = RunRecord.read(folder)
+    path = Path(path)
+    file = path / PREDICTIONS if (path / PREDICTIONS).is_file() else path
+    entries = read_coco(file)
+    if file.name != PREDICTIONS:
+        return entries
+    run = RunRecord.read(file.parent)
     paths = run.paths
-    entries = read_coco(folder / PREDICTIONS)
     return [replace(entry, path=paths.get(entry.name, entry.path), page=run.page) for entry in entries]
