@@ -33,3 +33,9 @@ def test_a_missing_picture_is_told(run, tmp_path: Path) -> None:
 def test_what_it_refuses(run, tmp_path: Path) -> None:
     assert run("report", tmp_path / "nothing").code == 2
     assert run("report", write_found(tmp_path / "a", {}), "-o", tmp_path).code == 2
+
+
+def test_the_folder_or_the_verb_that_was_meant_is_named(run, smears: Path, tmp_path: Path) -> None:
+    found = write_found(tmp_path / "demo" / "found", {"a.png": draw_discs()})
+    assert run("report", tmp_path / "demo").err.endswith(f"; name one of {found}\n")
+    assert "'irnet predict' finds the cells of images" in run("report", smears / "images").err

@@ -19,6 +19,7 @@ from irnet.data.formats.coco_json import locate
 from irnet.data.formats.run_record import PREDICTIONS, RUN
 from irnet.data.predictions import Kind, Missing, Predictions, read_predictions
 from irnet.data.sample import Entry
+from irnet.data.wording import number_of
 from irnet.engine.run_files import refuse_corrected, remove_earlier
 from irnet.engine.versions import versions
 from irnet.metrics.flatten import ORDER, label_map_ceiling
@@ -42,7 +43,7 @@ class Report:
         }
         total = ", ".join(f"{name} {count}" for name, count in counts.items())
         scored = "with scores" if self.predictions.scored else "without scores"
-        told = [f"{len(found)} images: {total}; {scored}", *self.predictions.notes]
+        told = [f"{number_of(len(found), 'image')}: {total}; {scored}", *self.predictions.notes]
         told.append(f"the truth itself as a label map ({ORDER}) reaches")
         for name, values in self.ceiling.items():
             told.append(f"  {name}: " + ", ".join(f"{title} {_text(v)}" for title, v in values.items()))

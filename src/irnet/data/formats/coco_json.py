@@ -13,6 +13,7 @@ from irnet.errors import InputError
 
 Id = int | str
 Row = dict[str, Any]
+_HELD = ("annotations.json", "predictions.json")  # by folders that a verb may be given
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
@@ -54,8 +55,11 @@ def locate(path: str | os.PathLike) -> Path:
         return path / "annotations.json"
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
-    others = ", ".join(sorted(file.name for file in path.glob("*.json")))
-    remedy = f"name one of {others}" if others else "'irnet data convert' makes one"
+    others = sorted(file.name for file in path.glob("*.json"))
+    inner = sorted({str(file.parent) for name in _HELD for file in path.glob(f"*/{name}")})
+    remedy = "'irnet predict' finds the cells of images, 'irnet data convert' reads annotations"
+    if others or inner:
+        remedy = f"name one of {', '.join(others or inner)}"
     raise InputError(f"{path}: no annotations.json in it; {remedy}")
 
 
