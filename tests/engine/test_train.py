@@ -88,7 +88,7 @@ def test_a_run_leaves_the_card_of_its_weights(whole: Path):
     assert "min for 8 steps" in card
     assert f"SHA-256 {trained['data']['sha256']}" in card
     assert trained["scores"]["images"] == trained["data"]["validation"]["images"] == 2
-    assert "2 images of 1 patients: too few for intervals" in card
+    assert "2 images of 1 patient: too few for intervals" in card
 
 
 def test_a_card_that_was_not_written_in_time_is_made_up_for(circles: Path, whole: Path, tmp_path: Path):

@@ -9,6 +9,7 @@ from typing import Any
 
 from irnet.cells import LABEL_NAMES
 from irnet.config import Settings
+from irnet.data.wording import number_of
 from irnet.engine.evaluate import NUMBERS
 from irnet.report.markdown import facts, table
 from irnet.report.page import with_interval
@@ -92,7 +93,7 @@ def _how_chosen(trained: Mapping[str, Any]) -> str:
 
 def _spread(summary: Mapping[str, Any]) -> str:
     bootstrap, patients = summary["bootstrap"], summary["patients"]
-    of = f"{summary['images']} images" + (f" of {patients} patients" if patients else "")
+    of = number_of(summary["images"], "image") + (f" of {number_of(patients, 'patient')}" if patients else "")
     if not bootstrap["samples"]:
         return f"{of}: too few for intervals."
     drawn = "patients" if patients else "images"
