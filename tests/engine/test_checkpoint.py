@@ -105,7 +105,7 @@ def test_the_old_file_survives_a_full_disk(tmp_path: Path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(InputError, match="File too large"):
             write_tensors(tmp_path / "x", {"a": torch.zeros(10_000)}, {"step": 2})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
