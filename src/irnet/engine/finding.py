@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from irnet.cells import Cells, Cuts
-
-Scores = Cuts
+from irnet.cells import Cells
 
 
 class Finding(NamedTuple):

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import LABEL_NAMES, Truth
+from irnet.cells import LABEL_NAMES, Cuts, Truth
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.coco import write_coco
@@ -24,7 +24,6 @@ from irnet.data.formats.run_record import ERRORS, PREDICTIONS, RUN
 from irnet.data.image import list_images, read_image
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.engine.finding import Scores
 from irnet.engine.methods import Method, open_method
 from irnet.engine.run_files import refuse_corrected, remove_earlier
 from irnet.engine.versions import versions
@@ -47,7 +46,7 @@ class Report:
     images: list[dict[str, Any]]  # what run.json says of each of them
     errors: list[dict[str, str]]  # file and reason of the others
     method: str
-    scores: Scores  # the cuts that were used, none where the method gives no scores
+    scores: Cuts  # the cuts that were used, none where the method gives no scores
 
     @property
     def exit_code(self) -> int:
