@@ -33,7 +33,12 @@ def learn(std: float, features: torch.Tensor, labels: torch.Tensor, targets: tor
     """The loss before each step, and after the last."""
     torch.manual_seed(1)
     branch = MaskBranch(
-        width=WIDTH, mask_width=WIDTH, classes=2, norm=lambda channels: nn.GroupNorm(16, channels), irm=None
+        width=WIDTH,
+        mask_width=WIDTH,
+        classes=2,
+        norm=lambda channels: nn.GroupNorm(16, channels),
+        irm=None,
+        box_scale=1.0,
     )
     nn.init.normal_(branch.predictor.get_parameter("mask_fcn_logits.weight"), std=std)
     optimizer = torch.optim.AdamW(branch.parameters(), lr=5e-4)
