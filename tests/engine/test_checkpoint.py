@@ -1,5 +1,6 @@
 """Files that check themselves, and survive a full disk and a kill at the worst moment."""
 
+import hashlib
 import os
 import resource
 import signal
@@ -8,10 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
-from irnet.engine.checkpoint import digest_of, load_checkpoint, read_tensors, save_checkpoint, write_tensors
+from irnet.engine.checkpoint import (
+    digest_of,
+    load_checkpoint,
+    read_meta,
+    read_tensors,
+    save_checkpoint,
+    write_tensors,
+)
 from irnet.engine.optim import MovingAverage
 from irnet.errors import InputError
 
@@ -130,3 +139,13 @@ def test_the_old_file_survives_a_kill_between_write_and_rename(tmp_path: Path):
     tensors, meta = read_tensors(tmp_path / "x")
     assert meta["step"] == 1
     assert not tensors["a"].any()
+
+
+@pytest.mark.parametrize("rest", ['"format": {}}', '"format": 1', '"kind": 1}', '"kind": ' + "[" * 100_000])
+def test_a_header_of_another_make_is_refused(tmp_path: Path, rest: str):
+    path, text = tmp_path / "odd.safetensors", f'{{"sha256": "{"0" * 64}", {rest}'
+    blob = safetensors.torch.save({"a": torch.zeros(1)}, metadata={"irnet": text})
+    digest = hashlib.sha256(blob).hexdigest().encode()
+    path.write_bytes(blob.replace(b"0" * 64, digest))
+    with pytest.raises(InputError, match=r"odd\.safetensors"):
+        read_meta(path)

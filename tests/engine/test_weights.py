@@ -169,3 +169,46 @@ def test_bundled_weights_are_found_or_missed_by_name(monkeypatch: pytest.MonkeyP
 def test_importing_irnet_stays_cheap():
     code = "import sys, irnet; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def _write(path: Path, written: Path, *, meta: dict, tensors: dict | None = None) -> Path:
+    """A file with a valid digest whose meta data or tensors differ from those of the `written` one."""
+    old_tensors, old_meta = read_tensors(written / "best.safetensors")
+    del old_meta["sha256"]
+    write_tensors(path, old_tensors | (tensors or {}), old_meta | meta)
+    return path
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"settings": None},
+        {"settings": [1]},
+        {"settings": {"model": 3}},
+        {"settings": {"model": {"fpn_width": 10**7}}},
+        {"settings": {"model": {"fc_width": 10**9, "mask_width": 10**9}}},
+        {"trained": "yes"},
+        {"format": "one"},
+        {"format": None},
+        {"format": 99},
+    ],
+    ids=str,
+)
+def test_a_header_that_means_nothing_is_refused_by_name(
+    written: tuple[Path, torch.nn.Module], tmp_path: Path, meta: dict
+):
+    with pytest.raises(InputError, match=r"odd\.safetensors"):
+        load_weights(_write(tmp_path / "odd.safetensors", written[0], meta=meta))
+
+
+def test_tensors_of_another_network_are_refused(written: tuple[Path, torch.nn.Module], tmp_path: Path):
+    settings = load_recipe("tiny", ["model.fpn_width=32"]).model_dump(mode="json")
+    with pytest.raises(InputError, match="not those of the network"):
+        load_weights(_write(tmp_path / "odd.safetensors", written[0], meta={"settings": settings}))
+
+
+def test_weights_that_are_not_finite_are_refused(written: tuple[Path, torch.nn.Module], tmp_path: Path):
+    name, tensor = next((n, t) for n, t in written[1].state_dict().items() if t.is_floating_point())
+    broken = {name: torch.full_like(tensor, float("nan"))}
+    with pytest.raises(InputError, match=f"{name} holds values that are not finite"):
+        load_weights(_write(tmp_path / "odd.safetensors", written[0], meta={}, tensors=broken))

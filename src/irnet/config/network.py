@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, Positive, Section, Triple
+from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, Positive, Section, Triple, Width
 
 
 class RPNSettings(Section):
@@ -104,11 +104,11 @@ class CSPNetSettings(Section):
     with the recipe's anchors and `model.rpn`."""
     norm: Literal["lrn", "group"] = "lrn"
     """Local response normalisation (as published) or group norm, in stage 2 and in the six-layer network."""
-    mask_side: Count = 25
+    mask_side: Annotated[int, Field(ge=1, le=256)] = 25
     """Side of a pooled box and of its mask (samples)."""
     padding: CountOrZero = 3
     """Boxes are grown by this on each side before a mask is drawn in them (px)."""
-    fc_width: Count = 256
+    fc_width: Width = 256
     """Width of the hidden layer that masks are drawn from."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of that layer that is dropped in training."""
@@ -145,11 +145,11 @@ class ModelSettings(Section):
     """Longest side allowed by that resizing (px)."""
     field_megapixels: Positive = 0.5
     """Area up to which the limits of proposals and of DRM candidates in test are meant (network scale)."""
-    fpn_width: Count = 128
+    fpn_width: Width = 128
     """Channels of the feature pyramid and of the RPN."""
-    fc_width: Count = 512
+    fc_width: Width = 512
     """Width of the two fully connected layers of the box head."""
-    mask_width: Count = 128
+    mask_width: Width = 128
     """Channels of the mask head, of its deconvolution and of the IRM encoder."""
     mask_box_scale: Annotated[float, Field(ge=1, le=4)] = 1.0
     """Boxes are enlarged by this factor about their centre before masks are drawn in them (section 2.1)."""
@@ -157,7 +157,7 @@ class ModelSettings(Section):
     """Group norm in pyramid, RPN and mask head, or none."""
     anchor_sizes: tuple[Positive, Positive, Positive, Positive, Positive] = (16, 32, 64, 128, 256)
     """Side of the anchors of the levels P2 to P6 (px)."""
-    anchor_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
+    anchor_ratios: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=32)] = (0.5, 1.0, 2.0)
     """Height over width of the anchors."""
     box_batch: Count = 128
     """Boxes an image in the losses of the box head."""

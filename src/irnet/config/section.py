@@ -11,6 +11,8 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 CountOrZero = Annotated[int, Field(ge=0)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+"""Channels of a layer: bounded, or a file's header could ask for more memory than there is."""
 Triple = tuple[float, float, float]
 
 

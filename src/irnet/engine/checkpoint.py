@@ -64,10 +64,18 @@ def digest_of(path: str | Path) -> str:
 
 
 def _meta(path: Path, blob: bytes) -> dict[str, Any]:
+    """Return the meta data of a file whose digest fits; anybody can make one, so it is not trusted."""
     size = int.from_bytes(blob[:8], "little")
-    meta = json.loads(json.loads(blob[8 : 8 + size])["__metadata__"]["irnet"])
-    if meta["format"] > FORMAT:
+    try:
+        meta = json.loads(json.loads(blob[8 : 8 + size])["__metadata__"]["irnet"])
+        newer, sections = meta["format"] > FORMAT, [meta.get(key, {}) for key in ("settings", "trained")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: its header is not one that irnet writes; copy the file again") from error
+
+    if newer:
         raise InputError(f"{path}: format {meta['format']} is newer than this irnet reads; update irnet")
+    if not all(isinstance(section, dict) for section in sections):
+        raise InputError(f"{path}: settings and training in its header are no tables; copy the file again")
     return meta
 
 

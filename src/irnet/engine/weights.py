@@ -58,7 +58,13 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
     path = find_weights(path)
     tensors, settings, trained = _read(path)
     model = build_network(settings, trunk=False)
-    model.load_state_dict(tensors)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: its tensors are not those of the network that its settings describe; "
+            "take the file from where it was made"
+        ) from error
     return model.eval(), settings, trained
 
 
@@ -169,6 +175,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
     prefix = "average/"
     average = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     state = {name: t.float() if t.is_floating_point() else t for name, t in (average or tensors).items()}
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        raise InputError(
+            f"{path}: {broken[0]} holds values that are not finite; take an earlier file of the run"
+        )
     return state, parse_settings(meta["settings"], source=str(path)), meta.get("trained", {})
 
 
