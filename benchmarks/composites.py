@@ -1,50 +1,97 @@
 """Fields composed of the free-lying annotated cells of a data set, as those of the ISBI 2014 challenge were.
 
-    python benchmarks/composites.py EDF-test -o composites --seed 1000
-    python benchmarks/composites.py HERLEV-test -o colour --seed 3000 --palette pap
+    python benchmarks/composites.py EDF --mpp 0.37 --captures 4 5 6 15 -o grey-test --seed 1000
+    python benchmarks/composites.py HERLEV --mpp 0.201 --rank 0 -o colour-test --seed 3000 --palette pap
 
-40 fields of 512 x 512 px at 0.37 um per pixel with 2 to 10 cells each, on generated background. Split the
-data set by source image first: one cell on both sides measures memory.
+40 fields of 512 x 512 px at 0.37 um per pixel with 2 to 10 cells each, on generated background. With
+`--covered 0.6` every second cell shares more than 60 % of its area with the union of the others.
+
+One cell on both sides measures memory, so cells are chosen by capture, the first number in the name of their
+image: by `--captures`, or by `--rank`, the place of the capture's number among all of them, modulo 5.
+sources.json names the source of each cytoplasm, in the order of annotations.json, so that scores can be
+resampled by source cell: image and number of the free-lying cell there.
 """
 
 import argparse
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from irnet.cells import CYTOPLASM
+from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
-from irnet.synthetic import compose, cut_out
+from irnet.synthetic import Cutout, compose, cut_out
 
 SIDE, MPP = 512, 0.37
 FEWEST, MOST = 2, 10  # cells of a field
+RANKS = 5
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("data", type=Path, help="annotated cells, with um per pixel")
+    parser.add_argument("data", type=Path, help="annotated cells")
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--mpp", type=float, help="um per pixel of images that do not say theirs")
+    parser.add_argument("--captures", type=int, nargs="+", help="of the cells; all unless given")
+    parser.add_argument("--rank", type=int, choices=range(RANKS), help="of the captures, modulo 5")
     parser.add_argument("--fields", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0, help="of the first field; the others follow")
     parser.add_argument("--palette", choices=["grey", "pap", "pale", "vivid"], default="grey")
+    parser.add_argument("--covered", type=float, help="least share of every second cell under the others")
     arguments = parser.parse_args()
-    cutouts = [cutout for entry in read_coco(arguments.data) for cutout in cut_out(entry.read())]
+    entries = read_coco(arguments.data)
+    chosen = choose(entries, arguments.captures, arguments.rank)
+    cutouts = [cutout for entry in chosen for cutout in named_cutouts(entry, arguments.mpp)]
     (arguments.out / "images").mkdir(parents=True, exist_ok=True)
-    entries = []
+    composed, sources = [], {}
     for number in range(arguments.fields):
         seed = arguments.seed + number
-        count = int(np.random.default_rng(seed).integers(FEWEST, MOST + 1))
         image, truth = compose(
-            seed, cutouts, size=(SIDE, SIDE), mpp=MPP, count=count, palette=arguments.palette
+            seed,
+            cutouts,
+            size=(SIDE, SIDE),
+            mpp=MPP,
+            count=int(np.random.default_rng(seed).integers(FEWEST, MOST + 1)),
+            palette=arguments.palette,
+            covered=arguments.covered,
         )
         path = arguments.out / "images" / f"{number:03d}.png"
         Image.fromarray(image).save(path)
-        entries.append(Entry(name=path.name, path=path, truth=truth))
-    write_coco(arguments.out / "annotations.json", entries)
-    cells = sum(len(entry.truth.cells.of(CYTOPLASM)) for entry in entries)
-    print(f"{len(entries)} fields with {cells} cells, composed of {len(cutouts)} cut-outs")
+        cytoplasms = np.flatnonzero(truth.cells.labels == CYTOPLASM)
+        sources[path.name] = [truth.kinds[i] for i in cytoplasms]
+        composed.append(Entry(name=path.name, path=path, truth=replace(truth, kinds=())))
+    write_coco(arguments.out / "annotations.json", composed)
+    write_atomic(arguments.out / "sources.json", json.dumps(sources, indent=1).encode())
+    cells = sum(map(len, sources.values()))
+    print(f"{len(composed)} fields with {cells} cells, composed of {len(cutouts)} cut-outs")
+    pictures = hashlib.sha256(b"".join(entry.path.read_bytes() for entry in composed)).hexdigest()
+    print(f"sha256 annotations.json {sha256(arguments.out / 'annotations.json')}, images {pictures}")
+
+
+def choose(entries: Sequence[Entry], captures: Sequence[int] | None, rank: int | None) -> list[Entry]:
+    """The images of some captures."""
+    numbers = [int(re.findall(r"\d+", entry.name)[0]) for entry in entries]
+    ranks = {number: place % RANKS for place, number in enumerate(sorted(set(numbers)))}
+    return [
+        entry
+        for entry, number in zip(entries, numbers, strict=True)
+        if (captures is None or number in captures) and (rank is None or ranks[number] == rank)
+    ]
+
+
+def named_cutouts(entry: Entry, mpp: float | None) -> list[Cutout]:
+    """The cut-outs of an image; the kind of each, which composed cells inherit, is the name of its source."""
+    return [
+        replace(cutout, kind=f"{entry.name}#{number}")
+        for number, cutout in enumerate(cut_out(entry.read(), mpp))
+    ]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.sample import Sample
 from irnet.errors import InputError
+from irnet.metrics.degree import degrees
 from irnet.synthetic import Cutout, compose, cut_out
 from irnet.synthetic.compose import _paste
 
@@ -109,3 +110,15 @@ def test_colours_survive(cutout: Cutout):
 def test_nothing_is_composed_of_nothing():
     with pytest.raises(InputError, match="at least one cut-out"):
         compose(0, [])
+
+
+@pytest.mark.parametrize("count", [2, 5, 8])
+def test_every_second_cell_can_be_laid_under_others(cutout: Cutout, count: int):
+    _, truth = compose(count, [cutout], size=(300, 300), count=count, covered=0.6)
+    shares = degrees(truth.cells.of(CYTOPLASM))
+    assert np.count_nonzero(shares > 0.6) >= count // 2
+
+
+def test_a_cell_that_nothing_can_cover_is_told_of(cutout: Cutout):
+    with pytest.raises(InputError, match="no place"):
+        compose(0, [cutout], count=2, covered=1.0)

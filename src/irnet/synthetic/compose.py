@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, binary_dilation, gaussian_filter
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, Layer
 from irnet.synthetic.debris import add_debris
-from irnet.synthetic.layout import LayoutName, draw_counts, draw_plan
+from irnet.synthetic.layout import LayoutName, Placement, draw_counts, draw_plan
 from irnet.synthetic.smear import Patient, check_choices
 from irnet.synthetic.stain import Density, Palette
 from irnet.synthetic.truth import collect
@@ -28,6 +28,8 @@ INSIDE = 0.9  # of a nucleus that lies in its cell
 TOUCH = 0.3  # most px on the border, relative to the root of the area
 FRINGE = 2  # px beyond the annotated outline that still belong to the cell
 SCALES = (0.85, 1.2)  # of a pasted cell
+LAID_ON = (0.15, 0.6)  # distance of a cell from the one it is laid on, as a share of the sum of their radii
+TRIES = 1000  # places of such a cell
 GAIN = 0.15  # log-deviation of its optical density
 CHANNELS = np.eye(3, dtype=np.float32)
 
@@ -52,11 +54,14 @@ def compose(
     layout: LayoutName = "dense",
     palette: Palette = "grey",
     count: int | None = None,
+    covered: float | None = None,
 ) -> tuple[NDArray[np.uint8], Truth]:
     """A field of `cutouts`, each turned, mirrored, scaled and darkened at random, with generated debris.
 
     Takes what `generate` takes and gives what it gives; background, dirt and camera are those of the
-    seed's patient. Raises InputError without cut-outs, and as `generate` does.
+    seed's patient. With `covered` every second cell is laid where others together cover more than this share
+    (0 to 1) of what the field shows of it. Raises InputError without cut-outs, where there is no such place,
+    and as `generate` does.
     """
     check_choices(layout, palette, mpp)
     if not cutouts:
@@ -65,15 +70,19 @@ def compose(
     rng = np.random.default_rng((seed, 3))
     if count is None:
         count = int(draw_counts(rng, layout, size, mpp, 1)[0])
-    plan = draw_plan(rng, layout, size, count, lambda: _draw_cutout(rng, cutouts, mpp))
-    density = Density(size, grey=palette == "grey")
-    drawings = []
-    for place in plan.cells:
-        drawing = _paste(rng, place.item, place.centre, place.radius, grey=palette == "grey")
+    grey, on_top = palette == "grey", 0 if covered is None else count // 2
+    ground = draw_plan(rng, layout, size, count - on_top, lambda: _draw_cutout(rng, cutouts, mpp)).cells
+    drawings, centres = [_draw(rng, place, grey=grey) for place in ground], [place.centre for place in ground]
+    for _ in range(on_top):
+        below = collect(drawings, size, mpp)[0]
+        place, drawing = _lay_on(rng, ground, below, cutouts, covered=covered or 0.0, grey=grey)
+        drawings.append(drawing)
+        centres.append(place.centre)
+
+    density = Density(size, grey=grey)
+    for _, drawing in drawings:
         for layer in drawing.layers:
             density.add(layer.density, layer.corner, layer.colour)
-        drawings.append((place.item.kind, drawing))
-    centres = [place.centre for place in plan.cells]
     distractors = add_debris(rng, density, patient.dirt, centres, stain=patient.stain, mpp=mpp)
     cells, kinds = collect(drawings, size, mpp)
     picture = patient.camera.photograph(rng, density.values, mpp)
@@ -124,6 +133,37 @@ def _draw_cutout(rng: np.random.Generator, cutouts: Sequence[Cutout], mpp: float
     cutout = cutouts[int(rng.integers(len(cutouts)))]
     scale = rng.uniform(*SCALES) * cutout.mpp / mpp
     return cutout, float(np.sqrt(np.count_nonzero(cutout.cytoplasm) / np.pi) * scale)
+
+
+def _draw(rng: np.random.Generator, place: Placement[Cutout], *, grey: bool) -> tuple[str, Drawing]:
+    return place.item.kind, _paste(rng, place.item, place.centre, place.radius, grey=grey)
+
+
+def _lay_on(
+    rng: np.random.Generator,
+    ground: Sequence[Placement[Cutout]],
+    below: Cells,
+    cutouts: Sequence[Cutout],
+    *,
+    covered: float,
+    grey: bool,
+) -> tuple[Placement[Cutout], tuple[str, Drawing]]:
+    """A cell near one of `ground` that shares more than `covered` of its area with the cytoplasms `below`."""
+    shape, mpp = below.image_shape, below.mpp or 1.0
+    union = below.of(CYTOPLASM).to_dense().any(axis=0)  # (H, W)
+    for _ in range(TRIES):
+        near = ground[int(rng.integers(len(ground)))]
+        item, radius = _draw_cutout(rng, cutouts, mpp)
+        distance, angle = (near.radius + radius) * rng.uniform(*LAID_ON), rng.uniform(0, 2 * np.pi)
+        x, y = near.centre[0] + distance * np.cos(angle), near.centre[1] + distance * np.sin(angle)
+        place = Placement(item, (float(x), float(y)), radius)
+        drawing = _draw(rng, place, grey=grey)
+        cell = collect([drawing], shape, mpp)[0].of(CYTOPLASM)
+        if len(cell) and np.mean(union[cell.to_dense()[0]]) > covered:
+            return place, drawing
+    raise InputError(
+        f"no place where others cover more than {covered} of a cell: give more cut-outs or cells"
+    )
 
 
 def _absorbance(cutout: Cutout) -> NDArray[np.float32]:
