@@ -27,11 +27,13 @@ from irnet.cells import CYTOPLASM
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
+from irnet.metrics.degree import degrees
 from irnet.synthetic import Cutout, compose, cut_out
 
 SIDE, MPP = 512, 0.37
 FEWEST, MOST = 2, 10  # cells of a field
 RANKS = 5
+COVERED = 0.6  # by the union of the others
 
 
 def main() -> None:
@@ -69,8 +71,9 @@ def main() -> None:
         composed.append(Entry(name=path.name, path=path, truth=replace(truth, kinds=())))
     write_coco(arguments.out / "annotations.json", composed)
     write_atomic(arguments.out / "sources.json", json.dumps(sources, indent=1).encode())
-    cells = sum(map(len, sources.values()))
-    print(f"{len(composed)} fields with {cells} cells, composed of {len(cutouts)} cut-outs")
+    shares = np.concatenate([degrees(entry.truth.cells.of(CYTOPLASM)) for entry in composed])
+    print(f"{len(composed)} fields with {len(shares)} cells, composed of {len(cutouts)} cut-outs")
+    print(f"{np.mean(shares > COVERED):.2f} of the cells are covered by more than {COVERED}")
     pictures = hashlib.sha256(b"".join(entry.path.read_bytes() for entry in composed)).hexdigest()
     print(f"sha256 annotations.json {sha256(arguments.out / 'annotations.json')}, images {pictures}")
 

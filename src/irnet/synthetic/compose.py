@@ -150,7 +150,7 @@ def _lay_on(
 ) -> tuple[Placement[Cutout], tuple[str, Drawing]]:
     """A cell near one of `ground` that shares more than `covered` of its area with the cytoplasms `below`."""
     shape, mpp = below.image_shape, below.mpp or 1.0
-    union = below.of(CYTOPLASM).to_dense().any(axis=0)  # (H, W)
+    union: Mask = np.logical_or.reduce(below.of(CYTOPLASM).to_dense(), axis=0)  # (H, W)
     for _ in range(TRIES):
         near = ground[int(rng.integers(len(ground)))]
         item, radius = _draw_cutout(rng, cutouts, mpp)
