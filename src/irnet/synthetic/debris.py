@@ -16,6 +16,7 @@ from irnet.synthetic.texture import cloud, dots, noise, rods, wide_noise
 Field = NDArray[np.floating]
 
 FIELD_MM2 = 0.064  # the field of the paper, (252.9 um)^2, for which the numbers below are meant
+STOCK = 40  # different pieces of a kind in a field; further ones are these, turned
 SEEN = 0.02  # optical density from which a pixel belongs to a distractor's box
 
 
@@ -24,6 +25,9 @@ class Dirt:
     """How dirty a patient's smear is: expected numbers in a field of the paper's size."""
 
     white_cells: float
+    white_on_cells: float  # share of the white cells that is thrown onto cells, the rest anywhere
+    gathered: float  # probability that a piece lies beside an earlier one of its kind, so in rows and heaps
+    streak: tuple[float, float]  # how far it lies from that one (um): standard deviations in x and y
     red_cells: float
     specks: float
     scraps: float
@@ -35,16 +39,23 @@ class Dirt:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Dirt":
-        """A patient's dirt: mostly little of each, rarely very much."""
+        """A patient's dirt: mostly little of each; in half of the patients white cells by the hundred."""
+        inflamed, along = rng.random() < 0.5, rng.uniform(1, 4)
+        smear = (7.0 * along, 7.0 / along)
         return cls(
-            white_cells=min(rng.gamma(0.9, 9), 45),
+            white_cells=np.exp(rng.uniform(np.log(30), np.log(300)))
+            if inflamed
+            else min(rng.gamma(0.9, 9), 45),
+            white_on_cells=rng.beta(1.2, 8) if inflamed else rng.beta(2, 1.5),
+            gathered=rng.uniform(0.2, 0.8) if inflamed else 0.3,
+            streak=smear if rng.random() < 0.5 else smear[::-1],
             red_cells=rng.gamma(0.12, 12) * (rng.random() < (0.06 if grey else 1)),
             specks=rng.gamma(1.0, 4),
             scraps=rng.gamma(1.0, 0.6 if grey else 0.9),
             clots=rng.gamma(0.3, 1.0),
             rods=rng.gamma(1.0, 0.035) * (rng.random() < 0.6),
             crumbs=rng.gamma(1.0, 0.012),
-            mucus=0.6 * (not grey and rng.random() < 0.15),
+            mucus=0.6 * (not grey and rng.random() < (0.4 if inflamed else 0.15)),
             scratches=rng.uniform(0, 0.03),
         )
 
@@ -55,21 +66,31 @@ def add_debris(
     """Draw a field's debris onto `density`, some of it on the cells at `cells` (px); say what lies where."""
     share = float(np.prod(density.shape)) * mpp**2 / 1e6 / FIELD_MM2
     _add_background(rng, density, dirt, stain, mpp)
-    found: list[Distractor] = []
-    kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float]] = [
-        ("scrap", dirt.scraps, _draw_scrap, 0.3),
-        ("clot", dirt.clots, _draw_clot, 0.5),
-        ("red_cell", dirt.red_cells, _draw_red_cell, 0.2),
-        ("speck", dirt.specks, _draw_speck, 0.8),
-        ("white_cell", dirt.white_cells, _draw_white_cell, 0.85),
+    lone, swarm = (0.3, (7.0, 7.0)), (dirt.gathered, dirt.streak)
+    kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float, tuple[float, Point]]] = [
+        ("scrap", dirt.scraps, _draw_scrap, 0.3, lone),
+        ("clot", dirt.clots, _draw_clot, 0.5, lone),
+        ("red_cell", dirt.red_cells, _draw_red_cell, 0.2, lone),
+        ("speck", dirt.specks, _draw_speck, 0.8, lone),
+        ("white_cell", dirt.white_cells, _draw_white_cell, dirt.white_on_cells, swarm),
     ]
-    for name, expected, draw, on_cells in kinds:
-        for x, y in _places(rng, rng.poisson(expected * share), density.shape, cells, on_cells, mpp):
-            tile, colour = draw(rng, stain, mpp)
+    found: list[Distractor] = []
+    for name, expected, draw, on_cells, gathering in kinds:
+        places = _places(rng, rng.poisson(expected * share), density.shape, cells, on_cells, gathering, mpp)
+        stock = [draw(rng, stain, mpp) for _ in places[:STOCK]]
+        for number, (x, y) in enumerate(places):
+            tile, colour = stock[number] if number < STOCK else _turn(rng, *stock[rng.integers(STOCK)])
             corner = (round(x - tile.shape[1] / 2), round(y - tile.shape[0] / 2))
             density.add(tile, corner, colour)
             found += _as_distractor(name, tile, corner, density.shape)
     return found
+
+
+def _turn(rng: np.random.Generator, tile: Field, colour: Colour) -> tuple[Field, Colour]:
+    """A piece that was drawn before, turned by quarters, perhaps mirrored, a little darker or paler."""
+    turned = np.rot90(tile, rng.integers(4))
+    mirrored = turned[::-1] if rng.random() < 0.5 else turned
+    return mirrored * np.float32(rng.uniform(0.8, 1.2)), colour
 
 
 def _places(
@@ -78,17 +99,24 @@ def _places(
     shape: tuple[int, int],
     cells: list[Point],
     on_cells: float,
+    gathering: tuple[float, Point],
     mpp: float,
 ) -> list[Point]:
-    """Points in the field, some beside one another, some on cells."""
+    """Points (px) in the field, some on cells, some beside one another.
+
+    Args:
+        on_cells: probability that a piece that lies by itself lies on a cell.
+        gathering: probability that a piece lies beside an earlier one, and how far in x and y (um).
+    """
+    beside, spread_um = gathering
     points: list[Point] = []
     for _ in range(count):
-        if points and rng.random() < 0.3:
-            centre, spread = points[rng.integers(len(points))], 7 / mpp
+        if points and rng.random() < beside:
+            centre, spread = points[rng.integers(len(points))], np.array(spread_um) / mpp
         elif cells and rng.random() < on_cells:
-            centre, spread = cells[rng.integers(len(cells))], 13 / mpp
+            centre, spread = cells[rng.integers(len(cells))], np.full(2, 13 / mpp)
         else:
-            centre, spread = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0])), 0.0
+            centre, spread = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0])), np.zeros(2)
         x, y = np.array(centre) + rng.normal(0, 1, 2) * spread
         points.append((float(x), float(y)))
     return points
@@ -116,8 +144,8 @@ def _disc(x: Field, y: Field, centre: Point, radius: float, softness: float) -> 
 def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
     """A polymorph: touching lobes, uniformly dark, in a body that is seldom seen; or a lymphocyte."""
     draw = rng.random()
-    lymphocyte, lobes = draw < 0.1, 1 if draw < 0.3 else int(rng.integers(2, 6))
-    radii = rng.uniform(2.3, 3.3, 1) if lymphocyte else rng.uniform(0.9, 2.2 if lobes == 1 else 1.9, lobes)
+    lymphocyte, lobes = draw < 0.15, 1 if draw < 0.35 else int(rng.integers(2, 6))
+    radii = rng.uniform(2.3, 3.3, 1) if lymphocyte else rng.uniform(0.9, 2.6 if lobes == 1 else 2.1, lobes)
     places = _bunch(rng, radii)
     body_radius = rng.uniform(3.5, 6)
     x, y = plane(int((max(np.abs(places).max() + 2 * radii.max(), 1.5 * body_radius) + 1) / mpp) + 2)

@@ -15,7 +15,7 @@ from irnet.synthetic.optics import Camera
 from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
 from irnet.synthetic.truth import collect
 
-VERSION = 7  # goes up whenever a seed gives another picture or truth
+VERSION = 8  # goes up whenever a seed gives another picture or truth
 
 
 @dataclass(frozen=True)
