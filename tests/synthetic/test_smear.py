@@ -137,7 +137,7 @@ def test_what_cannot_be_drawn_is_refused(wrong: dict, message: str):
 def test_densities_and_sizes_are_those_of_real_grey_fields():
     """EDF fields: one cytoplasm .04 to .18 (median .084), nuclei in all .27 to .57 (median .43), 8.4 um."""
     cytoplasm, nuclei, diameters = [], [], []
-    for seed in range(24):
+    for seed in range(80):
         picture, truth = generate(seed + 50, size=(300, 300), mpp=0.37, layout="sparse", palette="grey")
         grey = picture[..., 0].astype(float)
         density = np.log10(np.percentile(grey, 95) / np.maximum(grey, 1))
