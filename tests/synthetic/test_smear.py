@@ -155,3 +155,17 @@ def test_densities_and_sizes_are_those_of_real_grey_fields():
     assert 0.06 < np.median(cytoplasm) < 0.13
     assert 0.33 < np.median(nuclei) < 0.50
     assert 7.4 < np.median(diameters) < 9.4
+
+
+def test_white_cells_lie_by_the_hundred_on_bare_ground():
+    """Real smears hold 50 to 300 of them, most of them near no cell; where few lie, many lie on cells."""
+    numbers, free = [], []
+    for seed in range(24):
+        _, truth = generate(seed, size=(600, 600), mpp=0.37, layout="sparse", palette="pap")
+        boxes = np.array([d.box for d in truth.distractors if d.kind == "white_cell"]).reshape(-1, 4)
+        covered = truth.cells.of(CYTOPLASM).to_dense().any(axis=0)
+        centres = ((boxes[:, :2] + boxes[:, 2:]) / 2).astype(int).clip(0, 599)
+        numbers.append(len(boxes))
+        free += (~covered[centres[:, 1], centres[:, 0]]).tolist()
+    assert np.percentile(numbers, 25) < 15 < 60 < np.percentile(numbers, 90)
+    assert np.mean(free) > 0.6
