@@ -16,6 +16,7 @@ from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.formats.coco import read_coco
 from irnet.engine.evaluate import find_all, headline
 from irnet.engine.predict import Predictor
+from irnet.engine.scale import OWN
 from irnet.metrics import best_score, f1_curve, score_image, summarise
 from irnet.models.irnet import IRNet
 
@@ -35,7 +36,10 @@ def main() -> None:
         "without DRM": off(heads.box, "drm_at_test", False),
     }.items():
         with switch:
-            found = {path: find_all(predictor, (e.read() for e in entries)) for path, entries in sets.items()}
+            found = {
+                path: find_all(predictor, (e.read() for e in entries), scale=OWN)
+                for path, entries in sets.items()
+            }
         report(name, sets, found)
 
 

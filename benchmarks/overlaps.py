@@ -19,6 +19,7 @@ from irnet.data.formats.coco import read_coco
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import find_all
 from irnet.engine.methods import open_method
+from irnet.engine.scale import OWN
 from irnet.metrics import score_image, summarise
 from irnet.metrics.match import Pairwise, match_iou
 
@@ -31,7 +32,7 @@ def main() -> None:
     method = open_method(None, arguments.model, "auto")
     for path in arguments.data:
         entries = read_coco(path)
-        found = find_all(method, (entry.read() for entry in entries))
+        found = find_all(method, (entry.read() for entry in entries), scale=OWN)
         print(f"{path.name}: {losses(entries, found, method.scores)}")
         print(f"  {densest(entries, found, method.scores)}", flush=True)
 

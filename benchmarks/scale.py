@@ -13,7 +13,7 @@ import numpy as np
 from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.config import load_recipe
 from irnet.engine.predict import Predictor
-from irnet.engine.scale import median_nucleus
+from irnet.engine.scale import OWN, median_nucleus
 from irnet.engine.sources import GeneratedFields
 from irnet.metrics import score_image, summarise
 from irnet.synthetic import generate
@@ -54,7 +54,7 @@ def print_test(fields: int) -> None:
             zooms.append(f"{estimated.zoom:.2f}" if estimated.zoom_estimated else "-")
             for how, finding in zip(
                 HOW,
-                (predictor.find(image, mpp), predictor.find(image, keep_scale=True), estimated),
+                (predictor.find(image, mpp), predictor.find(image, scale=OWN), estimated),
                 strict=True,
             ):
                 found[how].append((truth, predictor.choose(finding.cells)))

@@ -63,18 +63,37 @@ def test_an_estimated_scale_is_marked_and_makes_no_um(
     blobs_installed: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("irnet.engine.scale.LEAST_NUCLEI", 2)  # of 14 px: they look small
-    report = predict_files([folder / "0.png"], tmp_path / "out")
-    (image,) = read_json(tmp_path / "out" / "run.json")["images"]
-    assert image["zoom_estimated"]
-    assert image["zoom"] == pytest.approx(22.4 / 14, rel=0.1)
-    assert any("estimated" in line for line in report.lines())
-    assert image["mpp"] is None
+    monkeypatch.setattr("irnet.engine.scale.PRIOR_NUCLEI", 0)
+    seen = []
+    report = predict_files([folder], tmp_path / "out", progress=lambda *step: seen.append(step))
+    run = read_json(tmp_path / "out" / "run.json")
+    assert {image["zoom"] for image in run["images"]} == {run["scale"]["zoom"]}
+    assert run["scale"]["zoom"] == pytest.approx(22.4 / 14, rel=0.1)
+    assert (run["scale"]["estimated"], run["scale"]["images"]) == (True, 2)
+    assert all(image["zoom_estimated"] and image["mpp"] is None for image in run["images"])
+    assert sum("estimated" in line for line in report.lines()) == 1
+    assert seen[:2] == [("scale of 0.png", 1, 3), ("scale of 1.png", 2, 3)]  # the text cannot be opened
+    assert [error["file"].rsplit("/")[-1] for error in report.errors] == ["cut.png", "text.jpg"]
     (row, *_) = csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text()))
     assert not row["area_um2"]
-    predict_files([folder / "0.png"], tmp_path / "kept", keep_scale=True)
-    run = read_json(tmp_path / "kept" / "run.json")
-    assert run["keep_scale"]
-    assert (run["images"][0]["zoom"], run["images"][0]["zoom_estimated"]) == (1.0, False)
+
+
+def test_a_scale_that_is_given_holds_for_images_that_say_none(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path
+):
+    with PIL.Image.open(folder / "0.png") as picture:
+        picture.save(folder / "known.tif", resolution_unit=3, resolution=1e4 / 0.37)
+    predict_files([folder / "0.png", folder / "known.tif"], tmp_path / "out", scale=0.5)
+    run = read_json(tmp_path / "out" / "run.json")
+    assert (run["scale"]["zoom"], run["scale"]["estimated"]) == (0.5, False)
+    assert [(image["zoom"], image["mpp"]) for image in run["images"]] == [
+        (0.5, None),
+        (1.0, pytest.approx(0.37, rel=0.01)),
+    ]
+    predict_files([folder / "known.tif"], tmp_path / "known")
+    assert read_json(tmp_path / "known" / "run.json")["scale"] is None
+    with pytest.raises(InputError, match="leave --scale out"):
+        predict_files([folder / "0.png"], tmp_path / "both", scale=0.5, mpp=0.37)
 
 
 def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):

@@ -9,7 +9,8 @@ import torch
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.config import Settings
-from irnet.engine.predict import ONE_PIECE, Predictor, resized_shape
+from irnet.engine.predict import ONE_PIECE, Predictor
+from irnet.engine.scale import FIRST_LOOK, OWN, PRIOR_NUCLEI, digest, resized_shape
 from irnet.engine.weights import save_weights
 from irnet.errors import InputError
 from irnet.models.build import build_model
@@ -71,52 +72,83 @@ def test_an_unknown_scale_is_said(blobs: Predictor):
     assert blobs.predict(PAIR).mpp is None
 
 
-GRID = [(x, y) for x in range(60, 500, 110) for y in (60, 170)]  # 8 cells
+GRID = [(x, y) for x in range(60, 500, 110) for y in range(60, 720, 110)]  # 24 cells
+FIELD = (720, 500)
+
+
+def at(zoom: float) -> tuple[np.ndarray, float]:
+    """The grid with nuclei of 22.4 / zoom px, and the zoom that 24 nuclei tell."""
+    shape = round(FIELD[0] / zoom), round(FIELD[1] / zoom)
+    places = [(round(x / zoom), round(y / zoom)) for x, y in GRID]
+    return draw_discs(*places, shape=shape, radius=1.5 * 22.4 / zoom), zoom ** (24 / (24 + PRIOR_NUCLEI))
 
 
 @pytest.mark.parametrize("zoom", [0.5, 0.7, 1.6, 2.0])
-def test_nuclei_tell_an_unknown_scale(blobs: Predictor, zoom: float):
-    shape = round(230 / zoom), round(500 / zoom)
-    places = [(round(x / zoom), round(y / zoom)) for x, y in GRID]
-    image = draw_discs(*places, shape=shape, radius=1.5 * 22.4 / zoom)  # nuclei of 22.4 / zoom px
+def test_nuclei_tell_an_unknown_scale(blobs: Predictor, zoom: float, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("irnet.engine.predict.FIRST_LOOK", 1500)
+    image, told = at(zoom)
     found = blobs.find(image)
-    assert found.zoom == pytest.approx(zoom, rel=0.05)
+    assert found.zoom == pytest.approx(told, rel=0.05)
     assert found.zoom_estimated
-    assert "estimated from 8 nuclei" in found.notes[0]
+    assert "estimated from 24 nuclei on 1 image," in found.notes[0]
     own, once_more = blobs.model.seen
-    assert own == found.cells.image_shape == shape
-    assert once_more == (round(shape[0] * found.zoom), round(shape[1] * found.zoom))
+    assert own == found.cells.image_shape == image.shape[:2]
+    assert once_more == tuple(round(side * found.zoom) for side in image.shape[:2])
     assert found.cells.mpp is None  # an estimate is no measure
     assert_discs(blobs.choose(found.cells), image)
 
 
 def test_nuclei_as_in_training_are_looked_at_once(blobs: Predictor):
-    found = blobs.find(draw_discs(*GRID, shape=(230, 500), radius=30))
-    assert blobs.model.seen == [(230, 500)]
+    image = at(1.0)[0]
+    found = blobs.find(image)
+    assert blobs.model.seen == [FIELD]
     assert (found.zoom, found.zoom_estimated) == (1.0, True)
+    blobs.model.seen.clear()
+    scale = blobs.scale_of([image, image[:400]])
+    assert blobs.find(image, scale=scale).cells is scale.seen[digest(image)].cells
+    assert blobs.model.seen == [FIELD, (400, 500)]
 
 
-def test_a_scale_that_is_known_or_kept_is_not_estimated(blobs: Predictor):
-    image = draw_discs(*GRID, shape=(230, 500), radius=18)
-    known, kept = blobs.find(image, 0.37), blobs.find(image, keep_scale=True)
-    assert blobs.model.seen == [(230, 500)] * 2
+def test_a_scale_that_is_known_or_given_is_not_estimated(blobs: Predictor):
+    image = at(1.6)[0]
+    shape = image.shape[:2]
+    known, kept, half = blobs.find(image, 0.37), blobs.find(image, scale=OWN), blobs.predict(image, scale=0.5)
+    assert blobs.model.seen == [shape, shape, tuple(side // 2 for side in shape)]
     assert not known.zoom_estimated
     assert not kept.zoom_estimated
-    assert known.notes == ()
     assert known.cells.to_rle() == kept.cells.to_rle() != blobs.find(image).cells.to_rle()
-    assert kept.notes == ("um per pixel unknown: taken at its own resolution",)
+    assert half.image_shape == shape
+    assert blobs.predict(image, scale=1).to_rle() == blobs.choose(kept.cells).to_rle()
     blobs.model.seen.clear()
     never = blobs.settings.predict.model_copy(update={"nucleus_px": 0.0})
     blobs.settings = blobs.settings.model_copy(update={"predict": never})
-    assert blobs.find(image)[1:] == kept[1:]
+    assert blobs.find(image).notes == ("um per pixel unknown: taken at its own resolution",)
+    assert blobs.model.seen == [shape]
+    with pytest.raises(InputError, match="scale 0 is out of range"):
+        blobs.predict(image, scale=0)
+
+
+def test_images_of_a_list_share_one_scale(blobs: Predictor, caplog: pytest.LogCaptureFixture):
+    image, _ = at(0.6)
+    parts = [image[:600], image[600:]]
+    found = blobs.predict(parts)
+    assert [len(cells) > 0 and cells.image_shape for cells in found] == [part.shape[:2] for part in parts]
+    zooms = {round(seen[1] / image.shape[1], 2) for seen in blobs.model.seen[2:]}
+    assert len(zooms) == 1
+    assert zooms != {1.0}
+    (line,) = [record.message for record in caplog.records if "estimated" in record.message]
+    assert "on 2 images" in line
+    caplog.clear()
+    blobs.predict(parts, mpp=0.37)
+    assert not caplog.records
 
 
 def test_the_middle_of_a_large_image_tells_its_scale(blobs: Predictor):
-    places = [(x, y) for x in range(60, 3000, 130) for y in (60, 200)]
-    image = draw_discs(*places, shape=(260, 3060), radius=50)  # nuclei of 33 px
+    places = [(x, y) for x in range(60, 3000, 130) for y in (60, 200, 340, 480)]
+    image = draw_discs(*places, shape=(540, 3060), radius=50)  # nuclei of 33 px
     found = blobs.find(image)
-    assert blobs.model.seen[0] == (260, ONE_PIECE)
-    assert found.zoom == pytest.approx(22.4 / 33.3, rel=0.03)
+    assert blobs.model.seen[0] == (540, FIRST_LOOK)
+    assert found.zoom == pytest.approx(22.4 / 33.3, rel=0.12)  # of 28 nuclei
     assert len(found.cells) == 2 * len(places)
     assert sum("estimated" in note for note in found.notes) == 1
 

@@ -1,10 +1,21 @@
 """The scale that nuclei tell: which of them count, and what is said."""
 
+import json
+
 import numpy as np
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
-from irnet.engine.scale import centre, estimate_scale, median_nucleus
+from irnet.engine.scale import (
+    PRIOR_NUCLEI,
+    Scale,
+    centre,
+    estimate_scale,
+    fixed_scale,
+    median_nucleus,
+    spread,
+)
+from irnet.errors import InputError
 
 SIDE = 400
 
@@ -28,29 +39,57 @@ def draw(
     )
 
 
+def shrunk(zoom: float, nuclei: int) -> float:
+    """An estimate from that many nuclei, nearer to 1 the fewer they are."""
+    return zoom ** (nuclei / (nuclei + PRIOR_NUCLEI))
+
+
 @pytest.mark.parametrize(
-    ("diameter", "zoom"), [(20, 1.0), (17, 1.0), (24, 1.0), (14, 20 / 14), (30, 20 / 30), (60, 0.5), (8, 2.0)]
+    ("diameter", "zoom"), [(20, 1.0), (17, 1.0), (24, 1.0), (14, 20 / 14), (30, 20 / 30), (90, 0.5), (6, 2.0)]
 )
-def test_nuclei_tell_the_scale(diameter: float, zoom: float):
-    scale = estimate_scale(draw([diameter] * 6), 20)
-    assert scale.zoom == pytest.approx(zoom, rel=0.06)
-    assert scale.estimated
-    assert "6 nuclei" in scale.notes[0]
+def test_nuclei_of_all_images_tell_one_scale(diameter: float, zoom: float):
+    scale = estimate_scale([draw([diameter] * 12)] * 8, 20)
+    expected = zoom if zoom in (0.5, 2.0) else shrunk(zoom, 96)
+    assert scale.zoom == pytest.approx(expected, rel=0.06)
+    assert (scale.estimated, scale.images, scale.nuclei) == (True, 8, 96)
+    assert scale.nucleus_px == pytest.approx(diameter, rel=0.07)
+    assert "96 nuclei on 8 images" in scale.notes[0]
 
 
-@pytest.mark.parametrize(("diameter", "warned"), [(10, True), (14, False), (70, False), (84, True)])
+def test_few_nuclei_move_the_scale_less_and_are_told_of():
+    few, many = estimate_scale([draw([40] * 12)] * 2, 20), estimate_scale([draw([40] * 12)] * 6, 20)
+    assert 1 > few.zoom > many.zoom > 0.5
+    assert few.zoom == pytest.approx(shrunk(0.5, 24), rel=0.03)
+    assert ["few nuclei" in note for note in few.notes] == [False, True]
+    assert len(many.notes) == 1
+
+
+def test_the_most_frequent_size_decides():
+    sizes = [22, 23, 24, 23, 22, 24, 23, 22, 9, 9, 10, 55]
+    assert estimate_scale([draw(sizes)] * 8, 40).nucleus_px == pytest.approx(23, rel=0.05)
+
+
+def test_images_of_several_magnifications_are_told_of():
+    small, large = [draw([18] * 12)] * 4, [draw([36] * 12)] * 4
+    (_, note) = estimate_scale([*small, *large], 20).notes
+    assert "18 px wide on some images and 36 px on others" in note
+    near = [draw([22] * 12)] * 4
+    assert len(estimate_scale([*small, *near], 20).notes) == 1
+
+
+@pytest.mark.parametrize(("diameter", "warned"), [(10, True), (14, False), (70, False), (88, True)])
 def test_nuclei_of_unusual_size_are_told_of(diameter: float, warned: bool):
-    notes = estimate_scale(draw([diameter] * 6), 20).notes
+    notes = estimate_scale([draw([diameter] * 12)] * 6, 20).notes
     assert any("outside 12 to 80 px" in note for note in notes) == warned
 
 
 @pytest.mark.parametrize(
     "cells",
-    [draw([40] * 4), draw([40] * 6, scores=0.4), draw([40] * 6, linked=False), Cells.empty((9, 9))],
+    [draw([40] * 9), draw([40] * 12, scores=0.4), draw([40] * 12, linked=False), Cells.empty((9, 9))],
     ids=["few", "doubtful", "free", "none"],
 )
 def test_nothing_is_estimated_from_too_few_nuclei_in_cells(cells: Cells):
-    scale = estimate_scale(cells, 20)
+    scale = estimate_scale([cells, cells], 20)
     assert (scale.zoom, scale.estimated) == (1.0, False)
     assert "too few" in scale.notes[0]
 
@@ -64,9 +103,29 @@ def test_lobes_on_a_cell_and_cut_nuclei_do_not_count():
     crowded = Cells.build(
         many.masks, many.offsets, many.labels, many.image_shape, scores=scores, parents=parents
     )
-    assert estimate_scale(crowded, 40).zoom == 1.0
+    scale = estimate_scale([crowded] * 5, 40)
+    assert (scale.zoom, scale.nuclei) == (1.0, 30)
     cut = crowded.shift(-50, 0, (SIDE, SIDE))  # the left column loses half of each nucleus
-    assert "4 nuclei" in estimate_scale(cut, 40).notes[0]
+    assert estimate_scale([cut] * 5, 40).nuclei == 20
+
+
+def test_a_scale_survives_its_record():
+    scale = estimate_scale([draw([30] * 12)] * 3, 20)
+    assert Scale(**scale.record()) == scale
+    assert json.loads(json.dumps(scale.record()))["nuclei"] == 36
+
+
+@pytest.mark.parametrize("zoom", [0.0, -1.0, 1e300, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_refused(zoom: float):
+    with pytest.raises(InputError, match=r"give 0\.05 to 20 times"):
+        fixed_scale(zoom)
+
+
+def test_images_are_chosen_all_over_the_list():
+    assert spread(range(3)) == [0, 1, 2]
+    chosen = spread(range(1000))
+    assert (len(chosen), chosen[0], chosen[-1]) == (32, 0, 999)
+    assert np.diff(chosen).max() <= 33
 
 
 def test_nuclei_of_training_are_measured_at_the_networks_scale():

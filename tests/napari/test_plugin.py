@@ -31,8 +31,8 @@ class OneSquare:
         if score is not None and score < 0.05:
             raise InputError("score is out of range")
 
-    def find(self, image, mpp=None, *, keep_scale=False):
-        self.asked.append((image.shape, mpp, keep_scale))
+    def find(self, image, mpp=None, *, scale=None):
+        self.asked.append((image.shape, mpp, scale and scale.zoom))
         cells = Cells.build([np.ones((9, 9))], [(3, 2)], [CYTOPLASM], image.shape[:2], scores=[0.7], mpp=mpp)
         return Finding(cells, 1.0, () if mpp else ("um per pixel unknown",))
 
@@ -70,15 +70,15 @@ def test_the_widget_finds_cells_where_the_image_lies(network: OneSquare):
     assert [layer[1]["name"] for layer in layers] == ["a.png cells", "a.png nuclei"]
     assert [len(layer[0]) for layer in layers] == [1, 0]
     assert all(layer[1]["scale"] == (0.5, 0.5) and layer[1]["translate"] == (1.0, 0.0) for layer in layers)
-    assert network.asked == [((20, 30, 3), 0.3, False)]
+    assert network.asked == [((20, 30, 3), 0.3, None)]
 
 
 def test_the_widget_tells_what_the_user_should_know(network: OneSquare):
     grey = np.zeros((20, 30), np.uint16)
     with pytest.warns(UserWarning, match="field: um per pixel unknown"):
-        layers = widget.find_cells(image_layer([grey, grey[::2]], multiscale=True), 0, 0.8, True)
+        layers = widget.find_cells(image_layer([grey, grey[::2]], multiscale=True), 0, 0.8, 1.0)
     assert [len(layer[0]) for layer in layers] == [0, 0]
-    assert network.asked == [((20, 30, 3), None, True)]
+    assert network.asked == [((20, 30, 3), None, 1.0)]
 
 
 def test_the_widget_refuses(network: OneSquare):

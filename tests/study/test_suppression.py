@@ -20,7 +20,7 @@ class Fixed:
     def __init__(self, cells: Cells, settings) -> None:
         self.cells, self.settings = cells, settings
 
-    def find(self, image, mpp=None, *, keep_scale=False):
+    def find(self, image, mpp=None, *, scale=None):
         from irnet.engine.predict import Finding
         from irnet.slides.seams import survivors
 
@@ -58,12 +58,12 @@ def test_boxes_are_tuned_in_the_network(predictor, monkeypatch):
     nms = type(predictor.settings.predict.nms)
     find = predictor.find
 
-    def suppress(image, mpp=None, *, keep_scale=False):
+    def suppress(image, mpp=None, *, scale=None):
         told = nms(cytoplasm=branch.nms_iou[0], nucleus=branch.nms_iou[1])
         predictor.settings = predictor.settings.model_copy(
             update={"predict": predictor.settings.predict.model_copy(update={"nms": told})}
         )
-        return find(image, mpp, keep_scale=keep_scale)
+        return find(image, mpp, scale=scale)
 
     predictor.find = suppress
     tuned = tune_boxes(predictor, branch, (0.3, 0.7), [entry("a", truth)])

@@ -22,13 +22,14 @@ def predict(
     mpp: Annotated[
         float | None, typer.Option(help="um per pixel of the images.", show_default="what each file says")
     ] = None,
-    keep_scale: Annotated[
-        bool,
+    scale: Annotated[
+        float | None,
         typer.Option(
-            "--keep-scale",
-            help="Take images of unknown um per pixel as they are, instead of estimating their scale.",
+            help="How many times their size images of unknown um per pixel are taken at; 1: as they are.",
+            show_default="estimated from nuclei, one for all",
         ),
-    ] = False,
+    ] = None,
+    keep_scale: Annotated[bool, typer.Option("--keep-scale", hidden=True)] = False,  # the former --scale 1
     page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None,
     save: Annotated[str, typer.Option(help="What to write, of coco, overlay and csv.")] = "coco,overlay,csv",
     device: Device = "auto",
@@ -52,7 +53,7 @@ def predict(
         model=model,
         score=score,
         mpp=mpp,
-        keep_scale=keep_scale,
+        scale=1.0 if keep_scale and scale is None else scale,
         page=page,
         device=device,
         save=[name.strip() for name in save.split(",")],

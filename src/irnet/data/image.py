@@ -58,6 +58,19 @@ def read_image(path: str | os.PathLike, page: int | None = None) -> Image:
         raise InputError(f"{path}: damaged or unusual ({reason}): save it anew as PNG") from error
 
 
+def states_no_mpp(path: str | os.PathLike, page: int | None = None) -> bool:
+    """Whether a file can be opened and its header does not say um per pixel; no pixel is decoded."""
+    try:
+        with _DECODING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with PIL.Image.open(path, formats=FORMATS) as picture:
+                if picture.format != "TIFF":
+                    return True
+                return tiff.calibration(picture, tiff.choose_page(picture, page))[0] is None
+    except Exception:  # `read_image` says what is wrong
+        return False
+
+
 def list_images(paths: Iterable[str | os.PathLike]) -> list[Path]:
     """The files named and, in sorted order, the image files of the folders named; each once.
 

@@ -19,7 +19,7 @@ from irnet.data.formats.coco_json import locate
 from irnet.data.wording import number_of
 from irnet.engine.card import WeightsFile, render_card
 from irnet.engine.devices import choose_device
-from irnet.engine.evaluate import find_all
+from irnet.engine.evaluate import find_all, scale_of_set
 from irnet.engine.log import read_log
 from irnet.engine.predict import Predictor
 from irnet.engine.weights import find_weights, load_weights, save_weights
@@ -96,7 +96,9 @@ class _Curves(NamedTuple):
 
 def _curves(predictor: Predictor, data: Path, exclude_border: bool) -> _Curves:
     entries = read_coco(data)
-    truths, found = [entry.truth for entry in entries], find_all(predictor, (e.read() for e in entries))
+    scale = scale_of_set(predictor, entries)
+    truths = [entry.truth for entry in entries]
+    found = find_all(predictor, (entry.read() for entry in entries), scale=scale)
     if exclude_border:
         truths, found = all_without_cut(truths, found)
     counts = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -17,6 +18,7 @@ from irnet.data.formats.coco_json import load
 from irnet.data.formats.run_record import PREDICTIONS
 from irnet.data.sample import Entry, Sample
 from irnet.engine.methods import METHODS, Method, open_method
+from irnet.engine.scale import OWN, Scale, spread
 from irnet.errors import InputError
 from irnet.metrics import ImageScore, choose_scores, render_table, score_image, summarise
 from irnet.metrics.border import all_without_cut
@@ -36,6 +38,8 @@ NUMBERS = {  # name in the log -> where it stands in the summary of a class
     "duplicates": ("scores", "duplicates", "pooled", "value"),
 }
 MERIT = ("AJI", "F1", "AP")
+
+_logger = logging.getLogger(__name__)
 
 
 class Evaluation(NamedTuple):
@@ -96,6 +100,7 @@ def evaluate(
         "source": str(source),
         "sha256": found.sha256,
         "data": str(data),
+        "scale": found.scale,
         "exclude_border": exclude_border,
     }
     judged = [
@@ -116,7 +121,7 @@ def evaluate(
 
 def validate(predictor: Predictor, samples: Sequence[Sample]) -> Validation:
     """Score a network in training at the thresholds that are best for it on these images."""
-    truths, found = [sample.truth for sample in samples], find_all(predictor, samples, keep_scale=True)
+    truths, found = [sample.truth for sample in samples], find_all(predictor, samples, scale=OWN)
     return score_validation(truths, found, floor=predictor.settings.predict.floor)
 
 
@@ -142,14 +147,23 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
     return numbers
 
 
-def find_all(method: Method, samples: Iterable[Sample], *, keep_scale: bool = False) -> list[Cells]:
+def find_all(method: Method, samples: Iterable[Sample], *, scale: Scale) -> list[Cells]:
     """Return every candidate of each image, down to the method's floor.
 
-    `keep_scale` takes images of unknown um per pixel as they are, as training does.
+    Images of unknown um per pixel are taken at `scale`: training takes them as they are (`scale.OWN`).
     """
-    return [
-        method.find(sample.image, sample.truth.cells.mpp, keep_scale=keep_scale).cells for sample in samples
-    ]
+    return [method.find(sample.image, sample.truth.cells.mpp, scale=scale).cells for sample in samples]
+
+
+def scale_of_set(method: Method, entries: Sequence[Entry]) -> Scale:
+    """Return the one scale of the images of a set whose um per pixel is unknown, and log what it rests on."""
+    unknown = [entry for entry in entries if entry.truth.cells.mpp is None]
+    if not unknown:
+        return OWN
+    scale = method.scale_of(entry.read().image for entry in spread(unknown))
+    for note in scale.notes:
+        _logger.warning(note)
+    return scale
 
 
 class Predicted(NamedTuple):
@@ -161,6 +175,7 @@ class Predicted(NamedTuple):
     scored: bool
     method: str | None
     sha256: str | None  # of the predictions or the weights
+    scale: dict[str, Any] | None = None  # how images of unknown um per pixel were taken, if estimated
 
     def without_cut(self) -> Predicted:
         """The same without what the border cuts."""
@@ -182,13 +197,15 @@ def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score:
         _refuse_absent(source)
     method = open_method(str(source) if named else None, None if named else source, device)
     method.check(score=score)
+    scale = scale_of_set(method, entries)
     return Predicted(
         truths=[entry.truth for entry in entries],
-        cells=find_all(method, (entry.read() for entry in entries)),
+        cells=find_all(method, (entry.read() for entry in entries), scale=scale),
         cuts=method.scores if score is None else dict.fromkeys(LABEL_NAMES, score),
         scored=method.scored,
         method=method.name,
         sha256=sha256(method.source) if method.source else None,
+        scale=scale.record() if scale is not OWN else None,
     )
 
 

@@ -6,6 +6,7 @@ classical one: no weights, no scores, no torch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells, Cuts, check_mpp
 from irnet.engine.finding import Finding
+from irnet.engine.scale import OWN, Scale, resize_cells, resize_image, scaled_shape
 from irnet.errors import InputError
+from irnet.morphometry.pairing import pair_nuclei
 
 CLASSICAL = "jomls"
 TRAINED = {  # network without bundled weights -> settings that train it
@@ -56,12 +59,16 @@ class Method(Protocol):
         """Refuse values that mean nothing to it (`InputError`)."""
         ...
 
+    def scale_of(self, images: Iterable[NDArray[np.uint8]]) -> Scale:
+        """Return the one scale that (H, W, 3) images of unknown um per pixel tell together."""
+        ...
+
     def find(
-        self, image: NDArray[np.uint8], mpp: float | None = None, *, keep_scale: bool = False
+        self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
     ) -> Finding:
         """Return every candidate of an (H, W, 3) image. Raises `MemoryError` where even pieces do not fit.
 
-        Where `mpp` is unknown a method may estimate the scale, unless it has to keep the image's own.
+        Where `mpp` is unknown the image is taken at `scale`; None is what this image alone tells.
         """
         ...
 
@@ -142,17 +149,22 @@ class ClassicalMethod:
             raise InputError(f"{CLASSICAL} gives no scores to cut by: leave --score out")
         check_mpp(mpp)
 
-    def find(
-        self, image: NDArray[np.uint8], mpp: float | None = None, *, keep_scale: bool = False
-    ) -> Finding:
-        """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell.
+    def scale_of(self, images: Iterable[NDArray[np.uint8]]) -> Scale:
+        """Return the images' own: it estimates no scale."""
+        return OWN
 
-        It estimates no scale: `keep_scale` changes nothing.
-        """
+    def find(
+        self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
+    ) -> Finding:
+        """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell."""
         self.check(mpp=mpp)
-        zoom = 1.0 if mpp is None else mpp / self.mpp
-        notes = ("um per pixel unknown: taken at its own resolution",) if mpp is None else ()
-        return Finding(self.jomls(image, mpp), zoom, notes)
+        if mpp is not None:
+            return Finding(self.jomls(image, mpp), mpp / self.mpp, ())
+        if scale is None or scale.zoom == 1:
+            return Finding(self.jomls(image, None), 1.0, OWN.notes if scale is None else ())
+        shape = image.shape[:2]
+        found = self.jomls(resize_image(image, scaled_shape(shape, scale.zoom)), None)
+        return Finding(pair_nuclei(resize_cells(found, shape, None)), scale.zoom, ())
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return `cells`: all are chosen and linked already."""

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
-import PIL.Image
 import torch
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Cuts, check_mpp, reaching
-from irnet.config import ModelSettings, Settings
-from irnet.data import pixels
+from irnet.config import Settings
 from irnet.data.files import sha256
-from irnet.data.image import Image, read_image
 from irnet.engine.devices import autocast, choose_device, memory_errors
 from irnet.engine.finding import Finding
 from irnet.engine.networks import Network
-from irnet.engine.scale import Scale, centre, estimate_scale, resize_cells, resize_image
+from irnet.engine.picture import Picture, open_picture
+from irnet.engine.scale import (
+    FIRST_LOOK,
+    OWN,
+    Scale,
+    centre,
+    digest,
+    estimate_scale,
+    fixed_scale,
+    resize_cells,
+    resize_image,
+    resized_shape,
+    scaled_shape,
+    spread,
+)
 from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
 from irnet.models.postprocess import to_cells
@@ -26,11 +39,11 @@ from irnet.models.sampling import area_growth
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import Tally, segment_windows, survivors
 
-Picture = NDArray[np.uint8] | PIL.Image.Image | str | Path
-
 ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
 WINDOWS = ((1024, 512), (512, 384), (256, 384))  # core and halo (px), the next when memory runs out
 SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
+
+_logger = logging.getLogger(__name__)
 
 
 class Predictor:
@@ -76,31 +89,59 @@ class Predictor:
     def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
         return self.predict(image, mpp)
 
+    @overload
     def predict(
         self,
         image: Picture,
         mpp: float | None = None,
         score: float | None = None,
         *,
-        keep_scale: bool = False,
-    ) -> Cells:
-        """Return the cells of an image, each nucleus linked to its cell.
+        scale: float | None = None,
+    ) -> Cells: ...
+
+    @overload
+    def predict(
+        self,
+        image: list[Picture],
+        mpp: float | None = None,
+        score: float | None = None,
+        *,
+        scale: float | None = None,
+    ) -> list[Cells]: ...
+
+    def predict(
+        self,
+        image: Picture | list[Picture],
+        mpp: float | None = None,
+        score: float | None = None,
+        *,
+        scale: float | None = None,
+    ) -> Cells | list[Cells]:
+        """Return the cells of an image, each nucleus linked to its cell, or of each image of a list.
 
         Args:
-            image: (H, W), (H, W, 3) or (H, W, 4) array of 8 or 16 bits, a PIL image, or a path.
+            image: (H, W), (H, W, 3) or (H, W, 4) array of 8 or 16 bits, a PIL image, or a path; or a list.
             mpp: um per pixel. The image is resampled to the scale that the network was trained at; None
-                takes what the file says, and where it says nothing the scale is estimated from nuclei
-                (`estimate_scale`); lengths then stay in px.
+                takes what the file says, and where it says nothing the scale is estimated from nuclei, one
+                for all images of a list (`scale_of`), and logged; lengths then stay in px.
             score: least score of what is returned, for both classes; None is the operating threshold of each.
-            keep_scale: images of unknown um per pixel go in at their own resolution instead.
+            scale: px of the network's scale per image px where um per pixel is unknown, instead of an
+                estimate; 1 takes an image at its own resolution.
 
         Raises:
-            InputError: no image of a known kind, or `mpp` or `score` out of range.
+            InputError: no image of a known kind, or `mpp`, `score` or `scale` out of range.
         """
         self.check(mpp=mpp, score=score)
-        opened = open_picture(image)
-        found = self.find(opened.pixels, opened.mpp if mpp is None else mpp, keep_scale=keep_scale)
-        return self.choose(found.cells, score)
+        opened = [open_picture(one) for one in (image if isinstance(image, list) else [image])]
+        unknown = [one.pixels for one in opened if mpp is None and one.mpp is None]
+        taken = self.scale_of(spread(unknown)) if scale is None else fixed_scale(scale)
+        for note in taken.notes if unknown else ():
+            _logger.warning(note)
+        cells = [
+            self.choose(self.find(one.pixels, one.mpp if mpp is None else mpp, scale=taken).cells, score)
+            for one in opened
+        ]
+        return cells if isinstance(image, list) else cells[0]
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return the candidates from `score` on (None: each class's threshold), nuclei linked to cells."""
@@ -125,33 +166,48 @@ class Predictor:
             raise InputError(f"score {score} is out of range: give {floor} (all candidates) to 1")
         check_mpp(mpp)
 
-    def find(
-        self, image: NDArray[np.uint8], mpp: float | None = None, *, keep_scale: bool = False
-    ) -> Finding:
-        """Return every candidate of an (H, W, 3) image down to `predict.floor`."""
-        self.check(mpp=mpp)
-        target, nucleus_px = self.settings.data.mpp, self.settings.predict.nucleus_px
-        if mpp is not None or not target:
-            zoom = mpp / target if mpp and target else 1.0
-            return self._find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
-        if keep_scale or not nucleus_px or self._resizes:
-            return _tell(self._find_at(1.0, image), Scale())
-        return self._find_by_nuclei(image, nucleus_px)
+    def scale_of(self, images: Iterable[NDArray[np.uint8]]) -> Scale:
+        """Return the one scale that (H, W, 3) images of unknown um per pixel tell together.
 
-    def _find_by_nuclei(self, image: NDArray[np.uint8], nucleus_px: float) -> Finding:
-        """Return what is found at the image's own resolution, or once more at the scale that it tells.
-
-        Of a large image the middle tells the scale of the whole.
+        Of a large image the middle is looked at. An image that fails tells nothing here.
         """
-        middle = centre(image, ONE_PIECE)
-        first = self._find_at(1.0, middle)
-        scale = estimate_scale(self.choose(first.cells), nucleus_px)
-        done = scale.zoom == 1 and middle.shape == image.shape
-        return _tell(first if done else self._find_at(scale.zoom, image), scale)
+        nucleus_px = self.settings.predict.nucleus_px
+        if not (nucleus_px and self.settings.data.mpp) or self._resizes:
+            return OWN
+        fields, seen = [], {}
+        for image in images:
+            middle = centre(image, FIRST_LOOK)
+            try:
+                first = self._find_at(1.0, middle)
+                fields.append(self.choose(first.cells))
+            except Exception:  # reported when its turn comes
+                continue
+            if middle.shape == image.shape:
+                seen[digest(image)] = first
+        return estimate_scale(fields, nucleus_px)._replace(seen=seen)
+
+    def find(
+        self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
+    ) -> Finding:
+        """Return every candidate of an (H, W, 3) image down to `predict.floor`.
+
+        Where um per pixel is unknown the image is taken at `scale`; None is what this image alone tells, and
+        then the notes say so.
+        """
+        self.check(mpp=mpp)
+        target = self.settings.data.mpp
+        if mpp is not None:
+            zoom = mpp / target if target else 1.0
+            return self._find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
+        taken = self.scale_of([image]) if scale is None else scale
+        seen = taken.seen.get(digest(image)) if taken.zoom == 1 and taken.seen else None
+        found = seen or self._find_at(taken.zoom, image)
+        notes = taken.notes if scale is None else ()
+        return found._replace(zoom_estimated=taken.estimated, notes=(*notes, *found.notes))
 
     def _find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
         height, width = image.shape[:2]
-        size = (max(1, round(height * zoom)), max(1, round(width * zoom)))
+        size = scaled_shape((height, width), zoom)
         scaled = image if zoom == 1 else resize_image(image, size)
         if self._resizes or max(size) <= ONE_PIECE:
             try:
@@ -240,41 +296,3 @@ class Predictor:
     def _cap_note(self) -> str:
         limit = f"the limit of {self.settings.predict.max_per_megapixel} candidates a megapixel"
         return f"{limit} was reached: raise predict.max_per_megapixel, cells are missing"
-
-
-def resized_shape(shape: tuple[int, int], model: ModelSettings) -> tuple[int, int]:
-    """Return the (H, W) at which the network sees an image of `shape` (see `ImageBatch`)."""
-    if not model.min_size:
-        return shape
-    scale = min(model.min_size / min(shape), model.max_size / max(shape))
-    return int(shape[0] * scale), int(shape[1] * scale)
-
-
-def open_picture(image: Picture) -> Image:
-    """Return the pixels of an array, a PIL image or a file, and what a file says of its scale."""
-    if isinstance(image, str | Path):
-        return read_image(image)
-    if isinstance(image, PIL.Image.Image):
-        rgb, notes = pixels.to_rgb(image)
-        return Image(pixels=rgb, notes=tuple(notes))
-    array: NDArray[Any] = np.asarray(image)
-    if array.dtype == np.uint16:
-        array, _ = pixels.scale_16bit(array)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if (
-        array.dtype != np.uint8
-        or 0 in array.shape
-        or not (array.ndim == 2 or array.shape[2:] in ((3,), (4,)))
-    ):
-        raise InputError(
-            f"an array of shape {array.shape} and type {array.dtype} is no image: "
-            "give (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16"
-        )
-    rgb, notes = pixels.to_rgb(PIL.Image.fromarray(array))
-    return Image(pixels=rgb, notes=tuple(notes))
-
-
-def _tell(found: Finding, scale: Scale) -> Finding:
-    """Return what was found with how the scale was come by."""
-    return found._replace(zoom_estimated=scale.estimated, notes=(*scale.notes, *found.notes))

@@ -24,8 +24,10 @@ from irnet.data.formats.run_record import ERRORS, PREDICTIONS, RUN
 from irnet.data.image import list_images, read_image
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
+from irnet.engine.first_look import scale_of_files
 from irnet.engine.methods import Method, open_method
 from irnet.engine.run_files import refuse_corrected, remove_earlier
+from irnet.engine.scale import Scale
 from irnet.engine.versions import versions
 from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure, to_csv
@@ -47,6 +49,7 @@ class Report:
     errors: list[dict[str, str]]  # file and reason of the others
     method: str
     scores: Cuts  # the cuts that were used, none where the method gives no scores
+    notes: Sequence[str] = ()  # on all images together
 
     @property
     def exit_code(self) -> int:
@@ -64,7 +67,7 @@ class Report:
             told += [f"  {note}" for note in image["notes"]]
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
         kept = f"scores kept from: {cuts}" if cuts else "no scores"
-        return [*told, f"{self.method}; {kept}"]
+        return [*told, *self.notes, f"{self.method}; {kept}"]
 
 
 def predict_files(
@@ -75,7 +78,7 @@ def predict_files(
     model: str | Path | None = None,
     score: float | None = None,
     mpp: float | None = None,
-    keep_scale: bool = False,
+    scale: float | None = None,
     device: str = "auto",
     page: int | None = None,
     save: Collection[str] = SAVES,
@@ -94,14 +97,16 @@ def predict_files(
         model: weights file or run's folder, None for the bundled weights.
         score: cut for both classes, None for the operating threshold of each.
         mpp: um per pixel of all images, None for what each file says.
-        keep_scale: take images of unknown um per pixel as they are; else a network estimates their scale.
+        scale: px of the network's scale per px of images whose um per pixel is unknown; 1 takes them as they
+            are, None estimates one for all of them.
         device: "auto", "cpu", "cuda" ...
         page: of multi-page TIFF files, from 0.
         save: which of "coco", "overlay" and "csv".
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
-        InputError: a path, the method, its weights, the device or an option is wrong, or `out_dir` holds
+        InputError: a path, the method, its weights, the device or an option is wrong, `mpp` and `scale` are
+            both given, or `out_dir` holds
             corrections of earlier predictions; a bad image is only reported.
     """
     if unknown := sorted(set(save) - set(SAVES)):
@@ -110,12 +115,13 @@ def predict_files(
     refuse_corrected(Path(out_dir))
     opened = open_method(method, model, device)
     opened.check(mpp=mpp, score=score)
+    taken = scale_of_files(opened, files, mpp=mpp, scale=scale, page=page, progress=progress)
     visit = _Visit(
         opened,
         Path(out_dir),
         score=score,
         mpp=mpp,
-        keep_scale=keep_scale,
+        scale=taken,
         page=page,
         draw="overlay" in save,
     )
@@ -126,7 +132,8 @@ def predict_files(
             progress(name, number, len(files))
         visit.take(file, name, drawing)
     visit.write(save)
-    return Report(visit.entries, visit.images, visit.errors, opened.name, visit.cuts)
+    notes = taken.notes if taken else ()
+    return Report(visit.entries, visit.images, visit.errors, opened.name, visit.cuts, notes)
 
 
 class _Visit:
@@ -139,13 +146,13 @@ class _Visit:
         *,
         score: float | None,
         mpp: float | None,
-        keep_scale: bool,
+        scale: Scale | None,
         page: int | None,
         draw: bool,
     ) -> None:
         self.method, self.out, self.score = method, out, score
         self.cuts = method.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
-        self.mpp, self.keep_scale, self.page, self.draw = mpp, keep_scale, page, draw
+        self.mpp, self.scale, self.page, self.draw = mpp, scale, page, draw
         self.entries: list[Entry] = []
         self.errors: list[dict[str, str]] = []
         self.rows: list[Row] = []
@@ -164,7 +171,7 @@ class _Visit:
         begun = time.monotonic()
         image = read_image(file, self.page)
         mpp = image.mpp if self.mpp is None else self.mpp
-        found = self.method.find(image.pixels, mpp, keep_scale=self.keep_scale)
+        found = self.method.find(image.pixels, mpp, scale=self.scale)
         cells = self.method.choose(found.cells, self.score)
         rows = measure(cells, name, image.pixels)
         record = {
@@ -198,7 +205,8 @@ class _Visit:
         if "csv" in save:
             write_atomic(self.out / CELLS, to_csv(self.rows).encode())
         date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-        asked = {"mpp": self.mpp, "keep_scale": self.keep_scale, "page": self.page}
+        scale = self.scale.record() if self.scale else None
+        asked = {"mpp": self.mpp, "scale": scale, "page": self.page}
         run = {"date": date, **self._origin(), **asked, "files": files, "images": self.images}
         _write_json(self.out / RUN, run)
         _write_json(self.out / ERRORS, self.errors)

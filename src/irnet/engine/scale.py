@@ -1,56 +1,120 @@
-"""The scale of an image: resampled to the network's where it is known, estimated from nuclei where it is not.
+"""The scale of images: resampled to the network's where it is known, estimated from nuclei where it is not.
 
 Nuclei of squamous cells differ little in size, and the network still finds them at half and at twice the
-magnification that it was trained at. So what it finds at the image's own resolution tells the scale. An
-estimate serves to resample; it never becomes um per pixel, or measurements would measure themselves.
+magnification that it was trained at. So what it finds at the images' own resolution tells their scale. Images
+that are taken together come from one scanner, so they share one estimate, for which their nuclei are pooled.
+It serves to resample; it never becomes um per pixel, or measurements would measure themselves.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import NamedTuple
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from irnet.cells import NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.config import ModelSettings
+from irnet.data.wording import number_of
+from irnet.engine.finding import Finding
+from irnet.errors import InputError
 
-LEAST_NUCLEI = 5
+LOOKED_AT = 32  # images of a call that tell its scale
+FIRST_LOOK = 1024  # px a side of the middle of each that is looked at
+LEAST_NUCLEI = 20
+LEAST_TRUE = 5  # annotated nuclei whose median is worth storing with weights
+FEW_NUCLEI = 60  # fewer are warned of
+PRIOR_NUCLEI = 10  # an estimate counts as much against the image's own resolution as this many nuclei
 CONFIDENT = 0.5  # least score of a nucleus that counts
 ZOOMS = (0.5, 2.0)  # beyond these too little is found to estimate from
 SAME_SIZE = 1.25  # nuclei larger or smaller by less are as in training, where magnifications vary too
-USUAL_PX = (12, 80)  # median nuclei outside are told of
+BANDWIDTH = 0.1  # of the density of diameters, as a share of the diameter
+USUAL_PX = (12, 80)  # nuclei outside are told of
+OWN_NUCLEI = 10  # images with fewer do not say whether they agree with the others
+AGREEING = 1.8  # ratio of the diameters of images of one magnification
+GIVEN = (0.05, 20.0)  # scales that a user may give
 
 UNKNOWN = "um per pixel unknown"
 
+_Item = TypeVar("_Item")
+
 
 class Scale(NamedTuple):
-    """How an image of unknown um per pixel is to be taken."""
+    """How images of unknown um per pixel are taken."""
 
     zoom: float = 1.0  # px of the network's scale per image px
     estimated: bool = False
+    images: int = 0  # on how many images
+    nuclei: int = 0  # and nuclei the estimate rests
+    nucleus_px: float | None = None  # their diameter in the images
     notes: tuple[str, ...] = (f"{UNKNOWN}: taken at its own resolution",)
+    seen: Mapping[str, Finding] = {}  # what was found on the way at zoom 1, by `digest` of the image
+
+    def record(self) -> dict[str, Any]:
+        """Return what run.json says of it; `Scale(**record)` is the same scale."""
+        return {name: value for name, value in self._asdict().items() if name != "seen"}
 
 
-def estimate_scale(cells: Cells, nucleus_px: float) -> Scale:
-    """Return the scale that makes the nuclei found at an image's own resolution `nucleus_px` wide.
+OWN = Scale()  # images are taken as they are
+
+
+def fixed_scale(zoom: float) -> Scale:
+    """Return the scale that a user gives. Raises `InputError` when it is out of range."""
+    low, high = GIVEN
+    if not low <= zoom <= high:
+        raise InputError(f"scale {zoom:g} is out of range: give {low:g} to {high:g} times the image's size")
+    return Scale(zoom, notes=(f"{UNKNOWN}: {_taken(zoom)}, as asked",))
+
+
+def spread(items: Sequence[_Item], most: int = LOOKED_AT) -> list[_Item]:
+    """Return at most `most` of `items`, evenly spread over them."""
+    places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
+    return [items[int(place)] for place in places]
+
+
+def scaled_shape(shape: tuple[int, int], zoom: float) -> tuple[int, int]:
+    """Return the (H, W) of an image of `shape` taken at `zoom` times its size."""
+    return max(1, round(shape[0] * zoom)), max(1, round(shape[1] * zoom))
+
+
+def resized_shape(shape: tuple[int, int], model: ModelSettings) -> tuple[int, int]:
+    """Return the (H, W) at which the network sees an image of `shape` (see `ImageBatch`)."""
+    if not model.min_size:
+        return shape
+    scale = min(model.min_size / min(shape), model.max_size / max(shape))
+    return int(shape[0] * scale), int(shape[1] * scale)
+
+
+def digest(image: NDArray[np.uint8]) -> str:
+    """Return what tells an image from others."""
+    return hashlib.sha256(np.ascontiguousarray(image)).hexdigest() + str(image.shape)
+
+
+def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
+    """Return the scale that makes the nuclei found in images at their own resolution `nucleus_px` wide.
 
     Counted are nuclei that are whole, of score 0.5 at least, and the best of their cell: white cells lie free
-    or are several on one cell.
+    or are several on one cell. Their most frequent diameter decides; the fewer they are, the nearer the scale
+    stays to that of the images. Below 20 of all images nothing is estimated.
     """
-    diameters = _diameters(cells.select(_best_of_cells(cells)))
-    if len(diameters) < LEAST_NUCLEI:
-        few = f"{len(diameters)} nuclei in cells are too few to estimate the scale"
-        return Scale(notes=(f"{UNKNOWN}: taken at its own resolution, {few}",))
-    median = float(np.median(diameters))
-    zoom = float(np.clip(nucleus_px / median, *ZOOMS))
+    each = [diameters(cells.select(_best_of_cells(cells))) for cells in fields]
+    each = [sizes for sizes in each if len(sizes)]
+    sizes = np.concatenate([[], *each])
+    if len(sizes) < LEAST_NUCLEI:
+        few = f"{len(sizes)} nuclei in cells are too few to estimate the scale"
+        return Scale(notes=(f"{UNKNOWN}: {_taken(1.0)}, {few}",))
+    mode = _mode(sizes)
+    trust = len(sizes) / (len(sizes) + PRIOR_NUCLEI)
+    zoom = round(float(np.clip((nucleus_px / mode) ** trust, *ZOOMS)), 4)
     if 1 / SAME_SIZE <= zoom <= SAME_SIZE:
         zoom = 1.0
-    basis = f"scale estimated from {len(diameters)} nuclei, {median:.1f} px in the median"
-    taken = "taken at its own resolution" if zoom == 1 else f"taken at {zoom:.2f} times its size"
-    return Scale(zoom, True, (f"{UNKNOWN}: {basis}; {taken}", *_warn(median)))
+    basis = f"scale estimated from {len(sizes)} nuclei on {number_of(len(each), 'image')}, {mode:.1f} px wide"
+    notes = (f"{UNKNOWN}: {basis}; {_taken(zoom)}", *_warn(mode, each))
+    return Scale(zoom, True, len(each), len(sizes), round(mode, 2), notes)
 
 
 def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
@@ -58,12 +122,12 @@ def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
 
     An image of unknown um per pixel counts as it is, as in training.
     """
-    diameters = [
-        _diameters(truth.cells.of(NUCLEUS)) * ((truth.cells.mpp or mpp) / mpp if mpp else 1.0)
+    sizes = [
+        diameters(truth.cells.of(NUCLEUS)) * ((truth.cells.mpp or mpp) / mpp if mpp else 1.0)
         for truth in truths
     ]
-    joined = np.concatenate([[], *diameters])
-    return float(np.median(joined)) if len(joined) >= LEAST_NUCLEI else None
+    joined = np.concatenate([[], *sizes])
+    return float(np.median(joined)) if len(joined) >= LEAST_TRUE else None
 
 
 def centre(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -97,6 +161,14 @@ def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cel
     return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)
 
 
+def diameters(cells: Cells) -> NDArray[np.float64]:
+    """Return the diameters (px) of the discs as large as each instance that the border does not cut."""
+    height, width = cells.image_shape
+    boxes, areas = cells.boxes, cells.areas
+    whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
+    return np.sqrt(4 / np.pi * areas[whole & (areas > 0)])
+
+
 def _best_of_cells(cells: Cells) -> NDArray[np.int64]:
     """Return the indices of the confident nuclei that belong to a cell, of each cell the best."""
     linked = (cells.labels == NUCLEUS) & (cells.parents != NO_PARENT) & (cells.scores >= CONFIDENT)
@@ -106,16 +178,31 @@ def _best_of_cells(cells: Cells) -> NDArray[np.int64]:
     return order[first]
 
 
-def _diameters(cells: Cells) -> NDArray[np.float64]:
-    """Return the diameters (px) of the discs as large as each instance that the border does not cut."""
-    height, width = cells.image_shape
-    boxes, areas = cells.boxes, cells.areas
-    whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
-    return np.sqrt(4 / np.pi * areas[whole & (areas > 0)])
+def _mode(sizes: NDArray[np.float64]) -> float:
+    """Return where the density of the logarithms of `sizes` is highest."""
+    logs = np.log(sizes)
+    grid = np.linspace(logs.min(), logs.max(), 256)
+    density = np.exp(-(((grid[:, None] - logs) / BANDWIDTH) ** 2) / 2).sum(axis=1)
+    return float(np.exp(grid[density.argmax()]))
 
 
-def _warn(median: float) -> tuple[str, ...]:
+def _taken(zoom: float) -> str:
+    return "taken at its own resolution" if zoom == 1 else f"taken at {zoom:.3g} times its size"
+
+
+def _warn(mode: float, each: Sequence[NDArray[np.float64]]) -> tuple[str, ...]:
+    """Return what may be wrong with an estimate from nuclei `mode` px wide, image by image in `each`."""
+    notes = []
     low, high = USUAL_PX
-    if low <= median <= high:
-        return ()
-    return (f"nuclei of {median:.1f} px: outside {low} to {high} px outlines are poor, look at them",)
+    if not low <= mode <= high:
+        notes.append(f"nuclei of {mode:.1f} px: outside {low} to {high} px outlines are poor, look at them")
+    if sum(map(len, each)) < FEW_NUCLEI:
+        notes.append("the scale rests on few nuclei: give --mpp, or --scale after a look at the overlays")
+    own = [float(np.median(sizes)) for sizes in each if len(sizes) >= OWN_NUCLEI]
+    small, large = np.percentile(own, (10, 90)) if own else (1.0, 1.0)
+    if large > AGREEING * small:
+        notes.append(
+            f"nuclei are {small:.0f} px wide on some images and {large:.0f} px on others: if these are of "
+            "several magnifications, give --mpp, or take each magnification by itself"
+        )
+    return tuple(notes)

@@ -29,7 +29,7 @@ from irnet.engine.optim import set_learning_rate
 from irnet.engine.predict import Predictor
 from irnet.engine.ranks import Ranks, joined
 from irnet.engine.run import BEST, LAST, Run, settings_of
-from irnet.engine.scale import median_nucleus
+from irnet.engine.scale import OWN, median_nucleus
 from irnet.engine.sources import Source, open_source
 from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
 from irnet.engine.weights import InitParts
@@ -218,7 +218,7 @@ class Validator:
         """Return the scores, on every rank; None without validation images."""
         samples = self.read()
         predictor = Predictor(run.average.model, settings=run.settings, device=self.ranks.device)
-        found = self.ranks.collect(find_all(predictor, samples, keep_scale=True))
+        found = self.ranks.collect(find_all(predictor, samples, scale=OWN))
         truths = self.ranks.collect([sample.truth for sample in samples])
         patients = self.ranks.collect([sample.patient for sample in samples])
         if not truths:

@@ -26,7 +26,7 @@ def find_cells(
     image: "napari.layers.Image",
     um_per_pixel: Annotated[float, {"min": 0.0, "max": 2.0, "step": 0.01}] = 0.0,
     least_score: Annotated[float, {"min": 0.0, "max": 1.0, "step": 0.05}] = 0.0,
-    keep_scale: bool = False,
+    scale: Annotated[float, {"min": 0.0, "max": 20.0, "step": 0.05}] = 0.0,
 ) -> "list[napari.types.LayerDataTuple]":
     """Find the cells and nuclei of an image layer with the bundled network.
 
@@ -34,7 +34,7 @@ def find_cells(
         image: grey or RGB, 8 or 16 bits, one field.
         um_per_pixel: 0 where it is unknown: then the scale is estimated and lengths stay in px.
         least_score: 0 takes the operating threshold of each class.
-        keep_scale: take an image of unknown um per pixel as it is.
+        scale: how many times its size an image of unknown um per pixel is taken at; 0 estimates it.
     """
     pixels = np.asarray(image.data[0] if getattr(image, "multiscale", False) else image.data)
     source = getattr(getattr(image, "source", None), "path", None)
@@ -43,7 +43,7 @@ def find_cells(
         Path(source or image.name),
         mpp=um_per_pixel or None,
         score=least_score or None,
-        keep_scale=keep_scale,
+        scale=scale or None,
     )
     placed = {"scale": image.scale, "translate": image.translate}
     return [(data, attributes | placed, kind) for data, attributes, kind in layers]
@@ -55,17 +55,19 @@ def segment(
     *,
     mpp: float | None = None,
     score: float | None = None,
-    keep_scale: bool = False,
+    scale: float | None = None,
 ) -> list[Layer]:
     """The two Shapes layers of what is found. What the user should know is warned of: napari shows warnings.
 
     Raises InputError for an array that is no image, or values out of range.
     """
-    from irnet.engine.predict import open_picture
+    from irnet.engine.picture import open_picture
+    from irnet.engine.scale import fixed_scale
 
     predictor = load_bundled()
     predictor.check(mpp=mpp, score=score)
-    found = predictor.find(open_picture(pixels).pixels, mpp, keep_scale=keep_scale)
+    fixed = None if scale is None else fixed_scale(scale)
+    found = predictor.find(open_picture(pixels).pixels, mpp, scale=fixed)
     for note in found.notes:
         warnings.warn(f"{path.name}: {note}", stacklevel=2)
     truth = Truth(cells=predictor.choose(found.cells, score))

@@ -10,6 +10,7 @@ from torch import Tensor
 from irnet.cells import CYTOPLASM, Cells
 from irnet.data.sample import Entry
 from irnet.engine.predict import Predictor
+from irnet.engine.scale import OWN
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.postprocess import to_cells
 from irnet.report.draw import Picture, overlay
@@ -61,7 +62,7 @@ def associate(
         irm.register_forward_pre_hook(lambda _, inputs: heard.append(inputs)),
         predictor.model.register_forward_hook(lambda _, inputs, result: found.append((inputs[0], result))),
     ]
-    predictor.find(sample.image, sample.truth.cells.mpp, keep_scale=True)
+    predictor.find(sample.image, sample.truth.cells.mpp, scale=OWN)
     for watch in watches:
         watch.remove()
     images, instances = found[0]

@@ -14,6 +14,7 @@ from irnet.data.dataset import CropDataset
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import find_all
 from irnet.engine.predict import Predictor
+from irnet.engine.scale import OWN
 from irnet.engine.sources import open_source
 from irnet.engine.weights import start_from
 from irnet.models.build import build_model
@@ -112,7 +113,7 @@ def _association_figures(predictor: Predictor, model: IRNet, val: Sequence[Entry
     if irm is None or irm.gamma is None:
         return {}
     hook = irm.register_forward_hook(lambda _, __, result: seen.append(result[1]))
-    find_all(predictor, (entry.read() for entry in val), keep_scale=True)
+    find_all(predictor, (entry.read() for entry in val), scale=OWN)
     hook.remove()
     figures: dict[str, Tensor] = {
         n: torch.stack([f[n] for f in seen]).mean() for n in (seen[0] if seen else ())

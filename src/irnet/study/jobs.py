@@ -18,6 +18,7 @@ from irnet.data.sample import Entry
 from irnet.engine.devices import choose_device
 from irnet.engine.predict import Predictor
 from irnet.engine.run import versions
+from irnet.engine.scale import OWN
 from irnet.engine.steps import NotFiniteError
 from irnet.study.claims import HeldError, claimed
 from irnet.study.costs import Meter, metered, read_cost, write_cost
@@ -156,7 +157,7 @@ def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> 
                 predictor = tune_masks(predictor, job.row.nms_cuts, study.parts.val)
     found = predict_parts(
         folder,
-        lambda image, mpp: predictor.find(image, mpp, keep_scale=True).cells,
+        lambda image, mpp: predictor.find(image, mpp, scale=OWN).cells,
         study.parts.val,
         study.parts.test,
         predictor.device,

@@ -9,6 +9,7 @@ from irnet.config import Settings
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import find_all, score_validation
 from irnet.engine.predict import Predictor
+from irnet.engine.scale import OWN
 from irnet.models.box_branch import BoxBranch
 from irnet.slides.seams import survivors
 
@@ -40,7 +41,7 @@ def tune_boxes(
 
 
 def _find(predictor: Predictor, val: Sequence[Entry]) -> list[Cells]:
-    return find_all(predictor, (entry.read() for entry in val), keep_scale=True)
+    return find_all(predictor, (entry.read() for entry in val), scale=OWN)
 
 
 def _best(
