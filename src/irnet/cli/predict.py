@@ -29,7 +29,9 @@ def predict(
             show_default="estimated from nuclei, one for all",
         ),
     ] = None,
-    keep_scale: Annotated[bool, typer.Option("--keep-scale", hidden=True)] = False,  # the former --scale 1
+    keep_scale: Annotated[
+        bool, typer.Option("--keep-scale", hidden=True, help="The former name of --scale 1.")
+    ] = False,
     page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None,
     save: Annotated[str, typer.Option(help="What to write, of coco, overlay and csv.")] = "coco,overlay,csv",
     device: Device = "auto",

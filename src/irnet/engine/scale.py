@@ -91,7 +91,7 @@ def resized_shape(shape: tuple[int, int], model: ModelSettings) -> tuple[int, in
 
 def digest(image: NDArray[np.uint8]) -> str:
     """Return what tells an image from others."""
-    return hashlib.sha256(np.ascontiguousarray(image)).hexdigest() + str(image.shape)
+    return hashlib.sha256(image.tobytes()).hexdigest() + str(image.shape)
 
 
 def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
