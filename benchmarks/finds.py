@@ -1,0 +1,82 @@
+"""What a network finds, kept: each image is looked at once, so that other cuts cost nothing.
+
+A find is kept under the hash of all that it depends on: weights, settings but for the cuts, the code of the
+network, um per pixel, and the pixels. It may be interrupted and goes on where it stopped.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import irnet
+from irnet.cells import LABEL_NAMES, Cells, Cuts, Truth
+from irnet.config import change_settings
+from irnet.data.files import sha256
+from irnet.data.formats.coco import entries_of, write_coco
+from irnet.data.formats.coco_json import load
+from irnet.data.sample import Entry
+from irnet.engine.devices import choose_device
+from irnet.engine.networks import build_network
+from irnet.engine.predict import Predictor
+from irnet.engine.weights import find_weights, load_weights
+
+CODE = ("models/*.py", "slides/*.py", "engine/predict.py")  # what finds depend on
+SCALE = "engine/scale.py"  # where um per pixel are unknown, this too
+
+
+class Finder:
+    """Every candidate that a network finds in images, looked for only in those that it has not seen.
+
+    Args:
+        source: weights file, run's folder, "bundled" or "bundled-research".
+        overrides: of its settings, such as "predict.nms.nucleus=0.4".
+        cache: folder of what was found.
+    """
+
+    def __init__(self, source: str, overrides: Sequence[str], cache: Path) -> None:
+        model, settings, _ = load_weights(source)
+        if overrides:
+            settings, trained = change_settings(settings, overrides), model
+            model = build_network(settings, trunk=False)
+            model.load_state_dict(trained.state_dict())
+        self.predictor = Predictor(model.eval(), settings=settings, device=choose_device("auto"))
+        self.source, self.cache = find_weights(source), cache
+        plain = settings.model_dump(mode="json", include={"model", "predict", "data"})
+        plain["data"] = {"mpp": settings.data.mpp}
+        plain["predict"].pop("score")
+        self._basis = json.dumps([sha256(self.source), plain, _code()], sort_keys=True)
+
+    @property
+    def cuts(self) -> Cuts:
+        """The thresholds stored with the weights."""
+        return self.predictor.scores
+
+    def find(self, entries: Sequence[Entry], mpp: float | None = None) -> list[Cells]:
+        """Every candidate of each image, not linked; `mpp` is the scale of images that do not know theirs."""
+        return [self._find(entry, entry.truth.cells.mpp or mpp) for entry in entries]
+
+    def _find(self, entry: Entry, mpp: float | None) -> Cells:
+        pixels = entry.read().image
+        basis = self._basis if mpp else self._basis + sha256(_package() / SCALE)
+        name = hashlib.sha256(f"{basis} {mpp} {pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+        file = self.cache / f"{name}.json"
+        if not file.exists():
+            found = self.predictor.find(pixels, mpp)
+            kept = Entry(name=entry.name, path=entry.path, truth=Truth(cells=found.cells))
+            write_coco(file, [kept], info={"zoom": found.zoom}, scores=True)
+        return entries_of(load(file))[0].truth.cells
+
+
+def cuts_of(values: Sequence[float] | None) -> Cuts | None:
+    """Cuts of cytoplasms and nuclei as the command line gives them."""
+    return dict(zip(LABEL_NAMES, values, strict=True)) if values else None
+
+
+def _package() -> Path:
+    return Path(irnet.__file__).parent
+
+
+def _code() -> str:
+    files = sorted(file for pattern in CODE for file in _package().glob(pattern))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
