@@ -19,8 +19,16 @@ const { version } = JSON.parse(await readFile("node_modules/openseadragon/packag
 const licence = await readFile("node_modules/openseadragon/LICENSE.txt", "utf8");
 await writeFile(`${out}/LICENSES.txt`, `main.js contains OpenSeadragon ${version}:\n\n${licence}`);
 
-// What it was built from: tests/server/test_static.py compares.
+// What it was built from, and what came of it: tests/server/test_static.py compares both.
+async function digest(names) {
+  const hash = createHash("sha256");
+  for (const name of names) hash.update(await readFile(name));
+  return hash.digest("hex");
+}
 const sources = (await readdir("src")).sort().map((name) => `src/${name}`);
-const hash = createHash("sha256");
-for (const name of ["build.mjs", "package-lock.json", ...sources]) hash.update(await readFile(name));
-await writeFile(`${out}/built-from.txt`, `${hash.digest("hex")}\n`);
+const built = ["LICENSES.txt", "index.html", "main.js", "style.css"].map((name) => `${out}/${name}`);
+const lines = [
+  `${await digest(["build.mjs", "package-lock.json", ...sources])}  sources`,
+  `${await digest(built)}  built`,
+];
+await writeFile(`${out}/built-from.txt`, `${lines.join("\n")}\n`);

@@ -137,3 +137,9 @@ def test_an_ellipse_fills_its_box() -> None:
 def test_what_is_no_polygon_is_refused(rings: list) -> None:
     with pytest.raises(InputError, match="polygon"):
         polygons.rasterise(rings, (10, 10))
+
+
+def test_an_outline_that_runs_up_and_down_without_end_is_refused() -> None:
+    comb = np.stack([np.arange(20_000) % 1000, np.tile([0, 4000], 10_000)], axis=1)
+    with pytest.raises(InputError, match="20000 vertices"):
+        polygons.rasterise([comb], (4000, 4000))

@@ -20,6 +20,7 @@ from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.server.app import create_app
+from irnet.server.connection import Connection
 from irnet.server.store import Review
 
 
@@ -51,7 +52,8 @@ def review(found: Path) -> Review:
 @contextmanager
 def listening(app: FastAPI) -> Iterator[str]:
     """Serve an application on a port of its own; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", http=Connection)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -116,9 +116,12 @@ def test_killing_the_server_loses_no_edit(found: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.readline() + process.stdout.readline()
-        url = re.findall(r"http://127\.0\.0\.1:\d+", said)[0]
+        opened = re.findall(r"http://127\.0\.0\.1:\d+/\S+", said)[0]
+        url = opened.split("/?")[0]
         edit = {"revision": 0, "edit": {"op": "delete", "ids": [1]}}
-        answer = httpx.post(f"{url}/api/images/0/edits", json=edit, headers={"origin": url}, timeout=30)
+        with httpx.Client(timeout=30, headers={"origin": url}) as client:
+            client.get(opened)  # the token for a cookie
+            answer = client.post(f"{url}/api/images/0/edits", json=edit)
         process.send_signal(signal.SIGKILL)
     assert answer.status_code == 200
     assert 1 not in Review(found).fields[0].parsed()
@@ -142,10 +145,9 @@ def test_a_port_in_use_and_a_folder_without_predictions_are_told(client: httpx.C
 @pytest.mark.parametrize(
     ("host", "token", "url"),
     [
-        ("127.0.0.1", None, "http://127.0.0.1:8642/"),
-        ("::1", None, "http://[::1]:8642/"),
-        ("10.0.0.7", "secret", "http://10.0.0.7:8642/?token=secret"),
+        ("127.0.0.1", "secret", "http://127.0.0.1:8642/?token=secret"),
+        ("::1", "secret", "http://[::1]:8642/?token=secret"),
     ],
 )
-def test_the_address_to_open(host: str, token: str | None, url: str) -> None:
+def test_the_address_to_open(host: str, token: str, url: str) -> None:
     assert address(host, 8642, token) == url

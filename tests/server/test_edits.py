@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.errors import InputError
 from irnet.server import schema
-from irnet.server.edits import change_of, combine
+from irnet.server.edits import change_of, combine, draw
 from irnet.server.store import Review
 
 EDIT: TypeAdapter[schema.Edit] = TypeAdapter(schema.Edit)
@@ -19,8 +19,8 @@ CELL_1, NUCLEUS_1, CELL_2, NUCLEUS_2, BARE = 1, 2, 3, 4, 5
 
 
 def make(review: Review, edit: dict) -> None:
-    parsed = EDIT.validate_python(edit)
-    review.edit(0, parsed.op, change_of(parsed, review.fields[0], review))
+    parsed, field = EDIT.validate_python(edit), review.fields[0]
+    review.edit(0, parsed.op, change_of(parsed, draw(parsed, field.image.shape), field, review))
 
 
 def instances(review: Review):

@@ -12,14 +12,15 @@ from irnet.data.formats.coco import read_coco
 from irnet.engine.weights import BUNDLED
 from irnet.errors import InputError
 from irnet.server import schema
-from irnet.server.edits import change_of
+from irnet.server.edits import change_of, draw
 from irnet.server.export import export
 from irnet.server.pictures import Pictures
 from irnet.server.store import Review
 
 
 def edit(review: Review, place: int, change: schema.Edit) -> None:
-    review.edit(place, change.op, change_of(change, review.fields[place], review))
+    field = review.fields[place]
+    review.edit(place, change.op, change_of(change, draw(change, field.image.shape), field, review))
 
 
 def write(review: Review, file_format: str = "coco", **options) -> Path:

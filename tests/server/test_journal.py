@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from irnet.errors import InputError
+from irnet.server.field import Change
 from irnet.server.journal import Journal
+from irnet.server.store import Review
 
 
 @pytest.fixture
@@ -113,3 +115,41 @@ def test_a_line_of_which_a_part_was_written_leaves_nothing(path: Path) -> None:
     """The file may grow by five bytes: the system takes them and then refuses. Python ignores SIGXFSZ."""
     subprocess.run([sys.executable, "-c", FILLING_UP, path], check=True)
     assert Journal(path, source_sha256="s").lines == [{"n": 1}, {"n": 3}]
+
+
+ROW = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"op": "reshape", "image": 1, "rows": [[1, "row"]], "finished": False},
+        {"op": "reshape", "image": 1, "rows": [[1, ROW | {"id": 2}]], "finished": False},
+        {"op": "reshape", "image": 1, "rows": [[1, ROW | {"image_id": 2}]], "finished": False},
+        {"op": "reshape", "image": 1, "rows": [[1, ROW | {"category_id": 77}]], "finished": False},
+        {"op": "reshape", "image": 1, "rows": [[1, ROW | {"cell_id": 99}]], "finished": False},
+        {"op": "reshape", "image": 1, "rows": 7, "finished": False},
+        {"op": "reshape", "image": [1], "rows": [], "finished": False},
+        {"op": "redo", "image": 1},
+        {},
+    ],
+    ids=str,
+)
+def test_a_line_that_is_no_edit_is_named(found: Path, line: dict) -> None:
+    review = Review(found)
+    Journal(found / "corrections.jsonl", source_sha256=review.sha256).append(line)
+    with pytest.raises(InputError, match=r"corrections\.jsonl"):
+        Review(found)
+
+
+def test_predictions_replaced_behind_an_open_viewer_take_no_edit(found: Path) -> None:
+    review, source = Review(found), found / "predictions.json"
+    before = source.read_bytes()
+    source.write_bytes(before.replace(b"0.9", b"0.8"))
+    with pytest.raises(InputError, match="was replaced since"):
+        review.edit(0, "finish", Change(rows={}, finished=True))
+    assert not (found / "corrections.jsonl").exists()
+
+    source.write_bytes(before)
+    review.edit(0, "finish", Change(rows={}, finished=True))
+    assert Review(found).fields[0].finished

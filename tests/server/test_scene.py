@@ -7,7 +7,7 @@ from drawn import disc, ring
 from irnet.cells import Cells
 from irnet.geometry.polygons import contours, rasterise
 from irnet.server import schema
-from irnet.server.edits import change_of
+from irnet.server.edits import change_of, draw
 from irnet.server.outlines import outlines
 from irnet.server.scene import Scene
 from irnet.server.store import Review
@@ -37,7 +37,7 @@ def scene(review: Review) -> Scene:
 
 
 def edit(scene: Scene, review: Review, change: schema.Edit) -> None:
-    review.edit(0, change.op, change_of(change, scene.field, review))
+    review.edit(0, change.op, change_of(change, draw(change, scene.field.image.shape), scene.field, review))
 
 
 def everything(scene: Scene) -> dict:

@@ -13,6 +13,7 @@ from irnet.geometry.masks import Mask, Offset, Shape, trim
 
 Ring = NDArray[np.float64]
 MIN_VERTICES = 3
+MOST_CROSSINGS = 20_000_000  # rows that the edges of a ring cross, each counted: half a second of filling
 TOLERANCE = 0.35  # px: an outline passes every pixel centre at 0.354 px or more, so that none changes sides
 
 
@@ -88,12 +89,17 @@ def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
     starts, ends = ring, np.roll(ring, -1, axis=0)
     tops = np.clip(np.ceil(np.minimum(starts, ends)[:, 1] - 0.5), 0, height).astype(int)
     bottoms = np.clip(np.ceil(np.maximum(starts, ends)[:, 1] - 0.5), 0, height).astype(int)
+    counts = bottoms - tops  # rows whose centres lie between the two ends of each edge
+    if counts.sum() > MOST_CROSSINGS:
+        raise InputError(f"an outline of {len(ring)} vertices runs up and down too often: simplify it")
+
+    # All edges at once, (k,) crossings: the row, and where on it the edge passes.
+    edge = np.repeat(np.arange(len(ring)), counts)
+    rows = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + tops[edge]
+    (x1, y1), (x2, y2) = starts[edge].T, ends[edge].T
+    columns = np.ceil(x1 + (rows + 0.5 - y1) * (x2 - x1) / (y2 - y1) - 0.5)
     crossings = np.zeros((height, width + 1), dtype=np.uint8)
-    for (x1, y1), (x2, y2), top, bottom in zip(starts, ends, tops, bottoms, strict=True):
-        if top < bottom:
-            rows = np.arange(top, bottom)  # whose centres lie between the two ends
-            columns = np.ceil(x1 + (rows + 0.5 - y1) * (x2 - x1) / (y2 - y1) - 0.5)
-            crossings[rows, np.clip(columns, 0, width).astype(int)] += 1
+    np.add.at(crossings, (rows, np.clip(columns, 0, width).astype(int)), 1)
     return np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8) % 2 == 1  # 256 is even: overflow is harmless
 
 

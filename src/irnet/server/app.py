@@ -12,7 +12,7 @@ import irnet
 from irnet.cells import LABEL_NAMES
 from irnet.errors import InputError
 from irnet.server import schema
-from irnet.server.edits import change_of
+from irnet.server.edits import change_of, draw
 from irnet.server.export import FORMATS, export
 from irnet.server.guard import LOOPBACK_NAMES, Guard
 from irnet.server.pictures import TILE, Pictures, levels
@@ -94,9 +94,10 @@ class _Desk:
     def edit(self, index: int, request: schema.EditRequest) -> Answer:
         """Make an edit; it is on disk when the answer comes."""
         scene = self._scene(index)
+        drawn = draw(request.edit, scene.field.image.shape)  # before the lock: it can take a while
         with self.review.lock:
             self._check_revision(index, request.revision)
-            change = change_of(request.edit, scene.field, self.review)
+            change = change_of(request.edit, drawn, scene.field, self.review)
             self.review.edit(index, request.edit.op, change)
             return self._told(index, list(change.rows))
 
@@ -117,6 +118,7 @@ class _Desk:
     def export(self, request: schema.ExportRequest) -> Answer:
         """Write the corrected set beside what it corrects."""
         with self.review.lock:
+            self.review.check_source()
             written = export(
                 self.review,
                 self.pictures,

@@ -1,6 +1,6 @@
 """What an edit means: which rows of annotations replace which."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
@@ -10,22 +10,36 @@ from irnet.data.formats.coco_json import Id, Row
 from irnet.data.formats.coco_rows import AnnotationRow
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
-from irnet.geometry.masks import Mask, Offset
+from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.server import schema
 from irnet.server.field import Change, Field, to_cells
 from irnet.server.store import Review
 
+Drawn = tuple[Mask, Offset]
 How = Literal["replace", "extend", "cut"]
 ACCEPTED = "accepted"  # key of a row that a person looked at
 
 
-def change_of(edit: schema.Edit, field: Field, review: Review) -> Change:
-    """The rows that `edit` puts in place. Raises InputError when it cannot be made."""
+def draw(edit: schema.Edit, shape: Shape) -> Drawn:
+    """The pixels inside the outlines of an edit in a frame (H, W), as a crop and its place; else no pixels.
+
+    Raises InputError when outlines hold none.
+    """
+    if not isinstance(edit, schema.Add | schema.Reshape):
+        return np.zeros((0, 0), dtype=bool), (0, 0)
+    crop, offset = polygons.rasterise(edit.rings, shape)
+    if not crop.size:
+        raise InputError("the outline holds no pixel of the image")
+    return crop, offset
+
+
+def change_of(edit: schema.Edit, drawn: Drawn, field: Field, review: Review) -> Change:
+    """The rows that `edit` puts in place, `drawn` by `draw`. Raises InputError when it cannot be made."""
     if isinstance(edit, schema.Add):
-        rows = _add(edit, field, review)
+        rows = _add(edit, drawn, field, review)
     elif isinstance(edit, schema.Reshape):
-        rows = _reshape(edit, field)
+        rows = _reshape(edit, drawn, field)
     elif isinstance(edit, schema.Delete):
         _live(field, edit.ids)
         rows = _unlinked(field, edit.ids) | dict.fromkeys(edit.ids, None)
@@ -58,8 +72,8 @@ def combine(mask: Mask, offset: Offset, other: Mask, place: Offset, how: How) ->
     return crop, (int(low[0]) + x, int(low[1]) + y)
 
 
-def _add(edit: schema.Add, field: Field, review: Review) -> dict[Id, Row | None]:
-    crop, offset = _drawn(edit.rings, field)
+def _add(edit: schema.Add, drawn: Drawn, field: Field, review: Review) -> dict[Id, Row | None]:
+    crop, offset = drawn
     key = review.new_id()
     row: Row = {
         "id": key,
@@ -99,10 +113,10 @@ def _paired(new: Cells, others: dict[Id, AnnotationRow], field: Field) -> list[I
     return [key for key, parent in zip(keys, parents[:-1], strict=True) if parent == len(keys)]
 
 
-def _reshape(edit: schema.Reshape, field: Field) -> dict[Id, Row | None]:
+def _reshape(edit: schema.Reshape, drawn: Drawn, field: Field) -> dict[Id, Row | None]:
     row = _live(field, [edit.id])[edit.id]
     was = field.parsed()[edit.id]
-    crop, offset = combine(was.crop, was.offset, *_drawn(edit.rings, field), edit.how)
+    crop, offset = combine(was.crop, was.offset, *drawn, edit.how)
     if not crop.size:
         raise InputError("nothing would be left of it: delete it instead")
     return {edit.id: row | _shape(crop, offset, field) | {ACCEPTED: True}}
@@ -114,13 +128,6 @@ def _pair(edit: schema.Pair, field: Field) -> dict[Id, Row | None]:
         return {edit.id: _without(row, "cell_id")}
     _live(field, [edit.cell])
     return {edit.id: row | {"cell_id": edit.cell}}
-
-
-def _drawn(rings: Sequence[Sequence[float]], field: Field) -> tuple[Mask, Offset]:
-    crop, offset = polygons.rasterise(rings, field.image.shape)
-    if not crop.size:
-        raise InputError("the outline holds no pixel of the image")
-    return crop, offset
 
 
 def _shape(crop: Mask, offset: Offset, field: Field) -> Row:

@@ -49,6 +49,15 @@ class Field:
         for instance in cells.values():
             check_link(instance, cells, left_out)
 
+    def check_rows(self, change: Change) -> None:
+        """Raise InputError unless every row of `change` is one of this image, by itself valid."""
+        for key, row in change.rows.items():
+            if row is None:
+                continue
+            if not isinstance(row, dict) or row.get("id") != key or row.get("image_id") != self.image.id:
+                raise InputError(f"the row of {key!r} is no annotation of image {self.image.name!r}")
+            self._parse(key, row)
+
     def apply(self, change: Change) -> None:
         """Make a new edit; what was undone before is forgotten."""
         self.undoable.append(self._exchange(change))

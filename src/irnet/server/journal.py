@@ -60,7 +60,7 @@ class Journal:
     def _parse(self, number: int, text: bytes) -> Line:
         try:
             row = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
             raise InputError(f"{self.path}, line {number}: no edit: delete this line and those after it")

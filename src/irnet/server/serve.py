@@ -1,9 +1,12 @@
 """`irnet view`: a socket, an address to open, and the application behind it."""
 
 import ipaddress
+import os
 import secrets
 import signal
 import socket
+import sys
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,16 +16,25 @@ from irnet.errors import InputError
 
 
 def serve(
-    out: Path, *, host: str, port: int, data: Path | None = None, announce: Callable[[str], object]
+    out: Path,
+    *,
+    host: str,
+    port: int,
+    data: Path | None = None,
+    browser: bool | None = None,
+    announce: Callable[[str], object],
 ) -> None:
     """Serve the review of `out` until Ctrl-C or SIGTERM. `announce` is given lines for the user.
 
-    Beyond loopback a random token is asked for; it is part of the address announced. Raises InputError.
+    Whoever opens the page needs a random token, which is part of the address announced: other users of this
+    machine reach its loopback addresses too. `browser` opens the page; None does where there is a desktop.
+    Raises InputError.
     """
     try:
         import uvicorn
 
         from irnet.server.app import create_app
+        from irnet.server.connection import Connection
     except ImportError as error:
         raise InputError(f"the viewer needs {error.name}: pip install 'irnet[view]'") from error
     from irnet.server.guard import LOOPBACK_NAMES
@@ -30,24 +42,27 @@ def serve(
 
     review = Review(out, data=data)
     sock = _bind(host, port)
-    token = None if _is_loopback(sock) else secrets.token_urlsafe(32)
-    names = LOOPBACK_NAMES if token is None else LOOPBACK_NAMES | {host, socket.gethostname().lower()}
+    token, beyond = secrets.token_urlsafe(32), not _is_loopback(sock)
+    names = LOOPBACK_NAMES | ({host, socket.gethostname().lower()} if beyond else set())
     app = create_app(review, names=names, token=token)
+    url = address(host, sock.getsockname()[1], token)
     images, edits = number_of(len(review.fields), "image"), number_of(len(review.journal.lines), "edit")
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, http=Connection)
     with _until_stopped():
         announce(f"{images} of {review.source}; {edits} so far")
-        announce(f"open {address(host, sock.getsockname()[1], token)} (stop with Ctrl-C)")
-        if token is not None:
+        announce(f"open {url} (stop with Ctrl-C)")
+        if beyond:
             announce("Anyone with this address can read and edit; it is not encrypted on its way.")
+        if browser or (browser is None and _has_desktop()):
+            webbrowser.open(url)
         uvicorn.Server(config).run(sockets=[sock])
 
 
-def address(host: str, port: int, token: str | None) -> str:
+def address(host: str, port: int, token: str) -> str:
     """What to open in a browser."""
     everywhere = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}
     name = everywhere.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+    return f"http://{name}:{port}/?token={token}"
 
 
 @contextmanager
@@ -70,10 +85,17 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(place)
+        sock.listen()  # from here on whoever connects is answered, if only when the server runs
     except OSError as error:
         sock.close()
         raise InputError(f"--host {host} --port {port}: {error.strerror}: choose another port") from None
     return sock
+
+
+def _has_desktop() -> bool:
+    """Whether somebody sits at a screen: without one, a browser would take over the terminal."""
+    shown = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return shown and sys.stdout.isatty()
 
 
 def _is_loopback(sock: socket.socket) -> bool:

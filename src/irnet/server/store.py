@@ -41,9 +41,23 @@ class Review:
         met = self.run.paths
         self.paths = [_find_image(field, met, data) for field in self.fields]
         self._next_id = 1 + max((_number(row["id"]) for row in self.document.annotations), default=0)
-        self.sha256 = sha256(self.source)
+        self.sha256, self._signature = sha256(self.source), _signature(self.source)
         self.journal = Journal(self.folder / JOURNAL, source_sha256=self.sha256)
         self._replay()
+
+    def check_source(self) -> None:
+        """Raise InputError where the predictions are no longer those that were read.
+
+        Edits of them would be written down as edits of others, and lost to the next start.
+        """
+        if (now := _signature(self.source)) == self._signature:
+            return
+        if now is None or sha256(self.source) != self.sha256:
+            raise InputError(
+                f"{self.source} was replaced since this viewer was started: stop it and start it again "
+                "(corrections so far are in corrections.jsonl; put the old file back to go on with them)"
+            )
+        self._signature = now
 
     def new_id(self) -> int:
         """An id that no annotation ever had."""
@@ -56,6 +70,7 @@ class Review:
 
     def edit(self, place: int, op: str, change: Change) -> None:
         """Check an edit, write it to the journal and make it. Raises InputError; nothing is changed then."""
+        self.check_source()
         field = self.fields[place]
         field.check(change)
         rows = list(change.rows.items())
@@ -68,6 +83,7 @@ class Review:
         if not field.undoable:
             raise InputError("nothing to undo")
         touched = field.undoable[-1].rows.keys()
+        self.check_source()
         self._note(place, {"op": "undo"})
         field.undo()
         return touched
@@ -78,6 +94,7 @@ class Review:
         if not field.redoable:
             raise InputError("nothing to redo")
         touched = field.redoable[-1].rows.keys()
+        self.check_source()
         self._note(place, {"op": "redo"})
         field.redo()
         return touched
@@ -91,8 +108,11 @@ class Review:
             with naming(f"{self.journal.path}, line {number}"):
                 try:
                     self._play(line)
-                except (KeyError, TypeError, ValueError) as error:
+                except (KeyError, TypeError, ValueError, AttributeError) as error:
                     raise InputError(f"no edit of these predictions ({error})") from None
+        for field in self.fields if self.journal.lines else []:
+            with naming(str(self.journal.path)):
+                field.check(Change(rows={}, finished=field.finished))
 
     def _play(self, line: Row) -> None:
         field = self.fields[self._places[line["image"]]]
@@ -100,8 +120,10 @@ class Review:
             getattr(field, line["op"])()
             return
         rows: dict[Id, Row | None] = dict(line["rows"])
+        change = Change(rows=rows, finished=bool(line["finished"]))
+        field.check_rows(change)
+        field.apply(change)
         self._next_id = max([self._next_id, *(_number(key) + 1 for key in rows)])
-        field.apply(Change(rows=rows, finished=bool(line["finished"])))
 
 
 def _with_both_labels(categories: Mapping[Id, str]) -> dict[Id, str]:
@@ -121,6 +143,15 @@ def _find_image(field: Field, met: Mapping[str, Path], data: Path | None) -> Pat
         return met.get(name, field.image.path)
     places = [data / name, data / "images" / name, data / Path(name).name]
     return next((path for path in places if path.is_file()), places[0])
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from the one that took its place, without reading it; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _number(key: Id) -> int:
