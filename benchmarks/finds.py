@@ -1,12 +1,13 @@
 """What a network finds, kept: each image is looked at once, so that other cuts cost nothing.
 
-A find is kept under the hash of all that it depends on: weights, settings but for the cuts, the code of the
-network, um per pixel, and the pixels. It may be interrupted and goes on where it stopped.
+A find is kept under the hash of what it depends on: weights, settings but for the cuts, the code of the
+network, um per pixel, and the pixels. After a change to how the engine calls the network, name a new cache.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import irnet
@@ -20,9 +21,9 @@ from irnet.engine.devices import choose_device
 from irnet.engine.networks import build_network
 from irnet.engine.predict import Predictor
 from irnet.engine.weights import find_weights, load_weights
+from irnet.errors import InputError
 
-CODE = ("models/*.py", "slides/*.py", "engine/predict.py")  # what finds depend on
-SCALE = "engine/scale.py"  # where um per pixel are unknown, this too
+CODE = ("models/*.py", "slides/*.py")
 
 
 class Finder:
@@ -42,9 +43,9 @@ class Finder:
             model.load_state_dict(trained.state_dict())
         self.predictor = Predictor(model.eval(), settings=settings, device=choose_device("auto"))
         self.source, self.cache = find_weights(source), cache
-        plain = settings.model_dump(mode="json", include={"model", "predict", "data"})
+        plain = settings.model_dump(mode="json", include={"model", "predict", "data"}, exclude_defaults=True)
         plain["data"] = {"mpp": settings.data.mpp}
-        plain["predict"].pop("score")
+        plain.get("predict", {}).pop("score", None)
         self._basis = json.dumps([sha256(self.source), plain, _code()], sort_keys=True)
 
     @property
@@ -53,18 +54,21 @@ class Finder:
         return self.predictor.scores
 
     def find(self, entries: Sequence[Entry], mpp: float | None = None) -> list[Cells]:
-        """Every candidate of each image, not linked; `mpp` is the scale of images that do not know theirs."""
+        """Every candidate of each image, not linked; `mpp` is the scale of images that do not know theirs.
+
+        Interrupted, it goes on where it stopped.
+        """
         return [self._find(entry, entry.truth.cells.mpp or mpp) for entry in entries]
 
     def _find(self, entry: Entry, mpp: float | None) -> Cells:
+        if mpp is None:
+            raise InputError(f"{entry.name}: um per pixel unknown: give them, or predict first")
         pixels = entry.read().image
-        basis = self._basis if mpp else self._basis + sha256(_package() / SCALE)
-        name = hashlib.sha256(f"{basis} {mpp} {pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+        name = hashlib.sha256(f"{self._basis} {mpp} {pixels.shape}".encode() + pixels.tobytes()).hexdigest()
         file = self.cache / f"{name}.json"
         if not file.exists():
-            found = self.predictor.find(pixels, mpp)
-            kept = Entry(name=entry.name, path=entry.path, truth=Truth(cells=found.cells))
-            write_coco(file, [kept], info={"zoom": found.zoom}, scores=True)
+            cells = self.predictor.find(pixels, mpp).cells
+            write_coco(file, [replace(entry, truth=Truth(cells=cells), pixels=None)], scores=True)
         return entries_of(load(file))[0].truth.cells
 
 
@@ -73,10 +77,7 @@ def cuts_of(values: Sequence[float] | None) -> Cuts | None:
     return dict(zip(LABEL_NAMES, values, strict=True)) if values else None
 
 
-def _package() -> Path:
-    return Path(irnet.__file__).parent
-
-
 def _code() -> str:
-    files = sorted(file for pattern in CODE for file in _package().glob(pattern))
+    package = Path(irnet.__file__).parent
+    files = sorted(file for pattern in CODE for file in package.glob(pattern))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

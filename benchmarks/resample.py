@@ -105,10 +105,9 @@ class Bench:
             if other is not None:
                 drawn = other.drawn(kind, weights) - drawn
             ranges.append("[{}, {}]".format(*map(_figure, interval(drawn))))
-        values = (
-            [_figure(mine)] if theirs is None else [_figure(mine), _figure(theirs), f"{theirs - mine:+.3f}"]
-        )
-        return [*values, *ranges]
+        if other is None or theirs is None:
+            return [_told(score, mine), *ranges]
+        return [_told(score, mine), _told(other, theirs), f"{theirs - mine:+.3f}", *ranges]
 
     def _value(self, score: Score) -> float:
         kind, n = next(iter(self.counts.items()))
