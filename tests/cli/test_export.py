@@ -11,6 +11,7 @@ import shapely
 import tifffile
 from pyarrow import parquet
 
+from irnet.data.files import sha256
 from irnet.data.formats import DRAWN
 from irnet.data.formats.coco import read_coco
 from irnet.data.sample import Entry
@@ -93,7 +94,8 @@ def test_predictions_lead_to_their_images(run, smears: Path, tmp_path: Path) -> 
     out = tmp_path / "found"
     out.mkdir()
     (out / "predictions.json").write_bytes((smears / "annotations.json").read_bytes())
-    places = [{"name": f"{i}.png", "path": str(smears / "images" / f"{i}.png")} for i in range(3)]
+    paths = {name: smears / "images" / name for name in ("0.png", "1.png", "2.png")}
+    places = [{"name": name, "path": str(path), "sha256": sha256(path)} for name, path in paths.items()]
     (out / "run.json").write_text(json.dumps({"images": places}))
     assert run("export", out, "--to", "labelme").err.count("warning") == 0
     assert (out / "labelme" / "1.png").read_bytes() == (smears / "images" / "1.png").read_bytes()

@@ -98,7 +98,18 @@ def test_a_scale_that_is_given_holds_for_images_that_say_none(
 
 def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     assert predict_files([folder / "0.png"], tmp_path / "a").exit_code == 0
-    assert predict_files([folder / "text.jpg"], tmp_path / "b").exit_code == 2
+    assert predict_files([folder / "cut.png"], tmp_path / "b").exit_code == 2
+    assert not (tmp_path / "b").exists()
+
+
+def test_what_is_no_image_is_told_before_a_network_is_loaded(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("irnet.engine.predict_files.open_method", lambda *_: pytest.fail("loaded"))
+    table = tmp_path / "cells.csv"
+    table.write_text("image,id\n")
+    with pytest.raises(InputError, match=r"cells\.csv: no PNG, JPEG, TIFF or BMP image.*; nor are 1 more"):
+        predict_files([table, folder / "text.jpg"], tmp_path / "b")
     assert not (tmp_path / "b").exists()
 
 
@@ -109,7 +120,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_run_that_failed_leaves_the_earlier_one(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     predict_files([folder / "0.png"], tmp_path / "out")
     before = contents(tmp_path / "out")
-    assert predict_files([folder / "text.jpg"], tmp_path / "out").errors
+    assert predict_files([folder / "cut.png"], tmp_path / "out").errors
     assert contents(tmp_path / "out") == before
 
 
@@ -128,6 +139,23 @@ def test_files_of_an_earlier_run_make_way_and_others_stay(
     (out / "overlays" / "mine.png").unlink()
     predict_files([folder / "0.png"], out, save=["csv"])
     assert {f.name for f in out.iterdir()} == {"cells.csv", "run.json", "errors.json", "notes.txt"}
+
+
+def test_what_no_run_writes_stays_whatever_the_record_lists(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path
+):
+    out = tmp_path / "out"
+    predict_files([folder / "0.png"], out)
+    run = read_json(out / "run.json")
+    for name in ("thesis.docx", "overlays/thesis.docx", "data/annotations.json"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+        run["files"].append(name)
+    (out / "run.json").write_text(json.dumps(run))
+    predict_files([folder / "1.png"], out)
+    mine = {"thesis.docx", "overlays/thesis.docx", "data/annotations.json"}
+    assert mine < contents(out).keys()
+    assert "overlays/0.png" not in contents(out)
 
 
 @pytest.mark.parametrize("record", ["[", '{"files": ["../notes.txt"]}', '{"name": "of another tool"}'])
@@ -214,6 +242,6 @@ def test_images_of_one_name_are_kept_apart(blobs_installed: Predictor, circles: 
         PIL.Image.open(circles / "images" / "0.png").save(path)
         paths.append(path)
     report = predict_files(paths, tmp_path / "out")
-    assert [entry.name for entry in report.entries] == ["1/x.png", "2/x.png", "x.bmp"]
+    assert [image["name"] for image in report.images] == ["a/x.png", "b/x.png", "x.bmp"]
     drawn = {file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*.png")}
-    assert drawn == {"overlays/1/x.png", "overlays/2/x.png", "overlays/x.png"}
+    assert drawn == {"overlays/a/x.png", "overlays/b/x.png", "overlays/x.png"}

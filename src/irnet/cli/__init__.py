@@ -1,16 +1,24 @@
-"""The command line: one file a verb. Exit codes: 0 done, 1 our fault, 2 bad input, 3 done but for errors."""
+"""The command line: one file a verb.
+
+Exit codes: 0 done, 1 our fault, 2 bad input, 3 done but for errors, 130 stopped by Ctrl-C, 143 by SIGTERM.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer import Context
+from typer.core import TyperGroup
 
 import irnet
 from irnet.cli import (
@@ -32,10 +40,28 @@ from irnet.cli import (
 from irnet.errors import InputError
 
 OUR_FAULT, BAD_INPUT = 1, 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, as shells have it
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: whatever cleans up after Ctrl-C does so."""
+
+
+class _Verbs(TyperGroup):
+    """Says that it was stopped, and how to go on; Typer ends without a word."""
+
+    def invoke(self, ctx: Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except _Terminated as stop:
+            _fail(str(stop) or "terminated", TERMINATED)
+        except KeyboardInterrupt as stop:
+            _fail(str(stop) or "interrupted", INTERRUPTED)
+
 
 app = typer.Typer(
     name="irnet",
+    cls=_Verbs,
     help="Find overlapping cells in images of cervical smears. Research use only; not a diagnostic device.",
     no_args_is_help=True,
     add_completion=False,
@@ -62,10 +88,12 @@ app.command()(demo.demo)
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line (None: that of the process) and exit with its code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are no text
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         app(args, prog_name="irnet")
-    except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
     except InputError as error:
         _fail(str(error), BAD_INPUT)
     except Exception as error:
@@ -89,6 +117,10 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    raise _Terminated
 
 
 def _fail(message: str, code: int) -> None:

@@ -66,6 +66,6 @@ def predict(
     for error in report.errors:
         reason = error["error"].removeprefix(f"{error['file']}: ")
         typer.echo(f"{error['file']}: {reason}", err=True)
-    if report.entries:
+    if report.images:
         typer.echo(f"written to {out}")
     raise typer.Exit(report.exit_code)

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +14,9 @@ from irnet.errors import InputError
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x00-\x1f\ud800-\udfff/\\]|(?<=^[A-Za-z]):")
+_DRAFT = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], object]) -> None:
@@ -30,8 +33,18 @@ def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], 
     except OSError as error:
         if error.errno is None:  # the content's own
             raise
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     _sync_folder(path.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Put a file in the place of another in one step. Raises InputError where the system refuses."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    _sync_folder(target.parent)
 
 
 def check_writable(folder: str | os.PathLike) -> None:
@@ -45,7 +58,16 @@ def check_writable(folder: str | os.PathLike) -> None:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
+
+
+def remove_drafts(folders: Iterable[str | os.PathLike]) -> None:
+    """Remove what a process that was killed while it wrote left in the folders; hold their lock."""
+    for folder in folders:
+        with contextlib.suppress(OSError):  # no such folder
+            for file in Path(folder).iterdir():
+                if _DRAFT.fullmatch(file.name):
+                    file.unlink()
 
 
 def safe_join(folder: str | os.PathLike, name: str) -> Path:
@@ -67,6 +89,16 @@ def safe_join(folder: str | os.PathLike, name: str) -> Path:
     if not inside:
         raise InputError(f"{name!r} links to a place outside {folder}: put the file itself there")
     return path
+
+
+def clean_name(name: str) -> str:
+    """A file's name as text that `safe_join` takes back and every file can hold: the rest becomes `_`."""
+    return _UNSAFE.sub("_", name)
+
+
+def is_text(value: str) -> bool:
+    """Whether a file can hold it: half a surrogate pair is no text."""
+    return not _SURROGATE.search(value)
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -92,7 +124,8 @@ def _write(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
         raise
 
 
-def _unwritable(path: Path, error: OSError) -> InputError:
+def unwritable(path: Path, error: OSError) -> InputError:
+    """What to tell where the system refuses to write."""
     reason = error.strerror or type(error).__name__
     return InputError(f"{path}: cannot be written ({reason}): name another place, or make room there")
 

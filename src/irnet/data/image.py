@@ -1,5 +1,6 @@
 """The only decoder: PNG, JPEG, TIFF and BMP files to 8-bit RGB, under a pixel limit read from the header."""
 
+import dataclasses
 import os
 import threading
 import warnings
@@ -13,6 +14,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from irnet.data import pixels, tiff
+from irnet.data.files import sha256
 from irnet.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
@@ -31,20 +33,29 @@ class Image:
     pixels: NDArray[np.uint8]  # (H, W, 3) RGB
     mpp: float | None = None  # um per pixel by OME, ImageJ or TIFF tags
     notes: tuple[str, ...] = ()  # what was done to it: turned, scaled from 16 bits, laid on white
+    sha256: str | None = None  # of the file, where it was asked for
 
 
-def read_image(path: str | os.PathLike, page: int | None = None) -> Image:
+def read_image(path: str | os.PathLike, page: int | None = None, *, hashed: bool = False) -> Image:
     """The image of a file: `page` (from 0) of a TIFF that has several.
 
     EXIF orientation is applied, transparency is laid on white, 16 bits are scaled by the bits in use
-    (see `pixels.scale_16bit`). Raises InputError that names the file and the remedy.
+    (see `pixels.scale_16bit`). `hashed`: with the SHA-256 of the file, which must not change meanwhile.
+    Raises InputError that names the file and the remedy.
     """
     path = Path(path)
     if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     try:
+        before = _state(path)
         with _DECODING:
-            return _decode(path, page)
+            image = _decode(path, page)
+        if not hashed:
+            return image
+        digest = sha256(path)
+        if _state(path) != before:
+            raise InputError("it changed while it was read: read it again when it is whole")
+        return dataclasses.replace(image, sha256=digest)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except _BOMBS:
@@ -77,11 +88,12 @@ def list_images(paths: Iterable[str | os.PathLike]) -> list[Path]:
     Raises InputError for a path that does not exist and when nothing is found.
     """
     paths = [Path(path) for path in paths]
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}  # by whole path: a folder and a file in it may both be named
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
-        found.update(dict.fromkeys(_images_in(path) if path.is_dir() else [path]))
+        for file in _images_in(path) if path.is_dir() else [path]:
+            found.setdefault(Path(os.path.abspath(file)), file)
     if not found:
         places = ", ".join(map(str, paths))
         inner = [str(folder) for path in paths for folder in sorted(path.iterdir()) if _holds_images(folder)]
@@ -89,7 +101,38 @@ def list_images(paths: Iterable[str | os.PathLike]) -> list[Path]:
         raise InputError(
             f"no image in {places or 'an empty list'}{remedy}: looked for {', '.join(IMAGE_SUFFIXES)}"
         )
-    return list(found)
+    return list(found.values())
+
+
+def check_kinds(files: Iterable[Path]) -> None:
+    """Raise InputError unless at least one of the files begins as an image does."""
+    reasons = []
+    for file in files:
+        if (reason := _explain_kind(file)) is None:
+            return
+        reasons.append(reason)
+    if reasons:
+        more = f"; nor are {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        raise InputError(reasons[0] + more)
+
+
+def _explain_kind(path: Path) -> str | None:
+    """Why a file is no image, by its first bytes; None where it may be one."""
+    try:
+        with _DECODING, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            PIL.Image.open(path, formats=FORMATS).close()
+    except PIL.UnidentifiedImageError:
+        return f"{path}: {_UNKNOWN}"
+    except Exception as error:  # damaged, too large, gone: `read_image` says it better
+        return f"{path}: may not be read" if isinstance(error, PermissionError) else None
+    return None
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What differs once a file is replaced or written to."""
+    state = os.stat(path)
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _holds_images(folder: Path) -> bool:

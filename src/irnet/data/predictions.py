@@ -13,6 +13,7 @@ from irnet.data.formats import coco
 from irnet.data.formats.coco_json import Document, load
 from irnet.data.formats.coco_results import is_results, read_results
 from irnet.data.formats.labels import read_labels
+from irnet.data.formats.run_record import load_checked
 from irnet.data.formats.yolo import read_yolo
 from irnet.data.integers import SUFFIXES as MAP_SUFFIXES
 from irnet.data.matching import match_files
@@ -107,7 +108,7 @@ def _read_coco(
     source: Path, document: Document, truths: Sequence[Entry], mapping: Mapping[str, str] | None
 ) -> _Found:
     results = source.is_file() and is_results(source)
-    theirs = read_results(source, document, mapping=mapping) if results else load(source)
+    theirs = read_results(source, document, mapping=mapping) if results else load_checked(source)[0]
     entries = {entry.name: entry for entry in coco.entries_of(theirs, mapping=mapping, crowd="instances")}
     count = Counter(Path(name).stem for name in entries)
     by_stem = {stem: name for name in entries if count[stem := Path(name).stem] == 1}

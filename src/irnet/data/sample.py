@@ -1,5 +1,6 @@
 """Entry and Sample: an image of a data set before and after its pixels are read."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Truth
-from irnet.data.image import read_image
+from irnet.data.image import Image, read_image
 from irnet.errors import InputError
+
+UNRECORDED = ""  # instead of a hash: a run says where the image lay, and not which one it was
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,10 +34,13 @@ class Entry:
     patient: str | None = None
     pixels: NDArray[np.uint8] | None = None  # (H, W, 3), of formats that keep images inside a container
     page: int | None = None  # of a multi-page TIFF, from 0
+    sha256: str | None = None  # of the file that was segmented; None of a set, whose images are what they are
 
     def read(self) -> Sample:
-        """The sample. Raises InputError when the image cannot be read or is not of the annotated size."""
-        image = read_image(self.path, self.page).pixels if self.pixels is None else self.pixels
+        """The sample. Raises InputError when the image cannot be read or is not the annotated one."""
+        image = self.pixels
+        if image is None:
+            image = read_recorded(self.path, self.page, self.sha256).pixels
         annotated = self.truth.cells.image_shape
         if image.shape[:2] != annotated:
             found = " x ".join(map(str, image.shape[:2]))
@@ -43,3 +49,37 @@ class Entry:
                 f"{annotated[0]} x {annotated[1]}: find the image that was annotated"
             )
         return Sample(name=self.name, image=image, truth=self.truth, patient=self.patient)
+
+    def copy(self) -> bytes:
+        """The content of the image's file, for a set that others may get. Raises InputError.
+
+        A record of a run may name any file of this machine: only the one that was segmented is given away.
+        """
+        refuse_unrecorded(self.path, self.sha256)
+        self.read()
+        content = self.path.read_bytes()
+        if self.sha256 is not None:
+            _check_hash(self.path, hashlib.sha256(content).hexdigest(), self.sha256)
+        return content
+
+
+def read_recorded(path: Path, page: int | None, recorded: str | None) -> Image:
+    """The image of a file. Raises InputError when it cannot be read, or has not the hash recorded of it."""
+    image = read_image(path, page, hashed=bool(recorded))
+    if recorded:
+        _check_hash(path, image.sha256, recorded)
+    return image
+
+
+def refuse_unrecorded(path: Path, recorded: str | None) -> None:
+    """Raise InputError for a file that a run names without its hash."""
+    if recorded == UNRECORDED:
+        raise InputError(f"{path}: not copied, for run.json has no SHA-256 of it: make its folder anew")
+
+
+def _check_hash(path: Path, found: str | None, recorded: str) -> None:
+    if found != recorded:
+        raise InputError(
+            f"{path}: not the image that was segmented, its SHA-256 is not the one in run.json: put that one "
+            "back, or run predict again"
+        )

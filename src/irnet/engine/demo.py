@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco import write_coco
+from irnet.data.formats.found import read_found
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import evaluate, headline
@@ -51,9 +52,9 @@ def run_demo(out_dir: str | Path, *, seed: int = 12, model: str | None = None, d
     write_atomic(field, to_png(image))
     entry = Entry(name=NAME, path=field, truth=truth)
     write_coco(out / "data" / "annotations.json", [entry], info={"description": f"generated, seed {seed}"})
-    report = predict_files([field], out / "found", model=model, mpp=truth.cells.mpp, device=device)
+    predict_files([field], out / "found", model=model, mpp=truth.cells.mpp, device=device)
     summary = evaluate(out / "found", out / "data", out / "scores").summary
-    found = report.entries[0].truth.cells
+    found = read_found(out / "found")[0].truth.cells
     figure = compare(image, truth.cells, found, title="generated field")
     write_atomic(out / "demo.png", to_png(figure))
     reports = write_report(out / "found").file, write_report(out / "scores").file

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Cuts, Truth, reaching
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import entries_of, read_coco
-from irnet.data.formats.coco_json import load
-from irnet.data.formats.run_record import PREDICTIONS
+from irnet.data.formats.run_record import PREDICTIONS, load_checked
 from irnet.data.sample import Entry, Sample
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.engine.scale import OWN, Scale, spread
@@ -222,7 +221,7 @@ def _refuse_absent(source: str | Path) -> None:
 
 def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = None) -> Predicted:
     """Return what a COCO file of predictions says of each image. Raises `InputError` where it lacks one."""
-    document = load(file)
+    document, _ = load_checked(file)
     found = {entry.name: entry.truth for entry in entries_of(document)}
     if missing := [entry.name for entry in entries if entry.name not in found]:
         raise InputError(
@@ -238,7 +237,7 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
         cuts=None if score is None else dict.fromkeys(LABEL_NAMES, score),
         scored=document.scored,
         method=info.get("method") if isinstance(info, dict) else None,
-        sha256=sha256(file),
+        sha256=document.sha256,
     )
 
 

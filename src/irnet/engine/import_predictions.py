@@ -7,16 +7,18 @@ what its form cannot say.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from irnet.cells import LABEL_NAMES
-from irnet.data.files import sha256, write_atomic
+from irnet.data.files import move, remove_drafts, sha256, write_atomic
 from irnet.data.formats.coco import write_coco
 from irnet.data.formats.coco_json import locate
 from irnet.data.formats.run_record import PREDICTIONS, RUN
+from irnet.data.locking import writing
 from irnet.data.predictions import Kind, Missing, Predictions, read_predictions
 from irnet.data.sample import Entry
 from irnet.data.wording import number_of
@@ -25,6 +27,7 @@ from irnet.engine.versions import versions
 from irnet.metrics.flatten import ORDER, label_map_ceiling
 from irnet.morphometry.pairing import pair_nuclei
 
+DRAFT = ".irnet-import"  # folder for a moment, in the one written to
 CEILING = {"AJI": "aji", "F1": "f1", "overlap recall": "overlap_recall"}
 
 
@@ -94,12 +97,23 @@ def import_predictions(
         "label_map_ceiling": {"order": ORDER, **ceiling},
         "notes": list(predictions.notes),
         "files": [PREDICTIONS, RUN],
-        "images": [_image(entry) for entry in entries],
     }
-    remove_earlier(out, run["files"])
-    write_coco(out / PREDICTIONS, entries, info=origin, scores=predictions.scored)
-    write_atomic(out / RUN, json.dumps(run, indent=1, allow_nan=False).encode())
+    with writing(out, "irnet import-predictions"):
+        refuse_corrected(out)
+        _write(out, run | {"images": [_image(entry) for entry in entries]}, entries, origin)
     return Report(replace(predictions, found=entries), ceiling)
+
+
+def _write(out: Path, run: dict[str, Any], entries: Sequence[Entry], origin: dict[str, Any]) -> None:
+    """Put the files in the place of an earlier run's, run.json last: it vouches for the others."""
+    draft = out / DRAFT / PREDICTIONS
+    write_coco(draft, entries, info=origin, scores=origin["scored"])
+    run["hashes"] = {PREDICTIONS: sha256(draft)}
+    remove_earlier(out)
+    move(draft, out / PREDICTIONS)
+    write_atomic(out / RUN, json.dumps(run, indent=1, allow_nan=False).encode())
+    remove_drafts([out])
+    shutil.rmtree(out / DRAFT, ignore_errors=True)
 
 
 def _paired(entry: Entry) -> Entry:
@@ -117,7 +131,8 @@ def _ceiling(truths: Sequence[Entry]) -> dict[str, dict[str, float | None]]:
 def _image(entry: Entry) -> dict[str, Any]:
     labels = entry.truth.cells.labels
     found = {name: int((labels == label).sum()) for label, name in LABEL_NAMES.items()}
-    return {"name": entry.name, "path": str(entry.path.resolve()), "found": found}
+    known = {"sha256": sha256(entry.path)} if entry.path.is_file() else {}
+    return {"name": entry.name, "path": str(entry.path.resolve()), **known, "found": found}
 
 
 def _text(value: float | None) -> str:

@@ -1,15 +1,13 @@
 """`irnet predict`: images in; predictions, overlays, a table and the record of the run out.
 
 An image that cannot be read, for which memory runs out, or that fails in any other way, is reported and the
-others go on.
+others go on. What is done is kept image by image: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,25 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from irnet.cells import LABEL_NAMES, Cuts, Truth
-from irnet.data.files import sha256, write_atomic
+from irnet.data.files import remove_drafts
 from irnet.data.formats.beside import name_files
-from irnet.data.formats.coco import write_coco
-from irnet.data.formats.run_record import ERRORS, PREDICTIONS, RUN
-from irnet.data.image import list_images, read_image
+from irnet.data.formats.coco import part_of
+from irnet.data.formats.run_record import OVERLAYS
+from irnet.data.image import check_kinds, list_images, read_image
+from irnet.data.locking import writing
+from irnet.data.naming import name_images
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
+from irnet.data.wording import number_of
 from irnet.engine.first_look import scale_of_files
 from irnet.engine.methods import Method, open_method
-from irnet.engine.run_files import refuse_corrected, remove_earlier
+from irnet.engine.run_files import refuse_corrected
 from irnet.engine.scale import Scale
+from irnet.engine.unfinished import Result, Task, Unfinished
 from irnet.engine.versions import versions
 from irnet.errors import InputError
-from irnet.morphometry.table import Row, measure, to_csv
+from irnet.morphometry.table import measure, to_csv
 from irnet.report.draw import overlay
 
 SAVES = ("coco", "overlay", "csv")
-CELLS = "cells.csv"
 DONE, NOTHING_DONE, DONE_WITH_ERRORS = 0, 2, 3
+Progress = Callable[[str, int, int], None]
 
 _logger = logging.getLogger(__name__)
 
@@ -44,19 +46,19 @@ _logger = logging.getLogger(__name__)
 class Report:
     """What `predict_files` did."""
 
-    entries: list[Entry]  # the images that were segmented, with what was found
-    images: list[dict[str, Any]]  # what run.json says of each of them
+    images: list[dict[str, Any]]  # what run.json says of each image that was segmented
     errors: list[dict[str, str]]  # file and reason of the others
     method: str
     scores: Cuts  # the cuts that were used, none where the method gives no scores
     notes: Sequence[str] = ()  # on all images together
+    before: int = 0  # of the images, how many were done before the run was stopped
 
     @property
     def exit_code(self) -> int:
         """0 all done, 2 nothing done, 3 done but for the errors."""
         if not self.errors:
             return DONE
-        return DONE_WITH_ERRORS if self.entries else NOTHING_DONE
+        return DONE_WITH_ERRORS if self.images else NOTHING_DONE
 
     def lines(self) -> list[str]:
         """Return what a user should know: what was found and how, and which cuts were used."""
@@ -65,6 +67,8 @@ class Report:
             scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
             told.append(f"{image['name']}: {_counts(image['found'])}{scale}")
             told += [f"  {note}" for note in image["notes"]]
+        if self.before:
+            told.append(f"{number_of(self.before, 'image')} done before the run was stopped")
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
         kept = f"scores kept from: {cuts}" if cuts else "no scores"
         return [*told, *self.notes, f"{self.method}; {kept}"]
@@ -82,13 +86,14 @@ def predict_files(
     device: str = "auto",
     page: int | None = None,
     save: Collection[str] = SAVES,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Segment images and write what was found to `out_dir`.
 
     Always errors.json and run.json (hashes, thresholds, versions, notes); with `save` also predictions.json
     ("coco": one file for all images), overlays/STEM.png ("overlay") and cells.csv ("csv"). Where every image
-    fails, nothing is written.
+    fails, nothing is written. Until all images are done, what is done lies in `out_dir`/.irnet-predict, and
+    the same call goes on from there: each image is segmented once, and the files come out the same.
 
     Args:
         paths: image files and folders of them.
@@ -106,124 +111,150 @@ def predict_files(
 
     Raises:
         InputError: a path, the method, its weights, the device or an option is wrong, `mpp` and `scale` are
-            both given, or `out_dir` holds
-            corrections of earlier predictions; a bad image is only reported.
+            both given, `out_dir` holds corrections of earlier predictions, a stopped run of other settings or
+            images, or another writer; or no file is an image. A bad image among others is only reported.
+        KeyboardInterrupt: stopped; its text says how to go on.
     """
     if unknown := sorted(set(save) - set(SAVES)):
         raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
-    files = list_images(paths)
-    refuse_corrected(Path(out_dir))
-    opened = open_method(method, model, device)
-    opened.check(mpp=mpp, score=score)
-    taken = scale_of_files(opened, files, mpp=mpp, scale=scale, page=page, progress=progress)
-    visit = _Visit(
-        opened,
-        Path(out_dir),
-        score=score,
-        mpp=mpp,
-        scale=taken,
-        page=page,
-        draw="overlay" in save,
-    )
-    names = _names(files)
-    named = zip(files, names, name_files(names, ".png"), strict=True)
-    for number, (file, name, drawing) in enumerate(named, start=1):
-        if progress:
-            progress(name, number, len(files))
-        visit.take(file, name, drawing)
-    visit.write(save)
-    notes = taken.notes if taken else ()
-    return Report(visit.entries, visit.images, visit.errors, opened.name, visit.cuts, notes)
+    files, out = list_images(paths), Path(out_dir)
+    check_kinds(files)
+    with writing(out, "irnet predict"):
+        refuse_corrected(out)
+        opened = open_method(method, model, device)
+        opened.check(mpp=mpp, score=score)
+        visit = _Visit(opened, score=score, mpp=mpp, scale=scale, page=page, save=save)
+        return visit.go(out, _tasks(files), progress)
 
 
 class _Visit:
-    """Goes from image to image and gathers what is written at the end."""
+    """Goes from image to image, and on from where it was stopped."""
 
     def __init__(
         self,
         method: Method,
-        out: Path,
         *,
         score: float | None,
         mpp: float | None,
-        scale: Scale | None,
+        scale: float | None,
         page: int | None,
-        draw: bool,
+        save: Collection[str],
     ) -> None:
-        self.method, self.out, self.score = method, out, score
+        self.method, self.score = method, score
         self.cuts = method.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
-        self.mpp, self.scale, self.page, self.draw = mpp, scale, page, draw
-        self.entries: list[Entry] = []
+        self.asked = {"mpp": mpp, "scale": scale, "page": page}
+        self.mpp, self.page = mpp, page
+        self.save = [name for name in SAVES if name in save]
+        self.scale: Scale | None = None
+        self.done: dict[Task, dict[str, Any]] = {}
         self.errors: list[dict[str, str]] = []
-        self.rows: list[Row] = []
-        self.images: list[dict[str, Any]] = []
-        self.files: list[str] = []  # what was drawn, in `out`
 
-    def take(self, file: Path, name: str, drawing: str) -> None:
+    def go(self, out: Path, tasks: Sequence[Task], progress: Progress | None) -> Report:
+        """Segment the images that are not done, then write the files that cover all of them."""
+        origin = self._origin()
+        settings = {key: value for key, value in origin.items() if key != "model"}  # its hash says more
+        kept = Unfinished(out, settings | self.asked | {"save": self.save}, tasks)
+        try:
+            self.scale = self._choose_scale(kept, tasks, progress)
+            before = self._take_all(kept, tasks, progress)
+            self._write(kept, origin)
+        except (InputError, KeyboardInterrupt) as stop:
+            self._tell_how_to_go_on(stop, kept, len(tasks))
+            raise
+        notes = self.scale.notes if self.scale else ()
+        return Report([*self.done.values()], self.errors, self.method.name, self.cuts, notes, before)
+
+    def _choose_scale(
+        self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None
+    ) -> Scale | None:
+        """Return how images of unknown um per pixel are taken, as before if the run was stopped."""
+        chosen: list[Scale | None] = []
+
+        def choose() -> dict[str, Any] | None:
+            files = [task.file for task in tasks]
+            chosen.append(scale_of_files(self.method, files, **self.asked, progress=progress))
+            return chosen[0].record() if chosen[0] else None
+
+        record = kept.once("scale", choose)
+        if chosen:  # with what was found on the way
+            return chosen[0]
+        return Scale(**record | {"notes": tuple(record["notes"])}) if record else None
+
+    def _write(self, kept: Unfinished, origin: dict[str, Any]) -> None:
+        """Write the files that cover all images; none if every image failed."""
+        if not self.done:
+            kept.discard()
+            return
+        date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+        scale = {"scale": self.scale.record() if self.scale else None}
+        kept.publish(self.done, {"date": date, **origin, **self.asked, **scale}, origin, self.errors, self.save)
+        remove_drafts({kept.out, *((kept.out / OVERLAYS / task.drawing).parent for task in self.done)})
+
+    def _take_all(self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None) -> int:
+        """Segment the images that are not done. Return how many were."""
+        before = 0
+        for task in tasks:
+            if row := kept.done(task):
+                self.done[task] = row
+                before += 1
+                continue
+            if progress:
+                progress(task.name, task.number, len(tasks))
+            if result := self._take(task):
+                kept.add(task, result)
+                self.done[task] = result.row
+        return before
+
+    def _take(self, task: Task) -> Result | None:
         """Segment one image, or note why not: whatever happens to it, the others go on."""
         try:
-            self._segment(file, name, drawing)
+            return self._segment(task)
         except Exception as error:
-            self.errors.append({"file": str(file), "error": _explain(error)})
+            self.errors.append({"file": str(task.file), "error": _explain(error)})
+            return None
 
-    def _segment(self, file: Path, name: str, drawing: str) -> None:
-        """Segment one image; the records get all of it, or nothing when it fails."""
+    def _segment(self, task: Task) -> Result:
         begun = time.monotonic()
-        image = read_image(file, self.page)
+        image = read_image(task.file, self.page, hashed=True)
         mpp = image.mpp if self.mpp is None else self.mpp
         found = self.method.find(image.pixels, mpp, scale=self.scale)
         cells = self.method.choose(found.cells, self.score)
-        rows = measure(cells, name, image.pixels)
-        record = {
-            "name": name,
-            "path": str(file.resolve()),
-            "sha256": sha256(file),
+
+        entry = Entry(name=task.name, path=task.file, truth=Truth(cells=cells))
+        table = to_csv(measure(cells, task.name, image.pixels)).partition("\n")[2]
+        picture = to_png(overlay(image.pixels, cells)) if "overlay" in self.save else None
+        row = {
+            "name": task.name,
+            "path": str(task.file.resolve()),
+            "sha256": image.sha256,
             "mpp": cells.mpp,
             "zoom": round(found.zoom, 5),
             "zoom_estimated": found.zoom_estimated,
             "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
             "notes": [*image.notes, *found.notes],
+            "seconds": round(time.monotonic() - begun, 3),
         }
-        if self.draw:
-            picture = to_png(overlay(image.pixels, cells))
-            write_atomic(self.out / "overlays" / drawing, picture)
-            self.files.append(f"overlays/{drawing}")
-        self.entries.append(Entry(name=name, path=file, truth=Truth(cells=cells)))
-        self.rows += rows
-        self.images.append(record | {"seconds": round(time.monotonic() - begun, 3)})
-
-    def write(self, save: Collection[str]) -> None:
-        """Write the files that cover all images, in place of an earlier run; none if every image failed."""
-        if not self.entries:
-            return
-        saved = {"coco": PREDICTIONS, "csv": CELLS}
-        files = [*(saved[kind] for kind in saved if kind in save), *self.files, RUN, ERRORS]
-        remove_earlier(self.out, files)
-        if "coco" in save:
-            file, scores = self.out / PREDICTIONS, self.method.scored
-            write_coco(file, self.entries, info=self._origin(), scores=scores)
-        if "csv" in save:
-            write_atomic(self.out / CELLS, to_csv(self.rows).encode())
-        date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-        scale = self.scale.record() if self.scale else None
-        asked = {"mpp": self.mpp, "scale": scale, "page": self.page}
-        run = {"date": date, **self._origin(), **asked, "files": files, "images": self.images}
-        _write_json(self.out / RUN, run)
-        _write_json(self.out / ERRORS, self.errors)
+        return Result(row, part_of(entry, scores=self.method.scored), table, picture)
 
     def _origin(self) -> dict[str, Any]:
         """Return what the predictions came from."""
         cuts = {LABEL_NAMES[label]: cut for label, cut in self.cuts.items()}
         return {**self.method.origin(), "scores": cuts, "versions": versions()}
 
+    def _tell_how_to_go_on(self, stop: BaseException, kept: Unfinished, total: int) -> None:
+        """Add to what stopped the run what is left of it."""
+        if self.done or kept.holds:
+            left = f"{len(self.done)} of {total} images are done and kept in {kept.out}: the same command goes on"
+        else:
+            kept.discard()
+            left = "no image was done, nothing is kept"
+        stop.args = (f"{stop or 'stopped'}; {left}",)
 
-def _names(files: Sequence[Path]) -> list[str]:
-    """Return a name for each image: its file's, after its number where files of two folders share one."""
-    count = Counter(file.name for file in files)
-    return [
-        file.name if count[file.name] == 1 else f"{number}/{file.name}"
-        for number, file in enumerate(files, start=1)
-    ]
+
+def _tasks(files: Sequence[Path]) -> list[Task]:
+    names = name_images(files)
+    named = zip(files, names, name_files(names, ".png"), strict=True)
+    return [Task(number, *each) for number, each in enumerate(named, start=1)]
 
 
 def _counts(found: dict[str, int]) -> str:
@@ -237,7 +268,3 @@ def _explain(error: Exception) -> str:
         return "not enough memory even window by window: use a device with more, or --device cpu"
     _logger.error("an image failed in a way that is not foreseen", exc_info=error)
     return f"{type(error).__name__}: {error}"
-
-
-def _write_json(path: Path, value: Any) -> None:
-    write_atomic(path, json.dumps(value, indent=1, allow_nan=False).encode())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from irnet.data.files import safe_join
-from irnet.data.formats.run_record import JOURNAL, RunRecord
+from irnet.data.formats.run_record import CELLS, ERRORS, JOURNAL, OVERLAYS, PREDICTIONS, RUN, RunRecord
 from irnet.errors import InputError
 
-MADE_OF_THEM = ("cells.csv", "cells.parquet", "report.html")  # by irnet measure and irnet report
+MADE_OF_THEM = (CELLS, "cells.parquet", "report.html")  # by irnet measure and irnet report
+WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
 
 
 def refuse_corrected(folder: Path) -> None:
@@ -23,17 +24,23 @@ def refuse_corrected(folder: Path) -> None:
         )
 
 
-def remove_earlier(folder: Path, written: Collection[str]) -> None:
-    """Remove what an earlier run wrote to a folder, and what was made of it, but for the names in `written`.
+def remove_earlier(folder: Path, *, but: Collection[str] = ()) -> None:
+    """Remove what an earlier run wrote to a folder, and what was made of it; its record goes last.
 
-    A folder whose record lists no files, or cannot be read, is left as it is.
+    What the record lists and no run writes stays, and the files `but`. A folder whose record lists no files,
+    or cannot be read, loses nothing but the record.
     """
-    try:
-        files = RunRecord.read(folder).files
-        stale = [safe_join(folder, name) for name in {*files, *MADE_OF_THEM} - set(written)] if files else []
-    except InputError:
-        return
-    for path in stale:
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # it goes on up to the first folder that is not empty
-            os.removedirs(path.parent)
+    with contextlib.suppress(InputError):
+        listed = {name: safe_join(folder, name) for name in RunRecord.read(folder).files}
+        drawn = {name: path for name, path in listed.items() if _is_overlay(name)}
+        ours = {**{name: folder / name for name in WRITTEN}, **drawn} if listed else {}
+        for path in (path for name, path in ours.items() if name not in but):
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it goes on up to the first folder that is not empty
+                os.removedirs(path.parent)
+    (folder / RUN).unlink(missing_ok=True)
+
+
+def _is_overlay(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.parts[0:1] == (OVERLAYS,) and path.suffix == ".png"

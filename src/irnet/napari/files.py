@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from irnet.data.formats.coco import entries_of, write_coco
-from irnet.data.formats.coco_json import load, parse
+from irnet.data.formats.coco_json import parse
+from irnet.data.formats.run_record import load_checked
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.napari.layers import Layer, origin, to_entry, to_layers
@@ -31,7 +32,7 @@ def read(path: str) -> list[Layer]:
 
     Raises InputError at the first thing wrong, with id and remedy, or when there are too many images.
     """
-    document = load(path)
+    document, _ = load_checked(path)
     entries = entries_of(document)
     if len(entries) > MOST_IMAGES:
         raise InputError(

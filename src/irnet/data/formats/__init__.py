@@ -55,8 +55,7 @@ def convert(
         if count > 1:
             raise InputError(f"{source}: {name} is the name of {count} images: rename one")
     for entry in entries:
-        image = entry.read().image  # size and content are what was annotated, or InputError
-        content = entry.path.read_bytes() if entry.pixels is None else to_png(image)
+        content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)
     coco.write_coco(target, entries, info={"description": f"converted from {source_format}"})
     return len(entries)

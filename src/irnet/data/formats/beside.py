@@ -10,8 +10,8 @@ from irnet.data.files import safe_join
 from irnet.data.formats.coco_json import locate
 from irnet.data.formats.found import read_found
 from irnet.data.formats.run_record import PREDICTIONS
-from irnet.data.image import IMAGE_SUFFIXES, read_image
-from irnet.data.sample import Entry
+from irnet.data.image import IMAGE_SUFFIXES
+from irnet.data.sample import Entry, read_recorded, refuse_unrecorded
 from irnet.errors import InputError
 from irnet.geometry.masks import Shape
 
@@ -52,10 +52,13 @@ class Picture:
     path: Path
     mpp: float | None = None  # um per pixel, where a data set or a run says so
     patient: str | None = None
+    page: int | None = None  # of a multi-page TIFF, from 0
+    sha256: str | None = None  # as that of an `Entry`
 
     def measure(self) -> tuple[Shape, float | None]:
         """Height and width, and um per pixel. Raises InputError when the image cannot be read."""
-        image = read_image(self.path)
+        refuse_unrecorded(self.path, self.sha256)
+        image = read_recorded(self.path, self.page, self.sha256)
         height, width, _ = image.pixels.shape
         return (height, width), self.mpp if self.mpp is not None else image.mpp
 
@@ -100,8 +103,14 @@ class Pictures:
 
     def _find(self, name: str) -> Picture | None:
         if entry := self.known.get(name):
-            cells = entry.truth.cells
-            return Picture(name=name, path=entry.path, mpp=cells.mpp, patient=entry.patient)
+            return Picture(
+                name=name,
+                path=entry.path,
+                mpp=entry.truth.cells.mpp,
+                patient=entry.patient,
+                page=entry.page,
+                sha256=entry.sha256,
+            )
         for folder in self._folders():
             if (path := safe_join(folder, name)).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
                 return Picture(name=name.removeprefix("images/"), path=path)

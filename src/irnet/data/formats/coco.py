@@ -2,19 +2,21 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, NO_PARENT, Cells, Truth
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco_json import Document, Id, Row, dump, group, load, naming
+from irnet.data.formats.coco_json import Document, Id, Row, group, naming, stream
 from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image
+from irnet.data.formats.run_record import load_checked
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 Crowd = Literal["ignore", "instances"]
+Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
 MAX_MASK_PIXELS = 2**30  # all crops of an image together: a few bytes of run lengths can stand for gigabytes
 _IGNORE_ID = len(LABEL_NAMES) + 1
 _logger = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ def read_coco(
     `mapping` renames categories (`categories.parse_mapping`). Crowds are ignore regions; "instances" makes
     cells of them. Raises InputError at the first thing wrong, with file, id and remedy; `check` finds all.
     """
-    return entries_of(load(path), mapping=mapping, crowd=crowd)
+    return entries_of(load_checked(path)[0], mapping=mapping, crowd=crowd)
 
 
 def entries_of(
@@ -63,20 +65,43 @@ def write_coco(
 
     Images and annotations are numbered from 1 in their order. Empty masks are left out.
     """
-    images: list[Row] = []
-    annotations: list[Row] = []
-    for image_id, entry in enumerate(entries, start=1):
-        images.append(_image_row(image_id, entry))
-        annotations += _annotation_rows(entry.truth, image_id, len(annotations) + 1, scores)
-    names = dict(LABEL_NAMES)
-    if any(row["category_id"] == _IGNORE_ID for row in annotations):
-        names[_IGNORE_ID] = "ignore"
+    parts = [part_of(entry, scores=scores) for entry in entries]
+    write_parts(path, lambda: iter(parts), info=info)
+
+
+def part_of(entry: Entry, *, scores: bool = False) -> Part:
+    """The rows of one image, numbered as if it were the only one."""
+    return _image_row(1, entry), _annotation_rows(entry.truth, 1, scores)
+
+
+def write_parts(
+    path: str | os.PathLike, parts: Callable[[], Iterator[Part]], *, info: Mapping[str, Any] | None = None
+) -> None:
+    """Write one COCO file of many images of which only one at a time is held; `parts` gives them anew."""
+    images, names = [], dict(LABEL_NAMES)
+    for number, (image, annotations) in enumerate(parts(), start=1):
+        images.append(image | {"id": number})
+        if any(row["category_id"] == _IGNORE_ID for row in annotations):
+            names[_IGNORE_ID] = "ignore"
     tables = {
         "categories": [{"id": label, "name": name} for label, name in names.items()],
         "images": images,
-        "annotations": annotations,
     }
-    write_atomic(path, dump({"info": dict(info or {}), **tables}))
+
+    def write(file: BinaryIO) -> None:
+        file.writelines(stream({"info": dict(info or {}), **tables, "annotations": _renumber(parts())}))
+
+    write_atomic(path, write)
+
+
+def _renumber(parts: Iterable[Part]) -> Iterator[Row]:
+    """The annotations of all images, numbered on from image to image."""
+    before = 0
+    for image_id, (_, annotations) in enumerate(parts, start=1):
+        for row in annotations:
+            link = {"cell_id": row["cell_id"] + before} if "cell_id" in row else {}
+            yield row | {"id": row["id"] + before, "image_id": image_id} | link
+        before += len(annotations)
 
 
 def _parse(
@@ -164,11 +189,11 @@ def _image_row(image_id: int, entry: Entry) -> Row:
     return row
 
 
-def _annotation_rows(truth: Truth, image_id: int, first: int, scores: bool) -> list[Row]:
+def _annotation_rows(truth: Truth, image_id: int, scores: bool) -> list[Row]:
     cells = truth.cells
     kept = np.flatnonzero(cells.areas)
-    ids = {int(index): first + place for place, index in enumerate(kept)}
-    rows = _rows(cells.select(kept), image_id, first)
+    ids = {int(index): 1 + place for place, index in enumerate(kept)}
+    rows = _rows(cells.select(kept), image_id, 1)
     for row, index in zip(rows, kept, strict=True):
         if (parent := int(cells.parents[index])) in ids:
             row["cell_id"] = ids[parent]
@@ -178,7 +203,7 @@ def _annotation_rows(truth: Truth, image_id: int, first: int, scores: bool) -> l
             row["score"] = float(cells.scores[index])
     if truth.ignore is not None:
         regions = truth.ignore.select(truth.ignore.areas > 0)
-        rows += [row | {"iscrowd": 1} for row in _rows(regions, image_id, first + len(rows))]
+        rows += [row | {"iscrowd": 1} for row in _rows(regions, image_id, 1 + len(rows))]
     return rows
 
 

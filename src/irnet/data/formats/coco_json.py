@@ -1,12 +1,13 @@
 """A COCO file as JSON: found, parsed, its tables joined by ids that are checked, and written."""
 
+import hashlib
 import json
 import os
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from irnet.errors import InputError
@@ -23,6 +24,7 @@ class Document:
     """The tables of a COCO file."""
 
     path: Path
+    sha256: str  # of the file
     folder: Path  # of the images
     data: Row  # the file as it is
     images: list[Row]
@@ -66,7 +68,8 @@ def locate(path: str | os.PathLike) -> Path:
 def load(path: str | os.PathLike) -> Document:
     """Parse a data set's json. Raises InputError with the line, or the table, that is wrong."""
     path = locate(path)
-    data = parse(path)
+    content = path.read_bytes()
+    data = _parse(content, path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: a COCO file is an object with images, annotations and categories")
     tables = [_table(path, data, name) for name in ("images", "annotations", "categories")]
@@ -80,6 +83,7 @@ def load(path: str | os.PathLike) -> Document:
     folder = path.parent / "images"
     return Document(
         path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
         folder=folder if folder.is_dir() else path.parent,
         data=data,
         images=images,
@@ -90,8 +94,12 @@ def load(path: str | os.PathLike) -> Document:
 
 def parse(path: Path) -> Any:
     """The content of a JSON file. Raises InputError with the line that is wrong."""
+    return _parse(path.read_bytes(), path)
+
+
+def _parse(content: bytes, path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         place = f"{path}, line {error.lineno}, column {error.colno}"
         raise InputError(f"{place}: no JSON ({error.msg})") from None
@@ -119,12 +127,19 @@ def identity(row: Row, key: str = "id") -> Id:
 
 
 def group(document: Document) -> dict[Id, list[Row]]:
-    """Rows of annotations by image. Raises InputError for ids that are wrong, doubled or unknown."""
+    """Rows of annotations by image. Raises InputError for ids that are wrong or unknown, and doubled ones."""
     groups: dict[Id, list[Row]] = {}
+    names: dict[Any, Id] = {}
     for row in document.images:
         with naming(f"{document.path}: image {short(row.get('file_name'))}"):
             if identity(row) in groups:
                 raise InputError(f"id {row['id']!r} is that of another image: number images anew")
+            if (name := _same_file(row.get("file_name"))) in names:
+                raise InputError(
+                    f"images {names[name]!r} and {row['id']!r} have this file_name, and nobody can tell them "
+                    "apart: give each a name of its own, or leave one out"
+                )
+            names[name] = row["id"]
             groups[row["id"]] = []
     seen: set[Id] = set()
     for row in document.annotations:
@@ -138,16 +153,36 @@ def group(document: Document) -> dict[Id, list[Row]]:
     return groups
 
 
+def _same_file(name: Any) -> Any:
+    """A file's name, however it is written; what is no text is told where rows are parsed."""
+    return PurePosixPath(name.replace("\\", "/")) if isinstance(name, str) else object()
+
+
 def dump(data: Row) -> bytes:
     """A COCO file as JSON text, one row a line: it can be compared line by line."""
-    parts = []
+    return b"".join(stream(data))
+
+
+def stream(data: Row) -> Iterator[bytes]:
+    """The same, piece by piece; a table may be an iterator of its rows, so that it is never held whole."""
+    yield b"{"
+    before = "\n"
     for key, value in data.items():
-        if isinstance(value, list):
-            rows = ",\n".join(json.dumps(row, allow_nan=False) for row in value)
-            parts.append(f"{json.dumps(key)}: [\n{rows}\n]")
+        yield f"{before}{json.dumps(key)}: ".encode()
+        before = ",\n"
+        if isinstance(value, list | Iterator):
+            yield from _stream_rows(value)
         else:
-            parts.append(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}")
-    return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
+            yield json.dumps(value, allow_nan=False).encode()
+    yield b"\n}\n"
+
+
+def _stream_rows(rows: Iterable[Row]) -> Iterator[bytes]:
+    before = "[\n"
+    for row in rows:
+        yield (before + json.dumps(row, allow_nan=False)).encode()
+        before = ",\n"
+    yield b"[\n\n]" if before == "[\n" else b"\n]"
 
 
 def short(value: Any) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irnet.data.formats.coco_json import Row, naming, parse, short
+from irnet.data.formats.coco_json import Document, Row, load, naming, parse, short
 from irnet.errors import InputError
 
 PREDICTIONS, RUN, ERRORS = "predictions.json", "run.json", "errors.json"
+CELLS, OVERLAYS = "cells.csv", "overlays"
+UNFINISHED = ".irnet-predict"  # folder with what a run did that is not finished
 JOURNAL = "corrections.jsonl"  # of the viewer
 
 _NUMBER = int | float
@@ -52,6 +54,11 @@ class RunRecord:
         return self.said.get("files", [])
 
     @property
+    def hashes(self) -> dict[str, str | None]:
+        """SHA-256 of the images' files, by name; None of one that was not recorded."""
+        return {row["name"]: row.get("sha256") for row in self.images}
+
+    @property
     def page(self) -> int | None:
         """Page of multi-page TIFF files that was read, from 0."""
         return self.said.get("page")
@@ -62,12 +69,43 @@ class RunRecord:
         return self.said.get("scores", {})
 
 
+def load_checked(path: str | os.PathLike) -> tuple[Document, RunRecord]:
+    """A COCO file, and the record of its run where it is that of one. Raises InputError where they differ.
+
+    A folder stands for its predictions.json, or else its annotations.json. Runs of earlier versions recorded
+    no hash, and are read as they are.
+    """
+    path = Path(path)
+    path = path / PREDICTIONS if (path / PREDICTIONS).is_file() else path
+    folder = path if path.is_dir() else path.parent
+    if (path.is_dir() or path.name == PREDICTIONS) and (folder / UNFINISHED).is_dir():
+        _refuse_half(folder)
+    document = load(path)
+    if document.path.name != PREDICTIONS:
+        return document, RunRecord()
+    record = RunRecord.read(folder)
+    recorded = record.said.get("hashes")
+    if isinstance(recorded, dict) and recorded.get(PREDICTIONS) != document.sha256:
+        raise InputError(
+            f"{path}: not the file that {folder / RUN} is of, their SHA-256 differ: run predict again; or if "
+            "you changed the file, give it another name"
+        )
+    return document, record
+
+
+def _refuse_half(folder: Path) -> None:
+    """Raise InputError where a run was stopped that leaves nothing whole to read."""
+    if not (folder / RUN).is_file() and not (folder / "annotations.json").is_file():
+        raise InputError(f"{folder}: irnet predict was stopped there: repeat its command to go on")
+
+
 def _check_run(record: RunRecord) -> None:
     _check(record.said, dict, "it")
     _check(record.images, list, "images")
     _check_rows(record.images, "name", "path")
     for row in record.images:
         _check(row.get("notes", []), list, "notes")
+        _check(row.get("sha256") or "", str, "sha256")
     _check(record.files, list, "files")
     for name in record.files:
         _check(name, str, "each of its files")

@@ -1,0 +1,40 @@
+"""Names of images in what is written of them: that of the file, after its folders where two share one."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from irnet.data.files import clean_name
+
+
+def name_images(files: Sequence[Path]) -> list[str]:
+    """A name for each image, no two alike, whatever the case: as many of its folders as that takes.
+
+    What `safe_join` would not take back, such as a backslash, becomes `_`.
+
+    >>> name_images([Path("/s/a/x.png"), Path("/s/b/x.png"), Path("/s/b/y.png")])
+    ['a/x.png', 'b/x.png', 'y.png']
+    """
+    parts = [[clean_name(part) for part in _parts(file)] for file in files]
+    names, depth = [each[-1] for each in parts], 1
+    while doubled := _doubled(names):
+        if depth >= max(len(parts[place]) for place in doubled):  # they differ in case or in what was cleaned
+            names = [f"{i}/{name}" if i - 1 in doubled else name for i, name in enumerate(names, start=1)]
+            break
+        depth += 1
+        for place in doubled:
+            names[place] = "/".join(parts[place][-depth:])
+    return names
+
+
+def _parts(file: Path) -> tuple[str, ...]:
+    path = Path(os.path.abspath(file))  # a link keeps its own name
+    return path.parts[1:] if path.anchor else path.parts
+
+
+def _doubled(names: Sequence[str]) -> set[int]:
+    count = Counter(name.lower() for name in names)
+    return {place for place, name in enumerate(names) if count[name.lower()] > 1}
