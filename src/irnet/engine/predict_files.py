@@ -187,7 +187,9 @@ class _Visit:
             return
         date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
         scale = {"scale": self.scale.record() if self.scale else None}
-        kept.publish(self.done, {"date": date, **origin, **self.asked, **scale}, origin, self.errors, self.save)
+        kept.publish(
+            self.done, {"date": date, **origin, **self.asked, **scale}, origin, self.errors, self.save
+        )
         remove_drafts({kept.out, *((kept.out / OVERLAYS / task.drawing).parent for task in self.done)})
 
     def _take_all(self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None) -> int:
@@ -244,7 +246,8 @@ class _Visit:
     def _tell_how_to_go_on(self, stop: BaseException, kept: Unfinished, total: int) -> None:
         """Add to what stopped the run what is left of it."""
         if self.done or kept.holds:
-            left = f"{len(self.done)} of {total} images are done and kept in {kept.out}: the same command goes on"
+            done = f"{len(self.done)} of {total} images are done"
+            left = f"{done} and kept in {kept.out}: the same command goes on"
         else:
             kept.discard()
             left = "no image was done, nothing is kept"
