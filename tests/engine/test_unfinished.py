@@ -114,7 +114,7 @@ def test_each_image_is_segmented_once_and_the_files_are_the_same(
     predict_files([smears], tmp_path / "whole", mpp=0.25)
     out = tmp_path / "out"
     stub.calls, stub.stop_at, stub.stop = 0, at, interrupt
-    kept = f"{at - 1} of {COUNT} images are done and kept in .*: the same command goes on"
+    kept = f"^stopped; {at - 1} of {COUNT} images are done and kept in .*: the same command goes on"
     with pytest.raises(KeyboardInterrupt, match="no image was done, nothing is kept" if at == 1 else kept):
         predict_files([smears], out, mpp=0.25)
     assert out.exists() == (at > 1)

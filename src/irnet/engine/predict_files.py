@@ -251,7 +251,7 @@ class _Visit:
         else:
             kept.discard()
             left = "no image was done, nothing is kept"
-        stop.args = (f"{stop or 'stopped'}; {left}",)
+        stop.args = (f"{str(stop) or 'stopped'}; {left}",)
 
 
 def _tasks(files: Sequence[Path]) -> list[Task]:
