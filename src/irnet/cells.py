@@ -198,6 +198,10 @@ class Cells:
         """Pixels that each instance shares with each of `other`, (n, m)."""
         return geometry.intersections(self.masks, self.offsets, other.masks, other.offsets)
 
+    def shared_pixels(self, other: "Cells") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs (i, j) of these and `other` instances that share pixels, (k, 2), and how many, (k,)."""
+        return geometry.shared_pixels(self.masks, self.offsets, other.masks, other.offsets)
+
     def iou(self, other: "Cells") -> NDArray[np.float64]:
         """Intersection over union of the masks with those of `other`, (n, m); 0 where both are empty."""
         shared = self.intersections(other)

@@ -29,6 +29,18 @@ def test_overlapping_pairs_are_those_that_share_area(n: int, m: int) -> None:
     np.testing.assert_array_equal(boxes.overlapping_pairs(a, b), expected.reshape(-1, 2))
 
 
+def test_boxes_of_every_size_are_met_once() -> None:
+    """Some as large as the frame, some thin and long, many small."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        low = rng.uniform(-50, 1000, (120, 2))
+        size = np.exp(rng.uniform(-1, 7, (120, 2))) * (rng.random((120, 1)) < 0.9)
+        both = np.concatenate([low, low + size], axis=1).round(1)
+        a, b = both[:70], both[40:]
+        expected = np.argwhere(boxes.intersection(a, b) > 0)
+        np.testing.assert_array_equal(boxes.overlapping_pairs(a, b), expected)
+
+
 def test_clip_keeps_boxes_in_the_frame() -> None:
     assert boxes.clip([[-3, 2, 50, 80]], height=40, width=30).tolist() == [[0, 2, 30, 40]]
 

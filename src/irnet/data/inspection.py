@@ -191,10 +191,15 @@ def _duplicates(inspection: Inspection, image: ImageRow, located: list[Located])
     labels = np.array([annotation.label for _, annotation in solid])
     offsets = [annotation.offset for _, annotation in solid]
     cells = Cells.build(crops, offsets, labels, image.shape)
-    same = (cells.iou(cells) > DUPLICATE_IOU) & (labels[:, None] == labels[None, :])
-    for later in np.flatnonzero(np.tril(same, -1).any(axis=1)):
+    pairs, shared = cells.shared_pixels(cells)  # (k, 2), (k,)
+    i, j = pairs.T
+    areas = cells.areas
+    iou = shared / (areas[i] + areas[j] - shared)
+    copies = pairs[(i > j) & (iou > DUPLICATE_IOU) & (labels[i] == labels[j])]
+    for place in np.unique(copies[:, 0], return_index=True)[1]:
+        later, earlier = copies[place].tolist()
         position, annotation = solid[later]
-        first = solid[np.flatnonzero(same[later])[0]][1]
+        first = solid[earlier][1]
         message = f"its mask is that of annotation {first.id!r}"
         inspection.add("duplicate", message, image=image.name, annotation=annotation.id)
         inspection.bad_annotations.add(position)

@@ -5,6 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Boxes = NDArray[np.float64]
 
+VAST = 8  # tiles across: longer boxes are not sorted into tiles
+
 
 def as_boxes(boxes: ArrayLike) -> Boxes:
     """`boxes` as an (n, 4) float64 array; no boxes give (0, 4)."""
@@ -44,19 +46,21 @@ def clip(boxes: ArrayLike, height: float, width: float) -> Boxes:
 def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
     """Index pairs (i, j) of the boxes of `a` and `b` that share area, (k, 2), sorted.
 
-    Boxes are swept along x, so memory grows with the pairs that meet there and not with n * m.
+    Both are sorted into the tiles of a grid, and boxes of one tile are compared: time and memory grow with
+    the boxes that lie near one another, not with n * m.
     """
     a, b = as_boxes(a), as_boxes(b)
-    order = np.argsort(b[:, 0], kind="stable")
-    start = np.searchsorted(b[order, 0], a[:, 0] - _longest(b), side="left")
-    stop = np.searchsorted(b[order, 0], a[:, 2], side="left")
-    counts = np.clip(stop - start, 0, None)
-    i = np.repeat(np.arange(len(a)), counts)
-    first = np.repeat(start - np.concatenate(([0], np.cumsum(counts)[:-1])), counts) if len(a) else i
-    j = order[first + np.arange(len(i))]
-    low, high = np.maximum(a[i, :2], b[j, :2]), np.minimum(a[i, 2:], b[j, 2:])
-    meets = (high > low).all(axis=1)
-    pairs = np.stack([i[meets], j[meets]], axis=1).astype(np.int64)
+    sides = np.concatenate([a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]])
+    tile = max(float(np.percentile(sides, 90)), 1.0) if len(sides) else 1.0
+    vast_a, vast_b = (((box[:, 2:] - box[:, :2]) > VAST * tile).any(axis=1) for box in (a, b))
+
+    # A box that covers very many tiles is compared with every other one: there are few of them.
+    found = [_in_tiles(a, b, np.flatnonzero(~vast_a), np.flatnonzero(~vast_b), tile)]
+    found += [_against_all(a[i], b, i) for i in np.flatnonzero(vast_a)]
+    found += [_against_all(b[j], a, j)[:, ::-1] for j in np.flatnonzero(vast_b)]
+    pairs = np.concatenate(found)
+    if vast_a.any() and vast_b.any():
+        return np.unique(pairs, axis=0)  # two vast boxes were met twice
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
@@ -71,5 +75,46 @@ def neighbours(a: ArrayLike, b: ArrayLike) -> list[NDArray[np.int64]]:
     return np.split(pairs[:, 1], np.searchsorted(pairs[:, 0], np.arange(1, len(a))))[: len(a)]
 
 
-def _longest(boxes: Boxes) -> float:
-    return float((boxes[:, 2] - boxes[:, 0]).max(initial=0.0))
+def _in_tiles(
+    a: Boxes, b: Boxes, rows: NDArray[np.int64], columns: NDArray[np.int64], tile: float
+) -> NDArray[np.int64]:
+    """Pairs (k, 2) of the boxes `rows` of `a` and `columns` of `b` that share area, in any order."""
+    i, key_i = _tiles(a, rows, tile)
+    j, key_j = _tiles(b, columns, tile)
+    order = np.lexsort((key_j[:, 1], key_j[:, 0]))
+    j, key_j = j[order], key_j[order]
+
+    # Rows of tiles as one number each, so that equal tiles can be searched for.
+    low = np.minimum(key_i.min(axis=0, initial=0), key_j.min(axis=0, initial=0))
+    width = max(int(key_i[:, 1].max(initial=0)), int(key_j[:, 1].max(initial=0))) - int(low[1]) + 1
+    code_i, code_j = ((key - low) @ np.array([width, 1]) for key in (key_i, key_j))
+    start = np.searchsorted(code_j, code_i, side="left")
+    counts = np.searchsorted(code_j, code_i, side="right") - start
+
+    first = np.repeat(np.arange(len(i)), counts)  # (k,) one entry a pair of boxes that have a tile in common
+    second = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts) + start[first]
+    i, j, key = i[first], j[second], key_i[first]
+    corner = np.maximum(a[i, :2], b[j, :2])
+    meets = (np.minimum(a[i, 2:], b[j, 2:]) > corner).all(axis=1)
+    met_first = (np.floor(corner / tile) == key).all(axis=1)  # of all the tiles that they share, one
+    return np.stack([i, j], axis=1)[meets & met_first]
+
+
+def _tiles(
+    boxes: Boxes, chosen: NDArray[np.int64], tile: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Index (t,) and tile (t, 2) of each tile that one of the `chosen` boxes reaches."""
+    low = np.floor(boxes[chosen, :2] / tile).astype(np.int64)
+    high = np.floor(boxes[chosen, 2:] / tile).astype(np.int64)
+    across, down = np.clip(high - low + 1, 1, None).T
+    counts = across * down
+    owner = np.repeat(np.arange(len(chosen)), counts)
+    place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    steps = np.stack([place % across[owner], place // across[owner]], axis=1)
+    return chosen[owner], low[owner] + steps
+
+
+def _against_all(box: Boxes, others: Boxes, index: int) -> NDArray[np.int64]:
+    """Pairs (index, j) of one box (4,) and those of `others` that share area with it, (k, 2)."""
+    near = np.flatnonzero(intersection(box, others)[0])
+    return np.stack([np.full_like(near, index), near], axis=1)

@@ -44,8 +44,23 @@ def intersections(
     masks_b: Sequence[Mask],
     offsets_b: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Pixels shared by each mask of `a` with each of `b`, (n, m); only crops that meet are looked at."""
+    """Pixels shared by each mask of `a` with each of `b`, (n, m). For few masks: see `shared_pixels`."""
     shared = np.zeros((len(masks_a), len(masks_b)), dtype=np.int64)
+    pairs, counts = shared_pixels(masks_a, offsets_a, masks_b, offsets_b)
+    shared[pairs[:, 0], pairs[:, 1]] = counts
+    return shared
+
+
+def shared_pixels(
+    masks_a: Sequence[Mask],
+    offsets_a: NDArray[np.int64],
+    masks_b: Sequence[Mask],
+    offsets_b: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs (i, j) of masks of `a` and `b` that share pixels, (k, 2), sorted, and how many they share, (k,).
+
+    Only crops that meet are looked at: for any number of masks.
+    """
     boxes_a, boxes_b = extents(masks_a, offsets_a), extents(masks_b, offsets_b)
     pairs = boxes.overlapping_pairs(boxes_a, boxes_b)
     i, j = pairs.T
@@ -56,8 +71,8 @@ def intersections(
     for (i, j), (ax, ay, bx, by, w, h) in zip(pairs.tolist(), bounds.tolist(), strict=True):
         both = masks_a[i][ay : ay + h, ax : ax + w] & masks_b[j][by : by + h, bx : bx + w]
         counts.append(np.count_nonzero(both))
-    shared[pairs[:, 0], pairs[:, 1]] = counts
-    return shared
+    shared = np.array(counts, dtype=np.int64)
+    return pairs[shared > 0], shared[shared > 0]
 
 
 def cover(masks: Sequence[Mask], offsets: NDArray[np.int64], window: Window) -> Mask:

@@ -41,13 +41,14 @@ def find_candidates(cells: Cells) -> Candidates:
         np.flatnonzero((cells.labels == label) & (cells.areas > 0)) for label in (CYTOPLASM, NUCLEUS)
     )
     areas = cells.areas.astype(np.float64)
-    inside = cells.select(nuclei).intersections(cells.select(owners)) / areas[nuclei][:, None]
-    rows, columns = np.nonzero(inside >= LEAST_INSIDE)
-    mine, theirs = nuclei[rows], owners[columns]
+    pairs, shared = cells.select(nuclei).shared_pixels(cells.select(owners))
+    inside = shared / areas[nuclei[pairs[:, 0]]]  # (pairs,)
+    pairs, inside = pairs[inside >= LEAST_INSIDE], inside[inside >= LEAST_INSIDE]
+    mine, theirs = nuclei[pairs[:, 0]], owners[pairs[:, 1]]
     centres = np.array([_centre(cells, index) for index in range(len(cells))]).reshape(-1, 2)
     apart = np.hypot(*(centres[mine] - centres[theirs]).T)
     terms = [
-        1 - inside[rows, columns],
+        1 - inside,
         1 - _depths(cells, centres[mine], theirs),
         apart / np.sqrt(areas[theirs] / np.pi),
         np.log(areas[mine] / areas[theirs] / USUAL_RATIO) ** 2,
@@ -69,13 +70,15 @@ def _centre(cells: Cells, index: int) -> NDArray[np.float64]:
 def _depths(cells: Cells, points: NDArray[np.float64], owners: NDArray[np.int64]) -> NDArray[np.float64]:
     """How deep in its cell of `owners` (k,) each point (k, 2) lies: 0 outside and on the outline, to 1."""
     depths = np.zeros(len(owners))
-    for owner in np.unique(owners):
+    order = np.argsort(owners, kind="stable")
+    for mine in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1) if len(owners) else []:
+        owner = int(owners[mine[0]])
         mask, offset = cells.masks[owner], cells.offsets[owner]
         step = -(-max(mask.shape) // FINE_ENOUGH)
         field = _depth_field(mask[::step, ::step], _sides_inside(cells, owner))
-        places = np.round((points[owners == owner] - offset) / step).astype(np.int64)
+        places = np.round((points[mine] - offset) / step).astype(np.int64)
         x, y = np.clip(places, 0, np.array(field.shape[::-1]) - 1).T
-        depths[owners == owner] = field[y, x]
+        depths[mine] = field[y, x]
     return depths
 
 

@@ -28,7 +28,7 @@ def measure_nuclei(surroundings: Surroundings, index: int) -> Nuclei:
     cell = index if is_cell else int(cells.parents[index])
     if cell == NO_PARENT:
         return Nuclei()
-    nuclei = np.flatnonzero(cells.parents == cell)
+    nuclei = surroundings.nuclei(cell)
     chosen = nuclei if is_cell else np.array([index])
     count = len(nuclei) if is_cell else None
     cut = any(surroundings.touches_border(part) for part in (cell, *nuclei.tolist()))

@@ -109,8 +109,8 @@ def _groups(candidates: Candidates) -> Iterator[_Group]:
     )
     parts = connected_components(links, directed=False)[1][candidates.nuclei]
     costs = candidates.terms @ WEIGHTS
-    for part in np.unique(parts):
-        mine = np.flatnonzero(parts == part)
+    order = np.argsort(parts, kind="stable")
+    for mine in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1):
         nuclei, rows = np.unique(candidates.nuclei[mine], return_inverse=True)
         cells, columns = np.unique(candidates.cells[mine], return_inverse=True)
         table = np.full((len(nuclei), len(cells) + 1), FORBIDDEN)

@@ -1,5 +1,7 @@
 """What lies on and around an instance: pixels of other cells, neighbours, the edge of the frame."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
@@ -20,6 +22,7 @@ class Surroundings:
     def __init__(self, cells: Cells) -> None:
         self.cells, self.boxes = cells, cells.boxes.astype(np.int64)
         self.families = np.where(cells.parents == NO_PARENT, np.arange(len(cells)), cells.parents)
+        self._nuclei = _children(cells.parents)
         grown = self.boxes + np.array([-REACH, -REACH, REACH, REACH])
         self._near = neighbours(grown, self.boxes)
 
@@ -34,8 +37,11 @@ class Surroundings:
 
     def own_nuclei(self, index: int) -> Mask:
         """Pixels of a cell under its nuclei, (h, w) of its crop."""
-        nuclei = np.flatnonzero(self.cells.parents == index)
-        return self.cells.masks[index] & self._cover(nuclei, self._window(index))
+        return self.cells.masks[index] & self._cover(self.nuclei(index), self._window(index))
+
+    def nuclei(self, index: int) -> NDArray[np.int64]:
+        """Indices of the nuclei of a cell, ascending."""
+        return self._nuclei[index]
 
     def count_neighbours(self, index: int) -> int:
         """Instances of the same class that overlap or touch this one."""
@@ -59,3 +65,10 @@ class Surroundings:
 
     def _cover(self, indices: NDArray[np.int64], window: Window) -> Mask:
         return cover([self.cells.masks[i] for i in indices], self.cells.offsets[indices], window)
+
+
+def _children(parents: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """For each instance those whose parent it is, ascending."""
+    order = np.argsort(parents, kind="stable")
+    bounds = np.searchsorted(parents[order], np.arange(len(parents) + 1))
+    return [order[start:stop] for start, stop in pairwise(bounds.tolist())]

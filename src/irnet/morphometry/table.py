@@ -86,7 +86,7 @@ def measure(
     rows = []
     for index, mask in enumerate(cells.masks):
         foreign = surroundings.foreign(index)
-        row = _identity(cells, name, index, confidence) | _place(surroundings, index, foreign)
+        row = _identity(surroundings, name, index, confidence) | _place(surroundings, index, foreign)
         row |= _form(measure_shape(mask) if mask.any() else None, cells, index)
         row |= _nuclear(measure_nuclei(surroundings, index))
         if picture is not None and background is not None:
@@ -122,8 +122,10 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
     return file.getvalue()
 
 
-def _identity(cells: Cells, name: str, index: int, confidence: NDArray[np.float64]) -> Row:
-    nuclei = confidence[cells.parents == index] if cells.labels[index] == CYTOPLASM else confidence[[index]]
+def _identity(surroundings: Surroundings, name: str, index: int, confidence: NDArray[np.float64]) -> Row:
+    cells = surroundings.cells
+    is_cell = cells.labels[index] == CYTOPLASM
+    nuclei = confidence[surroundings.nuclei(index) if is_cell else [index]]
     parent = int(cells.parents[index])
     return {
         "image": name,

@@ -44,10 +44,11 @@ def _colour_graph(cells: Cells) -> NDArray[np.int64]:
     boxes = cells.boxes[whole] + (-MARGIN, -MARGIN, MARGIN, MARGIN)
     around = [whole[near] for near in neighbours(boxes, boxes)]
     index = np.full(len(cells), NO_PARENT)
+    everywhere = np.zeros(len(PALETTE), dtype=np.int64)
     for i in sorted(range(len(whole)), key=lambda i: -len(around[i])):
         nearby = np.bincount(_used(index[around[i]]), minlength=len(PALETTE))
-        everywhere = np.bincount(_used(index), minlength=len(PALETTE))
-        index[whole[i]] = np.lexsort((everywhere, nearby))[0]
+        index[whole[i]] = chosen = np.lexsort((everywhere, nearby))[0]
+        everywhere[chosen] += 1
     child = cells.parents != NO_PARENT
     index[child] = index[cells.parents[child]]
     return index

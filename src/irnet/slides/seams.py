@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.errors import InputError
-from irnet.geometry.boxes import neighbours
 from irnet.slides.tiles import Window, plan_windows
 
 LEAST_HALO = 384  # px at the network's scale: half of a 100 um cell at 0.25 um a pixel, and its context
@@ -85,16 +84,24 @@ def survivors(cells: Cells, *, nms: Mapping[int, float]) -> NDArray[np.int64]:
     candidates alone.
     """
     order = _rank(cells)
-    around = neighbours(cells.boxes, cells.boxes)
+    rivals = _rivals(cells, nms)
     alive = np.ones(len(cells), dtype=bool)
     for i in order:
-        if not alive[i]:
-            continue
-        near = around[i]
-        rivals = near[alive[near] & (near != i) & (cells.labels[near] == cells.labels[i])]
-        overlap = cells.select([i]).iou(cells.select(rivals))[0]
-        alive[rivals[overlap > nms[int(cells.labels[i])]]] = False
+        if alive[i]:
+            alive[rivals[i]] = False
+            alive[i] = True  # it is among its own rivals
     return order[alive[order]]
+
+
+def _rivals(cells: Cells, nms: Mapping[int, float]) -> list[NDArray[np.int64]]:
+    """For each instance those of its class that overlap it by more than `nms` allows."""
+    pairs, shared = cells.shared_pixels(cells)  # (k, 2), (k,)
+    i, j = pairs.T
+    areas, limits = cells.areas, np.array([nms[int(label)] for label in cells.labels])
+    overlap = shared / (areas[i] + areas[j] - shared)
+    too_much = (cells.labels[i] == cells.labels[j]) & (overlap > limits[i])
+    bounds = np.searchsorted(i[too_much], np.arange(1, len(cells)))
+    return np.split(j[too_much], bounds)[: len(cells)]
 
 
 def _find_owned(segment: FindCandidates, image: NDArray[np.uint8], window: Window) -> Cells:
