@@ -23,7 +23,7 @@ from irnet.engine.predict import Predictor
 from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
 
-CODE = ("models/*.py", "slides/*.py")
+CODE = "models/*.py"
 
 
 class Finder:
@@ -78,6 +78,5 @@ def cuts_of(values: Sequence[float] | None) -> Cuts | None:
 
 
 def _code() -> str:
-    package = Path(irnet.__file__).parent
-    files = sorted(file for pattern in CODE for file in package.glob(pattern))
+    files = sorted(Path(irnet.__file__).parent.glob(CODE))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
