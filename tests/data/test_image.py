@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 import tifffile
 
 from irnet.data import pixels
-from irnet.data.image import MAX_PIXELS, list_images, read_image
+from irnet.data.files import sha256
+from irnet.data.image import MAX_PIXELS, orientation, read_image
 from irnet.data.pixels import scale_16bit
 from irnet.errors import InputError
 
@@ -107,6 +109,99 @@ def test_16_bit_rgba_tiff_lies_on_white(tmp_path: Path) -> None:
     image = read_image(tmp_path / "a.tif")
     assert (image.pixels[0] == 255).all()
     assert np.array_equal(image.pixels[1:], np.round(RGB_12 * ON_12)[1:])
+
+
+def test_16_bit_colours_that_were_multiplied_by_their_alpha(tmp_path: Path) -> None:
+    alpha = np.full((6, 9, 1), 65535, dtype=np.uint16)
+    alpha[0], alpha[1] = 0, 32768
+    array = np.concatenate([(RGB.astype(np.uint32) * 257 * alpha // 65535).astype(np.uint16), alpha], axis=2)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=["assocalpha"])
+    image = read_image(tmp_path / "a.tif")
+    assert (image.pixels[0] == 255).all()
+    assert np.abs(image.pixels[1] - (RGB[1] / 2 + 127.5)).max() <= 1
+    assert np.array_equal(image.pixels[2:], RGB[2:])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_transparency_of_0_everywhere_hides_nothing(tmp_path: Path, mode: str, suffix: str) -> None:
+    picture = PIL.Image.fromarray(RGB).convert("L" if mode == "LA" else "RGB")
+    expected = np.asarray(picture.convert("RGB"))
+    options = {}
+    if mode == "P":
+        picture = PIL.Image.fromarray(GREY * 0)
+        picture.putpalette([10, 20, 30] * 256)
+        expected, options = np.full((6, 9, 3), (10, 20, 30)), {"transparency": 0}
+        suffix = ".png"
+    else:
+        picture.putalpha(0)
+    picture.save(tmp_path / f"a{suffix}", **options)
+    image = read_image(tmp_path / f"a{suffix}")
+    assert np.array_equal(image.pixels, expected)
+    assert "colours are taken as they are" in image.notes[0]
+
+
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha"])
+def test_16_bit_transparency_of_0_everywhere_hides_nothing(tmp_path: Path, kind: str) -> None:
+    array = np.concatenate([RGB_12, RGB_12[..., :1] * 0], axis=2)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=[kind])
+    assert np.array_equal(read_image(tmp_path / "a.tif").pixels, np.round(RGB_12 * ON_12))
+
+
+def test_white_is_zero_in_12_of_16_bits(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", 4095 - GREY_12, photometric="miniswhite")
+    assert np.array_equal(read_image(tmp_path / "a.tif").pixels[..., 0], np.round(GREY_12 * ON_12))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("hot", [1, 2])
+def test_hot_pixels_do_not_set_the_scale(tmp_path: Path, suffix: str, hot: int) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (100, 200), dtype=np.uint16)
+    expected = np.round(values * ON_12)
+    values[7, :hot], expected[7, :hot] = 65535, 255
+    image = read_image(save(tmp_path / f"a{suffix}", values))
+    assert np.array_equal(image.pixels[..., 0], expected)
+    assert f"from 12 bits (the largest is 65535): the {hot} brighter" in image.notes[0]
+    values[7, :3] = 65535  # more than one of 10,000: no longer hot pixels
+    assert "from 16 bits" in read_image(save(tmp_path / f"a{suffix}", values)).notes[0]
+
+
+@pytest.mark.parametrize(("suffix", "options"), [(".webp", {"lossless": True}), (".jp2", {}), (".j2k", {})])
+def test_other_formats(tmp_path: Path, suffix: str, options: dict) -> None:
+    picture = PIL.Image.fromarray(np.kron(RGB, np.ones((8, 8, 1), dtype=np.uint8)))
+    picture.save(tmp_path / f"a{suffix}", **options)
+    assert np.array_equal(read_image(tmp_path / f"a{suffix}").pixels, np.asarray(picture))
+
+
+def test_a_jfif_is_a_jpeg(tmp_path: Path) -> None:
+    PIL.Image.fromarray(RGB).save(tmp_path / "a.jfif", "JPEG")
+    assert read_image(tmp_path / "a.jfif").pixels.shape == RGB.shape
+
+
+def test_a_film_is_refused(tmp_path: Path) -> None:
+    frames = [PIL.Image.fromarray(RGB), PIL.Image.fromarray(255 - RGB)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="several pictures"):
+        read_image(tmp_path / "a.webp")
+
+
+def test_the_hash_is_that_of_the_bytes_that_were_decoded(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", RGB)
+    assert read_image(path).sha256 is None
+    assert read_image(path, hashed=True).sha256 == sha256(path)
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_every_orientation_is_that_of_pillow(tmp_path: Path, suffix: str, tag: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = tag
+    path = save(tmp_path / f"a{suffix}", RGB, exif=exif)
+    image = read_image(path)
+    with PIL.Image.open(path) as picture:
+        assert np.array_equal(image.pixels, np.asarray(PIL.ImageOps.exif_transpose(picture)))
+    assert orientation(path) == tag
+    assert image.notes == (() if tag == 1 else (f"turned upright (EXIF orientation {tag})",))
 
 
 def test_16_bit_white_is_zero(tmp_path: Path) -> None:
@@ -250,6 +345,7 @@ REFUSED = {
     "cmyk.jpg": (lambda path: save(path, RGB, mode="CMYK"), "8-bit RGB"),
     "float.tif": (lambda path: tifffile.imwrite(path, GREY.astype(np.float32)), "8-bit RGB"),
     "int32.tif": (lambda path: tifffile.imwrite(path, GREY.astype(np.uint32)), "8-bit RGB"),
+    "int8.tif": (lambda path: tifffile.imwrite(path, GREY.astype(np.int8)), "signed"),
     "int16.tif": (lambda path: tifffile.imwrite(path, GREY.astype(np.int16)), "8- or 16-bit"),
     "two.tif": (
         lambda path: tifffile.imwrite(
@@ -341,29 +437,6 @@ def test_bombs_are_refused_from_the_header(tmp_path: Path, kind: str, side: int)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20e6
-
-
-def test_folders_are_expanded_in_order_and_files_named_once(tmp_path: Path) -> None:
-    for name in ("b.png", "a.JPG", "c.txt", "._b.png", "d.tiff"):
-        (tmp_path / name).write_bytes(b"")
-    (tmp_path / "e.png").mkdir()
-    found = list_images([tmp_path / "d.tiff", tmp_path, tmp_path / "c.txt"])
-    assert [path.name for path in found] == ["d.tiff", "a.JPG", "b.png", "c.txt"]
-
-
-def test_nothing_found_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no image in"):
-        list_images([tmp_path])
-    with pytest.raises(InputError, match="no such file or folder"):
-        list_images([tmp_path / "nowhere"])
-
-
-def test_the_folder_inside_that_holds_the_images_is_named(tmp_path: Path) -> None:
-    for name in ("empty", "images"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "images" / "a.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"no image in .*; name .*images: looked for"):
-        list_images([tmp_path])
 
 
 def test_threads_leave_the_filters_of_warnings_as_they_were(tmp_path: Path, monkeypatch) -> None:

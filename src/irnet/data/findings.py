@@ -14,6 +14,11 @@ CODES: dict[str, tuple[Severity, str]] = {
     "missing-image": ("error", "put the file there; --fix leaves the image out"),
     "unreadable-image": ("error", "replace the file; --fix leaves the image out"),
     "size-mismatch": ("error", "find the image that was annotated; --fix leaves the image out"),
+    "turned": (
+        "warning",
+        "annotations belong to the upright image: if a tool that does not turn it (QuPath) drew them, "
+        "save it upright and annotate that",
+    ),
     "doubled-image": ("warning", "remove one of the two"),
     "bad-annotation": ("error", "correct it; --fix leaves it out"),
     "bad-link": ("error", "correct cell_id; --fix removes it"),

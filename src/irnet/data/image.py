@@ -1,29 +1,36 @@
-"""The only decoder: PNG, JPEG, TIFF and BMP files to 8-bit RGB, under a pixel limit read from the header."""
+"""The only decoder: PNG, JPEG, TIFF, BMP, WebP and JPEG 2000 files to 8-bit RGB, within bounds.
 
-import dataclasses
+The size is read from the header before anything is decoded; what would not fit into memory is refused.
+"""
+
+import hashlib
 import os
 import threading
 import warnings
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from irnet.data import pixels, tiff
-from irnet.data.files import sha256
+from irnet.data import calibration, pixels, tiff
+from irnet.data.memory import check_room
 from irnet.errors import InputError
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MAX_PIXELS = 89_478_485  # Pillow's own limit: 256 MiB as RGB
-_DECODING = threading.Lock()  # filters of warnings are one for all threads
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "JPEG2000")
+MAX_PIXELS = 10**9
+UNTOLD_PIXELS = 89_478_485  # from here on (256 MiB as RGB) a file must be as large as a real image at least
+_PIXELS_PER_BYTE = 400  # no microscope's image is compressed as much: a JPEG of one colour has 85
+_BYTES, _DEEP_BYTES, _JPEG_2000_BYTES = 8, 18, 20  # a pixel, while it is decoded: the decoder's copy and ours
+_DECODING = threading.Lock()  # filters of warnings and Pillow's limit are one for all threads
 _BOMBS = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)
 _TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels: cut it into fields or export a smaller region"
-_UNKNOWN = "no PNG, JPEG, TIFF or BMP image of grey or RGB pixels: save it as one"
+_UNKNOWN = "no PNG, JPEG, TIFF, BMP, WebP or JPEG 2000 image of grey or RGB pixels: save it as one"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,7 +38,7 @@ class Image:
     """A decoded image."""
 
     pixels: NDArray[np.uint8]  # (H, W, 3) RGB
-    mpp: float | None = None  # um per pixel by OME, ImageJ or TIFF tags
+    mpp: float | None = None  # um per pixel by the metadata of a TIFF
     notes: tuple[str, ...] = ()  # what was done to it: turned, scaled from 16 bits, laid on white
     sha256: str | None = None  # of the file, where it was asked for
 
@@ -43,65 +50,14 @@ def read_image(path: str | os.PathLike, page: int | None = None, *, hashed: bool
     (see `pixels.scale_16bit`). `hashed`: with the SHA-256 of the file, which must not change meanwhile.
     Raises InputError that names the file and the remedy.
     """
-    path = Path(path)
-    if not os.path.isfile(path):
-        raise InputError(f"{path}: no such file")
-    try:
-        before = _state(path)
-        with _DECODING:
-            image = _decode(path, page)
-        if not hashed:
-            return image
-        digest = sha256(path)
-        if _state(path) != before:
+    with opened(path) as (file, notes):
+        before = os.fstat(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest() if hashed else None
+        rgb, mpp, told = _decode(file, page)
+        after = os.fstat(file.fileno())
+        if hashed and (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise InputError("it changed while it was read: read it again when it is whole")
-        return dataclasses.replace(image, sha256=digest)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except _BOMBS:
-        raise InputError(f"{path}: {_TOO_LARGE}") from None
-    except PIL.UnidentifiedImageError:
-        raise InputError(f"{path}: {_UNKNOWN}") from None
-    except PermissionError:
-        raise InputError(f"{path}: may not be read: change its permissions") from None
-    except Exception as error:  # decoders raise whatever a broken file makes them meet
-        reason = str(error) or type(error).__name__
-        raise InputError(f"{path}: damaged or unusual ({reason}): save it anew as PNG") from error
-
-
-def states_no_mpp(path: str | os.PathLike, page: int | None = None) -> bool:
-    """Whether a file can be opened and its header does not say um per pixel; no pixel is decoded."""
-    try:
-        with _DECODING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with PIL.Image.open(path, formats=FORMATS) as picture:
-                if picture.format != "TIFF":
-                    return True
-                return tiff.calibration(picture, tiff.choose_page(picture, page))[0] is None
-    except Exception:  # `read_image` says what is wrong
-        return False
-
-
-def list_images(paths: Iterable[str | os.PathLike]) -> list[Path]:
-    """The files named and, in sorted order, the image files of the folders named; each once.
-
-    Raises InputError for a path that does not exist and when nothing is found.
-    """
-    paths = [Path(path) for path in paths]
-    found: dict[Path, Path] = {}  # by whole path: a folder and a file in it may both be named
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
-        for file in _images_in(path) if path.is_dir() else [path]:
-            found.setdefault(Path(os.path.abspath(file)), file)
-    if not found:
-        places = ", ".join(map(str, paths))
-        inner = [str(folder) for path in paths for folder in sorted(path.iterdir()) if _holds_images(folder)]
-        remedy = f"; name {inner[0]}" if inner else ""
-        raise InputError(
-            f"no image in {places or 'an empty list'}{remedy}: looked for {', '.join(IMAGE_SUFFIXES)}"
-        )
-    return list(found.values())
+        return Image(pixels=rgb, mpp=mpp, notes=(*told, *map(str, notes)), sha256=digest)
 
 
 def check_kinds(files: Iterable[Path]) -> None:
@@ -114,6 +70,28 @@ def check_kinds(files: Iterable[Path]) -> None:
     if reasons:
         more = f"; nor are {len(reasons) - 1} more" if len(reasons) > 1 else ""
         raise InputError(reasons[0] + more)
+
+
+def states_no_mpp(path: str | os.PathLike, page: int | None = None) -> bool:
+    """Whether a file can be opened and its header does not say um per pixel; no pixel is decoded."""
+    try:
+        with opened(path) as (file, _), PIL.Image.open(file, formats=FORMATS) as picture:
+            if picture.format != "TIFF":
+                return True
+            return calibration.um_per_pixel(picture, tiff.choose_pages(picture, page)[0])[0] is None
+    except InputError:  # `read_image` says what is wrong
+        return False
+
+
+def orientation(path: str | os.PathLike) -> int:
+    """The orientation tag of an image file, 1 where it is upright, has none or is no image; by its header."""
+    try:
+        with opened(path) as (file, _), PIL.Image.open(file, formats=FORMATS) as picture:
+            late = picture.format == "PNG" and "exif" not in picture.info  # to look further is to decode it
+            found = 1 if late else picture.getexif().get(pixels.ORIENTATION, 1)
+    except InputError:
+        return 1
+    return found if found in range(2, 9) else 1
 
 
 def _explain_kind(path: Path) -> str | None:
@@ -129,38 +107,94 @@ def _explain_kind(path: Path) -> str | None:
     return None
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    """What differs once a file is replaced or written to."""
-    state = os.stat(path)
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+@contextmanager
+def opened(path: str | os.PathLike) -> Iterator[tuple[BufferedReader, list[Warning]]]:
+    """A file for a decoder, and the warnings that it gives; what a decoder raises becomes InputError."""
+    path = Path(path)
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: no such file")
+    try:
+        with _DECODING, warnings.catch_warnings(), _limit_of_pillow(), open(path, "rb") as file:
+            met: list[Warning] = []
+            warnings.simplefilter("always")
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            warnings.showwarning = lambda message, *_, **__: met.append(message)  # type: ignore[arg-type]
+            yield file, met
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except _BOMBS:
+        raise InputError(f"{path}: {_TOO_LARGE}") from None
+    except PIL.UnidentifiedImageError:
+        raise InputError(f"{path}: {_UNKNOWN}") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read: change its permissions") from None
+    except Exception as error:  # decoders raise whatever a broken file makes them meet
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path}: damaged or unusual ({reason}): save it anew as PNG") from error
 
 
-def _holds_images(folder: Path) -> bool:
-    return folder.is_dir() and bool(_images_in(folder))
+@contextmanager
+def _limit_of_pillow() -> Iterator[None]:
+    before = PIL.Image.MAX_IMAGE_PIXELS
+    PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    try:
+        yield
+    finally:
+        PIL.Image.MAX_IMAGE_PIXELS = before
 
 
-def _images_in(folder: Path) -> list[Path]:
-    files = (file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-    return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
+def check_size(shape: tuple[int, int], size: int, bytes_each: int) -> None:
+    """Raise InputError, before anything is decoded, for an image that is too large, or a small file's claim.
+
+    `shape` is the image's, `size` that of the file, `bytes_each` how many bytes a pixel costs.
+    """
+    pixels_told = shape[0] * shape[1]
+    if pixels_told > MAX_PIXELS:
+        raise InputError(_TOO_LARGE)
+    if pixels_told > UNTOLD_PIXELS and size * _PIXELS_PER_BYTE < pixels_told:
+        raise InputError(f"{pixels_told:,} pixels in {size:,} bytes are no image of a microscope")
+    check_room(pixels_told * bytes_each, f"an image of {pixels_told / 1e6:.0f} megapixels")
 
 
-def _decode(path: Path, page: int | None) -> Image:
-    with ExitStack() as stack:
-        met = stack.enter_context(warnings.catch_warnings(record=True))
-        warnings.simplefilter("always")
-        warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-        picture = stack.enter_context(PIL.Image.open(path, formats=FORMATS))
-        mpp, notes = None, []
+def _decode(file: BinaryIO, page: int | None) -> tuple[pixels.RGB, float | None, list[str]]:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with PIL.Image.open(file, formats=FORMATS) as picture:
         if picture.format == "TIFF":
-            page = tiff.choose_page(picture, page)
-            mpp, notes = tiff.calibration(picture, page)
-        elif page:
+            return _decode_tiff(file, picture, page, size)
+        if page:
             raise InputError(f"page {page} was asked for, but only TIFF files have pages")
-        if picture.width * picture.height > MAX_PIXELS:
-            raise InputError(_TOO_LARGE)
-        if picture.format == "TIFF" and tiff.bits(picture) == 16:
-            picture, scaled = tiff.read_16bit(path, page or 0)
-            notes += scaled
-        rgb, more = pixels.to_rgb(picture)
-        notes += more + [str(warning.message) for warning in met]
-    return Image(pixels=rgb, mpp=mpp, notes=tuple(notes))
+        if picture.format == "WEBP" and getattr(picture, "n_frames", 1) > 1:
+            raise InputError("a film of several pictures: save one of them as PNG")
+        check_size(
+            (picture.height, picture.width),
+            size,
+            _JPEG_2000_BYTES if picture.format == "JPEG2000" else _BYTES,
+        )
+        rgb, notes = pixels.to_rgb(picture)
+        return rgb, None, notes
+
+
+def _decode_tiff(
+    file: BinaryIO, picture: PIL.Image.Image, page: int | None, size: int
+) -> tuple[pixels.RGB, float | None, list[str]]:
+    pages = tiff.choose_pages(picture, page)
+    mpp, notes = calibration.um_per_pixel(picture, pages[0])
+    parts: list[pixels.RGB] = []
+    for number in pages:
+        picture.seek(number)
+        deep = tiff.bits(picture) in range(9, 17)
+        check_size((picture.height, picture.width), size, _DEEP_BYTES if deep else _BYTES)
+        tiff.check_tiles(picture)
+        rgb, told = tiff.read_deep(file, number) if deep else pixels.to_rgb(picture)
+        parts.append(rgb)
+        notes += [note for note in told if note not in notes]
+    if len(parts) == 1:
+        return parts[0], mpp, notes
+    if any(part.shape != parts[0].shape for part in parts):
+        raise InputError("three pages of different sizes: choose one with --page 0 to 2")
+    return (
+        np.stack([part[..., 0] for part in parts], axis=2),
+        mpp,
+        [*notes, "three channels as red, green, blue"],
+    )

@@ -13,7 +13,7 @@ from irnet.data.categories import label_of
 from irnet.data.findings import Finding, finding
 from irnet.data.formats.coco_json import Document, Id, Row, identity, load, short
 from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image
-from irnet.data.image import read_image
+from irnet.data.image import orientation, read_image
 from irnet.errors import InputError
 
 MIN_AREA = 4  # px: less is a slip of the mouse
@@ -114,6 +114,8 @@ def _picture(inspection: Inspection, image: ImageRow) -> bool:
     except InputError as error:
         inspection.add("unreadable-image", str(error), image=image.name)
         return False
+    if (turned := orientation(image.path)) != 1:
+        inspection.add("turned", f"turned upright (EXIF orientation {turned})", image=image.name)
     if (found := pixels.shape[:2]) != image.shape:
         message = f"{found[0]} x {found[1]} pixels (height x width), annotated as {image.shape}"
         inspection.add("size-mismatch", message, image=image.name)

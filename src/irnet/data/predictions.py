@@ -15,7 +15,7 @@ from irnet.data.formats.coco_results import is_results, read_results
 from irnet.data.formats.labels import read_labels
 from irnet.data.formats.run_record import load_checked
 from irnet.data.formats.yolo import read_yolo
-from irnet.data.integers import SUFFIXES as MAP_SUFFIXES
+from irnet.data.mask_image import MAP_SUFFIXES
 from irnet.data.matching import match_files
 from irnet.data.sample import Entry
 from irnet.errors import InputError

@@ -11,6 +11,7 @@ from irnet.data.formats import cvat, imagej, labelme, labels, qupath
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.found import read_found
 from irnet.data.formats.qupath_names import name_measurements
+from irnet.data.image import orientation
 from irnet.data.sample import Entry
 from irnet.engine.measure import measure_entry
 from irnet.errors import InputError
@@ -33,6 +34,7 @@ WHOLE = {  # the one file of all images
     "csv": "cells.csv",
     "parquet": "cells.parquet",
 }
+AS_STORED = {"qupath": "QuPath", "imagej": "ImageJ"}  # they obey no orientation tag
 DONE, DONE_WITH_ERRORS = 0, 3
 Progress = Callable[[str, int, int], None]
 
@@ -86,6 +88,8 @@ def export(
     done = Exported(folder / to if out is None else Path(out), len(entries))
     if regions := sum(len(entry.truth.ignore) for entry in entries if entry.truth.ignore is not None):
         done.notes.append(f"{regions} regions to ignore are not written")
+    if to in AS_STORED:
+        done.notes += _turned(entries, AS_STORED[to])
     if not replace:
         _refuse_replacing(_targets(entries, done, to))
     _WRITERS[to](entries, done, style or next(iter(styles), ""), progress)
@@ -159,6 +163,17 @@ def _targets(entries: Sequence[Entry], done: Exported, to: str) -> list[Path]:
     if to in WHOLE:
         return [done.folder / WHOLE[to]]
     return [path for suffix in TARGETS[to] for _, path in _each(entries, done, suffix, None)]
+
+
+def _turned(entries: Sequence[Entry], tool: str) -> list[str]:
+    """A note for each image whose file a tool shows otherwise than it was read."""
+    tags = {entry.name: orientation(entry.path) for entry in entries}
+    return [
+        f"{name}: turned upright (EXIF orientation {tag}), but {tool} shows the file as it is stored: open "
+        "an upright copy there"
+        for name, tag in tags.items()
+        if tag != 1
+    ]
 
 
 def _refuse_replacing(files: Sequence[Path]) -> None:

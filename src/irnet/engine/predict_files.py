@@ -19,7 +19,8 @@ from irnet.data.files import remove_drafts
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.coco import part_of
 from irnet.data.formats.run_record import OVERLAYS
-from irnet.data.image import check_kinds, list_images, read_image
+from irnet.data.image import check_kinds, read_image
+from irnet.data.listing import list_images
 from irnet.data.locking import writing
 from irnet.data.naming import name_images
 from irnet.data.pixels import to_png

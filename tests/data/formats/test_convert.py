@@ -85,7 +85,7 @@ BAD_MASKS = {
     "masks/a/cytoplasm.png": (CELL_A, "CLASS_ID"),
     "masks/a/cytoplasm_1.jpg": (CELL_A, "CLASS_ID.png"),
     "masks/a/cell_1.png": (CELL_A, "unknown category 'cell'"),
-    "masks/a/cytoplasm_1.png": (CELL_A[:-1], "in an image of"),
+    "masks/a/cytoplasm_1.png": (CELL_A[:-1], "at the image's size"),
     "masks/a/nucleus_1.png": (CELL_A * 0, "an empty mask"),
     "masks/c/nucleus_1.png": (CELL_A, "masks of no image"),
     "images/d.png": (CELL_A, "make one, empty if"),

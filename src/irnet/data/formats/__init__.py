@@ -20,12 +20,20 @@ from irnet.data.formats import (
     sipakmed,
 )
 from irnet.data.formats.gathering import mark_annotated
+from irnet.data.listing import tell_unread, walk
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
 PUBLIC = ("cx22", "herlev", "isbi2014", "sipakmed")
+_SUFFIXES = {  # what the files of annotations in a folder end in
+    "cvat": (cvat.SUFFIX,),
+    "imagej": (imagej.SUFFIX,),
+    "labelme": (labelme.SUFFIX,),
+    "labels": (labels.CELLS, labels.NUCLEI),
+    "qupath": (qupath.SUFFIX,),
+}
 SOURCES = ("coco", "masks", *DRAWN, *PUBLIC)
 
 
@@ -50,6 +58,9 @@ def convert(
     if images is not None and source_format not in DRAWN:
         raise InputError(f"--images is for {', '.join(DRAWN)}: {source_format} says where its images are")
     entries = _read(source_format, source, images, mapping, crowd)
+    if source_format in _SUFFIXES and os.path.isdir(source):
+        read = {entry.path for entry in entries}
+        tell_unread(Path(source), walk(Path(source)), read, _SUFFIXES[source_format])
     names = Counter(entry.name.lower() for entry in entries)  # some file systems know no case
     for name, count in names.most_common(1):
         if count > 1:

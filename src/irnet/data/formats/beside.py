@@ -10,7 +10,7 @@ from irnet.data.files import safe_join
 from irnet.data.formats.coco_json import locate
 from irnet.data.formats.found import read_found
 from irnet.data.formats.run_record import PREDICTIONS
-from irnet.data.image import IMAGE_SUFFIXES
+from irnet.data.listing import IMAGE_SUFFIXES, walk
 from irnet.data.sample import Entry, read_recorded, refuse_unrecorded
 from irnet.errors import InputError
 from irnet.geometry.masks import Shape
@@ -37,8 +37,7 @@ def list_files(source: str | os.PathLike, suffix: str) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
-    named = (file for file in source.rglob("*") if file.name.lower().endswith(suffix))
-    files = sorted(file for file in named if file.is_file() and not file.name.startswith("."))
+    files = sorted(file for file in walk(source) if file.name.lower().endswith(suffix))
     if not files:
         raise InputError(f"{source}: no file in it that ends in {suffix}")
     return files

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.data.image import read_image
+from irnet.data.mask_image import read_colours
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -39,7 +39,7 @@ def _entry(painted: Path, image: Path | None) -> Entry:
         raise InputError(
             f"{painted}: the image it belongs to, {painted.stem.removesuffix(_PAINTED)}.BMP, is not beside it"
         )
-    colours = read_image(painted).pixels
+    colours = read_colours(painted)
     nucleus, background = _where(colours, _NUCLEUS), _where(colours, _BACKGROUND)
     cytoplasm = _where(colours, _CYTOPLASM) | nucleus
     unknown = _where(colours, _UNKNOWN[0]) | _where(colours, _UNKNOWN[1])

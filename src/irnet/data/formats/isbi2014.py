@@ -19,7 +19,9 @@ from scipy.io import loadmat
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei, split_components
-from irnet.data.image import IMAGE_SUFFIXES, list_images, read_image
+from irnet.data.image import read_image
+from irnet.data.listing import IMAGE_SUFFIXES, list_images
+from irnet.data.mask_image import read_mask
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -36,7 +38,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
         return [entry for file in files for entry in _composed(file)]
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
-    return [_real(file) for file in list_images([path]) if not file.stem.endswith(_TRUTH)]
+    return [_real(file) for file in list_images([path], beside=(".mat",)) if not file.stem.endswith(_TRUTH)]
 
 
 def _composed(file: Path) -> list[Entry]:
@@ -97,8 +99,8 @@ def _real(file: Path) -> Entry:
     annotated = next((candidate for candidate in candidates if candidate.is_file()), None)
     if annotated is None:
         raise InputError(f"{file}: no map of its nuclei: put {candidates[0].name} beside it")
-    shape = read_image(file).pixels.shape[:2]
-    cells = _cells(str(annotated), shape, [], read_image(annotated).pixels.max(axis=2))
+    height, width, _ = read_image(file).pixels.shape
+    cells = _cells(str(annotated), (height, width), [], read_mask(annotated, (height, width)))
     return Entry(name=file.name, path=file, truth=Truth(cells=cells, annotated=frozenset({NUCLEUS})))
 
 

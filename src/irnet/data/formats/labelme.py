@@ -22,7 +22,8 @@ from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import Row, naming, parse, short
 from irnet.data.formats.coco_rows import parse_number
 from irnet.data.formats.gathering import Gathering
-from irnet.data.pixels import read_png_mask, to_png
+from irnet.data.mask_image import read_png_mask
+from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons

@@ -24,10 +24,10 @@ from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import naming
 from irnet.data.formats.gathering import Gathering
-from irnet.data.integers import Map, read_integers
+from irnet.data.mask_image import Map, read_integers
 from irnet.data.sample import Entry
 from irnet.errors import InputError
-from irnet.geometry.masks import Shape
+from irnet.geometry.masks import Mask, Offset, Shape
 
 MAX_LABELS = 2**16
 MAX_CROP_PIXELS = 2**30  # all crops of a page together: labels strewn over the frame stand for gigabytes
@@ -55,7 +55,8 @@ def write(stem: str | os.PathLike, cells: Cells) -> int:
 def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) -> list[Entry]:
     """The images of STEM_cells.tif files with their cells, and with the nuclei of STEM_nuclei.tif.
 
-    A piece of a number is a nucleus of its own, of the cell with that number. Raises InputError.
+    A piece of a number is a nucleus of its own. It belongs to the cell with that number if they overlap, else
+    to the cell that holds most of it: tools number the two maps apart. Raises InputError.
     """
     pictures = Pictures(source, images)
     entries = []
@@ -63,12 +64,16 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
         picture = pictures.of_file(file, CELLS)
         gathering = Gathering(*picture.measure())
         nuclei = file.with_name(file.name[: -len(CELLS)] + NUCLEI)
-        for number, cell in _numbered(file, gathering.shape, CYTOPLASM):
+        owners = _only_page(file, gathering.shape)
+        with naming(str(file)):
+            cells = _numbered(owners, CYTOPLASM)
+        for number, cell in cells:
             gathering.add(cell.masks[0], tuple(cell.offsets[0].tolist()), CYTOPLASM, group=number)
-        for number, nucleus in _numbered(nuclei, gathering.shape, NUCLEUS):
+        for number, nucleus in _numbered(_only_page(nuclei, gathering.shape), NUCLEUS, in_pieces=True):
             x, y = nucleus.offsets[0].tolist()
             for crop, (left, top) in zip(*split_components(nucleus.masks[0]), strict=True):
-                gathering.add(crop, (x + left, y + top), NUCLEUS, group=number)
+                place = x + left, y + top
+                gathering.add(crop, place, NUCLEUS, group=_owner(owners, crop, place, number))
         truth = gathering.truth(file)
         entries.append(Entry(name=picture.name, path=picture.path, truth=truth, patient=picture.patient))
     return entries
@@ -81,8 +86,8 @@ def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (
     the remedy, also for a binary map or a picture: its "labels" lie in many pieces.
     """
     path = Path(path)
+    pages = read_integers(path, shape)
     with naming(str(path)):
-        pages = read_integers(path, shape)
         if len(pages) != len(labels):
             raise InputError(
                 f"{len(pages)} pages, but {len(labels)} classes: name the class of each page, for example "
@@ -91,15 +96,28 @@ def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (
         return Cells.concat([_cells(page, label) for page, label in zip(pages, labels, strict=True)])
 
 
-def _numbered(file: Path, shape: Shape, label: int) -> list[tuple[int, Cells]]:
+def _only_page(file: Path, shape: Shape) -> Map:
+    pages = read_integers(file, shape)
+    if len(pages) != 1:
+        raise InputError(f"{file}: {len(pages)} pages, not one: export it again")
+    return pages[0]
+
+
+def _numbered(values: Map, label: int, *, in_pieces: bool = False) -> list[tuple[int, Cells]]:
     """The instances of a map, one by one, with their numbers in it."""
-    with naming(str(file)):
-        pages = read_integers(file, shape)
-        if len(pages) != 1:
-            raise InputError(f"{len(pages)} pages, not one: export it again")
-        cells = _cells(pages[0], label)
-    numbers = [number for number in np.unique(pages[0]).tolist() if number]
+    cells = _cells(values, label, in_pieces=in_pieces)
+    numbers = [number for number in np.unique(values).tolist() if number]
     return [(number, cells.select([index])) for index, number in enumerate(numbers)]
+
+
+def _owner(owners: Map, crop: Mask, place: Offset, number: int) -> int | None:
+    """The number of the cell that a nucleus belongs to, None where it lies in no cell."""
+    x, y = place
+    under = owners[y : y + crop.shape[0], x : x + crop.shape[1]][crop]
+    found, counts = np.unique(under[under != 0], return_counts=True)
+    if not len(found):
+        return None
+    return number if number in found else int(found[counts.argmax()])
 
 
 def _flatten(cells: Cells, numbers: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
@@ -117,25 +135,33 @@ def _to_tiff(values: NDArray[np.unsignedinteger], mpp: float | None) -> bytes:
     return content.getvalue()
 
 
-def _cells(values: Map, label: int) -> Cells:
+def _cells(values: Map, label: int, *, in_pieces: bool = False) -> Cells:
     if values.min() < 0:
         raise InputError(f"the label {values.min()} is negative: save the map with more bits")
     numbered, count = _renumber(values)
+    if not in_pieces:
+        _refuse_binary(values, numbered, count)
     places = find_objects(numbered)
     if sum(math.prod(side.stop - side.start for side in place) for place in places) > MAX_CROP_PIXELS:
         raise InputError("its labels are strewn all over the frame: is it a picture?")
-    pieces = np.asarray(number_pieces(numbered, connectivity=2)).max()
-    if pieces > PIECES * count:
-        raise InputError(
-            f"{count} labels in {pieces} pieces: it is a binary map or a picture; number its cells, for "
-            "example with skimage.measure.label"
-        )
     return Cells.build(
         [numbered[place] == number for number, place in enumerate(places, start=1)],
         [(columns.start, rows.start) for rows, columns in places],
         [label] * count,
         (values.shape[0], values.shape[1]),
     )
+
+
+def _refuse_binary(values: Map, numbered: NDArray[np.int32], count: int) -> None:
+    """Raise InputError for a map that does not tell its cells apart: true and false, 0 and 255, or pieces."""
+    pieces = int(np.asarray(number_pieces(numbered, connectivity=2)).max())
+    largest = 1 if values.dtype.kind == "b" else 2 ** (8 * values.itemsize - (values.dtype.kind == "i")) - 1
+    binary = count == 1 and int(values.max()) == largest
+    if pieces > PIECES * count or (count == 1 and pieces > 1) or binary:
+        raise InputError(
+            f"{count} labels in {pieces} pieces: it is a binary map or a picture; number its cells, for "
+            "example with skimage.measure.label"
+        )
 
 
 def _renumber(values: Map) -> tuple[NDArray[np.int32], int]:

@@ -1,7 +1,7 @@
 """Folders of binary masks, one file an instance.
 
     DIR/images/NAME.png               an image
-    DIR/masks/NAME/CLASS_ID.png       an instance of it: the pixels that are not black, as large as the image
+    DIR/masks/NAME/CLASS_ID.png       an instance of it, as large as the image (see `read_mask`)
     DIR/masks/NAME/nucleus_ID-2.png   a second nucleus of the cell ID
 
 CLASS is cytoplasm, nucleus or ignore, or a name that is mapped to one. A nucleus belongs to the cytoplasm of
@@ -19,12 +19,14 @@ from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.gathering import mark_annotated
-from irnet.data.image import IMAGE_SUFFIXES, list_images, read_image
+from irnet.data.image import read_image
+from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, tell_unread
+from irnet.data.mask_image import read_mask
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset, Shape, trim
 
-_BLURRED = (".jpg", ".jpeg")
+_BLURRED = (".jpg", ".jpeg", ".jpe", ".jfif")
 
 
 class _Instance(NamedTuple):
@@ -41,7 +43,11 @@ def read(path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None) -
         raise InputError(f"{folder}: it must hold the folders images and masks")
     images = list_images([folder / "images"])
     names = name_files([image.name for image in images], "")
-    for orphan in sorted(place for place in (folder / "masks").iterdir() if place.name not in names):
+    for orphan in sorted(
+        place
+        for place in (folder / "masks").iterdir()
+        if place.name not in names and not is_litter(Path(place.name))
+    ):
         raise InputError(
             f"{orphan}: masks of no image: name it like an image, with the suffix where another has its name"
         )
@@ -55,7 +61,9 @@ def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entr
         raise InputError(f"{image}: no folder {folder}: make one, empty if the image has no cells")
     picture = read_image(image)
     shape = picture.pixels.shape[0], picture.pixels.shape[1]
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    inside = [file for file in folder.iterdir() if not is_litter(Path(file.name))]
+    files = sorted(file for file in inside if file.suffix.lower() in IMAGE_SUFFIXES)
+    tell_unread(folder, inside, files)
     instances = [instance for file in files if (instance := _read_mask(file, shape, mapping))]
     solid = [instance for instance in instances if instance.label != EVERY_CLASS]
     regions = [instance for instance in instances if instance.label == EVERY_CLASS]
@@ -88,8 +96,8 @@ def _read_mask(file: Path, shape: Shape, mapping: Mapping[str, str] | None) -> _
         raise InputError(f"{file}: {error}") from None
     if label == DROPPED:
         return None
-    mask = read_image(file).pixels.max(axis=2) > 0
-    if mask.shape != shape or not mask.any():
-        raise InputError(f"{file}: an empty mask, or one of {mask.shape} pixels in an image of {shape}")
+    mask = read_mask(file, shape)
+    if not mask.any():
+        raise InputError(f"{file}: an empty mask: remove the file, or draw it anew")
     crop, offset = trim(mask)
     return _Instance(label, number.partition("-")[0], crop, offset)
