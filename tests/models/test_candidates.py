@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from irnet.models.candidates import Candidates, label_candidates, top_candidates
+from irnet.models.candidates import Candidates, Judged, label_candidates, top_candidates
 from irnet.models.duplicate_removal import drm_labels
 from irnet.models.sampling import Truths
 
@@ -64,3 +64,10 @@ def test_all_groups_at_once_equal_one_by_one(rule, target):
             assert torch.equal(found[image, c][real], expected)
             assert not found[image, c][~real].any()
     assert found.sum() == 9  # each truth has one
+
+
+def test_rank_raises_p_to_the_power_of_its_class():
+    scores, correct = torch.tensor([[[0.9, 0.8], [0.6, 0.5]]]), torch.tensor([[[0.04, 1.0], [0.25, 0.0]]])
+    judged = Judged(torch.zeros(1, 2, 2, 4), scores, correct)
+    assert torch.equal(judged.rank((1.0, 1.0)), scores * correct)
+    assert torch.allclose(judged.rank((0.0, 0.5)), torch.tensor([[[0.9, 0.8], [0.3, 0.0]]]))

@@ -127,3 +127,14 @@ def test_few_boxes(n):
     found, labels, _ = select_boxes(boxes, scores, floor=0.05, nms_iou=(0.5, 0.5), limit=100)
     assert found.shape == (2 * n, 4)
     assert labels.tolist() == [1, 2][: 2 * n]
+
+
+def test_a_lower_threshold_ends_a_mask_farther_out_for_its_class_alone():
+    slope = torch.linspace(1, 0, 28).expand(28, 28)[None]  # falls from left to right
+    box = [0.0, 0.0, 28.0, 28.0]
+    pair = Instances(
+        torch.tensor([box, box]), torch.tensor([1, 2]), torch.tensor([0.9, 0.8]), slope.repeat(2, 1, 1)
+    )
+    assert to_cells(pair, (28, 28)).areas.tolist() == [14 * 28, 14 * 28]
+    wider = to_cells(pair, (28, 28), thresholds={1: 0.25, 2: 0.5})
+    assert wider.areas.tolist() == [21 * 28, 14 * 28]

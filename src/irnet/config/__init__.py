@@ -26,6 +26,7 @@ from irnet.config.training import (
     AugmentSettings,
     DataSettings,
     GeneratedSettings,
+    OperatingPoint,
     PredictSettings,
     TrainSettings,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "LossSettings",
     "Method",
     "ModelSettings",
+    "OperatingPoint",
     "PerClass",
     "PredictSettings",
     "RPNSettings",

@@ -172,11 +172,22 @@ class DataSettings(Section):
         return self
 
 
-class PredictSettings(Section):
-    """From scored boxes to cells."""
+class OperatingPoint(Section):
+    """What decides which candidates are cells and where they end; `irnet calibrate` chooses it."""
 
     score: PerClass = PerClass(cytoplasm=0.5, nucleus=0.5)
-    """Operating threshold of the score s p; chosen on validation and stored with the weights."""
+    """Operating threshold of the score s p^a; chosen on validation and stored with the weights."""
+    drm_power: PerClass = PerClass(cytoplasm=1.0, nucleus=1.0)
+    """Power a of the DRM's p(correct) in the score: 1 in the paper (section 2.2), 0 leaves the DRM out."""
+    mask_threshold: PerClass = PerClass(cytoplasm=0.5, nucleus=0.5)
+    """Least probability of the pixels of a mask."""
+
+
+class PredictSettings(OperatingPoint):
+    """From scored boxes to cells."""
+
+    views: dict[Literal["4"], OperatingPoint] = Field(default_factory=dict)
+    """The same for 4 views (`irnet calibrate --views 4`); where it is missing, that of one view holds."""
     floor: Fraction = 0.05
     """Boxes below it never leave the network; AP and curves start here."""
     nms: PerClass = PerClass(cytoplasm=0.55, nucleus=0.5)
@@ -191,9 +202,15 @@ class PredictSettings(Section):
     """Median diameter of nuclei at the network's scale (px); tells the scale of images of unknown um per
     pixel, 0 keeps them as they are. Validation measures it and it is stored with the weights."""
 
+    def at(self, views: int) -> PredictSettings:
+        """The settings with the operating point of so many views."""
+        point = {int(number): point for number, point in self.views.items()}.get(views, self)
+        return self.model_copy(update={name: getattr(point, name) for name in OperatingPoint.model_fields})
+
     @model_validator(mode="after")
     def _check_floor(self) -> PredictSettings:
-        lowest = min(self.score.cytoplasm, self.score.nucleus)
+        scores = [point.score for point in (self, *self.views.values())]
+        lowest = min(min(score.cytoplasm, score.nucleus) for score in scores)
         if lowest < self.floor:
             raise ValueError(
                 f"predict.score = {lowest:g} is below predict.floor = {self.floor:g}, where boxes end: "

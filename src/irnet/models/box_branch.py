@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from irnet.models.candidates import Candidates, label_candidates, top_candidates
+from irnet.models.candidates import Candidates, Judged, label_candidates, top_candidates
 from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
 from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
-from irnet.models.postprocess import Suppression, select_boxes
+from irnet.models.postprocess import Suppression, select_places
 from irnet.models.proposals import STRIDES
 from irnet.models.sampling import Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
 from irnet.models.vision import BoxCoder, FastRCNNPredictor, TwoMLPHead, pyramid_pool
@@ -53,6 +53,7 @@ class BoxBranch(nn.Module):
         drm_training: its candidates in training are the sampled boxes or, as in test, all proposals.
         truth_candidates: whether added truth boxes are among the sampled candidates.
         drm_across: whether boxes of both classes attend to each other.
+        drm_power: of each class, the power of p(correct) in the final score s p^a.
         floor, nms_iou, suppression, soft_sigma, max_per_megapixel: which boxes leave the network, see
             select_boxes.
     """
@@ -78,6 +79,7 @@ class BoxBranch(nn.Module):
         drm_training: Literal["sampled", "proposals"],
         truth_candidates: bool,
         drm_across: bool,
+        drm_power: tuple[float, ...],
         floor: float,
         nms_iou: tuple[float, ...],
         suppression: Suppression,
@@ -101,6 +103,7 @@ class BoxBranch(nn.Module):
         self.drm_label: LabelRule = drm_label
         self.drm_form: LossForm = drm_form
         self.drm_label_iou, self.drm_across = drm_label_iou, drm_across
+        self.drm_power = drm_power
         self.floor, self.nms_iou, self.max_per_megapixel = floor, nms_iou, max_per_megapixel
         self.field_megapixels = field_megapixels
         self.suppression: Suppression = suppression
@@ -119,35 +122,46 @@ class BoxBranch(nn.Module):
         )
 
     def detect(self, features: Features, proposals: list[Tensor], sizes: Sizes) -> list[Detections]:
-        """What each image holds: boxes, labels and scores (s p with the DRM, s without), best first."""
+        """What each image holds: boxes, labels and scores (s p^a with the DRM, s without), best first."""
         boxes, valid = pad(proposals)
         hidden, logits, codes = self(features, boxes, sizes)
         growth = area_growth(sizes, self.field_megapixels)
-        found = self.rank(hidden, logits, self.decode(codes, boxes, sizes), valid, growth)
-        limit = round(self.max_per_megapixel * area_growth(sizes))
-        return [
-            select_boxes(
-                b,
-                s,
-                floor=self.floor,
-                nms_iou=self.nms_iou,
-                limit=limit,
-                suppression=self.suppression,
-                soft_sigma=self.soft_sigma,
-            )
-            for b, s in zip(*found, strict=True)
-        ]
+        ranked = self.rank(hidden, logits, self.decode(codes, boxes, sizes), valid, growth)
+        found = []
+        for box, score in zip(*ranked, strict=True):
+            places, kept = self.select(box, score, sizes)
+            found.append((box.flatten(0, 1)[places], places // box.shape[1] + 1, kept))
+        return found
+
+    def select(self, boxes: Tensor, scores: Tensor, sizes: Sizes) -> tuple[Tensor, Tensor]:
+        """Places (n,) in the flattened (C N) candidates of an image that stay, and scores, best first."""
+        return select_places(
+            boxes,
+            scores,
+            floor=self.floor,
+            nms_iou=self.nms_iou,
+            limit=round(self.max_per_megapixel * area_growth(sizes)),
+            suppression=self.suppression,
+            soft_sigma=self.soft_sigma,
+        )
 
     def rank(
         self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, growth: float
     ) -> tuple[Tensor, Tensor]:
         """Boxes (B, C, N, 4) and their final scores (B, C, N); 0 for padding."""
-        scores = logits.softmax(dim=2)[..., 1:] * valid[..., None]  # s, (B, R, C)
+        judged = self.judge(hidden, logits.softmax(dim=2)[..., 1:], boxes, valid, growth)
+        return judged.boxes, judged.rank(self.drm_power)
+
+    def judge(self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, growth: float) -> Judged:
+        """The candidates of class probabilities (B, R, C) and boxes (B, R, C, 4), and their p(correct)."""
+        scores = scores * valid[..., None]
         if self.drm is None or not self.drm_at_test:
-            return boxes.transpose(1, 2), scores.transpose(1, 2)
+            return Judged(
+                boxes.transpose(1, 2), scores.transpose(1, 2), torch.ones_like(scores.transpose(1, 2))
+            )
         among = valid[..., None].expand_as(scores)
         best = top_candidates(hidden, boxes, scores, among, count=round(self.candidates * growth))
-        return best.boxes, best.scores * self.correctness(best, growth).float().sigmoid()
+        return Judged(best.boxes, best.scores, self.correctness(best, growth).float().sigmoid())
 
     def correctness(self, best: Candidates, growth: float = 1.0) -> Tensor:
         """Logits of p(correct), (B, C, N): each class by itself, or the boxes of all classes as one set."""

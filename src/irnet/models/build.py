@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS
-from irnet.config import LossSettings, ModelSettings, PredictSettings
+from irnet.cells import LABEL_NAMES
+from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings
 from irnet.errors import InputError
 from irnet.models.backbones import Norm, Pyramid, build_pyramid
 from irnet.models.box_branch import BoxBranch
@@ -103,7 +103,6 @@ def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettin
     drm = None
     if model.drm.enabled:
         drm = DuplicateRemoval(in_features=model.fc_width, top_k=model.drm.top_k, relation=model.drm.relation)
-    nms_iou = {CYTOPLASM: predict.nms.cytoplasm, NUCLEUS: predict.nms.nucleus}
     return BoxBranch(
         width=model.fpn_width,
         fc_width=model.fc_width,
@@ -121,13 +120,19 @@ def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettin
         drm_training=model.drm.training_boxes,
         truth_candidates=model.drm.truth_candidates,
         drm_across=model.drm.across_classes,
+        drm_power=tuple(by_label(predict.drm_power).values()),
         floor=predict.floor,
-        nms_iou=tuple(nms_iou[label] for label in sorted(nms_iou)),
+        nms_iou=tuple(by_label(predict.nms).values()),
         suppression=predict.suppression,
         soft_sigma=predict.soft_sigma,
         max_per_megapixel=predict.max_per_megapixel,
         field_megapixels=model.field_megapixels,
     )
+
+
+def by_label(values: PerClass) -> dict[int, float]:
+    """The value of each class by its label, in the order of the labels."""
+    return {label: getattr(values, name) for label, name in sorted(LABEL_NAMES.items())}
 
 
 def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:

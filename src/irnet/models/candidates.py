@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,19 @@ class Candidates(NamedTuple):
     boxes: Tensor  # (B, C, N, 4) xyxy px, decoded for the class
     scores: Tensor  # (B, C, N) class probability
     valid: Tensor  # (B, C, N) bool, false where padding
+
+
+class Judged(NamedTuple):
+    """Candidates of each class, and the two scores that their rank is made of."""
+
+    boxes: Tensor  # (B, C, N, 4) xyxy px, decoded for the class
+    scores: Tensor  # (B, C, N) class probability s, 0 for padding
+    correct: Tensor  # (B, C, N) p(correct) of the DRM, 1 without it
+
+    def rank(self, powers: Sequence[float]) -> Tensor:
+        """What suppression and cuts go by, s p^a with the power a of each class, (B, C, N)."""
+        factors = [self.correct[:, place].pow(power) for place, power in enumerate(powers)]
+        return self.scores * torch.stack(factors, dim=1)
 
 
 def top_candidates(

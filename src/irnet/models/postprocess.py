@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from irnet.models.vision import nms
 Suppression = Literal["box", "mask", "soft"]
 
 SMALLEST = 1e-2  # px; thinner boxes hold nothing
-THRESHOLD = 0.5  # of the mask probability
+THRESHOLD = 0.5  # of the mask probability, where no other is given
 
 
 class Instances(NamedTuple):
@@ -51,19 +52,40 @@ def select_boxes(
     Returns:
         Boxes (n, 4), labels (n,) from 1, scores (n,), best first.
     """
-    kept_boxes, kept_scores, labels = [], [], []
-    for label, (box, score, iou) in enumerate(zip(boxes, scores, nms_iou, strict=True), start=1):
-        real = (score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST).all(dim=1)
+    chosen, score = select_places(
+        boxes,
+        scores,
+        floor=floor,
+        nms_iou=nms_iou,
+        limit=limit,
+        suppression=suppression,
+        soft_sigma=soft_sigma,
+    )
+    return boxes.flatten(0, 1)[chosen], chosen // boxes.shape[1] + 1, score
+
+
+def select_places(
+    boxes: Tensor,
+    scores: Tensor,
+    *,
+    floor: float,
+    nms_iou: tuple[float, ...],
+    limit: int,
+    suppression: Suppression = "box",
+    soft_sigma: float = 0.5,
+) -> tuple[Tensor, Tensor]:
+    """The same as places (n,) in the flattened (C N) candidates, and their scores (n,)."""
+    places, kept_scores = [], []
+    for number, (box, score, iou) in enumerate(zip(boxes, scores, nms_iou, strict=True)):
+        real = ((score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST).all(dim=1)).nonzero()[:, 0]
         box, score = box[real], score[real]
         if suppression == "soft":
             score = soften(box, score, sigma=soft_sigma)
         kept = nms(box, score, iou) if suppression == "box" else (score > floor).nonzero()[:, 0]
-        kept_boxes.append(box[kept])
+        places.append(number * boxes.shape[1] + real[kept])
         kept_scores.append(score[kept])
-        labels.append(torch.full_like(kept, label))
     score, order = torch.cat(kept_scores).sort(descending=True, stable=True)
-    order = order[:limit]
-    return torch.cat(kept_boxes)[order], torch.cat(labels)[order], score[:limit]
+    return torch.cat(places)[order[:limit]], score[:limit]
 
 
 def soften(boxes: Tensor, scores: Tensor, *, sigma: float) -> Tensor:
@@ -80,16 +102,24 @@ def soften(boxes: Tensor, scores: Tensor, *, sigma: float) -> Tensor:
     return scores
 
 
-def to_cells(instances: Instances, image_shape: tuple[int, int], mpp: float | None = None) -> Cells:
+def to_cells(
+    instances: Instances,
+    image_shape: tuple[int, int],
+    mpp: float | None = None,
+    *,
+    thresholds: Mapping[int, float] | None = None,
+) -> Cells:
     """Cells of the instances, cut to an image of `image_shape` (H, W).
 
-    Each mask is interpolated inside its own box; one without a pixel at or above a probability of .5 is
-    dropped. Parents are left unknown.
+    Each mask is interpolated inside its own box and ends where its probability falls below the threshold of
+    its label (.5 where `thresholds` is None); one without a pixel is dropped. Parents are left unknown.
     """
     boxes, labels, scores, masks = (field.detach().cpu().numpy() for field in instances)
+    least = [THRESHOLD if thresholds is None else thresholds[label] for label in labels.tolist()]
+    placed = zip(boxes.astype(np.float64), masks.astype(np.float64), least, strict=True)
     crops, offsets, kept = [], [], []
-    for i, (box, mask) in enumerate(zip(boxes.astype(np.float64), masks.astype(np.float64), strict=True)):
-        crop, offset = paste(mask, box, image_shape)
+    for i, (box, mask, threshold) in enumerate(placed):
+        crop, offset = paste(mask, box, image_shape, threshold)
         if crop.any():
             crops.append(crop)
             offsets.append(offset)
@@ -98,7 +128,10 @@ def to_cells(instances: Instances, image_shape: tuple[int, int], mpp: float | No
 
 
 def paste(
-    mask: NDArray[np.float64], box: NDArray[np.float64], image_shape: tuple[int, int]
+    mask: NDArray[np.float64],
+    box: NDArray[np.float64],
+    image_shape: tuple[int, int],
+    threshold: float = THRESHOLD,
 ) -> tuple[NDArray[np.bool_], tuple[int, int]]:
     """A mask (S, S) of probabilities in its box as a crop of the image, bool, and the crop's x and y.
 
@@ -107,7 +140,7 @@ def paste(
     height, width = image_shape
     x, columns = _interpolation(box[0], box[2], width, mask.shape[1])
     y, rows = _interpolation(box[1], box[3], height, mask.shape[0])
-    return rows @ mask @ columns.T >= THRESHOLD, (x, y)
+    return rows @ mask @ columns.T >= threshold, (x, y)
 
 
 def _interpolation(low: float, high: float, limit: int, samples: int) -> tuple[int, NDArray[np.float64]]:

@@ -1,0 +1,120 @@
+"""One image seen in several views, mirrored and transposed, whose scores, boxes and masks are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from irnet.models.box_branch import BoxBranch, Features, pad
+from irnet.models.candidates import Judged
+from irnet.models.irnet import IRNet
+from irnet.models.mask_branch import MaskBranch, enlarge
+from irnet.models.postprocess import Instances
+from irnet.models.sampling import area_growth
+from irnet.models.vision import nms
+
+Powers = tuple[float, ...]  # of p(correct) in the final score, by class
+
+
+class View(NamedTuple):
+    """A view of an image; each one undoes itself."""
+
+    axes: tuple[int, ...] = ()  # that are mirrored: -1 is x, -2 is y
+    transposed: bool = False  # instead
+
+    def turn(self, picture: Tensor) -> Tensor:
+        """A picture or masks (..., H, W) in the view, or back from it."""
+        return picture.transpose(-1, -2) if self.transposed else picture.flip(self.axes)
+
+    def turn_boxes(self, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        """Boxes (..., 4) xyxy px of an image of `size` (H, W) in the view, or back from it."""
+        x1, y1, x2, y2 = boxes.unbind(-1)
+        if self.transposed:
+            return torch.stack([y1, x1, y2, x2], dim=-1)
+        if -1 in self.axes:
+            x1, x2 = size[1] - x2, size[1] - x1
+        if -2 in self.axes:
+            y1, y2 = size[0] - y2, size[0] - y1
+        return torch.stack([x1, y1, x2, y2], dim=-1)
+
+
+VIEWS = (View(), View((-1,)), View((-2,)), View(transposed=True))
+
+
+class Seen(NamedTuple):
+    """What the trunk makes of one view."""
+
+    view: View
+    features: Features
+    size: tuple[int, int]  # height and width of the view, px
+    scale: Tensor  # px of it per px of the image, in x and y, (2,)
+
+
+def find_in_views(
+    model: IRNet, image: Tensor, powers: Sequence[Powers] = (), *, views: Sequence[View] = VIEWS
+) -> list[Instances]:
+    """The instances of one image (3, H, W) for each of `powers`; without them, for those of the network.
+
+    The first view is the image itself. Masks are drawn once, for all that stay under any of the powers.
+    """
+    seen = []
+    for view in views:
+        batch, sizes, scales = model.prepare([view.turn(image)])
+        seen.append(Seen(view, model.backbone(batch), sizes[0], scales[0]))
+    box = model.roi_heads.box
+    judged = _judge(box, seen, _propose(model, seen))
+    ranked = [judged.rank(classes)[0] for classes in powers or [box.drm_power]]
+    chosen = [box.select(judged.boxes[0], scores, [seen[0].size]) for scores in ranked]
+
+    kept, places = torch.cat([place for place, _ in chosen]).unique(return_inverse=True)
+    labels = kept // judged.boxes.shape[2] + 1
+    frames = enlarge(judged.boxes[0].flatten(0, 1)[kept], model.roi_heads.mask.box_scale)
+    masks = _draw(model.roi_heads.mask, seen, frames, labels)
+    frames = frames / seen[0].scale.repeat(2)
+    return [
+        Instances(frames[place], labels[place], score, masks[place])
+        for place, (_, score) in zip(places.split([len(p) for p, _ in chosen]), chosen, strict=True)
+    ]
+
+
+def _propose(model: IRNet, seen: Sequence[Seen]) -> Tensor:
+    """The best proposals of all views, of near ones the first, (R, 4) in the first view."""
+    size, found = seen[0].size, []
+    for one in seen:
+        boxes = model.rpn(list(one.features.values()), [one.size])[0][0]
+        found.append(one.view.turn_boxes(boxes, size))
+    if len(found) == 1:
+        return found[0]
+    ranks = torch.cat([torch.arange(len(boxes), device=boxes.device) for boxes in found])
+    boxes = torch.cat(found)
+    return boxes[nms(boxes, -ranks.float(), model.rpn.nms)][: len(found[0])]
+
+
+def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: Tensor) -> Judged:
+    """Candidates in the first view: class scores, boxes and the DRM's features are means over the views.
+
+    The DRM decides once. Decisions of each view would fall on different ones of near boxes, and their mean on
+    none.
+    """
+    size, (boxes, valid) = seen[0].size, pad([proposals])
+    features, scores, decoded = [], [], []
+    for one in seen:
+        mine = one.view.turn_boxes(boxes, size)
+        hidden, logits, codes = box(one.features, mine, [one.size])
+        features.append(hidden)
+        scores.append(logits.softmax(dim=2)[..., 1:])
+        decoded.append(one.view.turn_boxes(box.decode(codes, mine, [one.size]), size))
+    hidden, score, place = (torch.stack(values).mean(dim=0) for values in (features, scores, decoded))
+    return box.judge(hidden, score, place, valid, area_growth([size], box.field_megapixels))
+
+
+def _draw(mask: MaskBranch, seen: Sequence[Seen], frames: Tensor, labels: Tensor) -> Tensor:
+    """Means over the views of the masks (n, 28, 28) of frames (n, 4) in the first view."""
+    masks = []
+    for one in seen:
+        placed = one.view.turn_boxes(frames, seen[0].size)
+        masks.append(one.view.turn(mask.masks(one.features, [placed], labels, [one.size])))
+    return torch.stack(masks).mean(dim=0)
