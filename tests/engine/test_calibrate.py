@@ -1,42 +1,43 @@
-"""Thresholds chosen on annotated images: the best of all cuts, each set the same weight, and nothing else."""
+"""Operating points chosen on annotated images: the best of all that are tried, each set the same weight."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from irnet.cells import LABEL_NAMES, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.config import load_recipe
 from irnet.data.files import sha256
 from irnet.data.formats.coco import write_coco
-from irnet.data.sample import Entry
-from irnet.engine import calibrate as module
+from irnet.data.sample import Entry, Sample
 from irnet.engine.calibrate import calibrate
 from irnet.engine.networks import build_network
+from irnet.engine.rehearsal import Option, Rehearsal
+from irnet.engine.scale import Scale
 from irnet.engine.weights import load_weights, save_weights
 from irnet.errors import InputError
-from irnet.metrics import f1_curve
 
 SHAPE = (64, 64)
+PAPER = Option(drm_power=1.0, mask_threshold=0.5)
 
 
-def squares(corners: list[tuple[int, int]], scores: list[float] | None = None, label: int = NUCLEUS) -> Cells:
-    masks = [np.ones((10, 10), dtype=bool)] * len(corners)
+def squares(
+    corners: list[tuple[int, int]], scores: list[float] | None = None, label: int = NUCLEUS, side: int = 10
+) -> Cells:
+    masks = [np.ones((side, side), dtype=bool)] * len(corners)
     return Cells.build(masks, np.array(corners).reshape(-1, 2), [label] * len(corners), SHAPE, scores=scores)
 
 
 def write_set(folder: Path, cells: Cells, images: int = 1) -> Path:
-    from PIL import Image
-
     entries = []
     (folder / "images").mkdir(parents=True)
+    annotated = frozenset(cells.labels.tolist())
     for number in range(images):
         path = folder / "images" / f"{number}.png"
         Image.new("RGB", SHAPE).save(path)
-        entries.append(
-            Entry(name=path.name, path=path, truth=Truth(cells=cells, annotated=frozenset([NUCLEUS])))
-        )
+        entries.append(Entry(name=path.name, path=path, truth=Truth(cells=cells, annotated=annotated)))
     write_coco(folder / "annotations.json", entries)
     return folder
 
@@ -53,10 +54,16 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def finds(monkeypatch: pytest.MonkeyPatch):
-    """Let the network find what is given, in every image."""
+    """Let the network find what is given: the same in every image, or by the number of true cells."""
 
-    def give(cells: Cells) -> None:
-        monkeypatch.setattr(module, "find_all", lambda _, samples, scale: [cells for _ in samples])
+    def give(cells: Cells | dict[int, Cells], **special: Cells) -> None:
+        def find(rehearsal: Rehearsal, sample: Sample, scale: Scale) -> dict[Option, Cells]:
+            plain = cells[len(sample.truth.cells)] if isinstance(cells, dict) else cells
+            return {
+                option: special.get(f"at_{option.mask_threshold:g}", plain) for option in rehearsal.options
+            }
+
+        monkeypatch.setattr(Rehearsal, "find", find)
 
     return give
 
@@ -64,19 +71,61 @@ def finds(monkeypatch: pytest.MonkeyPatch):
 TWO = [(5, 5), (25, 5)]
 
 
-def test_the_weights_keep_all_but_their_thresholds(weights: Path, tmp_path: Path, finds) -> None:
+def test_the_weights_keep_all_but_their_point(weights: Path, tmp_path: Path, finds) -> None:
     data = write_set(tmp_path / "fields", squares(TWO))
-    finds(squares([*TWO, (45, 45)], [0.9, 0.7, 0.4]))
-    before = load_recipe("tiny").predict.score
-    chosen = calibrate(weights, [data], tmp_path / "out" / "mine.safetensors", device="cpu")
-    assert chosen.scores == {"cytoplasm": before.cytoplasm, "nucleus": 0.55}
-    assert chosen.sets[0]["f1"] == {"nucleus": 1.0}
+    finds(squares([*TWO, (45, 45)], [0.9, 0.71, 0.4]))
+    done = calibrate(weights, [data], tmp_path / "out" / "mine.safetensors", device="cpu")
+    before = load_recipe("tiny").predict
+    assert done.chosen["cytoplasm"] == done.before["cytoplasm"]
+    assert done.chosen["nucleus"] == {"score": pytest.approx(0.56, abs=0.02), **PAPER._asdict()}
+    assert (done.sets[0]["f1"], done.sets[0]["aji"]) == ({"nucleus": 1.0}, {"nucleus": 1.0})
+
     old, new = load_weights(weights), load_weights(tmp_path / "out" / "mine.safetensors")
-    assert new[1].predict.score.nucleus == 0.55
-    assert new[1].predict.model_copy(update={"score": before}) == old[1].predict
+    assert new[1].predict.score.nucleus == done.chosen["nucleus"]["score"]
+    assert new[1].predict.model_copy(update={"score": before.score}) == old[1].predict
     for name, tensor in old[0].state_dict().items():
         assert torch.equal(tensor, new[0].state_dict()[name])
     assert new[2]["step"] == 3
+
+
+def test_another_threshold_has_to_earn_its_place(weights: Path, tmp_path: Path, finds) -> None:
+    data = write_set(tmp_path / "fields", squares(TWO, label=CYTOPLASM, side=30))
+    right, smaller = (squares(TWO, [0.9, 0.8], CYTOPLASM, side) for side in (30, 28))
+    for name, special, threshold in (
+        ("all alike", {}, 0.5),
+        ("wider is right", {"at_0.4": right}, 0.4),
+        ("wider is wrong", {"at_0.4": squares(TWO, [0.9, 0.8], CYTOPLASM, 20)}, 0.5),
+    ):
+        finds(smaller, **special)
+        done = calibrate(weights, [data], tmp_path / f"{name}.safetensors", device="cpu")
+        assert done.chosen["cytoplasm"]["mask_threshold"] == threshold
+        assert done.chosen["nucleus"] == done.before["nucleus"]
+
+
+def test_who_holds_the_overlap_decides_where_f1_does_not(weights: Path, tmp_path: Path, finds) -> None:
+    """Two thresholds find both cells; at one they lose what they share."""
+    near = [(5, 5), (25, 5)]
+    data = write_set(tmp_path / "fields", squares(near, label=CYTOPLASM, side=25))
+    shares = squares(near, [0.9, 0.8], CYTOPLASM, 25)
+    apart = squares([(5, 5), (31, 5)], [0.9, 0.8], CYTOPLASM, 20)
+    finds(apart, **{"at_0.45": shares})
+    done = calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu")
+    assert done.chosen["cytoplasm"]["mask_threshold"] == 0.45
+    assert done.sets[0]["overlap_recall"] == {"cytoplasm": 1.0}
+
+
+def test_the_point_of_four_views_leaves_that_of_one(weights: Path, tmp_path: Path, finds) -> None:
+    data = write_set(tmp_path / "fields", squares(TWO))
+    finds(squares(TWO, [0.9, 0.3]))
+    done = calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu", views=4)
+    (_, old, _), (_, new, trained) = load_weights(weights), load_weights(tmp_path / "mine.safetensors")
+    assert new.predict.score == old.predict.score
+    assert new.predict.at(1).score == old.predict.score
+    assert new.predict.at(4).score.nucleus == done.chosen["nucleus"]["score"] < 0.3
+    assert "calibrated" not in trained
+    assert trained["calibrated_4_views"]["chosen"] == done.chosen
+    text = (tmp_path / "mine.md").read_text(encoding="utf-8")
+    assert "## Operating thresholds, 4 views" in text
 
 
 def test_the_card_tells_what_they_were_chosen_on(weights: Path, tmp_path: Path, finds) -> None:
@@ -86,39 +135,30 @@ def test_the_card_tells_what_they_were_chosen_on(weights: Path, tmp_path: Path, 
     text = (tmp_path / "mine.md").read_text(encoding="utf-8")
     digest = sha256(data / "annotations.json")
     assert f"| fields/annotations.json | {digest} | 1 | | 1.000 |" in text
-    assert "mean of these sets, without what the border cuts" in text
+    assert "highest merit, mean of these sets, without what the border cuts" in text
     assert (tmp_path / "mine.safetensors.sha256").exists()
 
 
-def test_a_small_set_counts_like_a_large_one(weights: Path, tmp_path: Path, monkeypatch) -> None:
-    """One image wants the low cut by more than each of three others wants the high one."""
-    sets = [write_set(tmp_path / "large", squares(TWO), 3), write_set(tmp_path / "small", squares(TWO))]
-    found = {
-        3: squares([*TWO, (45, 45)], [0.9, 0.8, 0.5]),  # F1 1 above .5, .8 below
-        1: squares(TWO, [0.7, 0.4]),  # F1 .67 above .4, 1 below; 0 above .7
-    }
-    monkeypatch.setattr(
-        module,
-        "find_all",
-        lambda _, samples, scale: [found[n] for n in [len(list(samples))] for _ in range(n)],
+def test_a_small_set_counts_like_a_large_one(weights: Path, tmp_path: Path, finds) -> None:
+    """Three images of one set want the high cut; the single image of the other wants the low one, by more."""
+    three = [*TWO, (45, 45)]
+    sets = [write_set(tmp_path / "large", squares(TWO), 3), write_set(tmp_path / "small", squares(three))]
+    finds(
+        {
+            2: squares(three, [0.9, 0.8, 0.5]),  # F1 and AJI 1 above .5, .8 and .67 below
+            3: squares(three, [0.7, 0.4, 0.4]),  # 1 below .4, .5 and .33 up to .7
+        }
     )
-    chosen = calibrate(weights, sets, tmp_path / "mine.safetensors", device="cpu")
-    truths = [Truth(cells=squares(TWO))]
-    mean = [
-        np.mean([f1_curve(truths, [cells], NUCLEUS).f1_at(np.array([cut]))[0] for cells in found.values()])
-        for cut in (0.85, 0.75, 0.6, 0.45, 0.2)
-    ]
-    assert int(np.argmax(mean)) == 4
-    assert chosen.scores["nucleus"] == pytest.approx(0.2)
+    done = calibrate(weights, sets, tmp_path / "mine.safetensors", device="cpu")
+    assert 0.1 < done.chosen["nucleus"]["score"] < 0.4
+    assert [part["f1"]["nucleus"] for part in done.sets] == [0.8, 1.0]
 
 
 def test_the_floor_of_the_recipe_holds(weights: Path, tmp_path: Path, finds) -> None:
     data = write_set(tmp_path / "fields", squares(TWO))
     finds(squares(TWO, [0.06, 0.052]))
-    floor = load_recipe("tiny").predict.floor
-    chosen = calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu")
-    assert chosen.scores["nucleus"] == floor
-    assert set(chosen.scores) == set(LABEL_NAMES.values())
+    done = calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu")
+    assert done.chosen["nucleus"]["score"] == load_recipe("tiny").predict.floor
 
 
 def test_few_images_and_few_instances_are_warned_of(weights: Path, tmp_path: Path, finds, caplog) -> None:
@@ -139,4 +179,6 @@ def test_refused_without_a_trace(weights: Path, tmp_path: Path, finds) -> None:
     for out, reason in ((weights, "exists: name a new"), (tmp_path / "mine.pt", r"ends in \.safetensors")):
         with pytest.raises(InputError, match=reason):
             calibrate(weights, [data], out, device="cpu")
+    with pytest.raises(InputError, match="views 3 is out of range"):
+        calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu", views=3)
     assert not (tmp_path / "mine.safetensors").exists()

@@ -42,6 +42,13 @@ def test_a_cut_drops_what_scores_less(circles: Path, tmp_path: Path):
     assert result.summary["classes"]["cytoplasm"]["scores"]["recall"]["pooled"]["value"] == 0
 
 
+def test_finished_predictions_have_the_views_they_have(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.4), scores=True)
+    with pytest.raises(InputError, match="leave --views out"):
+        evaluate(tmp_path / "p.json", circles, tmp_path / "out", views=4)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
     entries = read_coco(circles)
     frame = entries[0].truth.cells.image_shape

@@ -62,6 +62,11 @@ def test_a_network_is_what_its_weights_hold(tmp_path: Path, name: str) -> None:
     assert set(method.scores) == {CYTOPLASM, NUCLEUS}
     origin = method.origin()
     assert (origin["method"], len(origin["model_sha256"])) == (name, 64)
+    if name == "cspnet":
+        with pytest.raises(InputError, match="cspnet sees an image in one view"):
+            open_method(asked, path, "cpu", views=4)
+    else:
+        assert open_method(asked, path, "cpu", views=4).origin()["views"] == 4
     other = next(other for other in SETTINGS if other != name)
     with pytest.raises(InputError, match=f"holds {name}, not {other}"):
         open_method(other, path, "cpu")
@@ -89,6 +94,8 @@ def test_options_that_mean_nothing_to_jomls_are_refused(jomls: None) -> None:
         open_method("jomls", "weights.safetensors")
     with pytest.raises(InputError, match="leave --device out"):
         open_method("jomls", device="cuda")
+    with pytest.raises(InputError, match="leave --views out"):
+        open_method("jomls", views=4)
     method = open_method("jomls", device="cpu")
     for refused, message in (({"score": 0.5}, "leave --score out"), ({"mpp": 90.0}, "out of range")):
         with pytest.raises(InputError, match=message):

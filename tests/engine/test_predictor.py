@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
-from irnet.config import Settings
+from irnet.config import PerClass, Settings
 from irnet.engine.predict import ONE_PIECE, Predictor
 from irnet.engine.scale import FIRST_LOOK, OWN, PRIOR_NUCLEI, digest, resized_shape
 from irnet.engine.weights import save_weights
@@ -329,3 +329,85 @@ def test_masks_suppress_each_other_where_boxes_did_not(blobs: Predictor, suppres
     once = suppression == "mask" or (suppression == "box" and in_windows)  # boxes: the network's own part
     assert len(found) == (4 if once else 8)
     assert_discs(pair_nuclei(found.select(found.scores > 0.46)), image)
+
+
+@pytest.fixture
+def untrained(tiny: Settings) -> Predictor:
+    """A network that finds something in everything."""
+    torch.manual_seed(0)
+    predict = tiny.predict.model_copy(update={"floor": 0.0, "max_per_megapixel": 12})
+    settings = tiny.model_copy(update={"predict": predict})
+    return Predictor(build_model(settings.model, settings.loss, settings.predict), settings=settings)
+
+
+def test_four_views_are_asked_for_at_a_door_or_once_for_all(untrained: Predictor, tmp_path: Path):
+    one, four = (untrained.predict(PAIR, 0.37, 0.0, views=views) for views in (1, 4))
+    assert np.array_equal(one.scores, untrained.predict(PAIR, 0.37, 0.0).scores)
+    assert not np.array_equal(one.scores, four.scores)
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, untrained.model, settings=untrained.settings, trained={}, half=False)
+    loaded = Predictor.load(path, device="cpu", views=4)
+    assert (loaded.origin()["views"], untrained.origin()["views"]) == (4, 1)
+    assert np.array_equal(loaded.predict(PAIR, 0.37, 0.0).scores, four.scores)
+    for views in (0, 2, 8):
+        with pytest.raises(InputError, match=r"views . is out of range: give 1 or 4"):
+            untrained.predict(PAIR, 0.37, views=views)
+
+
+def test_four_views_have_a_point_of_their_own(untrained: Predictor):
+    point = {
+        "score": {"cytoplasm": 0.2, "nucleus": 0.3},
+        "drm_power": {"cytoplasm": 0.5, "nucleus": 1.0},
+        "mask_threshold": {"cytoplasm": 0.4, "nucleus": 0.5},
+    }
+    values = untrained.recipe.model_dump()
+    values["predict"]["views"] = {"4": point}
+    settings = Settings.model_validate(values)
+    one = Predictor(untrained.model, settings=settings)
+    four = one.seeing(4)
+    assert one.scores == untrained.scores
+    assert four.scores == {CYTOPLASM: 0.2, NUCLEUS: 0.3}
+    assert four.origin()["drm_power"] == point["drm_power"]
+    assert four.origin()["mask_threshold"] == point["mask_threshold"]
+    assert four.seeing(1).scores == one.scores
+    plain = untrained.seeing(4).find(PAIR, 0.37).cells
+    assert four.find(PAIR, 0.37).cells.scores.max() > plain.scores.max()  # p < 1 counts for less
+
+
+def test_four_views_of_a_large_image_go_window_by_window(untrained: Predictor, monkeypatch):
+    monkeypatch.setattr("irnet.engine.predict.ONE_PIECE", 256)
+    monkeypatch.setattr("irnet.engine.windows.WINDOWS", ((256, 384),))
+    seen, prepare = [], untrained.model.prepare.forward
+    monkeypatch.setattr(
+        untrained.model.prepare,
+        "forward",
+        lambda images: (seen.append(images[0].shape[1:]), prepare(images))[1],
+    )
+    found = untrained.seeing(4).find(np.tile(PAIR, (1, 2, 1)), 0.37)
+    assert found.notes[0].startswith("2 windows")
+    assert len(found.cells) > 0
+    upright, transposed = (140, 300), (300, 140)
+    assert seen[:4] == [*[upright] * 3, transposed]
+    assert len(seen) % 4 == 0
+
+
+def test_settings_of_older_weights_are_those_of_the_paper():
+    """Without the fields that came later: p(correct) counts in full, masks end at .5, views share the cut."""
+    values = Settings().model_dump(mode="json")
+    for name in ("drm_power", "mask_threshold", "views"):
+        del values["predict"][name]
+    values["predict"]["score"] = {"cytoplasm": 0.6, "nucleus": 0.4}
+    predict = Settings.model_validate(values).predict
+    assert predict.drm_power == PerClass(cytoplasm=1, nucleus=1)
+    assert predict.mask_threshold == PerClass(cytoplasm=0.5, nucleus=0.5)
+    assert predict.at(4).score == predict.at(1).score == PerClass(cytoplasm=0.6, nucleus=0.4)
+
+
+def test_a_lower_mask_threshold_gives_larger_cells(blobs: Predictor):
+    blurred = blobs.settings.predict.model_copy(
+        update={"mask_threshold": PerClass(cytoplasm=0.2, nucleus=0.5)}
+    )
+    wider = Predictor(blobs.model, settings=blobs.settings.model_copy(update={"predict": blurred}))
+    before, after = blobs.predict(PAIR, 0.37), wider.predict(PAIR, 0.37)
+    assert (after.of(CYTOPLASM).areas > before.of(CYTOPLASM).areas).all()
+    assert np.array_equal(after.of(NUCLEUS).areas, before.of(NUCLEUS).areas)

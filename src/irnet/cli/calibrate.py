@@ -1,11 +1,11 @@
-"""`irnet calibrate`: operating thresholds for one's own images, without training."""
+"""`irnet calibrate`: an operating point for one's own images, without training."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, ExcludeBorder, check_file
+from irnet.cli.options import Device, ExcludeBorder, Views, check_file
 
 
 def calibrate(
@@ -29,22 +29,30 @@ def calibrate(
         ),
     ],
     exclude_border: ExcludeBorder = False,
+    views: Views = 1,
     device: Device = "auto",
 ) -> None:
     """Choose the thresholds of a network on annotated images.
 
-    Writes its weights with the score of each class from which on F1 is
-    highest. Several sets count the same, whatever their size. Keep them
-    apart from those that you score with irnet evaluate.
+    Writes its weights with the operating point of highest merit, the mean
+    of F1, AJI, overlap recall and overlap precision: for each class the
+    score from which on it is kept, the weight of the duplicate removal in
+    that score, and the mask threshold. Several sets count the same, whatever
+    their size. Keep them apart from those that you score with irnet evaluate.
 
     Example:  irnet calibrate bundled my-fields -o mine.safetensors
     """
+    from irnet.engine.calibrate import PARTS
     from irnet.engine.calibrate import calibrate as run
 
-    chosen = run(source, data, out, exclude_border=exclude_border, device=device)
-    for name, score in chosen.scores.items():
-        f1 = ", ".join(
-            f"{part['f1'][name]:.3f} on {part['name']}" for part in chosen.sets if name in part["f1"]
+    done = run(source, data, out, exclude_border=exclude_border, views=views, device=device)
+    for name, point in done.chosen.items():
+        values = ", ".join(
+            f"{field} {value:g} (was {done.before[name][field]:g})" for field, value in point.items()
         )
-        typer.echo(f"{name}: {score:g}, was {chosen.before[name]:g}" + (f"; F1 {f1}" if f1 else ""))
+        typer.echo(f"{name}: {values}")
+        for part in done.sets:
+            if name in part["f1"]:
+                scores = (f"{title} {part[title][name]:.3f}" for title in PARTS if name in part[title])
+                typer.echo(f"  {part['name']}: {', '.join(scores)}")
     typer.echo(f"written to {out}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, ExcludeBorder, Out, Score
+from irnet.cli.options import Device, ExcludeBorder, Out, Score, Views
 
 
 def evaluate(
@@ -21,6 +21,7 @@ def evaluate(
     out: Out,
     score: Score = None,
     exclude_border: ExcludeBorder = False,
+    views: Views = 1,
     device: Device = "auto",
 ) -> None:
     """Score predictions, or a method, on annotated images.
@@ -34,5 +35,6 @@ def evaluate(
     """
     from irnet.engine.evaluate import evaluate as run
 
-    typer.echo(run(source, data, out, score=score, exclude_border=exclude_border, device=device).table)
+    done = run(source, data, out, score=score, exclude_border=exclude_border, views=views, device=device)
+    typer.echo(done.table)
     typer.echo(f"written to {out}")

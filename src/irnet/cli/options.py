@@ -40,6 +40,10 @@ Score = Annotated[
         show_default="the threshold of each class stored with the weights",
     ),
 ]
+Views = Annotated[
+    int,
+    typer.Option(help="1, or 4: images are seen mirrored and transposed too, in four times the time."),
+]
 ExcludeBorder = Annotated[
     bool,
     typer.Option("--exclude-border", help="Leave out what the border cuts, for annotations that do so too."),

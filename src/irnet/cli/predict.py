@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Model, Out, Score
+from irnet.cli.options import Device, Model, Out, Score, Views
 
 
 def predict(
@@ -34,6 +34,7 @@ def predict(
     ] = False,
     page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None,
     save: Annotated[str, typer.Option(help="What to write, of coco, overlay and csv.")] = "coco,overlay,csv",
+    views: Views = 1,
     device: Device = "auto",
 ) -> None:
     """Find the cells and nuclei of images, overlaps kept.
@@ -57,6 +58,7 @@ def predict(
         mpp=mpp,
         scale=1.0 if keep_scale and scale is None else scale,
         page=page,
+        views=views,
         device=device,
         save=[name.strip() for name in save.split(",")],
         progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),

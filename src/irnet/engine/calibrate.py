@@ -1,34 +1,37 @@
-"""Operating thresholds chosen on annotated images, for weights that are trained already."""
+"""Operating points chosen on annotated images, for weights that are trained already."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES
-from irnet.config import Settings
-from irnet.config.section import PerClass
+from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.config import OperatingPoint, Settings
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import read_coco
 from irnet.data.formats.coco_json import locate
 from irnet.data.wording import number_of
 from irnet.engine.card import WeightsFile, render_card
 from irnet.engine.devices import choose_device
-from irnet.engine.evaluate import find_all, scale_of_set
+from irnet.engine.evaluate import scale_of_set
 from irnet.engine.log import read_log
-from irnet.engine.predict import Predictor
+from irnet.engine.rehearsal import Option, Rehearsal
 from irnet.engine.weights import find_weights, load_weights, save_weights
 from irnet.errors import InputError
-from irnet.metrics import best_score, f1_curve
-from irnet.metrics.border import all_without_cut
-from irnet.metrics.operating import Curve
+from irnet.metrics.border import without_cut
+from irnet.metrics.ignore import outside_ignored
+from irnet.metrics.merit import PARTS, merit_ratios, merits
+from irnet.metrics.ratio import Ratio
 
 FEW_IMAGES, FEW_INSTANCES = 5, 50  # fewer are warned of
+STEP = 0.02  # between the cuts that are tried
+LEAST_GAIN = 0.005  # of merit, for another power or mask threshold than the present one
 
 _logger = logging.getLogger(__name__)
 
@@ -36,9 +39,9 @@ _logger = logging.getLogger(__name__)
 class Calibration(NamedTuple):
     """What `calibrate` chose, and what the weights file says of it."""
 
-    scores: dict[str, float]  # of each class
-    before: dict[str, float]
-    sets: list[dict[str, Any]]  # name, SHA-256, images, and F1 of each class at the thresholds
+    chosen: dict[str, dict[str, float]]  # class -> score, drm_power, mask_threshold
+    before: dict[str, dict[str, float]]
+    sets: list[dict[str, Any]]  # name, SHA-256, images, and F1, AJI ... of each class at what was chosen
 
 
 def calibrate(
@@ -48,16 +51,21 @@ def calibrate(
     *,
     exclude_border: bool = False,
     device: str = "auto",
+    views: int = 1,
 ) -> Calibration:
-    """Write the weights of `source` to `out` with the thresholds that make F1 highest on annotated images.
+    """Write the weights of `source` to `out` with the operating point of highest merit on annotated images.
+
+    Of each class: the cut, the power of p(correct) in the score, and the mask threshold (`metrics.merit`).
+    Another power or threshold than the present one has to gain LEAST_GAIN.
 
     Args:
         source: a weights file, a run's folder, "bundled" or "bundled-research".
-        sets: folders of data sets or COCO files. Each counts the same, whatever its size, in the mean of F1
-            over the sets in which a class is annotated. A class annotated in none keeps its threshold.
+        sets: folders of data sets or COCO files. Each counts the same, whatever its size, in the mean of the
+            merit over the sets in which a class is annotated. A class annotated in none keeps its point.
         out: the new weights file; its checksum and its card are written beside it.
         exclude_border: leave out what the border cuts (`metrics.border`).
         device: "auto", "cpu", "cuda" ...
+        views: 4 chooses the point for four views, and leaves that for one as it is.
 
     Raises:
         InputError: `out` exists, bad weights, bad data, or nothing in it that the network finds.
@@ -69,52 +77,84 @@ def calibrate(
         raise InputError(f"{out} exists: name a new file, or remove it with its card and its .sha256")
     path = find_weights(source)
     model, settings, trained = load_weights(path)
-    predictor = Predictor(model, settings=settings, device=choose_device(device))
-    curves = [_curves(predictor, Path(data), exclude_border) for data in sets]
-    _warn_of_few(curves)
-    chosen = _choose(curves, settings)
+    rehearsal = Rehearsal(model, settings=settings, views=views, device=choose_device(device))
+    cuts = np.arange(settings.predict.floor, 1, STEP).round(3).tolist()
+    parts = [_try_all(rehearsal, Path(data), cuts, exclude_border) for data in sets]
+    _warn_of_few(parts)
+
+    points, before = _choose(rehearsal, parts, cuts), rehearsal.point
     calibration = Calibration(
-        scores=chosen,
-        before=settings.predict.score.model_dump(),
-        sets=[_describe(Path(data), part, chosen) for data, part in zip(sets, curves, strict=True)],
+        chosen=before | {name: point.values() for name, point in points.items()},
+        before=before,
+        sets=[_describe(Path(data), part, points) for data, part in zip(sets, parts, strict=True)],
     )
-    predict = settings.predict.model_copy(update={"score": PerClass(**chosen)})
-    trained = trained | {"calibrated": {**calibration._asdict(), "exclude_border": exclude_border}}
-    save_weights(
-        target, model.cpu(), settings=settings.model_copy(update={"predict": predict}), trained=trained
-    )
+    changed = _changed(settings, calibration.chosen, views)
+    record = {**calibration._asdict(), "exclude_border": exclude_border, "least_gain": LEAST_GAIN}
+    trained = trained | {"calibrated" if views == 1 else f"calibrated_{views}_views": record}
+    save_weights(target, model.cpu(), settings=changed, trained=trained)
     card = render_card(WeightsFile.read(target), read_log(path.parent))
     write_atomic(target.with_suffix(".md"), card.encode())
     return calibration
 
 
-class _Curves(NamedTuple):
-    images: int
-    instances: dict[str, int]  # of the same classes as the curves
-    classes: dict[str, Curve]  # of the classes that are annotated
-
-
-def _curves(predictor: Predictor, data: Path, exclude_border: bool) -> _Curves:
-    entries = read_coco(data)
-    scale = scale_of_set(predictor, entries)
-    truths = [entry.truth for entry in entries]
-    found = find_all(predictor, (entry.read() for entry in entries), scale=scale)
-    if exclude_border:
-        truths, found = all_without_cut(truths, found)
-    counts = {
-        label: sum(len(truth.cells.of(label)) for truth in truths if label in truth.annotated)
-        for label in LABEL_NAMES
-    }
-    present = {label: LABEL_NAMES[label] for label, count in counts.items() if count}
-    return _Curves(
-        images=len(entries),
-        instances={name: counts[label] for label, name in present.items()},
-        classes={name: f1_curve(truths, found, label) for label, name in present.items()},
+def _changed(settings: Settings, chosen: dict[str, dict[str, float]], views: int) -> Settings:
+    """The settings with the point that was chosen for so many views."""
+    point = OperatingPoint.model_validate(
+        {
+            field: {name: values[field] for name, values in chosen.items()}
+            for field in OperatingPoint.model_fields
+        }
     )
+    update = dict(point) if views == 1 else {"views": settings.predict.views | {str(views): point}}
+    return settings.model_copy(update={"predict": settings.predict.model_copy(update=update)})
 
 
-def _warn_of_few(sets: Sequence[_Curves]) -> None:
-    """Warn of thresholds that hang on a few images or instances."""
+class _Part(NamedTuple):
+    """One data set: pooled `merit_ratios` (k, 4, 2) of its classes under each option."""
+
+    images: int
+    instances: dict[str, int]
+    ratios: dict[str, dict[Option, NDArray[np.float64]]]  # of the classes that have a truth
+
+
+class _Point(NamedTuple):
+    """What was chosen for a class."""
+
+    score: float
+    option: Option
+    place: int  # of the score among the cuts that were tried
+
+    def values(self) -> dict[str, float]:
+        return {"score": self.score, **self.option._asdict()}
+
+
+def _try_all(rehearsal: Rehearsal, data: Path, cuts: list[float], exclude_border: bool) -> _Part:
+    """Every option and cut on one data set."""
+    entries, instances = read_coco(data), Counter[str]()
+    ratios: dict[str, dict[Option, NDArray[np.float64]]] = {name: {} for name in LABEL_NAMES.values()}
+    scale = scale_of_set(rehearsal.predictor(rehearsal.present("nucleus")), entries)
+    for entry in entries:
+        instances.update(
+            {LABEL_NAMES[label]: len(entry.truth.cells.of(label)) for label in entry.truth.annotated}
+        )
+        for option, cells in rehearsal.find(entry.read(), scale).items():
+            truth, found = without_cut(entry.truth, cells) if exclude_border else (entry.truth, cells)
+            for label in truth.annotated:
+                true, claimed = _scored(truth, found, label)
+                one = merit_ratios(true, claimed, cuts)
+                table = ratios[LABEL_NAMES[label]]
+                table[option] = table.get(option, np.zeros_like(one)) + one
+    present = {name: tables for name, tables in ratios.items() if instances[name]}
+    return _Part(len(entries), {name: instances[name] for name in present}, present)
+
+
+def _scored(truth: Truth, found: Cells, label: int) -> tuple[Cells, ...]:
+    """The cells of one class that count."""
+    return tuple(outside_ignored(cells.of(label), truth.ignore) for cells in (truth.cells, found))
+
+
+def _warn_of_few(sets: Sequence[_Part]) -> None:
+    """Warn of points that hang on a few images or instances."""
     images = sum(part.images for part in sets)
     totals = sum((Counter(part.instances) for part in sets), Counter())
     few = [number_of(images, "image")] if images < FEW_IMAGES else []
@@ -128,24 +168,42 @@ def _warn_of_few(sets: Sequence[_Curves]) -> None:
         )
 
 
-def _choose(sets: Sequence[_Curves], settings: Settings) -> dict[str, float]:
-    """The threshold of each class, not below the recipe's floor."""
-    chosen, any_found = settings.predict.score.model_dump(), False
-    for name in chosen:
-        best = best_score([part.classes[name] for part in sets if name in part.classes])
-        if best is not None:
-            chosen[name], any_found = max(settings.predict.floor, round(best, 3)), True
-    if not any_found:
+def _choose(rehearsal: Rehearsal, sets: Sequence[_Part], cuts: list[float]) -> dict[str, _Point]:
+    """The point of each class that has a truth and is found under the present option."""
+    chosen = {}
+    for label, name in LABEL_NAMES.items():
+        tables = [part.ratios[name] for part in sets if name in part.ratios]
+        present = rehearsal.present(name)
+        if not any(table[present][:, PARTS.index("f1"), 0].any() for table in tables):
+            continue
+        curves = {
+            option: np.mean([merits(table[option], label) for table in tables], axis=0)
+            for option in rehearsal.options
+        }
+        best = max(curves, key=lambda option: curves[option].max())
+        if curves[best].max() < curves[present].max() + LEAST_GAIN:
+            best = present
+        top = np.flatnonzero(curves[best] == curves[best].max())
+        place = int(top[len(top) // 2])  # the middle of those that are alike
+        chosen[name] = _Point(cuts[place], best, place)
+    if not chosen:
         raise InputError("nothing annotated on these images is found: the thresholds stay as they are")
     return chosen
 
 
-def _describe(data: Path, part: _Curves, chosen: dict[str, float]) -> dict[str, Any]:
+def _describe(data: Path, part: _Part, points: Mapping[str, _Point]) -> dict[str, Any]:
+    """What the weights file says of a data set."""
     file = locate(data)
-    f1 = {name: float(curve.f1_at(np.array([chosen[name]]))[0]) for name, curve in part.classes.items()}
-    return {
+    said: dict[str, Any] = {
         "name": f"{file.resolve().parent.name}/{file.name}",
         "sha256": sha256(file),
         "images": part.images,
-        "f1": f1,
     }
+    for number, title in enumerate(PARTS):
+        pooled = {
+            name: Ratio(*part.ratios[name][point.option][point.place, number]).value
+            for name, point in points.items()
+            if name in part.ratios
+        }
+        said[title] = {name: value for name, value in pooled.items() if value is not None}
+    return said

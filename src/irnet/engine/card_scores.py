@@ -7,8 +7,7 @@ from functools import reduce
 from operator import getitem
 from typing import Any
 
-from irnet.cells import LABEL_NAMES
-from irnet.config import Settings
+from irnet.config import OperatingPoint, Settings
 from irnet.data.wording import number_of
 from irnet.engine.evaluate import NUMBERS
 from irnet.report.markdown import facts, table
@@ -60,22 +59,36 @@ def score_sections(
 def _thresholds(settings: Settings, trained: Mapping[str, Any]) -> str:
     """The thresholds, and what they were chosen on, in Markdown."""
     floor = f", not below the recipe's floor of {settings.predict.floor:g}"
-    cuts = {name: getattr(settings.predict.score, name) for name in LABEL_NAMES.values()}
-    section = facts("Operating thresholds", {name: f"{cut:g}" for name, cut in cuts.items()})
+    cuts = settings.predict.score.model_dump()
+    section = facts("Operating thresholds", _point(settings.predict))
+    for number, point in settings.predict.views.items():
+        section += "\n\n" + facts(f"Operating thresholds, {number} views", _point(point))
     if calibrated := trained.get("calibrated"):
+        highest = (
+            "operating points of highest merit" if "chosen" in calibrated else "cuts with the highest F1"
+        )
         border = ", without what the border cuts" if calibrated["exclude_border"] else ""
         rows = [
             [entry["name"], entry["sha256"], str(entry["images"]), *(_f1(entry, name) for name in cuts)]
             for entry in calibrated["sets"]
         ]
         sets = table(["set", "SHA-256", "images", *(f"F1 {name}" for name in cuts)], rows)
-        how = (
-            f"The cuts with the highest F1, mean of these sets{border}{floor}: chosen on them after training."
-        )
+        how = f"The {highest}, mean of these sets{border}{floor}: chosen on them after training."
         return f"{section}\n\n{how}\n\n{sets}"
     if trained.get("validation"):
         return f"{section}\n\nThe cuts with the highest F1 on the validation images{floor}."
     return section
+
+
+def _point(point: OperatingPoint) -> dict[str, str]:
+    """The threshold of each class; what else there is to an operating point, where it is not the paper's."""
+    rows = {name: f"{cut:g}" for name, cut in point.score.model_dump().items()}
+    for title, values, usual in (
+        ("power of p(correct)", point.drm_power, 1.0),
+        ("mask threshold", point.mask_threshold, 0.5),
+    ):
+        rows |= {f"{name}, {title}": f"{v:g}" for name, v in values.model_dump().items() if v != usual}
+    return rows
 
 
 def _f1(entry: Mapping[str, Any], name: str) -> str:
@@ -87,7 +100,9 @@ def _how_chosen(trained: Mapping[str, Any]) -> str:
     """What the validation chose; where thresholds were chosen later, it was scored at others."""
     if not (calibrated := trained.get("calibrated")):
         return CHOSEN
-    cuts = ", ".join(f"{name} {cut:g}" for name, cut in calibrated["before"].items())
+    before = calibrated["before"]
+    scores = {name: old["score"] if isinstance(old, dict) else old for name, old in before.items()}
+    cuts = ", ".join(f"{name} {cut:g}" for name, cut in scores.items())
     return CALIBRATED.format(cuts=cuts)
 
 

@@ -67,6 +67,7 @@ def evaluate(
     score: float | None = None,
     exclude_border: bool = False,
     device: str = "auto",
+    views: int = 1,
 ) -> Evaluation:
     """Score predictions or a method on a data set: summary.json, table.txt and gallery.html in `out_dir`.
 
@@ -79,13 +80,20 @@ def evaluate(
             predictions. Where there are no scores, AP and calibration are undefined.
         exclude_border: leave out what the border cuts (`metrics.border`), as many annotators do.
         device: "auto", "cpu", "cuda" ...
+        views: 1 or 4, of a network that segments; see `Predictor`.
 
     Raises:
-        InputError: `source` is neither, or has no prediction for some image of `data`.
+        InputError: `source` is neither, or has no prediction for some image of `data`, or `views` are asked
+            of finished predictions.
     """
     entries = read_coco(data)
     file = predictions_file(source)
-    found = read_predicted(file, entries, score) if file else _segmented(source, entries, device, score)
+    if file and views != 1:
+        raise InputError(f"{source}: predictions are made already: leave --views out")
+    if file:
+        found = read_predicted(file, entries, score)
+    else:
+        found = _segmented(source, entries, device, score=score, views=views)
     found = found._replace(cells=[_linked(cells, found.cuts) for cells in found.cells])
     if exclude_border:
         found = found.without_cut()
@@ -101,6 +109,7 @@ def evaluate(
         "data": str(data),
         "scale": found.scale,
         "exclude_border": exclude_border,
+        "views": views,
     }
     judged = [
         Judged.of(entry, truth, cells, found.cuts)
@@ -190,11 +199,13 @@ def predictions_file(source: str | Path) -> Path | None:
     return path if path.suffix == ".json" else None
 
 
-def _segmented(source: str | Path, entries: Sequence[Entry], device: str, score: float | None) -> Predicted:
+def _segmented(
+    source: str | Path, entries: Sequence[Entry], device: str, *, score: float | None, views: int
+) -> Predicted:
     named = str(source) in METHODS
     if not named:
         _refuse_absent(source)
-    method = open_method(str(source) if named else None, None if named else source, device)
+    method = open_method(str(source) if named else None, None if named else source, device, views=views)
     method.check(score=score)
     scale = scale_of_set(method, entries)
     return Predicted(

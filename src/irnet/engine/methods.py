@@ -81,13 +81,16 @@ class Method(Protocol):
         ...
 
 
-def open_method(method: str | None = None, source: str | Path | None = None, device: str = "auto") -> Method:
+def open_method(
+    method: str | None = None, source: str | Path | None = None, device: str = "auto", *, views: int = 1
+) -> Method:
     """Return a method, ready to segment.
 
     Args:
         method: one of METHODS; None is what `source` holds.
         source: weights file or run's folder of a network; None is the bundled IRNet.
         device: "auto", "cpu", "cuda" ... for networks; JOMLS computes on the CPU.
+        views: 1 or 4, for networks; see `Predictor`.
 
     Raises:
         InputError: an unknown method, one whose weights are missing, weights of another one, or options
@@ -96,7 +99,7 @@ def open_method(method: str | None = None, source: str | Path | None = None, dev
     if method is not None and method not in METHODS:
         raise InputError(f"unknown method {method!r}: choose of {', '.join(METHODS)}")
     if method == CLASSICAL:
-        return _open_classical(source, device)
+        return _open_classical(source, device, views)
     if method in TRAINED and source is None:
         raise InputError(
             f"no weights of {method} are bundled: train some with 'irnet train DATA -o runs/{method} "
@@ -104,17 +107,19 @@ def open_method(method: str | None = None, source: str | Path | None = None, dev
         )
     from irnet.engine.predict import Predictor
 
-    predictor = Predictor.load(source, device=device)
+    predictor = Predictor.load(source, device=device, views=views)
     if method not in (None, predictor.name):
         raise InputError(f"{predictor.source}: holds {predictor.name}, not {method}: name other weights")
     return predictor
 
 
-def _open_classical(source: str | Path | None, device: str) -> Method:
+def _open_classical(source: str | Path | None, device: str, views: int) -> Method:
     if source is not None:
         raise InputError(f"{CLASSICAL} learns nothing and has no weights: leave --model out")
     if device not in ("auto", "cpu"):
         raise InputError(f"{CLASSICAL} computes on the CPU alone: leave --device out")
+    if views != 1:
+        raise InputError(f"{CLASSICAL} sees an image in one view: leave --views out")
     return ClassicalMethod()
 
 

@@ -1,9 +1,14 @@
 """The one door to networks: a recipe in, the network of its method out."""
 
+from torch import Tensor
+
 from irnet.baselines.cspnet import CSPNet, build_cspnet
-from irnet.config import Settings
-from irnet.models.build import build_model
+from irnet.config import PredictSettings, Settings
+from irnet.errors import InputError
+from irnet.models.build import build_model, by_label
 from irnet.models.irnet import IRNet
+from irnet.models.postprocess import Instances
+from irnet.models.views import VIEWS, find_in_views
 
 Network = IRNet | CSPNet
 
@@ -16,3 +21,19 @@ def build_network(settings: Settings, *, trunk: bool = True) -> Network:
     """
     build = build_cspnet if settings.method == "cspnet" else build_model
     return build(settings.model, settings.loss, settings.predict, trunk=trunk)
+
+
+def check_views(views: int, method: str) -> None:
+    """Refuse a number of views that a method cannot see (`InputError`)."""
+    if views not in (1, len(VIEWS)):
+        raise InputError(f"views {views} is out of range: give 1 or {len(VIEWS)}")
+    if views > 1 and method not in ("irnet", "maskrcnn"):
+        raise InputError(f"{method} sees an image in one view: leave --views out")
+
+
+def look(network: Network, picture: Tensor, predict: PredictSettings, *, views: int) -> Instances:
+    """What a network finds in a (3, H, W) picture at its scale, seen in one view or in `VIEWS`."""
+    if views == 1:
+        return network([picture])[0]
+    assert isinstance(network, IRNet)
+    return find_in_views(network, picture, [tuple(by_label(predict.drm_power).values())])[0]

@@ -16,7 +16,7 @@ from irnet.config import Settings
 from irnet.data.files import sha256
 from irnet.engine.devices import autocast, choose_device, memory_errors
 from irnet.engine.finding import Finding
-from irnet.engine.networks import Network
+from irnet.engine.networks import Network, check_views, look
 from irnet.engine.picture import Picture, open_picture
 from irnet.engine.scale import (
     FIRST_LOOK,
@@ -33,14 +33,15 @@ from irnet.engine.scale import (
     spread,
 )
 from irnet.engine.weights import find_weights, load_weights
+from irnet.engine.windows import WINDOWS, segment_in_windows
 from irnet.errors import InputError
+from irnet.models.build import by_label
 from irnet.models.postprocess import to_cells
 from irnet.models.sampling import area_growth
 from irnet.morphometry.pairing import pair_nuclei
-from irnet.slides.seams import Tally, segment_windows, survivors
+from irnet.slides.seams import survivors
 
 ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
-WINDOWS = ((1024, 512), (512, 384), (256, 384))  # core and halo (px), the next when memory runs out
 SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
 
 _logger = logging.getLogger(__name__)
@@ -53,25 +54,37 @@ class Predictor:
         model: a network; it is moved to `device` and put into eval mode.
         settings: its recipe. `predict.score` are the operating thresholds, `data.mpp` is the network's scale.
         device: where it computes.
+        views: 1, or 4: images are seen mirrored and transposed too, in four times the time; scores and masks
+            are means, at the operating point of `predict.views`.
     """
 
-    def __init__(self, model: Network, *, settings: Settings, device: torch.device | None = None) -> None:
+    def __init__(
+        self, model: Network, *, settings: Settings, device: torch.device | None = None, views: int = 1
+    ) -> None:
+        check_views(views, settings.method)
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device).eval()
-        self.settings = settings
+        self.recipe, self.views = settings, views
+        self.settings = settings.model_copy(update={"predict": settings.predict.at(views)})
         self.source: Path | None = None
 
     @classmethod
-    def load(cls, path: str | Path | None = None, device: str = "auto") -> Self:
+    def load(cls, path: str | Path | None = None, device: str = "auto", views: int = 1) -> Self:
         """Return a predictor with the weights of a file or of a run's folder, None for the bundled ones.
 
         Raises `InputError` when the file is missing, damaged or foreign, or the device is missing.
         """
         chosen = choose_device(device)
         model, settings, _ = load_weights(path)
-        predictor = cls(model, settings=settings, device=chosen)
+        predictor = cls(model, settings=settings, device=chosen, views=views)
         predictor.source = find_weights(path)
         return predictor
+
+    def seeing(self, views: int) -> Self:
+        """Return a predictor of the same network that sees so many views."""
+        other = type(self)(self.model, settings=self.recipe, device=self.device, views=views)
+        other.source = self.source
+        return other
 
     scored = True
 
@@ -83,8 +96,7 @@ class Predictor:
     @property
     def scores(self) -> Cuts:
         """The operating threshold of each class, chosen on validation images."""
-        chosen = self.settings.predict.score.model_dump()
-        return {label: chosen[name] for label, name in LABEL_NAMES.items()}
+        return by_label(self.settings.predict.score)
 
     def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
         return self.predict(image, mpp)
@@ -97,6 +109,7 @@ class Predictor:
         score: float | None = None,
         *,
         scale: float | None = None,
+        views: int | None = None,
     ) -> Cells: ...
 
     @overload
@@ -107,6 +120,7 @@ class Predictor:
         score: float | None = None,
         *,
         scale: float | None = None,
+        views: int | None = None,
     ) -> list[Cells]: ...
 
     def predict(
@@ -116,6 +130,7 @@ class Predictor:
         score: float | None = None,
         *,
         scale: float | None = None,
+        views: int | None = None,
     ) -> Cells | list[Cells]:
         """Return the cells of an image, each nucleus linked to its cell, or of each image of a list.
 
@@ -127,10 +142,13 @@ class Predictor:
             score: least score of what is returned, for both classes; None is the operating threshold of each.
             scale: px of the network's scale per image px where um per pixel is unknown, instead of an
                 estimate; 1 takes an image at its own resolution.
+            views: 1 or 4, see `Predictor`; None is as it was loaded.
 
         Raises:
-            InputError: no image of a known kind, or `mpp`, `score` or `scale` out of range.
+            InputError: no image of a known kind, or `mpp`, `score`, `scale` or `views` out of range.
         """
+        if views not in (None, self.views):
+            return self.seeing(views).predict(image, mpp, score, scale=scale)
         self.check(mpp=mpp, score=score)
         opened = [open_picture(one) for one in (image if isinstance(image, list) else [image])]
         unknown = [one.pixels for one in opened if mpp is None and one.mpp is None]
@@ -157,6 +175,8 @@ class Predictor:
             "model_sha256": sha256(self.source) if self.source else None,
             "network_mpp": self.settings.data.mpp or None,
             "device": str(self.device),
+            "views": self.views,
+            **self.settings.predict.model_dump(include={"drm_power", "mask_threshold"}),
         }
 
     def check(self, *, mpp: float | None = None, score: float | None = None) -> None:
@@ -216,7 +236,7 @@ class Predictor:
             except MemoryError:
                 if self._resizes or max(size) <= WINDOWS[-1][0]:
                     raise
-        cells, notes = self._segment_windows(scaled)
+        cells, notes = segment_in_windows(self._segment, scaled, nms=self._nms, cap_note=self._cap_note)
         return Finding(resize_cells(cells, (height, width), mpp), zoom, notes)
 
     @property
@@ -236,11 +256,12 @@ class Predictor:
         with memory_errors():
             tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
             with autocast(self.device, self._precision()):
-                instances = self.model([tensor])[0]
+                instances = look(self.model, tensor, self.settings.predict, views=self.views)
             stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
             placed = instances._replace(boxes=instances.boxes.float() * stretch)
             full = len(placed.boxes) >= self._most(image.shape[:2])  # before empty masks are dropped
-            return to_cells(placed, (height, width), mpp), full
+            ends = by_label(self.settings.predict.mask_threshold)
+            return to_cells(placed, (height, width), mpp, thresholds=ends), full
 
     def suppress(self, cells: Cells) -> Cells:
         """Return the candidates of an image that stay where masks decide; boxes were compared before."""
@@ -254,38 +275,10 @@ class Predictor:
         predict = self.settings.predict
         if predict.suppression == "soft":  # the scores have fallen instead
             return dict.fromkeys(LABEL_NAMES, 1.0)
-        return dict(zip(LABEL_NAMES, predict.nms.model_dump().values(), strict=True))
+        return by_label(predict.nms)
 
     def _precision(self) -> Literal["fp32", "bf16"]:
         return self.settings.train.precision if self.device.type == "cuda" else "fp32"
-
-    def _segment_windows(self, image: NDArray[np.uint8]) -> tuple[Cells, tuple[str, ...]]:
-        """Return the cells of an image at the network's scale, in smaller windows when memory runs out.
-
-        Boxes are suppressed inside a window first, for masks of all of them would not fit; then masks, in the
-        whole image.
-        """
-        for core, halo in WINDOWS:
-            try:
-                return self._segment_by(core, halo, image)
-            except MemoryError:
-                if (core, halo) == WINDOWS[-1]:
-                    raise
-        raise AssertionError("unreachable: the last windows return or raise")
-
-    def _segment_by(self, core: int, halo: int, image: NDArray[np.uint8]) -> tuple[Cells, tuple[str, ...]]:
-        """Return the cells that windows of one size find, and what the user should know of them."""
-        tally, capped = Tally(), 0
-
-        def segment(window: NDArray[np.uint8]) -> Cells:
-            nonlocal capped
-            cells, full = self._segment(window)
-            capped += full
-            return cells
-
-        cells = segment_windows(segment, image, core=core, halo=halo, nms=self._nms, tally=tally)
-        notes = (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
-        return cells, (*notes, f"{capped} windows: {self._cap_note}") if capped else notes
 
     def _most(self, shape: tuple[int, int]) -> int:
         """Return how many candidates the network gives at most of an image of `shape`."""

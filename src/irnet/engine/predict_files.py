@@ -84,6 +84,7 @@ def predict_files(
     score: float | None = None,
     mpp: float | None = None,
     scale: float | None = None,
+    views: int = 1,
     device: str = "auto",
     page: int | None = None,
     save: Collection[str] = SAVES,
@@ -105,6 +106,7 @@ def predict_files(
         mpp: um per pixel of all images, None for what each file says.
         scale: px of the network's scale per px of images whose um per pixel is unknown; 1 takes them as they
             are, None estimates one for all of them.
+        views: 1 or 4, for networks; see `Predictor`.
         device: "auto", "cpu", "cuda" ...
         page: of multi-page TIFF files, from 0.
         save: which of "coco", "overlay" and "csv".
@@ -122,7 +124,7 @@ def predict_files(
     check_kinds(files)
     with writing(out, "irnet predict"):
         refuse_corrected(out)
-        opened = open_method(method, model, device)
+        opened = open_method(method, model, device, views=views)
         opened.check(mpp=mpp, score=score)
         visit = _Visit(opened, score=score, mpp=mpp, scale=scale, page=page, save=save)
         return visit.go(out, _tasks(files), progress)
