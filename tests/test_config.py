@@ -165,3 +165,13 @@ def test_schema_describes_the_sections():
     assert set(schema["properties"]) == {"model", "loss", "train", "data", "predict"}
     assert schema["$defs"]["TrainSettings"]["additionalProperties"] is False
     assert "learning rate" in schema["$defs"]["TrainSettings"]["properties"]["lr"]["description"].lower()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a=" * 9_000, "9" * 5_000])
+def test_a_value_that_no_parser_takes_is_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match=r"train\.lr") as caught:
+        load_recipe("default", [f"train.lr={text}"])
+    assert len(str(caught.value)) < 1000
+    (tmp_path / "deep.toml").write_text(f"[train]\nlr = {text}")
+    with pytest.raises(InputError, match=r"deep\.toml: not a readable TOML file"):
+        load_recipe(tmp_path / "deep.toml")

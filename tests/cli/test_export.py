@@ -149,7 +149,7 @@ def test_what_is_not_written_is_refused(run, smears: Path, arguments: list[str],
 
 
 def test_images_are_named_only_where_it_helps(run, smears: Path, tmp_path: Path) -> None:
-    ran = run("data", "convert", smears, "--from", "coco", "--images", smears, "-o", tmp_path / "out")
+    ran = run("data", "convert", smears, "--from", "masks", "--images", smears, "-o", tmp_path / "out")
     assert (ran.code, "--images is for" in ran.err) == (2, True)
     (tmp_path / "run.json").write_text("[]")
     (tmp_path / "predictions.json").write_bytes((smears / "annotations.json").read_bytes())

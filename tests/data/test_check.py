@@ -62,7 +62,25 @@ def spoil_unknown_category(data: dict, folder: Path) -> None:
 
 
 def spoil_bad_image(data: dict, folder: Path) -> None:
-    data["images"][1]["file_name"] = "../0-1.png"
+    data["images"][1]["file_name"] = "../none.png"
+
+
+def spoil_doubled_name(data: dict, folder: Path) -> None:
+    data["images"][1]["file_name"] = "images\\0-0.png"
+
+
+def spoil_doubled_category(data: dict, folder: Path) -> None:
+    data["categories"].append({"id": 9, "name": data["categories"][0]["name"]})
+
+
+def spoil_stray_piece(data: dict, folder: Path) -> None:
+    data["annotations"][3]["segmentation"] = [*box(8, 8, 12, 4), [3, 3], []]
+
+
+def spoil_found_crowd(data: dict, folder: Path) -> None:
+    for row in data["annotations"]:
+        row["score"] = 0.5
+    data["annotations"][3]["iscrowd"] = 1
 
 
 def spoil_doubled_id(data: dict, folder: Path) -> None:
@@ -130,6 +148,7 @@ SPOILERS = {
 ABOUT_ROW_1 = {
     "bad-image",
     "doubled-id",
+    "doubled-name",
     "missing-image",
     "unreadable-image",
     "size-mismatch",
@@ -140,9 +159,17 @@ ABOUT_ANNOTATION = {
     "bad-link": 3,
     "out-of-frame": 3,
     "degenerate": 3,
+    "stray-piece": 3,
     "duplicate": "copy",
 }
-LEFT_TO_THE_USER = {"doubled-image", "not-annotated", "crowd", "missing-class"}
+LEFT_TO_THE_USER = {
+    "doubled-image",
+    "doubled-category",
+    "found-crowd",
+    "not-annotated",
+    "crowd",
+    "missing-class",
+}
 
 
 @pytest.mark.parametrize("code", SPOILERS)
@@ -198,7 +225,7 @@ def test_annotations_of_a_doubled_id_are_given_to_nobody(tmp_path: Path, missing
     source = write(tmp_path, data)
     if missing:
         (tmp_path / "images" / missing).unlink()
-    with pytest.raises(InputError, match="id 0 is that of an image before it: number images anew"):
+    with pytest.raises(InputError, match="id 0 is that of an image before it: number them anew"):
         fix(source, tmp_path / "fixed.json")
     assert not (tmp_path / "fixed.json").exists()
 
@@ -211,7 +238,7 @@ def test_many_faults_are_found_at_once(tmp_path: Path) -> None:
         SPOILERS[code](data, tmp_path)
     data["annotations"] += [{}, {"id": 2}, {"id": 90, "image_id": 17}, {"id": 91, "image_id": 0}]
     (tmp_path / "annotations.json").write_text(json.dumps(data))
-    assert sorted(codes(check([tmp_path]))) == sorted(["bad-annotation"] * 4 + wanted)
+    assert sorted(codes(check([tmp_path]))) == sorted(["bad-annotation"] * 3 + ["doubled-id", *wanted])
 
 
 def test_a_file_that_cannot_be_parsed_is_a_finding_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -323,3 +350,22 @@ def test_every_code_is_documented() -> None:
     rows = [line.split("|")[1:3] for line in page.read_text(encoding="utf-8").splitlines() if "| `" in line]
     documented = {code.strip(" `"): severity.split(",")[0].strip() for code, severity in rows}
     assert {code: documented.get(code) for code in CODES} == {code: CODES[code][0] for code in CODES}
+
+
+def test_nothing_is_mended_to_a_file_without_images(tmp_path: Path) -> None:
+    source = write(tmp_path, good())
+    for row in good()["images"]:
+        (tmp_path / "images" / row["file_name"]).unlink()
+    with pytest.raises(InputError, match=r"no image would be left of 3: .*missing-image"):
+        fix(source, tmp_path / "fixed.json")
+    assert not (tmp_path / "fixed.json").exists()
+
+
+def test_what_mending_leaves_out_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = good()
+    source = write(tmp_path, data)
+    (tmp_path / "images" / data["images"][0]["file_name"]).unlink()
+    fix(source, tmp_path / "fixed.json")
+    own = sum(row["image_id"] == data["images"][0]["id"] for row in data["annotations"])
+    assert "without 1 of 3 images" in caplog.text
+    assert f"without {own} of {len(data['annotations'])} annotations" in caplog.text

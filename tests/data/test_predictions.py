@@ -77,6 +77,21 @@ def test_a_list_of_results(data: Path, tmp_path: Path, scores: bool) -> None:
     assert cells.scores.tolist() == (pytest.approx([0.53, 0.54, 0.55]) if scores else [1, 1, 1])
 
 
+def test_results_that_name_files_are_taken_by_their_names(data: Path, tmp_path: Path, caplog) -> None:
+    own = [row for row in results(data) if row["image_id"] == 1]
+    for name, image_id in (("b.png", 1), ("images/b.png", 7), ("b.png", "b")):
+        rows = [row | {"file_name": name, "image_id": image_id} for row in own]
+        found = read_predictions(dump(tmp_path / "r.json", rows), data, missing="empty")
+        assert [len(entry.truth.cells) for entry in found.found] == [0, 3, 0]
+    assert "3 results name another file than that of their image_id" in caplog.text
+    rows = [row | {"file_name": "a.jpg"} for row in own]
+    found = read_predictions(dump(tmp_path / "r.json", rows), data, missing="empty")
+    assert [len(entry.truth.cells) for entry in found.found] == [3, 0, 0]
+    rows = [row | {"file_name": "z.png"} for row in own]
+    with pytest.raises(InputError, match=r"result 0: file_name 'z\.png' is of no image"):
+        read_predictions(dump(tmp_path / "r.json", rows), data)
+
+
 def test_an_image_without_results_has_no_cells(data: Path, tmp_path: Path) -> None:
     rows = [row for row in results(data) if row["image_id"] != 2]
     found = read_predictions(dump(tmp_path / "r.json", rows), data)

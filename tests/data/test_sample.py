@@ -32,3 +32,10 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     PIL.Image.new("RGB", (6, 4)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a\.png: 4 x 6 pixels .* annotated as 6 x 4"):
         entry(tmp_path / "a.png", (6, 4)).read()
+
+
+@pytest.mark.parametrize("known", [{"name": "a\udcff.png"}, {"patient": "\ud800"}])
+def test_half_a_character_in_a_name_is_refused(tmp_path: Path, known: dict) -> None:
+    fields = {"name": "a.png", "path": tmp_path, "truth": Truth(cells=Cells.empty((4, 4)))}
+    with pytest.raises(InputError, match="half of a character: rename it"):
+        Entry(**(fields | known))

@@ -5,7 +5,7 @@ import torch
 
 from irnet.config import load_recipe
 from irnet.errors import InputError
-from irnet.models.build import build_model
+from irnet.models.build import build_model, group_norm
 
 
 def count(module) -> int:
@@ -63,3 +63,8 @@ def test_weights_of_another_trunk_are_refused(tmp_path):
 def test_missing_weights_are_refused():
     with pytest.raises(InputError, match=r"resnet50\.pth.*cannot be read"):
         build_model(load_recipe("paper").model)
+
+
+@pytest.mark.parametrize("channels", [16, 32, 128, 256])
+def test_one_pixel_at_the_top_of_the_pyramid_is_normalised(channels: int) -> None:
+    assert torch.isfinite(group_norm(channels)(torch.ones(1, channels, 1, 1))).all()

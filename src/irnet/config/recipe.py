@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,10 @@ from irnet.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "recipes", PACKAGE.parents[1] / "recipes")  # of the wheel, of a checkout
+
+_LONGEST = 200  # characters of a message
+_VALUE = reprlib.Repr()
+_VALUE.maxstring = _VALUE.maxother = _VALUE.maxlong = _LONGEST
 
 Method = Literal["irnet", "maskrcnn", "cspnet"]
 
@@ -62,12 +67,12 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Settings:
     """
     path = find_recipe(recipe)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = _parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: not a readable TOML file: {error}") from error
     for override in overrides:
         _apply(values, override)
-    return parse_settings(values, source=" with --set ".join([str(path), *overrides]))
+    return parse_settings(values, source=" with --set ".join([str(path), *map(_short, overrides)]))
 
 
 def change_settings(settings: Settings, overrides: Sequence[str]) -> Settings:
@@ -75,7 +80,7 @@ def change_settings(settings: Settings, overrides: Sequence[str]) -> Settings:
     values = settings.model_dump(mode="json")
     for override in overrides:
         _apply(values, override)
-    return parse_settings(values, source=f"--set {', '.join(overrides)}")
+    return parse_settings(values, source=f"--set {', '.join(map(_short, overrides))}")
 
 
 def find_recipe(recipe: str | Path) -> Path:
@@ -109,33 +114,50 @@ def json_schema() -> dict[str, Any]:
     return Settings.model_json_schema()
 
 
+def _parse(text: str) -> dict[str, Any]:
+    """The values of a TOML text. Raises TOMLDecodeError, also where it is nested too deep."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deep") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise tomllib.TOMLDecodeError(str(error)) from None
+
+
 def _apply(values: dict[str, Any], override: str) -> None:
     """Set one `section.key=value`; the value is TOML, or else a plain string."""
     name, separator, text = override.partition("=")
     *sections, key = name.strip().split(".")
     if not separator or not key:
-        raise InputError(f"--set {override}: write section.key=value, such as train.lr=1e-3")
+        raise InputError(f"--set {_short(override)}: write section.key=value, such as train.lr=1e-3")
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise InputError(f"--set {override}: {section} is a value, not a section")
+            raise InputError(f"--set {_short(override)}: {section:.80} is a value, not a section")
     try:
-        values[key] = tomllib.loads(f"value = {text}")["value"]
+        values[key] = _parse(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         values[key] = text.strip()
+
+
+def _short(text: str) -> str:
+    """A text as it stands in a message, however long it is."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _explain(problem: Any) -> str:
     """One line that names key, value and remedy, from one of pydantic's error details."""
     location = problem["loc"]
-    key = ".".join(str(part) for part in location)
+    key = _short(".".join(str(part) for part in location))
     if problem["type"] == "extra_forbidden":
         known = _keys(location[:-1])
         return f"unknown key {key}{_nearest(str(location[-1]), known)}"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return message
-    return f"{key} = {problem['input']!r}: {message[:1].lower()}{message[1:]}"
+    return f"{key} = {_VALUE.repr(problem['input'])}: {message[:1].lower()}{message[1:]}"
 
 
 def _keys(sections: Iterable[str | int]) -> list[str]:

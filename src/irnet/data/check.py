@@ -1,5 +1,6 @@
 """Check data sets before they cost a training run, and write what can be mended as a new file."""
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from itertools import combinations
@@ -14,8 +15,9 @@ from irnet.data.mend import mended
 from irnet.data.split import PARTS
 from irnet.errors import InputError
 
+_logger = logging.getLogger(__name__)
 WHOLE = "annotations.json"
-UNDECIDED = ("unknown-category", "doubled-id", "all-crowds")  # what only the user can know
+UNDECIDED = ("unknown-category", "doubled-id", "doubled-name", "all-crowds")  # what only the user can know
 
 
 def check(
@@ -52,8 +54,9 @@ def fix(
     """Write `out`, the COCO file without what `check` calls bad, and return what was found.
 
     Categories are renamed by `mapping`, crowds become cells with crowd="instances". What we do not know is
-    kept. Raises InputError when only the user can know: for unknown categories, doubled ids of images and
-    files of crowds only, and when `out` exists or lies elsewhere than `path` (its images would not be found).
+    kept. Raises InputError when only the user can know: for unknown categories, doubled ids and names of
+    images and files of crowds only, when no image would be left, and when `out` exists or lies elsewhere than
+    `path` (its images would not be found).
     """
     source, out = locate(path), Path(out)
     if out.exists():
@@ -64,7 +67,15 @@ def fix(
     for undecided in inspection.findings:
         if undecided.code in UNDECIDED:
             raise InputError(f"{source}: {undecided.message}: {undecided.remedy}")
-    write_atomic(out, dump(mended(inspection, crowd)))
+    kept, before = mended(inspection, crowd), inspection.document
+    if before.images and not kept["images"]:
+        raise InputError(
+            f"{source}: no image would be left of {len(before.images)}: {inspection.findings[0].line()}"
+        )
+    write_atomic(out, dump(kept))
+    for table in ("images", "annotations"):
+        if lost := len(before.data[table]) - len(kept[table]):
+            _logger.warning("%s: without %d of %d %s", out, lost, len(before.data[table]), table)
     return inspection.findings
 
 

@@ -12,7 +12,14 @@ from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells
 from irnet.data.categories import label_of
 from irnet.data.findings import Finding, finding
 from irnet.data.formats.coco_json import Document, Id, Row, identity, load, short
-from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image
+from irnet.data.formats.coco_rows import (
+    AnnotationRow,
+    ImageRow,
+    check_link,
+    is_found,
+    parse_annotation,
+    parse_image,
+)
 from irnet.data.image import orientation, read_image
 from irnet.errors import InputError
 
@@ -32,7 +39,7 @@ class Inspection:
     bad_images: set[int] = field(default_factory=set)
     bad_annotations: set[int] = field(default_factory=set)
     bad_links: set[int] = field(default_factory=set)
-    cut: dict[int, Row] = field(default_factory=dict)  # fields of polygons that left the frame, inside it
+    whole: dict[int, Row] = field(default_factory=dict)  # fields of polygons as they are read: cut, no strays
     patients: set[str] = field(default_factory=set)
     pictures: dict[str, str] = field(default_factory=dict)  # image name by hash of its pixels
     outlines: dict[str, str] = field(default_factory=dict)  # image name by hash of a mask
@@ -69,6 +76,9 @@ def inspect(
 def _unknown_categories(inspection: Inspection) -> set[Id]:
     """Ids of categories that mean nothing to us; a finding for each that is used."""
     document, unknown = inspection.document, set()
+    for name, count in Counter(document.categories.values()).items():
+        if count > 1:
+            inspection.add("doubled-category", f"{count} categories are called {short(name)}")
     for category, name in document.categories.items():
         try:
             label_of(name, inspection.mapping)
@@ -90,8 +100,9 @@ def _images(inspection: Inspection) -> list[ImageRow]:
                 code = "doubled-id"
                 raise InputError(f"id {row['id']!r} is that of an image before it")
             ids.add(row["id"])
-            image = parse_image(row, inspection.document.folder, inspection.mapping)
+            image = parse_image(row, inspection.document, inspection.mapping)
             if image.name in names:
+                code = "doubled-name"
                 raise InputError("an image before it has the same file_name")
         except InputError as error:
             inspection.add(code, str(error), image=short(row.get("file_name")))
@@ -135,8 +146,10 @@ def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int,
     groups: dict[Id, list[tuple[int, Row]]] = defaultdict(list)
     seen: set[Id] = set()
     for position, row in enumerate(document.annotations):
+        code = "bad-annotation"
         try:
             if identity(row) in seen:
+                code = "doubled-id"
                 raise InputError("an annotation before it has the same id")
             seen.add(row["id"])
             if identity(row, "image_id") not in images:
@@ -144,7 +157,7 @@ def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int,
             if identity(row, "category_id") not in unknown:
                 groups[row["image_id"]].append((position, row))
         except InputError as error:
-            inspection.add("bad-annotation", str(error), annotation=row.get("id"))
+            inspection.add(code, str(error), annotation=row.get("id"))
             inspection.bad_annotations.add(position)
     return groups
 
@@ -166,7 +179,11 @@ def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, 
         located.append((position, annotation))
         if annotation.clipped:
             inspection.add("out-of-frame", f"its polygon leaves the frame {image.shape}", **place)
-            inspection.cut[position] = _as_run_lengths(annotation, image)
+        if annotation.stray:
+            message = f"{annotation.stray} pieces of its polygon have fewer than three vertices"
+            inspection.add("stray-piece", message, **place)
+        if annotation.clipped or annotation.stray:
+            inspection.whole[position] = _as_run_lengths(annotation, image)
         if (area := np.count_nonzero(annotation.crop)) < MIN_AREA or min(annotation.crop.shape) < 2:
             inspection.add("degenerate", f"its mask has {area} pixels in a line or less", **place)
             inspection.bad_annotations.add(position)
@@ -215,6 +232,8 @@ def _crowds(inspection: Inspection, annotations: list[AnnotationRow]) -> None:
     if counts[True]:
         code = "crowd" if counts[False] else "all-crowds"
         inspection.add(code, f"{counts[True]} of {counts.total()} annotations are crowds (iscrowd = 1)")
+    if found := sum(row.get("iscrowd") == 1 and is_found(row) for row in inspection.document.annotations):
+        inspection.add("found-crowd", f"{found} annotations have a score and iscrowd = 1")
 
 
 def _as_run_lengths(annotation: AnnotationRow, image: ImageRow) -> Row:

@@ -40,7 +40,7 @@ def mended(inspection: Inspection, crowd: str = "ignore") -> Row:
 
 
 def _annotation(inspection: Inspection, position: int, row: Row, targets: Container[Id]) -> Row:
-    row = row | inspection.cut.get(position, {})
+    row = row | inspection.whole.get(position, {})
     cell_id = row.get("cell_id")
     if cell_id is None or cell_id not in targets or position in inspection.bad_links:
         row.pop("cell_id", None)

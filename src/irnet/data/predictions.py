@@ -14,7 +14,8 @@ from irnet.data.formats.coco_json import Document, load
 from irnet.data.formats.coco_results import is_results, read_results
 from irnet.data.formats.labels import read_labels
 from irnet.data.formats.run_record import load_checked
-from irnet.data.formats.yolo import read_yolo
+from irnet.data.formats.yolo import Tail, find_tail, read_yolo
+from irnet.data.lookup import Names
 from irnet.data.mask_image import MAP_SUFFIXES
 from irnet.data.matching import match_files
 from irnet.data.sample import Entry
@@ -46,6 +47,7 @@ class _Found:
     scored: bool = False
     looked_for: frozenset[int] = EVERY
     left_over: Sequence[object] = ()  # files or images that are none of the data set's
+    notes: Sequence[str] = ()
 
 
 def read_predictions(
@@ -109,6 +111,7 @@ def _read_coco(
 ) -> _Found:
     results = source.is_file() and is_results(source)
     theirs = read_results(source, document, mapping=mapping) if results else load_checked(source)[0]
+    theirs = replace(theirs, names=Names(truth.name for truth in truths))
     entries = {entry.name: entry for entry in coco.entries_of(theirs, mapping=mapping, crowd="instances")}
     count = Counter(Path(name).stem for name in entries)
     by_stem = {stem: name for name in entries if count[stem := Path(name).stem] == 1}
@@ -174,24 +177,35 @@ def _class(name: str, mapping: Mapping[str, str] | None) -> int:
 def _read_yolo(source: Path, truths: Sequence[Entry], mapping: Mapping[str, str] | None) -> _Found:
     folder = source / "labels" if (source / "labels").is_dir() else source  # as Ultralytics has it
     matching = match_files(folder, [truth.name for truth in truths], (".txt",))
-    cells, scored = {}, {}
-    for truth in truths:
-        if file := matching.files.get(truth.name):
-            shape = truth.truth.cells.image_shape
-            cells[truth.name], scored[file] = read_yolo(file, shape, mapping=mapping)
-    sides = {value: file for file, value in scored.items() if value is not None}
+    tail = find_tail(list(matching.files.values()))
+    read = {
+        truth.name: read_yolo(file, truth.truth.cells.image_shape, mapping=mapping, tail=tail)
+        for truth in truths
+        if (file := matching.files.get(truth.name))
+    }
+    sides = {found.scored: matching.files[name] for name, found in read.items() if found.scored is not None}
     if len(sides) > 1:
         raise InputError(
             f"{sides[True]} has confidences, {sides[False]} has none: write them in all files, or in none"
         )
     looked_for = frozenset(label_of(name, mapping) for name in mapping or {}) & EVERY
     return _Found(
-        cells=cells,
+        cells={name: found.cells for name, found in read.items()},
         absent=matching.missing,
         scored=True in sides,
         looked_for=looked_for or EVERY,
         left_over=matching.left_over,
+        notes=_yolo_notes(tail, sum(found.left_out for found in read.values())),
     )
+
+
+def _yolo_notes(tail: Tail, left_out: int) -> list[str]:
+    notes = (
+        [] if tail == "score or none" else ["the whole number at the end of each line is taken for a track"]
+    )
+    if left_out:
+        notes.append(f"lines of fewer than three vertices, or that cover no pixel, left out: {left_out}")
+    return notes
 
 
 def _place(entry: Entry, found: _Found) -> Entry:
@@ -217,7 +231,8 @@ def _explain(found: _Found, images: int) -> str:
 def _notes(found: _Found) -> tuple[str, ...]:
     empty = f"without predictions, taken as empty: {_few(found.absent)}"
     unused = f"of no image of the data set, left out: {_few(found.left_over)}"
-    return tuple(note for items, note in ((found.absent, empty), (found.left_over, unused)) if items)
+    told = [note for items, note in ((found.absent, empty), (found.left_over, unused)) if items]
+    return (*told, *found.notes)
 
 
 def _few(items: Sequence[object], most: int = 3) -> str:

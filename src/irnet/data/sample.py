@@ -36,6 +36,13 @@ class Entry:
     page: int | None = None  # of a multi-page TIFF, from 0
     sha256: str | None = None  # of the file that was segmented; None of a set, whose images are what they are
 
+    def __post_init__(self) -> None:
+        for text in (self.name, self.patient or ""):
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise InputError(f"{text!a} holds half of a character: rename it") from None
+
     def read(self) -> Sample:
         """The sample. Raises InputError when the image cannot be read or is not the annotated one."""
         image = self.pixels

@@ -15,6 +15,7 @@ from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Cuts, Truth, reaching
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import entries_of, read_coco
 from irnet.data.formats.run_record import PREDICTIONS, load_checked
+from irnet.data.lookup import Names
 from irnet.data.sample import Entry, Sample
 from irnet.engine.methods import METHODS, Method, open_method
 from irnet.engine.scale import OWN, Scale, spread
@@ -232,8 +233,8 @@ def _refuse_absent(source: str | Path) -> None:
 
 def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = None) -> Predicted:
     """Return what a COCO file of predictions says of each image. Raises `InputError` where it lacks one."""
-    document, _ = load_checked(file)
-    found = {entry.name: entry.truth for entry in entries_of(document)}
+    document = replace(load_checked(file)[0], names=Names(entry.name for entry in entries))
+    found = {entry.name: entry.truth for entry in entries_of(document, crowd="instances")}
     if missing := [entry.name for entry in entries if entry.name not in found]:
         raise InputError(
             f"{file}: no prediction for {len(missing)} of {len(entries)} images, such as {missing[0]}; "

@@ -88,6 +88,15 @@ def cover(masks: Sequence[Mask], offsets: NDArray[np.int64], window: Window) -> 
     return covered
 
 
+def union(masks: Sequence[Mask], offsets: Sequence[Offset]) -> tuple[Mask, Offset]:
+    """The crop of all pixels under any of the masks, and its (x, y); of one mask at least."""
+    starts = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    boxes = extents(masks, starts)
+    x1, y1 = boxes[:, :2].min(axis=0).astype(int).tolist()
+    x2, y2 = boxes[:, 2:].max(axis=0).astype(int).tolist()
+    return cover(masks, starts, (x1, y1, x2, y2)), (x1, y1)
+
+
 def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:
     """COCO run lengths of the mask in a frame of `shape` (H, W).
 

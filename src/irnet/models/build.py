@@ -56,8 +56,11 @@ def build_model(
 
 
 def group_norm(channels: int) -> nn.Module:
-    """Group norm of the heads: 32 groups, 16 for narrow ones."""
-    return nn.GroupNorm(32 if channels >= 256 else 16, channels)
+    """Group norm of the heads: 32 groups, 16 for narrow ones, none of a channel alone.
+
+    The top of the pyramid may be one pixel: what has one value has no variance.
+    """
+    return nn.GroupNorm(32 if channels >= 256 else min(16, channels // 2), channels)
 
 
 def _backbone(model: ModelSettings, norm: Norm | None, *, read: bool) -> Pyramid:

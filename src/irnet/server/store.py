@@ -32,7 +32,7 @@ class Review:
         self.fields: list[Field] = []
         for row in self.document.images:
             with naming(f"{self.source}: image {row['id']!r}"):
-                image = parse_image(row, self.document.folder)
+                image = parse_image(row, self.document)
             rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
             self.fields.append(Field(image=image, rows=rows, categories=self.categories))
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}

@@ -174,6 +174,68 @@ def test_categories_are_mapped(tmp_path: Path) -> None:
         read_one(tmp_path, data)
 
 
+def test_names_of_other_tools_mean_the_files_in_images(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").touch()
+    data = table()
+    for name in ("images/a.png", "C:\\x\\a.png", "/data/local-files/?d=images/a.png"):
+        data["images"][0]["file_name"] = name
+        entry = read_one(tmp_path, data)
+        assert (entry.name, entry.path) == ("a.png", tmp_path / "images" / "a.png")
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    write(elsewhere / "x.json", data)
+    (entry,) = read_coco(elsewhere / "x.json", images=tmp_path / "images")
+    assert entry.path == tmp_path / "images" / "a.png"
+    with pytest.raises(InputError, match="none: no such folder"):
+        read_coco(elsewhere / "x.json", images=tmp_path / "none")
+
+
+@pytest.mark.parametrize("second", ["a.png", "images/a.png"])
+def test_two_images_of_one_file_are_refused(tmp_path: Path, second: str) -> None:
+    (tmp_path / "a.png").touch()
+    data = table()
+    data["images"].append(data["images"][0] | {"id": 4, "file_name": second})
+    with pytest.raises(InputError, match=r"have this file_name|join their annotations"):
+        read_one(tmp_path, data)
+
+
+def test_two_categories_of_one_id_are_refused(tmp_path: Path) -> None:
+    data = table()
+    data["categories"][1]["id"] = 1
+    with pytest.raises(InputError, match=r"category 'nucleus': id 1 is that of another category"):
+        read_one(tmp_path, data)
+
+
+def test_stray_pieces_of_polygons_are_left_out_and_counted(tmp_path: Path, caplog) -> None:
+    cells = read_one(tmp_path, table([[0, 0, 3, 0, 3, 3, 0, 3], [5, 5], [6, 6, 7, 7], []])).truth.cells
+    assert cells.areas.tolist() == [9]
+    assert "fewer than three vertices were left out: 3" in caplog.text
+
+
+@pytest.mark.parametrize("score", [-0.5, 2.5, 97])
+def test_scores_outside_0_to_1_are_refused_with_the_remedy(tmp_path: Path, score: float) -> None:
+    with pytest.raises(InputError, match="divide percent by 100, put logits through a sigmoid"):
+        read_one(tmp_path, table(score=score))
+
+
+def test_a_score_that_rounding_lifted_above_1_is_1(tmp_path: Path) -> None:
+    assert read_one(tmp_path, table(score=1.0000001)).truth.cells.scores.tolist() == [1]
+
+
+def test_what_has_a_score_is_an_instance_whatever_iscrowd_says(tmp_path: Path, caplog) -> None:
+    entry = read_one(tmp_path, table(score=0.5, iscrowd=1))
+    assert (len(entry.truth.cells), entry.truth.ignore) == (1, None)
+    assert "with iscrowd = 1 that are read as instances like those with 0: 1" in caplog.text
+
+
+def test_crowds_among_cells_are_said_to_be_ignored(tmp_path: Path, caplog) -> None:
+    data = table()
+    data["annotations"].append(data["annotations"][0] | {"id": 8, "iscrowd": 1})
+    entry = read_one(tmp_path, data)
+    assert (len(entry.truth.cells), entry.truth.ignore and len(entry.truth.ignore)) == (1, 1)
+    assert "ignored in training and scores" in caplog.text
+
+
 def test_crowds_are_ignore_regions_or_cells(tmp_path: Path) -> None:
     data = table()
     data["annotations"].append(data["annotations"][0] | {"id": 8, "iscrowd": 1, "category_id": 2})
@@ -296,7 +358,7 @@ BAD_ANNOTATIONS = {
     "score ": (10**400, "score must be"),
     "cell_id": (12, "cell_id 12 must link a nucleus to a cytoplasm"),
     "cell_id ": (1.5, "cell_id must be"),
-    "segmentation": ([], "empty list"),
+    "segmentation": ([], "a box alone is no mask"),
     "segmentation ": (None, "a box alone is no mask"),
     "no size": ({"counts": COUNTS}, "run lengths of size None"),
     "size": ({"size": [10, 8], "counts": COUNTS}, r"run lengths of size \[10, 8\] in an image of \[8, 10\]"),
@@ -330,6 +392,14 @@ def test_a_bad_annotation_row_is_refused(tmp_path: Path, field: str) -> None:
         read_one(tmp_path, data)
     assert "annotations.json: " in str(caught.value)
     assert "annotation " in str(caught.value)
+
+
+def test_an_annotation_that_names_another_image_than_its_own_is_refused(tmp_path: Path) -> None:
+    read_one(tmp_path, table(file_name="images/a.jpg"))
+    with pytest.raises(
+        InputError, match=r"annotation 7: file_name 'b\.png' is not that of its image, 'a\.png'"
+    ):
+        read_one(tmp_path, table(file_name="b.png"))
 
 
 def test_doubled_ids_are_refused(tmp_path: Path) -> None:

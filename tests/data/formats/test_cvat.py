@@ -49,7 +49,9 @@ def test_masks_are_run_lengths_of_their_own_box(tmp_path: Path) -> None:
 def test_cells_and_their_nuclei_share_a_group(tmp_path: Path) -> None:
     cvat.write(tmp_path / FILE, [place(tmp_path, smear())])
     masks = ElementTree.parse(tmp_path / FILE).findall("image/mask")
-    assert [mask.get("group_id") for mask in masks] == ["1", "2", "1", "1", "2", None]
+    assert [mask.get("group_id") for mask in masks] == [None, "2", None, None, "2", None]
+    numbers = [[a.text for a in mask.iter("attribute") if a.get("name") == "cell"] for mask in masks]
+    assert numbers == [["1"], [], ["1"], ["1"], [], []]
     assert {mask.get("occluded") for mask in masks} == {"0"}
 
 
@@ -72,6 +74,46 @@ def test_what_cvat_draws_is_read(tmp_path: Path) -> None:
     assert cells.areas[1] == pytest.approx(np.pi * 25, rel=0.05)
 
 
+def square(x: int, y: int, side: int, label: str = "cytoplasm", **fields: str) -> str:
+    given = "".join(f' {name}="{value}"' for name, value in fields.items())
+    return f'<box label="{label}" xtl="{x}" ytl="{y}" xbr="{x + side}" ybr="{y + side}"{given}/>'
+
+
+def test_shapes_of_one_label_and_group_are_one_instance(tmp_path: Path) -> None:
+    one = square(2, 2, 10, group_id="1") + square(20, 2, 20, group_id="1")
+    nuclei = square(24, 6, 4, "nucleus", group_id="1") + square(50, 6, 4, "nucleus", group_id="2")
+    cells = read(tmp_path, one + nuclei + square(2, 40, 10, group_id="2"))
+    assert (cells.areas.tolist(), cells.parents.tolist()) == ([500, 16, 16, 100], [-1, 0, -1, -1])
+
+
+def test_group_0_is_no_group(tmp_path: Path) -> None:
+    cells = read(tmp_path, square(2, 2, 10, group_id="0") + square(20, 2, 20, group_id="0"))
+    assert cells.areas.tolist() == [100, 400]
+
+
+def test_what_is_rotated_is_turned_about_its_middle(tmp_path: Path) -> None:
+    box = '<box label="nucleus" xtl="10" ytl="20" xbr="40" ybr="24" rotation="90.00"/>'
+    tilted = '<ellipse label="nucleus" cx="30" cy="30" rx="20" ry="2" rotation="45"/>'
+    cells = read(tmp_path, box + tilted)
+    assert cells.boxes[0].tolist() == [23, 7, 27, 37]
+    (x, y), crop = cells.offsets[1].tolist(), cells.masks[1]
+    assert crop[40 - y, 40 - x]  # clockwise: down to the right
+    assert not crop[20 - y, 40 - x]
+
+
+def test_what_has_no_area_is_left_out_and_counted(tmp_path: Path, caplog) -> None:
+    shapes = '<tag label="blurred"/><points label="seen" points="1,1"/><polyline label="x" points="1,1;2,2"/>'
+    assert len(read(tmp_path, shapes + shapes + square(2, 2, 10))) == 1
+    for tag in ("tag", "points", "polyline"):
+        assert f"left out ({tag}: no area): 2" in caplog.text
+
+
+@pytest.mark.parametrize("encoding", ["foo", "utf-7", "shift_jis"])
+def test_an_encoding_that_is_not_read_is_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(InputError, match=r"annotations\.xml: no XML"):
+        read(tmp_path, "", f'<?xml version="1.0" encoding="{encoding}"?>')
+
+
 def mask(**changes: str) -> str:
     fields = {"rle": "1, 3", "left": "1", "top": "1", "width": "2", "height": "2"} | changes
     return f'<mask label="nucleus" {" ".join(f"{name}={value!r}" for name, value in fields.items())}/>'
@@ -80,11 +122,10 @@ def mask(**changes: str) -> str:
 BAD = {
     "unknown label": ('<mask label="Cell"/>', "--map 'Cell=cytoplasm'"),
     "no label": ("<mask/>", "unknown category ''"),
-    "points": ('<points label="nucleus" points="1,1"/>', r"shape 1 \(points\): it has no area"),
     "no number": ('<polygon label="nucleus" points="1,1;a,2;3,3"/>', "points must be a number, not 'a'"),
     "NaN": ('<polygon label="nucleus" points="1,1;nan,2;3,3"/>', "points must be a number"),
     "huge": ('<polygon label="nucleus" points="1,1;1e12,2;3,3"/>', "beyond 140 px"),
-    "rotated": ('<box label="nucleus" xtl="1" ytl="1" xbr="3" ybr="3" rotation="30.00"/>', "a rotated box"),
+    "rotated": ('<box label="nucleus" xtl="1" ytl="1" xbr="3" ybr="3" rotation="a"/>', "rotation must be a"),
     "no rle": (mask(rle=""), "rle must be run lengths"),
     "negative rle": (mask(rle="-1, 5"), "rle must be run lengths"),
     "short rle": (mask(rle="1, 2"), "adds up to 3, not to 2 x 2"),

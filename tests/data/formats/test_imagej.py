@@ -1,5 +1,6 @@
 """ImageJ regions there and back, and archives that are none."""
 
+import struct
 import zipfile
 from pathlib import Path
 
@@ -78,10 +79,98 @@ def test_what_is_drawn_in_imagej_is_read(tmp_path: Path) -> None:
     assert cells.areas[1] == pytest.approx(np.pi * 225, rel=0.02)
 
 
+def region(kind: roifile.ROI_TYPE = roifile.ROI_TYPE.RECT, **fields: object) -> roifile.ImagejRoi:
+    drawn = box(kind)
+    for name, value in fields.items():
+        setattr(drawn, name, value)
+    return drawn
+
+
+def composite(path: list[float]) -> roifile.ImagejRoi:
+    numbers = np.array(path, dtype=np.float32)
+    return region(shape_roi_size=len(path), multi_coordinates=numbers)
+
+
+def area(folder: Path, drawn: roifile.ImagejRoi | bytes) -> int:
+    pack(folder, {"c1.roi": drawn})
+    (entry,) = imagej.read(folder)
+    return int(entry.truth.cells.areas[0])
+
+
+def test_a_spline_is_drawn_through_its_nodes(tmp_path: Path) -> None:
+    nodes = roifile.ImagejRoi.frompoints(np.array([[10, 10], [40, 10], [40, 40], [10, 40]]))
+    assert area(tmp_path, nodes) == 900
+    nodes.options |= roifile.ROI_OPTIONS.SPLINE_FIT
+    assert area(tmp_path, nodes) == pytest.approx(np.pi * 450, rel=0.05)  # nearly the circle through them
+
+
+def test_corners_of_rectangles_are_rounded(tmp_path: Path) -> None:
+    assert area(tmp_path, region(rounded_rect_arc_size=30)) == pytest.approx(np.pi * 225, rel=0.02)
+    assert area(tmp_path, region(rounded_rect_arc_size=99)) == pytest.approx(np.pi * 225, rel=0.02)
+    assert area(tmp_path, region(rounded_rect_arc_size=10)) == pytest.approx(900 - 100 + np.pi * 25, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "factor", "size"),
+    [(roifile.ROI_SUBTYPE.ELLIPSE, 0.5, np.pi * 200), (roifile.ROI_SUBTYPE.ROTATED_RECT, 10, 400)],
+)
+def test_what_is_rotated_is_drawn_by_its_axis(
+    tmp_path: Path, subtype: int, factor: float, size: float
+) -> None:
+    points = roifile.ImagejRoi.frompoints(np.array([[10, 10], [40, 10], [40, 40]]))
+    points.subtype = subtype
+    content = bytearray(points.tobytes())
+    struct.pack_into(">4f", content, 18, 13.3, 12.9, 13.3 + 800**0.5, 12.9 + 800**0.5)  # 40 px
+    struct.pack_into(">f", content, 52, factor)
+    assert area(tmp_path, bytes(content)) == pytest.approx(size, rel=0.03)
+
+
+def test_a_composite_is_empty_where_two_parts_overlap(tmp_path: Path) -> None:
+    first, second = ([0, x, 10, 1, x + 20, 10, 1, x + 20, 30, 1, x, 30, 4] for x in (10, 20))
+    assert area(tmp_path, composite([*first, *second])) == 400
+
+
+def test_curves_of_a_composite_are_followed(tmp_path: Path) -> None:
+    k, path = 20 * 0.5523, [0.0, 50, 30]
+    for x1, y1, x2, y2, x, y in ((50, 30 + k, 30 + k, 50, 30, 50), (30 - k, 50, 10, 30 + k, 10, 30)):
+        path += [3, x1, y1, x2, y2, x, y]
+    assert area(tmp_path, composite([*path, 4])) == pytest.approx(np.pi * 200, rel=0.02)
+    assert area(tmp_path, composite([0, 10, 10, 2, 30, 50, 50, 10, 4])) == pytest.approx(
+        40 * 40 / 3, rel=0.03
+    )
+
+
+def test_what_covers_nothing_and_what_is_no_region_is_told(tmp_path: Path, caplog) -> None:
+    regions = {
+        "c1.roi": box(roifile.ROI_TYPE.RECT),
+        "a line.roi": box(roifile.ROI_TYPE.LINE),
+        "c2.roi": region(subtype=roifile.ROI_SUBTYPE.TEXT),
+        "Results.csv": b"area",
+        "__MACOSX/._c1.roi": b"x",
+        ".DS_Store": b"x",
+    }
+    pack(tmp_path, regions)
+    (entry,) = imagej.read(tmp_path)
+    assert entry.truth.cells.areas.tolist() == [900]
+    for told in ("line: no area", "text: no area", "file that is no .roi"):
+        assert f"left out ({told}): 1" in caplog.text
+
+
+def test_regions_of_one_slice_are_read(tmp_path: Path) -> None:
+    pack(tmp_path, {"c1.roi": region(position=3), "c2.roi": region(position=3), "n1.roi": region()})
+    (entry,) = imagej.read(tmp_path)
+    assert len(entry.truth.cells) == 3
+
+
 POLYGON = roifile.ImagejRoi.frompoints(np.array([[5, 5], [15, 5], [15, 15]])).tobytes()
 BAD = {
     "a name": ({"0012-0034.roi": POLYGON}, "region '0012-0034': call a cell c0012"),
-    "a line": ({"n1.roi": box(roifile.ROI_TYPE.LINE)}, "a line has no area"),
+    "two slices": (
+        {"n1.roi": region(position=1), "n2.roi": region(position=2)},
+        "regions of 2 slices or frames of a stack",
+    ),
+    "percent": ({"n1.roi": region(props="score: 97\n")}, "region 'n1': score must lie in 0 to 1"),
+    "no path": ({"n1.roi": composite([1, 5, 5, 4])}, "its path is damaged"),
     "no region": ({"n1.roi": b"x" * 100}, "region 'n1': damaged"),
     "cut short": ({"n1.roi": POLYGON[:70]}, "region 'n1': damaged"),
     "outside": (

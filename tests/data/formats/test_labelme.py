@@ -49,7 +49,8 @@ def test_shapes_have_the_fields_that_labelme_asks_for(tmp_path: Path) -> None:
         assert shape["points"][0] != shape["points"][-1]
         assert shape["group_id"] is None or type(shape["group_id"]) is int
         assert shape["flags"] == {}
-    assert [shape["group_id"] for shape in data["shapes"]] == [1, 2, 1, 1, 2, None]
+    assert [shape["group_id"] for shape in data["shapes"]] == [None, 2, None, None, 2, None]
+    assert [shape.get("cell") for shape in data["shapes"]] == [1, None, 1, 1, None, None]
 
 
 def test_a_mask_with_a_hole_is_a_mask_shape(tmp_path: Path) -> None:
@@ -83,10 +84,22 @@ def test_what_labelme_draws_is_read(tmp_path: Path) -> None:
     assert cells.areas[1] == pytest.approx(np.pi * 25, rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["../a.png", "/etc/a.png", "C:\\a.png", "..\\..\\a.png"])
-def test_an_image_path_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"a\.json: .*leaves its folder"):
-        read(tmp_path, image=name)
+@pytest.mark.parametrize("name", ["../b.png", "/etc/b.png", "C:\\b.png", "..\\..\\b.png"])
+def test_an_image_path_never_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "b.png").write_bytes(b"not ours")
+    with pytest.raises(InputError, match=r"a\.json: no image .*b\.png"):
+        read(tmp_path / "drawn", image=name)
+
+
+@pytest.mark.parametrize(
+    "name", ["C:\\x\\pics\\a.png", "/home/x/a.png", "\\\\server\\share\\a.png", "../pics/a.png"]
+)
+@pytest.mark.parametrize("where", ["", "../pics/"])
+def test_an_image_path_of_another_machine_means_the_file_of_that_name(
+    tmp_path: Path, name: str, where: str
+) -> None:
+    images = {"images": tmp_path / "pics"} if where else {}
+    assert len(read(tmp_path / "drawn", shape(), image=name, where=where, **images)) == 1
 
 
 def test_images_elsewhere_are_found_where_the_user_says(tmp_path: Path) -> None:
@@ -96,18 +109,64 @@ def test_images_elsewhere_are_found_where_the_user_says(tmp_path: Path) -> None:
     assert len(cells) == 1
 
 
+def square(x: float, y: float, side: float, label: str = "Cell", **changes: object) -> dict:
+    corners = [[x, y], [x + side, y], [x + side, y + side], [x, y + side]]
+    return shape(points=corners, label=label, **changes)
+
+
+CELL = {"mapping": {"Cell": "cytoplasm"}}
+
+
+def test_shapes_of_one_label_and_group_are_one_instance(tmp_path: Path) -> None:
+    drawn = [square(2, 2, 10), square(20, 2, 20), square(24, 6, 4, "nucleus"), square(32, 6, 4, "nucleus")]
+    cells = read(tmp_path, *[row | {"group_id": 1} for row in drawn], square(2, 40, 10), **CELL)
+    assert cells.areas.tolist() == [500, 32, 100]
+    assert cells.parents.tolist() == [-1, 0, -1]
+
+
+@pytest.mark.parametrize("group", [0, 3, "3", "left", 3.0])
+def test_a_nucleus_is_linked_by_group_only_where_it_overlaps(tmp_path: Path, group: object, caplog) -> None:
+    drawn = [square(2, 2, 20), square(6, 6, 4, "nucleus")]
+    cells = read(tmp_path, *[row | {"group_id": group} for row in drawn], **CELL)
+    assert cells.parents.tolist() == [-1, 0]
+    drawn = [square(2, 2, 20), square(40, 40, 4, "nucleus")]
+    cells = read(tmp_path, *[row | {"group_id": group} for row in drawn], **CELL)
+    assert cells.parents.tolist() == [-1, -1]
+    assert "nuclei that touch no cell of their group were linked to none: 1" in caplog.text
+
+
+def test_an_empty_group_is_none(tmp_path: Path) -> None:
+    cells = read(tmp_path, *[square(x, 2, 10, group_id=" ") for x in (2, 20)], **CELL)
+    assert cells.areas.tolist() == [100, 100]
+
+
+def test_files_of_old_and_new_versions_are_read(tmp_path: Path) -> None:
+    old = {"label": "nucleus", "points": [[5, 5], [25, 5], [25, 25], [5, 25]], "line_color": None}
+    cells = read(tmp_path, old, shape(shape_type="rectangle"), shape(shape_type="rotation", direction=0.1))
+    assert cells.areas.tolist() == [400, 400, 400]
+
+
+def test_what_has_no_area_is_left_out_and_counted(tmp_path: Path, caplog) -> None:
+    drawn = [shape(shape_type="point", points=[[1, 1]], label="seen"), shape(shape_type="linestrip")]
+    assert len(read(tmp_path, *drawn, shape())) == 1
+    assert "left out (point: no area): 1" in caplog.text
+    assert "left out (linestrip: no area): 1" in caplog.text
+
+
 PNG = base64.b64encode(to_png(np.full((5, 5), 255, dtype=np.uint8))).decode()
 BAD = {
     "no label": (shape(label=None), "shape 1: label must be text"),
     "unknown label": (shape(label="Cell"), "--map 'Cell=cytoplasm'"),
     "a text": ("x", "label must be text"),
-    "group": (shape(group_id=True), "group_id must be a whole number, not True"),
-    "group text": (shape(group_id="1"), "group_id must be a whole number"),
+    "group": (shape(group_id=True), "group_id must be a whole number, text or null, not True"),
+    "group list": (shape(group_id=[1]), "group_id must be a whole number"),
+    "cell": (shape(cell=[1]), "cell must be a whole number or text"),
     "no points": (shape(points=None), "polygon"),
     "NaN": (shape(points=[[1, 1], [2, 2], [1, 1e999]]), "is no number"),
     "huge": (shape(points=[[1, 1], [2, 2], [1, 1e12]]), "beyond 140 px"),
     "triples": (shape(points=[[1, 1, 1], [2, 2, 2]]), "polygon"),
-    "a line": (shape(shape_type="line"), "is no area"),
+    "a cuboid": (shape(shape_type="cuboid"), "shape_type 'cuboid' with 4 points is no area"),
+    "percent": (shape(score=97), "score must lie in 0 to 1"),
     "score": (shape(score="high"), "score must be a finite number"),
     "long score": (shape(score=10**400), "score must be a finite number"),
     "no mask": (shape(shape_type="mask", points=[[1, 1], [5, 5]]), "PNG in base64"),

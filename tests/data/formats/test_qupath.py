@@ -263,9 +263,13 @@ BAD = {
     "a number": (3, "no feature"),
     "no geometry": ([{"type": "Feature"}], "no feature"),
     "null geometry": ([feature(geometry=None)], "feature 1 .*no polygon"),
-    "a point": (
-        [feature(), feature(geometry={"type": "Point", "coordinates": [1, 2]})],
+    "a collection": (
+        [feature(), feature(geometry={"type": "GeometryCollection", "geometries": []})],
         "feature 2 .*draw an area",
+    ),
+    "a part of nothing": (
+        [feature(geometry={"type": "MultiPolygon", "coordinates": [[]]})],
+        "lists of rings",
     ),
     "no class": ([feature(name=None)], "without classification"),
     "unknown class": ([feature(name="Tumor")], "--map 'Tumor=cytoplasm'"),
@@ -302,3 +306,84 @@ def test_masks_that_would_fill_the_memory_are_refused(
     monkeypatch.setattr("irnet.data.formats.gathering.MAX_MASK_PIXELS", 2000)
     with pytest.raises(InputError, match=r"feature 3 .*masks together"):
         read(tmp_path, [feature()] * 9)
+
+
+def ring(x: int, y: int, side: int) -> list:
+    return [[x, y], [x + side, y], [x + side, y + side], [x, y + side], [x, y]]
+
+
+PARTS = {
+    "part in a part": ([[ring(5, 5, 40)], [ring(10, 10, 10)]], 1600),
+    "part twice": ([[ring(5, 5, 20)], [ring(5, 5, 20)]], 400),
+    "overlap": ([[ring(5, 5, 20)], [ring(15, 5, 20)]], 600),
+    "hole": ([[ring(5, 5, 40), ring(10, 10, 10)]], 1500),
+    "holes that overlap": ([[ring(5, 5, 40), ring(10, 10, 10), ring(15, 10, 10)]], 1450),
+    "island in a hole": ([[ring(5, 5, 40), ring(10, 10, 20)], [ring(15, 15, 5)]], 1225),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_multipolygon_is_the_union_of_its_parts(tmp_path: Path, name: str) -> None:
+    parts, area = PARTS[name]
+    drawn = feature(geometry={"type": "MultiPolygon", "coordinates": parts}, name="cytoplasm")
+    assert read(tmp_path, [drawn]).areas.tolist() == [area]
+
+
+def cell(name: str | None = None) -> dict:
+    outer, inner = (
+        {"type": "Polygon", "coordinates": [ring(*place)]} for place in ((5, 5, 40), (10, 10, 10))
+    )
+    return feature("cell", name=name, geometry=outer) | {"nucleusGeometry": inner}
+
+
+def test_the_class_of_a_cell_obeys_the_mapping(tmp_path: Path) -> None:
+    drawn = [cell("Dirt"), cell("LSIL")]
+    assert len(read(tmp_path, drawn)) == 4
+    assert len(read(tmp_path, drawn, mapping={"dirt": "drop"})) == 2
+    assert len(read(tmp_path, drawn, mapping={"Dirt": "ignore"})) == 2
+    with pytest.raises(InputError, match="a cell of class 'Dirt' cannot be a nucleus"):
+        read(tmp_path, drawn, mapping={"Dirt": "nucleus"})
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("PathCellObject", [1, 2]), ("PathDetectionObject", [2]), ("x", [1, 2])]
+)
+def test_objects_of_version_0_2_are_told_by_their_id(tmp_path: Path, name: str, labels: list) -> None:
+    old = cell() | {"id": name, "properties": {"isLocked": False, "measurements": []}}
+    assert read(tmp_path, [old]).labels.tolist() == labels
+
+
+def test_points_and_lines_are_left_out_and_counted(tmp_path: Path, caplog) -> None:
+    point = feature(geometry={"type": "MultiPoint", "coordinates": [[1, 2]]}, name="seen")
+    assert len(read(tmp_path, [point, point, cell()])) == 2
+    assert "left out (MultiPoint: no area): 2" in caplog.text
+
+
+def test_json_that_holds_features_is_read_and_other_json_is_named(tmp_path: Path, caplog) -> None:
+    for name in ("a.png", "b.png"):
+        place(tmp_path, Cells.empty(SHAPE), name)
+    for name in ("a.geojson", "b.json"):
+        (tmp_path / name).write_text(json.dumps([cell()]))
+    (tmp_path / "other.json").write_text('{"images": []}')
+    assert [entry.name for entry in qupath.read(tmp_path)] == ["a.png", "b.png"]
+    assert "other.json: no GeoJSON: not read" in caplog.text
+    for name in ("a.geojson", "b.json"):
+        (tmp_path / name).unlink()
+    with pytest.raises(InputError, match="no file in it is GeoJSON"):
+        qupath.read(tmp_path)
+
+
+def test_half_a_character_is_refused(tmp_path: Path) -> None:
+    place(tmp_path, Cells.empty(SHAPE))
+    (tmp_path / "a.geojson").write_text(json.dumps([feature(name="a\ud800")]))
+    with pytest.raises(InputError, match="half of a character"):
+        qupath.read(tmp_path)
+
+
+def test_objects_of_several_planes_are_refused(tmp_path: Path) -> None:
+    drawn = [cell(), cell()]
+    for z, row in enumerate(drawn):
+        row["geometry"]["plane"] = {"c": -1, "z": z, "t": 0}
+    assert len(read(tmp_path, drawn[1:])) == 2
+    with pytest.raises(InputError, match="objects of 2 planes of a stack"):
+        read(tmp_path, drawn)

@@ -49,14 +49,16 @@ def convert(
     """Write `source` as a data set: `out`/annotations.json and `out`/images. Returns the number of images.
 
     Image files are copied as they are; images inside a container become PNG. `images` says where those of
-    the DRAWN formats are (`beside.Pictures`), `mapping` renames what they, coco and masks call things,
-    `crowd` is for coco. Raises InputError, also when `out` holds a data set already.
+    coco (a folder) and of the DRAWN formats (`beside.Pictures`) are, `mapping` renames what they, coco and
+    masks call things, `crowd` is for coco. Raises InputError, also when `out` holds a data set already.
     """
     target = Path(out) / "annotations.json"
     if target.exists():
         raise InputError(f"{target} exists: name a new folder")
-    if images is not None and source_format not in DRAWN:
-        raise InputError(f"--images is for {', '.join(DRAWN)}: {source_format} says where its images are")
+    if images is not None and source_format not in ("coco", *DRAWN):
+        raise InputError(
+            f"--images is for coco, {', '.join(DRAWN)}: {source_format} says where its images are"
+        )
     entries = _read(source_format, source, images, mapping, crowd)
     if source_format in _SUFFIXES and os.path.isdir(source):
         read = {entry.path for entry in entries}
@@ -81,7 +83,7 @@ def _read(
 ) -> list[Entry]:
     match source_format:
         case "coco":
-            return coco.read_coco(source, mapping=mapping, crowd=crowd)
+            return coco.read_coco(source, images=images, mapping=mapping, crowd=crowd)
         case "masks":
             return masks.read(source, mapping=mapping)
         case "cvat":

@@ -11,6 +11,7 @@ from irnet.data.formats.coco_json import locate
 from irnet.data.formats.found import read_found
 from irnet.data.formats.run_record import PREDICTIONS
 from irnet.data.listing import IMAGE_SUFFIXES, walk
+from irnet.data.lookup import ImageFolder, Names
 from irnet.data.sample import Entry, read_recorded, refuse_unrecorded
 from irnet.errors import InputError
 from irnet.geometry.masks import Shape
@@ -30,7 +31,7 @@ def name_files(names: Sequence[str], suffix: str) -> list[str]:
     ]
 
 
-def list_files(source: str | os.PathLike, suffix: str) -> list[Path]:
+def list_files(source: str | os.PathLike, suffix: str | tuple[str, ...]) -> list[Path]:
     """The file named, or those of a folder and its folders that end in `suffix`, sorted. InputError."""
     source = Path(source)
     if source.is_file():
@@ -39,7 +40,8 @@ def list_files(source: str | os.PathLike, suffix: str) -> list[Path]:
         raise InputError(f"{source}: no such file or folder")
     files = sorted(file for file in walk(source) if file.name.lower().endswith(suffix))
     if not files:
-        raise InputError(f"{source}: no file in it that ends in {suffix}")
+        endings = suffix if isinstance(suffix, str) else " or ".join(suffix)
+        raise InputError(f"{source}: no file in it that ends in {endings}")
     return files
 
 
@@ -76,6 +78,10 @@ class Pictures:
         self.known: dict[str, Entry] = {}
         if self.images and (self.images.is_file() or _is_set(self.images)):
             self.known = {entry.name: entry for entry in read_found(self.images)}
+        self._names = Names(self.known)
+        folder = self.root if self.images is None else self.images
+        within = self.images is not None  # a folder of images: they may lie in folders of it
+        self._folders = [ImageFolder(folder, deep=within), ImageFolder(folder / "images", deep=True)]
 
     def of_file(self, file: Path, suffix: str) -> Picture:
         """The image whose name is that of `file`, with or without the image's own suffix."""
@@ -91,18 +97,23 @@ class Pictures:
         return next(iter(found.values()))
 
     def of_name(self, name: str, file: Path) -> Picture:
-        """The image that `file` names: relative to the file, or to the folder of images."""
-        parts = name.replace("\\", "/").split("/")
-        if self.images is not None and ".." in parts:
-            name = parts[-1]  # it was elsewhere; where it is now was said
+        """The image that `file` names, relative to itself or as it was called elsewhere (`lookup`)."""
         folder = file.parent.relative_to(self.root).as_posix()
-        if not (picture := self._find(name if folder == "." else f"{folder}/{name}")):
+        asked = name if folder == "." else f"{folder}/{name}"
+        if self.known:
+            picture = self._find(self._names.find(asked) or asked)
+        else:
+            found = (files.find(asked) for files in self._folders)
+            picture = next((picture for name in found if name and (picture := self._find(name))), None)
+        if picture is None:
             raise InputError(f"{file}: no image {name}: {self._remedy()}")
         return picture
 
     def _find(self, name: str) -> Picture | None:
-        if entry := self.known.get(name):
-            return Picture(
+        """The image that has this very name here."""
+        if self.known:
+            entry = self.known.get(name)
+            return entry and Picture(
                 name=name,
                 path=entry.path,
                 mpp=entry.truth.cells.mpp,
@@ -110,16 +121,19 @@ class Pictures:
                 page=entry.page,
                 sha256=entry.sha256,
             )
-        for folder in self._folders():
-            if (path := safe_join(folder, name)).is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-                return Picture(name=name.removeprefix("images/"), path=path)
+        for files in self._folders:
+            if files.holds(name) and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                return Picture(name=name.removeprefix("images/"), path=safe_join(files.root, name))
         return None
-
-    def _folders(self) -> list[Path]:
         if self.known:
-            return []
-        folder = self.root if self.images is None else self.images
-        return [folder, folder / "images"]
+            entry = self.known.get(name)
+            return entry and Picture(
+                name=name, path=entry.path, mpp=entry.truth.cells.mpp, patient=entry.patient
+            )
+        for files in self._folders:
+            if files.holds(name) and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                return Picture(name=name.removeprefix("images/"), path=safe_join(files.root, name))
+        return None
 
     def _remedy(self) -> str:
         if self.images is None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal
 
@@ -9,8 +10,15 @@ import numpy as np
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, NO_PARENT, Cells, Truth
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco_json import Document, Id, Row, group, naming, stream
-from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation, parse_image
+from irnet.data.formats.coco_json import Document, Id, Row, group, load, naming, stream
+from irnet.data.formats.coco_rows import (
+    AnnotationRow,
+    ImageRow,
+    check_link,
+    is_found,
+    parse_annotation,
+    parse_image,
+)
 from irnet.data.formats.run_record import load_checked
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -19,18 +27,27 @@ Crowd = Literal["ignore", "instances"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
 MAX_MASK_PIXELS = 2**30  # all crops of an image together: a few bytes of run lengths can stand for gigabytes
 _IGNORE_ID = len(LABEL_NAMES) + 1
+_MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
+_CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
+_TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
 _logger = logging.getLogger(__name__)
 
 
 def read_coco(
-    path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None, crowd: Crowd = "ignore"
+    path: str | os.PathLike,
+    *,
+    images: str | os.PathLike | None = None,
+    mapping: Mapping[str, str] | None = None,
+    crowd: Crowd = "ignore",
 ) -> list[Entry]:
     """The images of a COCO file, or of a folder's annotations.json, with their truth.
 
-    `mapping` renames categories (`categories.parse_mapping`). Crowds are ignore regions; "instances" makes
+    `images` is the folder of the images, where it is not beside the file. `mapping` renames categories
+    (`categories.parse_mapping`). Crowds are ignore regions, as long as they have no score; "instances" makes
     cells of them. Raises InputError at the first thing wrong, with file, id and remedy; `check` finds all.
     """
-    return entries_of(load_checked(path)[0], mapping=mapping, crowd=crowd)
+    document = load_checked(path)[0] if images is None else load(path, images=images)
+    return entries_of(document, mapping=mapping, crowd=crowd)
 
 
 def entries_of(
@@ -38,17 +55,25 @@ def entries_of(
 ) -> list[Entry]:
     """The same for a file that is parsed already."""
     groups = group(document)
-    entries, cut = [], 0
+    entries, names, told = [], set(), Counter[str]()
     for row in document.images:
         with naming(f"{document.path}: image {row['id']!r}"):
-            image = parse_image(row, document.folder, mapping)
+            image = parse_image(row, document, mapping)
+            if image.name in names:
+                raise InputError(
+                    f"another image is {image.name} too: join their annotations, or rename one file"
+                )
+        names.add(image.name)
         annotations = _parse(document, image, groups[image.id], mapping)
         with naming(f"{document.path}: image {image.name!r}"):
             truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
         entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
-        cut += sum(annotation.clipped for annotation in annotations)
-    if cut:
-        _logger.warning("%s: polygons that left their image were cut to it: %d", document.path, cut)
+        told += _count(annotations, crowd)
+    marked = [row for row in document.annotations if row.get("iscrowd") == 1]
+    told[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
+    for message, count in told.items():
+        if count:
+            _logger.warning("%s: %s: %d", document.path, message, count)
     if not any(len(entry.truth.cells) for entry in entries):
         _refuse_all_crowds(document, entries)
     return entries
@@ -119,6 +144,19 @@ def _parse(
     return annotations
 
 
+def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
+    """What was done to annotations that the user should know, by message."""
+    return Counter(
+        {
+            "polygons that left their image were cut to it": sum(a.clipped for a in annotations),
+            "pieces of polygons with fewer than three vertices were left out": sum(
+                a.stray for a in annotations
+            ),
+            _CROWDS: sum(a.crowd and a.label != EVERY_CLASS for a in annotations) * (crowd == "ignore"),
+        }
+    )
+
+
 def _truth(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Truth:
     sides: dict[bool, list[AnnotationRow]] = {True: [], False: []}
     for annotation in annotations:
@@ -167,7 +205,7 @@ def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
     if any((region.labels != EVERY_CLASS).any() for region in regions):
         raise InputError(
             f"{document.path}: every annotation is a crowd (iscrowd = 1), a region to ignore, as CVAT "
-            "exports masks: if they are cells, say --crowd instances"
+            f"exports masks: {_MAKE_CELLS}"
         )
 
 

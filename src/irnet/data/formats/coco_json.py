@@ -3,18 +3,22 @@
 import hashlib
 import json
 import os
+import re
 import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
+from irnet.data.lookup import ImageFolder, Names
 from irnet.errors import InputError
 
 Id = int | str
 Row = dict[str, Any]
 _HELD = ("annotations.json", "predictions.json")  # by folders that a verb may be given
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
@@ -30,6 +34,19 @@ class Document:
     images: list[Row]
     annotations: list[Row]
     categories: dict[Id, str]  # names by id
+    names: Names | None = None  # of the images that predictions are about; None: those of the folder
+
+    @cached_property
+    def files(self) -> ImageFolder:
+        """The files in which the images are looked for, those of folders in an images folder too."""
+        return ImageFolder(self.folder, deep=self.folder != self.path.parent)
+
+    def place(self, file_name: str) -> tuple[str, Path]:
+        """The name of an image here, and where it lies. Raises InputError when two fit or none can."""
+        if self.names is None:
+            return self.files.place(file_name)
+        name = self.names.find(file_name) or file_name
+        return name, self.folder / "images" / name
 
     @property
     def scored(self) -> bool:
@@ -65,46 +82,61 @@ def locate(path: str | os.PathLike) -> Path:
     raise InputError(f"{path}: no annotations.json in it; {remedy}")
 
 
-def load(path: str | os.PathLike) -> Document:
-    """Parse a data set's json. Raises InputError with the line, or the table, that is wrong."""
+def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) -> Document:
+    """Parse a data set's json, whose images are in `images` (None: in images/ beside it, or beside it).
+
+    Raises InputError with the line, or the table, that is wrong.
+    """
     path = locate(path)
     content = path.read_bytes()
     data = _parse(content, path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: a COCO file is an object with images, annotations and categories")
     tables = [_table(path, data, name) for name in ("images", "annotations", "categories")]
-    images, annotations, categories = tables
     names = {}
-    for row in categories:
+    for row in tables[2]:
         with naming(f"{path}: category {short(row.get('name'))}"):
-            names[identity(row)] = row.get("name")
+            if identity(row) in names:
+                raise InputError(f"id {row['id']!r} is that of another category: number categories anew")
+            names[row["id"]] = row.get("name")
             if not isinstance(row.get("name"), str):
                 raise InputError(f"id {row['id']} has no name")
-    folder = path.parent / "images"
+    folder = path.parent / "images" if images is None else Path(images)
+    if images is not None and not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
     return Document(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         folder=folder if folder.is_dir() else path.parent,
         data=data,
-        images=images,
-        annotations=annotations,
+        images=tables[0],
+        annotations=tables[1],
         categories=names,
     )
 
 
-def parse(path: Path) -> Any:
-    """The content of a JSON file. Raises InputError with the line that is wrong."""
-    return _parse(path.read_bytes(), path)
+def parse(path: Path, *, constants: bool = False) -> Any:
+    """The content of a JSON file. Raises InputError with the line that is wrong.
+
+    `constants` lets NaN and Infinity pass, which JSON does not have.
+    """
+    return _parse(path.read_bytes(), path, constants=constants)
 
 
-def _parse(content: bytes, path: Path) -> Any:
+def _parse(content: bytes, path: Path, *, constants: bool = False) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        text = content.decode("utf-8-sig")
+        data = json.loads(text, parse_constant=None if constants else _refuse_constant)
+        if _SURROGATE.search(text):
+            json.dumps(data, ensure_ascii=False).encode()
+        return data
     except json.JSONDecodeError as error:
         place = f"{path}, line {error.lineno}, column {error.colno}"
         raise InputError(f"{place}: no JSON ({error.msg})") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: no JSON: it holds \\ud800 or another half of a character") from None
     except (ValueError, RecursionError) as error:  # not UTF-8, thousands of digits, nested too deep
         raise InputError(f"{path}: no JSON ({error})") from None
 
@@ -129,6 +161,7 @@ def identity(row: Row, key: str = "id") -> Id:
 def group(document: Document) -> dict[Id, list[Row]]:
     """Rows of annotations by image. Raises InputError for ids that are wrong or unknown, and doubled ones."""
     groups: dict[Id, list[Row]] = {}
+    files: dict[Id, str] = {}
     names: dict[Any, Id] = {}
     for row in document.images:
         with naming(f"{document.path}: image {short(row.get('file_name'))}"):
@@ -140,7 +173,7 @@ def group(document: Document) -> dict[Id, list[Row]]:
                     "apart: give each a name of its own, or leave one out"
                 )
             names[name] = row["id"]
-            groups[row["id"]] = []
+            groups[row["id"]], files[row["id"]] = [], str(row.get("file_name"))
     seen: set[Id] = set()
     for row in document.annotations:
         with naming(f"{document.path}: annotation {short(row.get('id'))}"):
@@ -148,6 +181,7 @@ def group(document: Document) -> dict[Id, list[Row]]:
                 raise InputError("another annotation has the same id: number annotations anew")
             if identity(row, "image_id") not in groups:
                 raise InputError(f"image_id {row['image_id']!r} is not in images")
+            _check_named(row, files[row["image_id"]])
             seen.add(row["id"])
             groups[row["image_id"]].append(row)
     return groups
@@ -188,6 +222,13 @@ def _stream_rows(rows: Iterable[Row]) -> Iterator[bytes]:
 def short(value: Any) -> str:
     """A value as it stands in a message, however long or deep it is."""
     return _SHORT.repr(value)
+
+
+def _check_named(row: Row, file_name: str) -> None:
+    """Refuse an annotation that names another image than that of its image_id; some tools write both."""
+    named = row.get("file_name")
+    if isinstance(named, str) and PureWindowsPath(named).stem != PureWindowsPath(file_name).stem:
+        raise InputError(f"file_name {named!r} is not that of its image, {file_name!r}: which one is meant?")
 
 
 def _refuse_constant(name: str) -> NoReturn:

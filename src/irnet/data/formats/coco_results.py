@@ -1,19 +1,22 @@
 """COCO results: a list of `{"image_id", "category_id", "segmentation", "score"}`.
 
 Detectron2 and mmdetection write this form and pycocotools scores it. Ids are those of the data set that the
-results are about.
+results are about. A row that has a `file_name` (Ultralytics writes it, with ids of its own) goes by that.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from irnet.data.formats.coco_json import Document, group, identity, naming, parse
+from irnet.data.formats.coco_json import Document, Id, Row, group, identity, naming, parse
+from irnet.data.lookup import Names
 from irnet.errors import InputError
 from irnet.geometry import masks
 
+_logger = logging.getLogger(__name__)
 FIELDS = ("image_id", "category_id", "segmentation", "score")
 
 
@@ -35,20 +38,52 @@ def read_results(
     rows = parse(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path}: results must be a list of objects")
-    images = group(dataset).keys()
+    images = _Images(dataset)
+    owners = []
     categories = dict(dataset.categories)
     for place, row in enumerate(rows):
         with naming(f"{path}, result {place}"):
-            if identity(row, "image_id") not in images:
-                raise InputError(f"image_id {row['image_id']!r} is not in {dataset.path}: another split?")
+            owners.append(images.of(row))
             if (category := str(identity(row, "category_id"))) in (mapping or {}):
                 categories[row["category_id"]] = category
     annotations = [
-        {field: row[field] for field in FIELDS if field in row} | {"id": place}
-        for place, row in enumerate(rows)
+        {field: row[field] for field in FIELDS if field in row} | {"id": place, "image_id": image}
+        for place, (row, image) in enumerate(zip(rows, owners, strict=True))
         if not _is_empty(row.get("segmentation"))
     ]
+    if images.moved:
+        _logger.warning(
+            "%s: %d results name another file than that of their image_id: they are taken by their file_name",
+            path,
+            images.moved,
+        )
     return replace(dataset, path=path, data={}, annotations=annotations, categories=categories)
+
+
+class _Images:
+    """Finds the image of a result: by its file_name where it has one, else by its image_id."""
+
+    def __init__(self, dataset: Document) -> None:
+        group(dataset)  # ids and names are not doubled, or InputError
+        self.path = dataset.path
+        self.names = {row["id"]: str(row.get("file_name")) for row in dataset.images}
+        self._ids = {name: key for key, name in self.names.items()}
+        self._lookup = Names(self._ids)
+        self.moved = 0  # results whose image_id is that of another image than their file_name
+
+    def of(self, row: Row) -> Id:
+        """The id of a result's image. Raises InputError."""
+        name, image = row.get("file_name"), identity(row, "image_id")
+        if not isinstance(name, str):
+            if image not in self.names:
+                raise InputError(f"image_id {image!r} is not in {self.path}: another split?")
+            return image
+        if (found := self._lookup.find(name)) is None:
+            if Path(self.names.get(image, "")).stem == Path(name).stem:
+                return image
+            raise InputError(f"file_name {name!r} is of no image in {self.path}: another split?")
+        self.moved += self._ids[found] != image
+        return self._ids[found]
 
 
 def _is_empty(segmentation: Any) -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor
 from irnet.data.categories import DROPPED, label_of
-from irnet.data.files import safe_join
-from irnet.data.formats.coco_json import Id, Row, identity, short
+from irnet.data.formats.coco_json import Document, Id, Row, identity, short
 from irnet.data.image import MAX_PIXELS
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
+
+_ROUNDING = 1e-6  # of 32-bit floats
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -40,16 +41,18 @@ class AnnotationRow:
     offset: Offset
     crowd: bool
     clipped: bool  # its polygon left the frame and was cut to it
+    stray: int  # pieces of its polygon that have no area: left out
     cell_id: Id | None
     kind: str
     score: float
 
 
-def parse_image(row: Row, folder: Path, mapping: Mapping[str, str] | None = None) -> ImageRow:
+def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None = None) -> ImageRow:
     """A row of `images`. Raises InputError that names the field."""
     name = row.get("file_name")
     if not isinstance(name, str):
         raise InputError(f"file_name must be text, not {short(name)}")
+    name, path = document.place(name)
     height, width = masks.validate_shape([row.get("height", 0), row.get("width", 0)])
     if height * width > MAX_PIXELS:
         raise InputError(
@@ -62,7 +65,7 @@ def parse_image(row: Row, folder: Path, mapping: Mapping[str, str] | None = None
     return ImageRow(
         id=identity(row),
         name=name,
-        path=safe_join(folder, name),
+        path=path,
         shape=(height, width),
         mpp=mpp,
         patient=patient,
@@ -82,7 +85,8 @@ def parse_annotation(
         return None
     if row.get("iscrowd", 0) not in (0, 1):
         raise InputError(f"iscrowd must be 0 or 1, not {short(row['iscrowd'])}")
-    crop, offset, clipped = parse_mask(row.get("segmentation"), shape)
+    rings = _without_stray(row.get("segmentation"))
+    crop, offset, clipped = parse_mask(rings, shape)
     if not crop.size:
         raise InputError("its mask is empty")
     return AnnotationRow(
@@ -90,12 +94,18 @@ def parse_annotation(
         label=label,
         crop=crop,
         offset=offset,
-        crowd=label == EVERY_CLASS or bool(row.get("iscrowd", 0)),
+        crowd=label == EVERY_CLASS or (row.get("iscrowd") == 1 and not is_found(row)),
         clipped=clipped,
+        stray=len(row["segmentation"]) - len(rings),
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
         kind=str(row.get("kind") or ""),
-        score=parse_number(row.get("score", 1.0), "score"),
+        score=parse_score(row.get("score", 1.0)),
     )
+
+
+def is_found(row: Row) -> bool:
+    """Whether an annotation is a prediction: it has a score. A prediction is an instance, never a crowd."""
+    return "score" in row
 
 
 def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], left_out: Container[Id]) -> None:
@@ -117,7 +127,7 @@ def parse_mask(segmentation: Any, shape: Shape) -> tuple[Mask, Offset, bool]:
     """A `segmentation` as a crop, its (x, y), and whether a polygon left the frame. Raises InputError."""
     if isinstance(segmentation, dict):
         return *_decode(segmentation, shape), False
-    if not isinstance(segmentation, list):
+    if not isinstance(segmentation, list) or not segmentation:
         raise InputError("segmentation must be run lengths or polygons: a box alone is no mask")
     nested = all(isinstance(ring, list) for ring in segmentation)
     rings = segmentation if nested else [segmentation]  # one flat polygon is common enough
@@ -127,6 +137,13 @@ def parse_mask(segmentation: Any, shape: Shape) -> tuple[Mask, Offset, bool]:
     height, width = shape
     clipped = any(min(ring) < 0 or max(ring[0::2]) > width or max(ring[1::2]) > height for ring in rings)
     return crop, offset, clipped
+
+
+def _without_stray(segmentation: Any) -> Any:
+    """Polygons without pieces of fewer than three vertices, if others are left: tools leave single clicks."""
+    if not isinstance(segmentation, list) or not all(isinstance(ring, list) for ring in segmentation):
+        return segmentation
+    return [ring for ring in segmentation if len(ring) not in (0, 2, 4)] or segmentation
 
 
 def _decode(rle: Row, shape: Shape) -> tuple[Mask, Offset]:
@@ -167,6 +184,16 @@ def _distractors(row: Row) -> tuple[Distractor, ...]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parse_score(value: Any) -> float:
+    """A score, from 0 to 1 but for what rounding added. Raises InputError with the remedy."""
+    score = parse_number(value, "score")
+    if not -_ROUNDING <= score <= 1 + _ROUNDING:
+        raise InputError(
+            f"score must lie in 0 to 1, not {score:g}: divide percent by 100, put logits through a sigmoid"
+        )
+    return min(max(score, 0.0), 1.0)
 
 
 def parse_number(value: Any, field: str) -> float:

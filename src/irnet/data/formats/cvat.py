@@ -1,7 +1,9 @@
 """CVAT for images 1.1: one annotations.xml for all images of a task.
 
-A mask is the run lengths of its own box, row by row, background first: overlaps are kept. A cell and its
-nuclei share a `group_id`; nuclei lie above cells (`z_order`). Score and kind are attributes of a shape.
+A mask is the run lengths of its own box, row by row, background first: overlaps are kept. Shapes of one label
+that share a `group_id` are one instance; a cell and its nucleus share one too. Several nuclei of a cell,
+which would be one instance, share a number with it, the attribute `cell`. Nuclei lie above cells
+(`z_order`), which is not read. Score and kind are attributes of a shape.
 """
 
 import os
@@ -14,12 +16,13 @@ from xml.parsers import expat
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS
+from irnet.cells import LABEL_NAMES, NUCLEUS
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import naming, short
-from irnet.data.formats.gathering import Gathering
+from irnet.data.formats.coco_rows import parse_score
+from irnet.data.formats.gathering import Gathering, number_pair
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
@@ -28,6 +31,8 @@ from irnet.geometry.masks import Mask, Offset
 Style = Literal["masks", "polygons"]
 Element = ElementTree.Element
 SUFFIX = ".xml"
+_AREAS = ("mask", "polygon", "box", "ellipse")
+_NO_GROUP = (None, "", "0")
 MAX_DEPTH = 20  # CVAT nests five
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML has no way to write them
 
@@ -53,7 +58,8 @@ def read(
 ) -> list[Entry]:
     """The images of annotations.xml with their masks, polygons, boxes and ellipses.
 
-    Raises InputError with file, image, shape and remedy, also for files with a document type (entities).
+    Polylines, points, cuboids, skeletons and tags are left out and counted. Raises InputError with file,
+    image, shape and remedy, also for files with a document type (entities).
     """
     pictures = Pictures(source, images)
     return [
@@ -82,7 +88,7 @@ def _meta(count: int) -> Element:
         ElementTree.SubElement(label, "name").text = name
         ElementTree.SubElement(label, "type").text = "any"
         attributes = ElementTree.SubElement(label, "attributes")
-        for attribute in ("score", "kind"):
+        for attribute in ("score", "kind", "cell"):
             item = ElementTree.SubElement(attributes, "attribute")
             for tag, text in (("name", attribute), ("mutable", "False"), ("input_type", "text")):
                 ElementTree.SubElement(item, tag).text = text
@@ -95,7 +101,7 @@ def _image(entry: Entry, number: int, style: Style) -> Element:
     image = Element("image", id=str(number), name=entry.name, width=str(width), height=str(height))
     for index in np.flatnonzero(cells.areas).tolist():
         label, (x, y) = int(cells.labels[index]), cells.offsets[index].tolist()
-        owner = index if label == CYTOPLASM else int(cells.parents[index])
+        pair, alone = number_pair(cells, index)
         rings = polygons.outlines(cells.masks[index], (x, y)) if style == "polygons" else []
         common = {"label": LABEL_NAMES[label], "source": "auto", "occluded": "0"}
         if len(rings) == 1:
@@ -104,11 +110,13 @@ def _image(entry: Entry, number: int, style: Style) -> Element:
         else:
             shape = ElementTree.SubElement(image, "mask", common | _encode(cells.masks[index], (x, y)))
         shape.set("z_order", "1" if label == NUCLEUS else "0")
-        if owner != NO_PARENT and (cells.parents == owner).any():
-            shape.set("group_id", str(owner + 1))
+        if alone:
+            shape.set("group_id", str(pair))
         ElementTree.SubElement(shape, "attribute", name="score").text = f"{cells.scores[index]:.6g}"
         if kinds and kinds[index]:
             ElementTree.SubElement(shape, "attribute", name="kind").text = _CONTROL.sub(" ", kinds[index])
+        if pair and not alone:
+            ElementTree.SubElement(shape, "attribute", name="cell").text = str(pair)
     return image
 
 
@@ -148,10 +156,12 @@ def _parse(file: Path) -> Iterator[Element]:
     parser.CharacterDataHandler = builder.data
     try:
         parser.Parse(file.read_bytes(), True)
-    except expat.ExpatError as error:
+    except InputError:
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:  # no XML, or an encoding that is none
         raise InputError(f"{file}: no XML ({error}): export it from CVAT again") from None
     root = builder.close()
-    if root.tag != "annotations" or root.find("track") is not None:
+    if root.tag != "annotations" or root.find(".//track") is not None:
         raise InputError(f"{file}: it is not of the format 'CVAT for images 1.1': export it as that")
     return root.iter("image")
 
@@ -175,14 +185,18 @@ def _read_image(image: Element, file: Path, pictures: Pictures, mapping: Mapping
 
 
 def _take(element: Element, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:
-    if element.tag == "tag" or (label := label_of(element.get("label", ""), mapping)) == DROPPED:
+    if element.tag not in _AREAS:
+        gathering.leave_out(f"{element.tag:.40}: no area")
+        return
+    if (label := label_of(element.get("label", ""), mapping)) == DROPPED:
         return
     attributes = {item.get("name"): (item.text or "").strip() for item in element.iter("attribute")}
     gathering.add(
         *_mask(element, gathering),
         label,
-        group=element.get("group_id"),
-        score=_real("score", attributes.get("score") or "1"),
+        group=attributes.get("cell") or None,
+        bundle=element.get("group_id") if element.get("group_id") not in _NO_GROUP else None,
+        score=parse_score(_real("score", attributes.get("score") or "1")),
         kind=attributes.get("kind", ""),
     )
 
@@ -193,15 +207,17 @@ def _mask(element: Element, gathering: Gathering) -> tuple[Mask, Offset]:
     if element.tag == "polygon":
         points = re.split("[,;]", element.get("points", ""))
         return gathering.draw([[_real("points", value) for value in points]])
-    if element.get("rotation", "0") not in ("", "0", "0.0", "0.00"):
-        raise InputError(f"a rotated {element.tag} is not read: make it a polygon in CVAT")
     if element.tag == "box":
         x1, y1, x2, y2 = (_real(side, element.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
-        return gathering.draw([[(x1, y1), (x2, y1), (x2, y2), (x1, y2)]])
-    if element.tag == "ellipse":
+        ring = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])
+    else:
         x, y, rx, ry = (_real(name, element.get(name)) for name in ("cx", "cy", "rx", "ry"))
-        return gathering.draw([polygons.ellipse((x - rx, y - ry, x + rx, y + ry))])
-    raise InputError("it has no area: draw a polygon or a mask, or remove it")
+        x1, y1, x2, y2 = x - rx, y - ry, x + rx, y + ry
+        ring = polygons.ellipse((x1, y1, x2, y2))
+    angle = np.deg2rad(_real("rotation", element.get("rotation") or "0"))  # clockwise, about the middle
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    centre = np.array([x1 + x2, y1 + y2]) / 2
+    return gathering.draw([(ring - centre) @ turn + centre])
 
 
 def _decode(element: Element, gathering: Gathering) -> tuple[Mask, Offset]:

@@ -1,6 +1,7 @@
 """Instances of one image, gathered while a file of annotations is read: checked, linked and within bounds."""
 
 import logging
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,18 +27,24 @@ class Instance:
     offset: Offset
     label: int  # CYTOPLASM, NUCLEUS or EVERY_CLASS
     group: Hashable  # shared by a cell and its nuclei, None: it stands alone
+    bundle: Hashable  # shared by what the tool groups, None: nothing
     score: float
     kind: str
 
 
 class Gathering:
-    """What a file says of one image of `shape` (H, W), instance by instance."""
+    """What a file says of one image of `shape` (H, W), instance by instance.
+
+    A nucleus belongs to the cell of its `group`. What a tool groups by itself is a `bundle`: shapes of one
+    class are one instance (labelme's rule), a nucleus belongs to the cell that it overlaps.
+    """
 
     def __init__(self, shape: Sequence[int], mpp: float | None = None) -> None:
         self.shape: Shape = masks.validate_shape(shape)
         self.mpp = mpp
         self.instances: list[Instance] = []
         self.cut = 0  # outlines that left the image
+        self.left_out: Counter[str] = Counter()  # what was not drawn, by reason
         self._spent = 0  # pixels of all crops
         if self.shape[0] * self.shape[1] > MAX_PIXELS:
             raise InputError(f"an image of {self.shape} has more than {MAX_PIXELS:,} pixels")
@@ -53,6 +60,20 @@ class Gathering:
         self.cut += bool((vertices < 0).any() or (vertices > [width, height]).any())
         return polygons.rasterise(valid, self.shape, holes=True)
 
+    def draw_parts(self, parts: Sequence[Sequence[ArrayLike]]) -> tuple[Mask, Offset]:
+        """The union of polygons, each an outline and the holes in it, cut to the image. InputError."""
+        before = self.cut
+        drawn = [self._draw_part(part) for part in parts]
+        self.cut = min(self.cut, before + 1)  # however many parts were
+        solid = [(crop, offset) for crop, offset in drawn if crop.size]
+        if len(solid) < 2:
+            return solid[0] if solid else (np.zeros((0, 0), dtype=bool), (0, 0))
+        return self._union(solid)
+
+    def leave_out(self, reason: str) -> None:
+        """Count something that is no instance: it is told when all is read."""
+        self.left_out[reason] += 1
+
     def add(
         self,
         crop: Mask,
@@ -60,6 +81,7 @@ class Gathering:
         label: int,
         *,
         group: Hashable = None,
+        bundle: Hashable = None,
         score: float = 1.0,
         kind: str = "",
     ) -> None:
@@ -68,22 +90,60 @@ class Gathering:
             raise InputError("it covers no pixel of the image: remove it, or look at its coordinates")
         self._spend(crop.size)
         self.instances.append(
-            Instance(crop=crop, offset=offset, label=label, group=group, score=score, kind=kind)
+            Instance(
+                crop=crop, offset=offset, label=label, group=group, bundle=bundle, score=score, kind=kind
+            )
         )
 
     def truth(self, place: object) -> Truth:
         """What is known of the image; a nucleus belongs to the cell of its group that holds most of it."""
-        if self.cut:
-            _logger.warning("%s: outlines that left their image were cut to it: %d", place, self.cut)
-        cells = [instance for instance in self.instances if instance.label != EVERY_CLASS]
-        regions = [instance for instance in self.instances if instance.label == EVERY_CLASS]
+        instances = self._joined()
+        cells = [instance for instance in instances if instance.label != EVERY_CLASS]
+        regions = [instance for instance in instances if instance.label == EVERY_CLASS]
         kinds = tuple(instance.kind for instance in cells)
         solid = self._cells(cells)
+        parents, apart = _parents(solid, cells)
+        self._tell(place, apart)
         return Truth(
-            cells=replace(solid, parents=_parents(solid, [instance.group for instance in cells])),
+            cells=replace(solid, parents=parents),
             kinds=kinds if any(kinds) else (),
             ignore=self._cells(regions) if regions else None,
         )
+
+    def _tell(self, place: object, apart: int) -> None:
+        told = {
+            "outlines that left their image were cut to it": self.cut,
+            "nuclei that touch no cell of their group were linked to none": apart,
+        }
+        told |= {f"left out ({reason})": count for reason, count in self.left_out.items()}
+        for message, count in told.items():
+            if count:
+                _logger.warning("%s: %s: %d", place, message, count)
+
+    def _joined(self) -> list[Instance]:
+        """The instances, those of one class and bundle joined."""
+        joined: dict[Hashable, Instance] = {}
+        for number, instance in enumerate(self.instances):
+            key = number if instance.bundle is None else (instance.label, instance.bundle)
+            if first := joined.get(key):
+                crop, offset = self._union([(first.crop, first.offset), (instance.crop, instance.offset)])
+                instance = replace(first, crop=crop, offset=offset, kind=first.kind or instance.kind)
+            joined[key] = instance
+        return list(joined.values())
+
+    def _draw_part(self, rings: Sequence[ArrayLike]) -> tuple[Mask, Offset]:
+        crop, (x, y) = self.draw(rings[:1])
+        for ring in rings[1:]:
+            hole, offset = self.draw([ring])
+            window = (x, y, x + crop.shape[1], y + crop.shape[0])
+            crop = crop & ~masks.cover([hole], np.array([offset]), window)
+        return crop, (x, y)
+
+    def _union(self, parts: Sequence[tuple[Mask, Offset]]) -> tuple[Mask, Offset]:
+        crops, offsets = [crop for crop, _ in parts], [offset for _, offset in parts]
+        crop, offset = masks.union(crops, offsets)
+        self._spend(crop.size)
+        return crop, offset
 
     def _cells(self, instances: Sequence[Instance]) -> Cells:
         return Cells.build(
@@ -101,20 +161,25 @@ class Gathering:
             raise InputError(f"the image's masks together have more than {MAX_MASK_PIXELS:,} pixels")
 
 
-def _parents(cells: Cells, groups: Sequence[Hashable]) -> NDArray[np.int64]:
+def _parents(cells: Cells, instances: Sequence[Instance]) -> tuple[NDArray[np.int64], int]:
+    """Index of each nucleus's cell, and how many nuclei touch no cell of their bundle."""
     owners: dict[Hashable, list[int]] = {}
-    for place, group in enumerate(groups):
-        if cells.labels[place] == CYTOPLASM and group is not None:
-            owners.setdefault(group, []).append(place)
-    parents = np.full(len(cells), NO_PARENT)
+    for place, instance in enumerate(instances):
+        for key in ("group", instance.group), ("bundle", instance.bundle):
+            if instance.label == CYTOPLASM and key[1] is not None:
+                owners.setdefault(key, []).append(place)
+    parents, apart = np.full(len(cells), NO_PARENT), 0
     for place in np.flatnonzero(cells.labels == NUCLEUS).tolist():
-        candidates = owners.get(groups[place], [])
-        if len(candidates) == 1:
+        group, bundle = instances[place].group, instances[place].bundle
+        candidates = owners.get(("group", group) if bundle is None else ("bundle", bundle), [])
+        if len(candidates) == 1 and bundle is None:
             parents[place] = candidates[0]
         elif candidates:
             shared = cells.select([place]).intersections(cells.select(candidates))
-            parents[place] = candidates[int(shared.argmax())]
-    return parents
+            touching = bundle is None or bool(shared.any())
+            apart += not touching
+            parents[place] = candidates[int(shared.argmax())] if touching else NO_PARENT
+    return parents, apart
 
 
 def mark_annotated(entries: Sequence[Entry]) -> list[Entry]:
@@ -122,3 +187,15 @@ def mark_annotated(entries: Sequence[Entry]) -> list[Entry]:
     seen = {label for entry in entries for label in entry.truth.cells.labels.tolist()}
     annotated = frozenset(seen) or frozenset(LABEL_NAMES)
     return [replace(entry, truth=replace(entry.truth, annotated=annotated)) for entry in entries]
+
+
+def number_pair(cells: Cells, index: int) -> tuple[int | None, bool]:
+    """The number that an instance shares with its cell or nuclei, None: it stands alone; and whether it can
+    be a bundle: the cell has one nucleus, which overlaps it.
+    """
+    owner = index if cells.labels[index] == CYTOPLASM else int(cells.parents[index])
+    nuclei = np.flatnonzero(cells.parents == owner)
+    if owner == NO_PARENT or not len(nuclei):
+        return None, False
+    touching = cells.select([owner]).intersections(cells.select(nuclei)).any()
+    return owner + 1, len(nuclei) == 1 and bool(touching)

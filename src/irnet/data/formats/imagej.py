@@ -19,7 +19,9 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import naming
+from irnet.data.formats.coco_rows import parse_score
 from irnet.data.formats.gathering import Gathering
+from irnet.data.formats.imagej_shapes import name_without_area, outlines_of
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
@@ -56,18 +58,21 @@ def write(path: str | os.PathLike, entry: Entry) -> None:
 
 
 def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) -> list[Entry]:
-    """The images of STEM.zip files with their regions: polygons, freehand, rectangles, ovals, composites.
+    """The images of STEM.zip files with their regions, as ImageJ fills them (`imagej_shapes`).
 
-    Raises InputError with file, region and remedy.
+    Lines, points and texts are left out and counted. Raises InputError with file, region and remedy.
     """
     pictures = Pictures(source, images)
     entries = []
     for file in list_files(source, SUFFIX):
         picture = pictures.of_file(file, SUFFIX)
         gathering = Gathering(*picture.measure())
-        for name, content in _unpack(file):
+        slices = set()
+        for name, content in _unpack(file, gathering):
             with naming(f"{file}: region {name!r}"):
-                _take(name, content, gathering)
+                slices.add(_take(name, content, gathering) or (0, 0, 0))
+        with naming(str(file)):
+            _refuse_slices(slices)
         truth = gathering.truth(file)
         entries.append(Entry(name=picture.name, path=picture.path, truth=truth, patient=picture.patient))
     return entries
@@ -120,13 +125,17 @@ def _make_composite(region: ImagejRoi, rings: list[Ring]) -> None:
     region.n_coordinates, region.shape_roi_size = 0, len(path)
 
 
-def _unpack(file: Path) -> list[tuple[str, bytes]]:
-    """Names and contents of the regions, within MAX_BYTES. Raises InputError."""
+def _unpack(file: Path, gathering: Gathering) -> list[tuple[str, bytes]]:
+    """Names and contents of the regions, within MAX_BYTES; other files are counted. Raises InputError."""
     try:
         with zipfile.ZipFile(file) as archive:
-            infos = [info for info in archive.infolist() if info.filename.lower().endswith(".roi")]
+            infos = [info for info in archive.infolist() if not _is_hidden(info)]
+            others = [info for info in infos if not info.filename.lower().endswith(".roi")]
+            infos = [info for info in infos if info not in others]
             if (size := sum(info.file_size for info in infos)) > MAX_BYTES:
                 raise InputError(f"{file}: {size:,} bytes unpacked are more than {MAX_BYTES:,}: not read")
+            for _ in others:
+                gathering.leave_out("file that is no .roi")
             return [(info.filename.rpartition("/")[2][:-4], archive.read(info)) for info in infos]
     except InputError:
         raise
@@ -134,43 +143,43 @@ def _unpack(file: Path) -> list[tuple[str, bytes]]:
         raise InputError(f"{file}: no zip of regions, or a damaged one ({error}): save it again") from error
 
 
-def _take(name: str, content: bytes, gathering: Gathering) -> None:
-    if not (match := _NAME.fullmatch(name)):
-        raise InputError("call a cell c0012, its nuclei c0012-n1 and c0012-n2, a bare nucleus n0003")
-    label = CYTOPLASM if match["cell"] and not match["nucleus"] else NUCLEUS
-    group = int(match["cell"]) if match["cell"] else None
+def _is_hidden(info: zipfile.ZipInfo) -> bool:
+    """Folders, and what macOS and file managers add to an archive."""
+    parts = info.filename.split("/")
+    return info.is_dir() or "__MACOSX" in parts or parts[-1].startswith(".")
+
+
+def _take(name: str, content: bytes, gathering: Gathering) -> tuple[int, int, int] | None:
+    """Add a region; the slice of a stack that it was drawn on, None: it covers nothing."""
     try:
         region = _roifile().ImagejRoi.frombytes(content)
-        rings, score = _rings(region), _score(region.props)
+        if without_area := name_without_area(region):
+            gathering.leave_out(f"{without_area}: no area")
+            return None
+        rings, score = outlines_of(region, content), _score(region.props)
     except InputError:
         raise
     except Exception as error:  # whatever a damaged file makes the reader meet
         raise InputError(f"damaged ({error}): save it again") from error
+    if not (match := _NAME.fullmatch(name)):
+        raise InputError("call a cell c0012, its nuclei c0012-n1 and c0012-n2, a bare nucleus n0003")
+    label = CYTOPLASM if match["cell"] and not match["nucleus"] else NUCLEUS
+    group = int(match["cell"]) if match["cell"] else None
     gathering.add(*gathering.draw(rings), label, group=group, score=score)
+    return region.position, region.z_position, region.t_position
 
 
-def _rings(region: ImagejRoi) -> list[Ring]:
-    kind = _roifile().ROI_TYPE
-    if region.composite:
-        return [np.asarray(ring, dtype=np.float64) for ring in region.coordinates(multi=True)]
-    if region.roitype in (kind.POLYGON, kind.FREEHAND, kind.TRACED):
-        return [np.asarray(region.coordinates(), dtype=np.float64)]
-    if region.roitype not in (kind.RECT, kind.OVAL):
-        raise InputError(f"a {region.roitype.name.lower()} has no area: draw a polygon, or remove it")
-    x1, y1, x2, y2 = map(float, (region.left, region.top, region.right, region.bottom))
-    if region.subpixelrect:
-        x1, y1, x2, y2 = region.xd, region.yd, region.xd + region.widthd, region.yd + region.heightd
-    if region.roitype == kind.OVAL:
-        return [polygons.ellipse((x1, y1, x2, y2))]
-    return [np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])]
+def _refuse_slices(places: set[tuple[int, int, int]]) -> None:
+    """Raise InputError for regions of several slices of a stack: an image here is one of them."""
+    if len(slices := places - {(0, 0, 0)}) > 1:
+        raise InputError(
+            f"regions of {len(slices)} slices or frames of a stack: save those of one slice, with its image"
+        )
 
 
 def _score(properties: str) -> float:
     found = re.search(r"^score: *(\S+) *$", properties, re.MULTILINE)
-    score = float(found[1]) if found else 1.0
-    if not np.isfinite(score):
-        raise InputError(f"property score: {score} is no number: remove it")
-    return score
+    return parse_score(float(found[1])) if found else 1.0
 
 
 def _roifile() -> ModuleType:

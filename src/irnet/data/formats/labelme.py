@@ -1,7 +1,9 @@
 """labelme JSON (version 7): STEM.json beside its image, one shape an instance.
 
-A cell and its nuclei share a `group_id`. A mask of one piece is a polygon, which labelme can edit; others are
-mask shapes, a PNG of the mask's own box. labelme keeps our keys `score`, `kind`, `mpp` and `patient`.
+Shapes of one label that share a `group_id` are one instance; a cell and its nucleus share one too. Several
+nuclei of a cell, which would be one instance, are told by our key `cell`, a number that they share with it. A
+mask of one piece is a polygon, which labelme can edit; others are mask shapes, a PNG of the mask's own box.
+labelme keeps our keys `cell`, `score`, `kind`, `mpp` and `patient`.
 """
 
 import base64
@@ -15,13 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, Cells
+from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import Row, naming, parse, short
-from irnet.data.formats.coco_rows import parse_number
-from irnet.data.formats.gathering import Gathering
+from irnet.data.formats.coco_json import Id, Row, identity, naming, parse, short
+from irnet.data.formats.coco_rows import parse_number, parse_score
+from irnet.data.formats.gathering import Gathering, number_pair
 from irnet.data.mask_image import read_png_mask
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -32,6 +34,8 @@ from irnet.geometry.masks import Mask, Offset
 Style = Literal["polygons", "masks"]
 SUFFIX = ".json"
 VERSION = "7.0.0"
+_DIGITS = 19  # of 64 bits
+_NO_AREA = ("point", "points", "line", "lines", "linestrip")
 
 
 def write(path: str | os.PathLike, entry: Entry, *, style: Style = "polygons") -> None:
@@ -64,7 +68,7 @@ def read(
 ) -> list[Entry]:
     """The images of labelme files with their polygons, masks, rectangles and circles.
 
-    Raises InputError with file, shape and remedy, also for an `imagePath` that leaves its folder.
+    Points and lines are left out and counted. Raises InputError with file, shape and remedy.
     """
     pictures = Pictures(source, images)
     return [_read_file(file, pictures, mapping) for file in list_files(source, SUFFIX)]
@@ -75,11 +79,11 @@ def read(
 
 def _shape(cells: Cells, index: int, kind: str, style: Style) -> Row:
     label, mask = int(cells.labels[index]), cells.masks[index]
-    owner = index if label == CYTOPLASM else int(cells.parents[index])
-    paired = owner != NO_PARENT and (cells.parents == owner).any()
-    shape: Row = {"label": LABEL_NAMES[label], "group_id": owner + 1 if paired else None, "description": ""}
+    pair, alone = number_pair(cells, index)
+    shape: Row = {"label": LABEL_NAMES[label], "group_id": pair if alone else None, "description": ""}
     shape |= {"flags": {}, "mask": None, "score": float(cells.scores[index])}
     shape |= {"kind": kind} if kind else {}
+    shape |= {"cell": pair} if pair and not alone else {}
     x, y = cells.offsets[index].tolist()
     rings = polygons.outlines(mask, (x, y)) if style == "polygons" else []
     if len(rings) == 1:
@@ -123,20 +127,41 @@ def _size(data: Row) -> tuple[Any, Any]:
 def _take(row: Any, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:
     if not isinstance(row, dict) or not isinstance(row.get("label"), str):
         raise InputError("label must be text")
+    if row.get("shape_type") in _NO_AREA:
+        gathering.leave_out(f"{row['shape_type']}: no area")
+        return
     if (label := label_of(row["label"], mapping)) == DROPPED:
         return
-    group = row.get("group_id")
-    if group is not None and (isinstance(group, bool) or not isinstance(group, int)):
-        raise InputError(f"group_id must be a whole number, not {short(group)}")
     crop, offset = _mask(row, gathering)
-    score = 1.0 if row.get("score") is None else parse_number(row["score"], "score")
-    gathering.add(crop, offset, label, group=group, score=score, kind=str(row.get("kind") or ""))
+    gathering.add(
+        crop,
+        offset,
+        label,
+        group=None if row.get("cell") is None else identity(row, "cell"),
+        bundle=_group(row.get("group_id")),
+        score=1.0 if row.get("score") is None else parse_score(row["score"]),
+        kind=str(row.get("kind") or ""),
+    )
+
+
+def _group(value: Any) -> Id | None:
+    """The group of a shape; None and "" are none. Raises InputError."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isdecimal() and len(text) < _DIGITS else text or None
+    if isinstance(value, bool) or not isinstance(value, int | None):
+        raise InputError(f"group_id must be a whole number, text or null, not {short(value)}")
+    return value
 
 
 def _mask(row: Row, gathering: Gathering) -> tuple[Mask, Offset]:
     points = polygons.validate_points(row.get("points"), gathering.shape)
-    match row.get("shape_type"):
+    match row.get("shape_type") or "polygon":  # files of before version 3.1 know nothing else
         case "polygon":
+            return gathering.draw([points])
+        case "rectangle" | "oriented_rectangle" | "rotation" | "quadrilateral" if len(points) == 4:
             return gathering.draw([points])
         case "mask" if len(points) == 2:
             return _decode(row.get("mask"), points.astype(int).tolist(), gathering)

@@ -6,6 +6,7 @@ detections: for correction all are annotations, a nucleus linked to its cell by 
 """
 
 import json
+import logging
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,21 +15,33 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import Id, Row, identity, naming, short
+from irnet.data.formats.coco_json import Id, Row, identity, naming, parse, short
 from irnet.data.formats.gathering import Gathering
+from irnet.data.formats.qupath_features import (
+    NO_AREA,
+    class_name,
+    features_of,
+    object_type,
+    parse_polygons,
+    plane_of,
+    properties_of,
+    scores_of,
+)
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
-from irnet.geometry.masks import Mask, Offset, Shape
+from irnet.geometry.masks import Mask, Offset
 
 Style = Literal["cells", "annotations"]
 SUFFIX = ".geojson"
+SUFFIXES = (SUFFIX, ".json")  # QuPath writes the first, scripts the second
 PRECISION = 0.01  # px: what QuPath rounds to
 COLOURS = {CYTOPLASM: [0, 114, 178], NUCLEUS: [213, 94, 0]}  # Okabe and Ito
+_logger = logging.getLogger(__name__)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "irnet.qupath")
 
 
@@ -66,13 +79,19 @@ def read(
     images: str | os.PathLike | None = None,
     mapping: Mapping[str, str] | None = None,
 ) -> list[Entry]:
-    """The images of STEM.geojson files with their cells, detections and annotations.
+    """The images of STEM.geojson (or .json) files with their cells, detections and annotations.
 
-    Cells are cells whatever their classification, which is their kind. Annotations need one that is ours or
-    that `mapping` renames; detections without are nuclei. Raises InputError with file, feature and remedy.
+    Cells are cells whatever their classification, which is their kind, unless `mapping` names it. Annotations
+    need one that is ours or that `mapping` renames; detections without are nuclei. Points and lines are left
+    out and counted. Raises InputError with file, feature and remedy.
     """
     pictures = Pictures(source, images)
-    return [_read_file(file, pictures, mapping) for file in list_files(source, SUFFIX)]
+    files = list_files(source, SUFFIXES)
+    if Path(source).is_dir():
+        files = [file for file in files if file.suffix.lower() != ".json" or _is_geojson(file)]
+        if not files:
+            raise InputError(f"{source}: no file in it is GeoJSON: export the objects of QuPath as that")
+    return [_read_file(file, pictures, mapping) for file in files]
 
 
 # Writing
@@ -161,129 +180,93 @@ def _text(score: float) -> str:
 # Reading
 
 
+def _is_geojson(file: Path) -> bool:
+    """Whether a .json file holds features: a folder may hold other json too, which is named."""
+    data = parse(file, constants=True)
+    if isinstance(data, dict) and data.get("type") in ("FeatureCollection", "Feature"):
+        return True
+    if isinstance(data, list) and all(isinstance(row, dict) and "geometry" in row for row in data):
+        return True
+    _logger.warning("%s: no GeoJSON: not read", file)
+    return False
+
+
 def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None) -> Entry:
+    data = parse(file, constants=True)  # of doubled keys the last one counts
     with naming(str(file)):
-        features = list(_features(_parse(file)))
-    picture = pictures.of_file(file, SUFFIX)
+        features = list(features_of(data))
+    picture = pictures.of_file(file, file.suffix)
     gathering = Gathering(*picture.measure())
+    planes = {plane for feature in features if (plane := plane_of(feature))}
+    if len(planes) > 1:
+        raise InputError(
+            f"{file}: objects of {len(planes)} planes of a stack: export those of one, with its image"
+        )
     for number, feature in enumerate(features, start=1):
         with naming(f"{file}: feature {number} (id {short(feature.get('id'))})"):
             _take(feature, number, gathering, mapping)
     return Entry(name=picture.name, path=picture.path, truth=gathering.truth(file), patient=picture.patient)
 
 
-def _parse(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8-sig"))  # of doubled keys the last one counts
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"no JSON ({error}): export the objects again") from None
-
-
-def _features(data: Any) -> Iterator[Row]:
-    """The features of a collection, an array or by itself, and those that lie inside others."""
-    waiting = [data]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting += reversed(item)
-        elif isinstance(item, dict) and isinstance(item.get("features"), list):
-            waiting += reversed(item["features"])
-        elif isinstance(item, dict) and "geometry" in item:
-            yield item
-            children = _properties(item).get("childObjects")
-            waiting += [children] if isinstance(children, list) else []
-        else:
-            raise InputError(f"{short(item)} is no feature: export the objects as GeoJSON")
-
-
 def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:
-    properties = _properties(feature)
+    geometry = feature["geometry"]
+    if isinstance(geometry, dict) and geometry.get("type") in NO_AREA:
+        gathering.leave_out(f"{geometry['type']}: no area")
+        return
+
+    properties = properties_of(feature)
     metadata = properties.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    kind, (score,) = _class_name(properties), _scores(metadata.get("score", "1"), count=1)
-    object_type = properties.get("objectType", properties.get("object_type", "annotation"))
-    if object_type == "cell":
-        group = f"feature {number}"
-        kind = "" if kind.lower() == LABEL_NAMES[CYTOPLASM] else kind
-        mask = gathering.draw(_rings(feature["geometry"], gathering.shape))
-        gathering.add(*mask, CYTOPLASM, group=group, score=score, kind=kind)
-        _take_nuclei(feature.get("nucleusGeometry"), metadata, gathering, group)
+    kind, (score,) = class_name(properties), scores_of(metadata.get("score", "1"), count=1)
+    if object_type(feature) == "cell":
+        _take_cell(feature, f"feature {number}", gathering, mapping, score=score)
         return
-    if object_type not in ("annotation", "detection"):
-        raise InputError(f"objectType {short(object_type)} is no cell, detection or annotation: remove it")
-    if not kind and object_type == "annotation":
+    if object_type(feature) not in ("annotation", "detection"):
+        named = short(object_type(feature))
+        raise InputError(f"objectType {named} is no cell, detection or annotation: remove it")
+    if not kind and object_type(feature) == "annotation":
         raise InputError("an annotation without classification: set it to cytoplasm or nucleus, or remove it")
+
     label = label_of(kind, mapping) if kind else NUCLEUS
     if label != DROPPED:
-        mask = gathering.draw(_rings(feature["geometry"], gathering.shape))
+        mask = gathering.draw_parts(parse_polygons(geometry, gathering.shape))
         kind = str(metadata.get("kind") or "")
         gathering.add(*mask, label, group=_pair(metadata), score=score, kind=kind)
 
 
-def _take_nuclei(geometry: Any, metadata: Row, gathering: Gathering, group: str) -> None:
+def _take_cell(
+    feature: Row, group: str, gathering: Gathering, mapping: Mapping[str, str] | None, *, score: float
+) -> None:
+    """A cell object and its nuclei. Its class is its kind, unless the user says what the class is."""
+    properties = properties_of(feature)
+    kind = class_name(properties)
+    named = kind.strip().lower() in {name.lower() for name in mapping or {}}
+    label = label_of(kind, mapping) if named else CYTOPLASM
+    if label == NUCLEUS:
+        raise InputError(f"a cell of class {short(kind)} cannot be a nucleus: say cytoplasm, ignore or drop")
+    if label == DROPPED:
+        return
+
+    kind = "" if named or kind.lower() == LABEL_NAMES[CYTOPLASM] else kind
+    mask = gathering.draw_parts(parse_polygons(feature["geometry"], gathering.shape))
+    gathering.add(*mask, label, group=group, score=score, kind=kind)
+    if label != EVERY_CLASS:
+        _take_nuclei(feature.get("nucleusGeometry"), properties.get("metadata"), gathering, group)
+
+
+def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: str) -> None:
     if geometry is None:
         return
-    parts = _polygons(geometry, gathering.shape)
-    count = len(str(metadata.get("nucleus_scores", "")).split())
-    if count == 1:  # a nucleus in pieces
-        parts = [[ring for part in parts for ring in part]]
-    known = count == len(parts)
-    scores = _scores(metadata["nucleus_scores"], count) if known else [1.0] * len(parts)
-    for part, score in zip(parts, scores, strict=True):
-        gathering.add(*gathering.draw(part), NUCLEUS, group=group, score=score)
+    parts = parse_polygons(geometry, gathering.shape)
+    text = metadata.get("nucleus_scores", "") if isinstance(metadata, dict) else ""
+    count = len(str(text).split())
+    nuclei = [parts] if count == 1 else [[part] for part in parts]  # one nucleus may lie in pieces
+    scores = scores_of(text, count) if count == len(nuclei) else [1.0] * len(nuclei)
+    for nucleus, score in zip(nuclei, scores, strict=True):
+        gathering.add(*gathering.draw_parts(nucleus), NUCLEUS, group=group, score=score)
 
 
 def _pair(metadata: Row) -> Id | None:
     """What a cell and its nuclei share, None: it stands alone. Raises InputError."""
     with naming("metadata"):
         return None if metadata.get("cell") is None else identity(metadata, "cell")
-
-
-def _rings(geometry: Any, shape: Shape) -> list[Any]:
-    return [ring for part in _polygons(geometry, shape) for ring in part]
-
-
-def _polygons(geometry: Any, shape: Shape) -> list[list[Any]]:
-    """Rings of each polygon. Raises InputError for points, lines and what is no geometry."""
-    kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind not in ("Polygon", "MultiPolygon"):
-        raise InputError(f"geometry {short(geometry)} is no polygon: remove it, or draw an area")
-    parts = [geometry.get("coordinates")] if kind == "Polygon" else geometry.get("coordinates")
-    if not isinstance(parts, list) or not all(isinstance(part, list) for part in parts):
-        raise InputError(f"coordinates of a {kind} must be lists of rings")
-    rings: list[list[Any]] = [[_ring(ring) for ring in part] for part in parts if part is not None]
-    if geometry.get("isEllipse") is True:
-        vertices = np.concatenate(polygons.validate([ring for part in rings for ring in part], shape))
-        return [[polygons.ellipse((*vertices.min(axis=0).tolist(), *vertices.max(axis=0).tolist()))]]
-    return rings
-
-
-def _ring(points: Any) -> list[list[Any]]:
-    """Points without a third coordinate."""
-    if not isinstance(points, list) or not all(isinstance(p, list) and len(p) >= 2 for p in points):
-        raise InputError("coordinates must be lists of [x, y]")
-    return [point[:2] for point in points]
-
-
-def _properties(feature: Row) -> Row:
-    properties = feature.get("properties")
-    return properties if isinstance(properties, dict) else {}
-
-
-def _class_name(properties: Row) -> str:
-    """The name of a classification, "" without one; a derived one has several names."""
-    value = properties.get("classification")
-    if isinstance(value, dict):
-        names = value.get("names")
-        value = ": ".join(map(str, names)) if isinstance(names, list) else value.get("name")
-    return value if isinstance(value, str) else ""
-
-
-def _scores(text: Any, count: int) -> list[float]:
-    try:
-        scores = [float(word) for word in str(text).split()]
-    except ValueError:
-        scores = []
-    if len(scores) != count or not np.isfinite(scores).all():
-        raise InputError(f"metadata: score {short(text)} is no number: remove it")
-    return scores

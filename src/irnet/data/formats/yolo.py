@@ -1,14 +1,17 @@
-"""YOLO text: one file an image, one instance a line, `CLASS x1 y1 x2 y2 ... [confidence]`.
+"""YOLO text: one file an image, one instance a line, `CLASS x1 y1 x2 y2 ... [confidence] [track]`.
 
 A line is a polygon whose coordinates are shares of the width and height; polygons may overlap. Ultralytics
-writes it as training labels and, with `save_txt=True save_conf=True`, as predictions.
+writes it as training labels and, with `save_txt=True save_conf=True`, as predictions; with a tracker a
+whole number follows, the track. Nothing says what the last numbers are: all lines of all files tell it
+together.
 """
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -22,7 +25,17 @@ from irnet.geometry.polygons import MIN_VERTICES, rasterise
 
 MAX_CHARACTERS = 2**26  # a thousand outlines of a thousand vertices take 16 MB
 BOX = 2  # corners: centre and size, as detectors write
-_OUTSIDE = 0.1  # how far beyond the frame, in shares of it, a vertex may lie
+Tail = Literal["score or none", "track", "score and track"]
+_OUTSIDE = 0.02  # how far beyond the frame, in shares of it, a vertex may lie: more is no share
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class YoloFile:
+    """What a file says."""
+
+    cells: Cells
+    scored: bool | None  # whether instances have scores, None: there is none
+    left_out: int  # lines without an area
 
 
 class _Line(NamedTuple):
@@ -33,22 +46,51 @@ class _Line(NamedTuple):
     corners: int
 
 
-def read_yolo(
-    path: str | os.PathLike, shape: Shape, *, mapping: Mapping[str, str] | None = None
-) -> tuple[Cells, bool | None]:
-    """The instances of a file in a frame of `shape` (H, W), and whether they have scores (None: no instance).
+def find_tail(paths: Sequence[str | os.PathLike]) -> Tail:
+    """What follows the coordinates in files of one origin, told by all their lines together.
 
-    `mapping` says what the class numbers mean, {"0": "cytoplasm"}; outlines without a pixel, down to none at
-    all, are left out: Ultralytics writes some. Raises InputError that names file, line and remedy.
+    A whole number at the end of every line is a track: coordinates and confidences are shares. Where it may
+    be a vertex on the border too, InputError names the line.
+    """
+    ends = [(Path(path), number, words) for path in paths for number, words in _lines(Path(path))]
+    ends = [(path, number, words[1:]) for path, number, words in ends if len(words) > 1]
+    odd = {len(words) % 2 == 1 for _, _, words in ends}
+    if len(odd) != 1 or not all(words[-1].isdecimal() for _, _, words in ends):
+        return "score or none"
+    if odd == {True}:
+        return "track"
+    if any(int(words[-1][:9]) > 1 for _, _, words in ends):
+        confident = all(_is_share(words[-2]) for _, _, words in ends)
+        return "score and track" if confident else "score or none"
+    for path, number, words in ends:
+        if not _is_vertex(words):
+            raise InputError(
+                f"{path}, line {number}: its end may be a confidence and a track, or a vertex on the border: "
+                "write numbers of tracks from 2 on or none, coordinates with decimals (1.0)"
+            )
+    return "score or none"
+
+
+def read_yolo(
+    path: str | os.PathLike,
+    shape: Shape,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    tail: Tail | None = None,
+) -> YoloFile:
+    """The instances of a file in a frame of `shape` (H, W).
+
+    `mapping` says what the class numbers mean, {"0": "cytoplasm"}, `tail` what follows the coordinates (None:
+    `find_tail` of this file). Outlines without a pixel, down to none at all, are left out: Ultralytics writes
+    some. Raises InputError that names file, line and remedy.
     """
     path = Path(path)
+    tail = tail or find_tail([path])
     lines: list[_Line] = []
     pixels = 0
-    for number, text in enumerate(_read(path), start=1):
-        if not text.strip():
-            continue
+    for number, words in _lines(path):
         with naming(f"{path}, line {number}"):
-            line = _parse(text.split(), shape, mapping)
+            line = _parse(words, shape, mapping, tail)
             pixels += line.crop.size if line else 0
             if pixels > MAX_MASK_PIXELS:
                 raise InputError(f"the image's masks together have more than {MAX_MASK_PIXELS:,} pixels")
@@ -68,7 +110,36 @@ def read_yolo(
         shape,
         scores=[1.0 if line.score is None else line.score for line in drawn],
     )
-    return cells, scored.pop() if scored else None
+    return YoloFile(cells=cells, scored=scored.pop() if scored else None, left_out=len(lines) - len(drawn))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The words of each line that has any, with its number."""
+    for number, text in enumerate(_read(path), start=1):
+        if words := text.split():
+            yield number, words
+
+
+def _is_share(word: str) -> bool:
+    try:
+        return 0 <= float(word) <= 1
+    except ValueError:
+        return False
+
+
+def _is_vertex(words: Sequence[str]) -> bool:
+    """Whether the last two of an even count of numbers, the last 0 or 1, go on with the others' outline.
+
+    An outline at the border has several vertices there.
+    """
+    try:
+        *others, last = np.array(words, dtype=np.float64).reshape(-1, 2)
+    except ValueError:
+        return True  # no numbers: whoever reads the line says so
+    if len(others) < MIN_VERTICES:
+        return not others
+    low, high = np.min(others, axis=0) - _OUTSIDE, np.max(others, axis=0) + _OUTSIDE
+    return bool(((low <= last) & (last <= high)).all())
 
 
 def _read(path: Path) -> list[str]:
@@ -82,7 +153,7 @@ def _read(path: Path) -> list[str]:
     return text.splitlines()
 
 
-def _parse(words: list[str], shape: Shape, mapping: Mapping[str, str] | None) -> _Line | None:
+def _parse(words: list[str], shape: Shape, mapping: Mapping[str, str] | None, tail: Tail) -> _Line | None:
     """An instance; None if its class is dropped."""
     if not words[0].isdecimal():
         raise InputError(f"the class must be a whole number, not {short(words[0])}")
@@ -91,6 +162,8 @@ def _parse(words: list[str], shape: Shape, mapping: Mapping[str, str] | None) ->
     if label not in LABEL_NAMES:
         raise InputError(f"class {words[0]} is to be ignored: predictions have no such regions, say drop")
     numbers = [_number(word) for word in words[1:]]
+    if tail != "score or none" and numbers:
+        numbers.pop()
     score = numbers.pop() if len(numbers) % 2 else None
     if score is not None and not 0 <= score <= 1:
         raise InputError(f"the confidence must lie in 0 to 1, not {score:g}")
