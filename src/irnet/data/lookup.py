@@ -5,7 +5,6 @@ with backslashes. Its last parts are what counts here: of `C:\\images\\p1\\a.png
 `images/p1/a.png`, `p1/a.png` and `a.png` that the folder holds. A name never leads out of the folder.
 """
 
-import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from irnet.data.files import safe_join
+from irnet.data.listing import walk
 from irnet.errors import InputError
 
 _LOCAL_FILE = "?d="  # Label Studio: /data/local-files/?d=p1/a.png
@@ -83,12 +83,7 @@ class ImageFolder(Names):
 
     @cached_property
     def _listed(self) -> Names:
-        walk = os.walk(self.root)
-        return Names(
-            (Path(place) / file).relative_to(self.root).as_posix()
-            for place, _, files in walk
-            for file in files
-        )
+        return Names(file.relative_to(self.root).as_posix() for file in walk(self.root))
 
 
 def _spellings(name: str) -> Iterator[list[str]]:

@@ -32,7 +32,7 @@ _SUFFIXES = {  # what the files of annotations in a folder end in
     "imagej": (imagej.SUFFIX,),
     "labelme": (labelme.SUFFIX,),
     "labels": (labels.CELLS, labels.NUCLEI),
-    "qupath": (qupath.SUFFIX,),
+    "qupath": qupath.SUFFIXES,
 }
 SOURCES = ("coco", "masks", *DRAWN, *PUBLIC)
 
