@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, choices=range(RANKS), help="of the captures, modulo 5")
     parser.add_argument("--fields", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0, help="of the first field; the others follow")
-    parser.add_argument("--palette", choices=["grey", "pap", "pale", "vivid"], default="grey")
+    parser.add_argument("--palette", choices=["grey", "pap", "pale", "vivid", "strong"], default="grey")
     parser.add_argument("--covered", type=float, help="least share of every second cell under the others")
     arguments = parser.parse_args()
     entries = read_coco(arguments.data)

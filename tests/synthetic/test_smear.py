@@ -124,8 +124,8 @@ def test_abnormal_smears_have_more_of_the_cells_that_only_they_add():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"layout": "crowded"}, "cps, dense, sparse"),
-        ({"palette": "sepia"}, "pap, pale, vivid, grey"),
+        ({"layout": "crowded"}, "cps, dense, heaped, sparse"),
+        ({"palette": "sepia"}, "pap, pale, vivid, strong, grey"),
         ({"mpp": 20.0}, "0.05 to 2"),
     ],
 )

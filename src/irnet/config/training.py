@@ -120,9 +120,9 @@ class GeneratedSettings(Section):
     """Side of a field (pixels at `mpp`)."""
     mpp: Positive = 0.2529
     """um per pixel of the fields (section 3)."""
-    layouts: tuple[Literal["cps", "dense", "sparse"], ...] = ("cps", "dense")
+    layouts: tuple[Literal["cps", "dense", "heaped", "sparse"], ...] = ("cps", "dense")
     """Kinds of fields, drawn with equal probability."""
-    palettes: tuple[Literal["pap", "pale", "vivid", "grey"], ...] = ("pap", "grey")
+    palettes: tuple[Literal["pap", "pale", "vivid", "strong", "grey"], ...] = ("pap", "grey")
     """Stains, drawn with equal probability."""
     abnormal: Fraction = 0.3
     """Share of atrophic, inflamed or dysplastic smears, with many small cells and large nuclei."""

@@ -22,7 +22,6 @@ ANNOTATED = 0.3  # cover of a cytoplasm's edge that counts as cell
 CLOUD_CONTRAST = 0.17  # relative, over all sizes
 FLAPS = 0.15  # probability that a part of a common cell is folded back on itself
 LEAST_BLUR = 0.3  # px
-DENSEST = 0.3  # mean optical density of one cytoplasm
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,13 @@ class Habit:
     @classmethod
     def draw(cls, rng: np.random.Generator, palette: Palette) -> "Habit":
         """A patient's habit."""
-        grey, vivid = palette == "grey", palette == "vivid"
+        grey, folded = palette == "grey", palette in ("vivid", "strong")
         return cls(
             rods=float(rng.gamma(4.0, 0.25) * (rng.random() < (0.9 if grey else 0.45))),
             dots=rng.uniform(0.3, 0.8),
             bubbles=rng.uniform(0.0, 0.01 if grey else 0.35),
-            crumpled=rng.uniform(0.02, 0.09),
-            turned=rng.uniform(0.3, 1.0) if vivid else rng.uniform(0.2, 0.6),
+            crumpled=rng.uniform(0.02, 0.25 if palette == "strong" else 0.09),
+            turned=rng.uniform(0.3, 1.0) if folded else rng.uniform(0.2, 0.6),
             halo=rng.uniform(0.0, 0.12),
             spread=rng.uniform(0.3, 0.42),
         )
@@ -108,7 +107,7 @@ def draw_cell(
     x, y = bend(x, y, rng.uniform(0, 2 * np.pi), curvature)
     film, cover = _draw_film(rng, kind, outline, x, y, radius=radius, mpp=mpp, habit=habit, crumpled=crumpled)
     density = stain.cytoplasm * kind.density * np.exp(rng.normal(0, habit.spread)) * (1.8 if crumpled else 1)
-    film *= np.float32(min(density, DENSEST))
+    film *= np.float32(min(density, stain.densest))
     mask = cover > ANNOTATED
     for nucleus in nuclei:
         window = _window(nucleus, corner)

@@ -10,8 +10,11 @@ from scipy.special import nbdtr
 
 from irnet.synthetic.shape import Point
 
-LayoutName = Literal["cps", "dense", "sparse"]
+LayoutName = Literal["cps", "dense", "heaped", "sparse"]
 T = TypeVar("T")
+
+
+HEAP = (0.28, 0.7)
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,30 @@ class Layout:
     alone: float  # probability that the next cell starts a cluster of its own
     gap: tuple[float, float]  # distance of neighbours, as a share of the sum of their radii
     heaps: float  # share of the clusters whose cells lie on top of one another
+    heap_gap: tuple[float, float]  # distance of neighbours in these, the same share
     bare: float  # bare nuclei per cell
 
 
+# heaped: piles of conventional smears, a quarter of whose cells is more than 60 % covered.
 # cps: 4439 cytoplasms, 4789 nuclei in 413 fields of (252.9 um)^2 (IRNet, section 3).
 # dense: composites of ISBI 2014, 92 % of cells overlapped. sparse: Cx22, 49 % overlapped.
 LAYOUTS: dict[str, Layout] = {
-    "cps": Layout(density=168.0, dispersion=6, alone=0.36, gap=(0.48, 1.0), heaps=0.05, bare=0.185),
-    "dense": Layout(density=320.0, dispersion=8, alone=0.13, gap=(0.46, 0.98), heaps=0.15, bare=0.03),
-    "sparse": Layout(density=190.0, dispersion=6, alone=0.6, gap=(0.56, 1.0), heaps=0.0, bare=0.1),
+    "cps": Layout(
+        density=168.0, dispersion=6, alone=0.36, gap=(0.48, 1.0), heaps=0.05, heap_gap=HEAP, bare=0.185
+    ),
+    "dense": Layout(
+        density=320.0, dispersion=8, alone=0.13, gap=(0.46, 0.98), heaps=0.15, heap_gap=HEAP, bare=0.03
+    ),
+    "heaped": Layout(
+        density=320.0, dispersion=4, alone=0.12, gap=(0.3, 0.95), heaps=0.5, heap_gap=(0.1, 0.55), bare=0.03
+    ),
+    "sparse": Layout(
+        density=190.0, dispersion=6, alone=0.6, gap=(0.56, 1.0), heaps=0.0, heap_gap=HEAP, bare=0.1
+    ),
 }
 
 VISIBLE = 0.55  # a cell counts when its centre lies no further outside than this share of its radius
 LARGEST_CLUSTER = 20
-HEAP = (0.28, 0.7)  # distance of neighbours in a heap, as a share of the sum of their radii
 APART = 0.95  # the same share, of cells of different clusters
 ON_CELLS = 0.6  # share of the bare nuclei that lie among cells
 TRIES = 12
@@ -91,7 +104,7 @@ def draw_plan(
     heap = False
     for _ in range(count):
         fresh = not cluster or rng.random() < alone or len(cluster) >= LARGEST_CLUSTER
-        placement = None if fresh else ground.place_beside(cluster, HEAP if heap else gap)
+        placement = None if fresh else ground.place_beside(cluster, statistics.heap_gap if heap else gap)
         if placement is None:
             placement, cluster = ground.place_apart(cells), []
             heap = rng.random() < statistics.heaps

@@ -140,7 +140,7 @@ def _draw_white(rng: np.random.Generator, palette: Palette) -> tuple[float, floa
     if palette == "grey":
         level = float(np.clip(rng.normal(231, 7), 200, 250))
         return level, level, level
-    if rng.random() < (0.8 if palette == "vivid" else 0.3):
+    if rng.random() < {"vivid": 0.8, "strong": 0.5}.get(palette, 0.3):
         level, tint = rng.uniform(250, 268), rng.normal(0, 4, 3)
     else:
         level, tint = rng.uniform(180, 248), rng.normal((4, -6, 4), 6)

@@ -15,7 +15,7 @@ from irnet.synthetic.optics import Camera
 from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
 from irnet.synthetic.truth import collect
 
-VERSION = 8  # goes up whenever a seed gives another picture or truth
+VERSION = 9  # goes up whenever a seed gives another picture or truth
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def generate(
         seed: the same seed gives the same field, on any machine and in any process.
         size: height and width (px).
         mpp: um per pixel.
-        layout: arrangement of the cells: "cps", "dense" or "sparse" (`irnet.synthetic.layout`).
-        palette: stain: "pap", "pale", "vivid"; "grey" is a monochrome camera.
+        layout: arrangement of the cells: "cps", "dense", "heaped" or "sparse" (`irnet.synthetic.layout`).
+        palette: stain: "pap", "pale", "vivid", "strong"; "grey" is a monochrome camera.
         patient: stain, camera and mixture of cells; None draws them from the seed.
         count: number of cytoplasms; None draws it.
 

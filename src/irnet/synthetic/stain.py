@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.floating]
 Colour = NDArray[np.float32]  # (3,) optical density of R, G, B
-Palette = Literal["pap", "pale", "vivid", "grey"]
+Palette = Literal["pap", "pale", "vivid", "strong", "grey"]
 
 WHITE_DENSITY: Colour = np.ones(3, dtype=np.float32)
 
@@ -32,6 +32,7 @@ STRENGTHS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "pap": ((0.095, 0.35), (0.26, 0.3)),
     "pale": ((0.055, 0.3), (0.22, 0.3)),
     "vivid": ((0.15, 0.3), (0.42, 0.25)),
+    "strong": ((0.17, 0.4), (0.37, 0.35)),  # CRIC: a cytoplasm .07 to .57, its nucleus .09 to .82 denser
     "grey": ((0.097, 0.25), (0.26, 0.18)),
 }
 
@@ -46,14 +47,17 @@ class Stain:
     haematoxylin: Colour
     cytoplasm: float  # mean density of a thin cytoplasm
     nucleus: float  # mean density of a nucleus by itself
+    densest: float  # mean density of one cytoplasm at most
     mixing: float  # of the dyes within one cell; small where each cell has one hue
+    warmth: float  # share of the cells that are pink or orange whatever their type
+    keratin: float  # share of the orange ones among these
     grey: bool
 
     @classmethod
     def draw(cls, rng: np.random.Generator, palette: Palette) -> "Stain":
         """A patient's stain."""
         (cytoplasm, spread), (nucleus, nucleus_spread) = STRENGTHS[palette]
-        grey, vivid = palette == "grey", palette == "vivid"
+        grey, vivid, strong = palette == "grey", palette == "vivid", palette == "strong"
         dyes = (
             VIVID_CYANOPHILIC if vivid else CYANOPHILIC,
             VIVID_EOSINOPHILIC if vivid else EOSINOPHILIC,
@@ -64,7 +68,10 @@ class Stain:
             *(WHITE_DENSITY if grey else _mix(rng, shades) for shades in dyes),
             cytoplasm=cytoplasm * float(np.exp(rng.normal(0, spread))),
             nucleus=nucleus * float(np.exp(rng.normal(0, nucleus_spread))),
+            densest=0.6 if strong else 0.3,
             mixing=0.03 if vivid else 0.12,
+            warmth=float(rng.beta(0.7, 1.2)) if strong else 0.0,
+            keratin=float(rng.beta(1.2, 0.9)) if strong else 0.15,
             grey=grey,
         )
 
@@ -72,9 +79,9 @@ class Stain:
         """Density per unit of thickness of one cell's cytoplasm: a mixture around one of the dyes."""
         if self.grey:
             return WHITE_DENSITY
-        pink = self.orange if rng.random() < 0.15 else self.eosinophilic
+        pink = self.orange if rng.random() < self.keratin else self.eosinophilic
         other = rng.beta(1.0, 1 / self.mixing)
-        share = 1 - other if rng.random() < eosin else other
+        share = 1 - other if rng.random() < max(eosin, self.warmth) else other
         return _vary(rng, share * pink + (1 - share) * self.cyanophilic)
 
     def nucleus_colour(self, rng: np.random.Generator, cell: Colour | None = None) -> Colour:
