@@ -59,6 +59,18 @@ def test_overlapped_share(layout: LayoutName, least: float, most: float):
     assert least < np.mean(overlapped) < most
 
 
+def test_cells_lie_under_others_in_heaps():
+    """Share of the cells of which others cover more than 60 %."""
+    buried: dict[LayoutName, list[bool]] = {"dense": [], "heaped": []}
+    for layout, found in buried.items():
+        for seed in range(8):
+            _, truth = generate(seed, size=(420, 420), mpp=0.45, layout=layout, palette="grey")
+            dense = truth.cells.of(CYTOPLASM).to_dense()
+            layers = dense.sum(axis=0)
+            found += [bool((layers[mask] > 1).mean() > 0.6) for mask in dense]
+    assert np.mean(buried["dense"]) < 0.5 < np.mean(buried["heaped"]) < 0.85
+
+
 def test_kinds_have_the_sizes_of_the_table():
     rng = np.random.default_rng(4)
     for index, kind in enumerate(KINDS):
