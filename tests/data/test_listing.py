@@ -1,6 +1,7 @@
 """Files of folders: which are images, and that no other is left out in silence."""
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,14 @@ def test_masks_of_other_kinds_are_named_and_hidden_ones_left_alone(tmp_path: Pat
     assert "not read: nucleus_2.gif" in caplog.text
     assert "not read: b.svs" in caplog.text
     assert len(caplog.records) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    try:
+        os.link(tmp_path / "a.png", os.fsencode(tmp_path) + b"/\xff.png")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(InputError, match=r"udcff\.png': its name holds half of a character: rename it"):
+        list_images([tmp_path])

@@ -76,7 +76,8 @@ def test_every_verb_and_option_is_in_the_reference() -> None:
 
 def test_the_reference_names_no_option_that_is_not_there() -> None:
     text = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
-    known = {option for command in commands().values() for p in command.params for option in p.opts}
+    options = [p for command in commands().values() for p in command.params]
+    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     assert set(re.findall(r"`(--[a-z-]+)", text)) <= known | {"--help"}
 
 

@@ -21,7 +21,7 @@ def list_images(paths: Iterable[str | os.PathLike], *, beside: Sequence[str] = (
     """The files named and, in sorted order, the image files of the folders named; each once.
 
     Whatever else lies in the folders is told in a warning, but for files that end in one of `beside`. Raises
-    InputError for a path that does not exist and when nothing is found.
+    InputError for a path that does not exist or is no text, and when nothing is found.
     """
     paths = [Path(path) for path in paths]
     found: dict[Path, Path] = {}  # by whole path: a folder and a file in it may both be named
@@ -33,6 +33,8 @@ def list_images(paths: Iterable[str | os.PathLike], *, beside: Sequence[str] = (
             found.setdefault(Path(os.path.abspath(file)), file)
         if inside and path.is_dir():
             tell_unread(path, path.iterdir(), {*inside}, beside)
+    for whole in found:
+        _check_name(whole)
     if not found:
         raise InputError(_nothing(paths))
     return list(found.values())
@@ -62,6 +64,14 @@ def is_litter(place: Path) -> bool:
 def walk(folder: Path) -> Iterator[Path]:
     """The files in a folder and its folders, litter left out."""
     return (file for file in folder.rglob("*") if file.is_file() and not is_litter(file.relative_to(folder)))
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that no text file can hold, so that no record could name it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{str(path)!a}: its name holds half of a character: rename it") from None
 
 
 def _nothing(paths: Sequence[Path]) -> str:

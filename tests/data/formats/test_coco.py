@@ -206,6 +206,13 @@ def test_two_categories_of_one_id_are_refused(tmp_path: Path) -> None:
         read_one(tmp_path, data)
 
 
+def test_two_categories_of_one_name_are_one_and_said(tmp_path: Path, caplog) -> None:
+    data = table(category_id=2)
+    data["categories"][1]["name"] = "cytoplasm"
+    assert read_one(tmp_path, data).truth.cells.labels.tolist() == [CYTOPLASM]
+    assert "categories of the name of another, read as one with it: 1" in caplog.text
+
+
 def test_stray_pieces_of_polygons_are_left_out_and_counted(tmp_path: Path, caplog) -> None:
     cells = read_one(tmp_path, table([[0, 0, 3, 0, 3, 3, 0, 3], [5, 5], [6, 6, 7, 7], []])).truth.cells
     assert cells.areas.tolist() == [9]

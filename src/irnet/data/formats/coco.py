@@ -30,6 +30,7 @@ _IGNORE_ID = len(LABEL_NAMES) + 1
 _MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
 _CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
 _TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
+_ONE_NAME = "categories of the name of another, read as one with it"
 _logger = logging.getLogger(__name__)
 
 
@@ -69,6 +70,7 @@ def entries_of(
             truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
         entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
         told += _count(annotations, crowd)
+    told[_ONE_NAME] = len(document.categories) - len(set(document.categories.values()))
     marked = [row for row in document.annotations if row.get("iscrowd") == 1]
     told[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
     for message, count in told.items():
