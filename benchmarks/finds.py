@@ -24,6 +24,7 @@ from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
 
 CODE = "models/*.py"
+CHOSEN_LATER = {"score", "views", "nucleus_px"}  # settings of which finds know nothing
 
 
 class Finder:
@@ -33,20 +34,25 @@ class Finder:
         source: weights file, run's folder, "bundled" or "bundled-research".
         overrides: of its settings, such as "predict.nms.nucleus=0.4".
         cache: folder of what was found.
+        views: 1 or 4, see `Predictor`.
     """
 
-    def __init__(self, source: str, overrides: Sequence[str], cache: Path) -> None:
+    def __init__(self, source: str, overrides: Sequence[str], cache: Path, views: int = 1) -> None:
         model, settings, _ = load_weights(source)
         if overrides:
             settings, trained = change_settings(settings, overrides), model
             model = build_network(settings, trunk=False)
             model.load_state_dict(trained.state_dict())
-        self.predictor = Predictor(model.eval(), settings=settings, device=choose_device("auto"))
+        self.predictor = Predictor(model, settings=settings, device=choose_device("auto"), views=views)
         self.source, self.cache = find_weights(source), cache
-        plain = settings.model_dump(mode="json", include={"model", "predict", "data"}, exclude_defaults=True)
-        plain["data"] = {"mpp": settings.data.mpp}
-        plain.get("predict", {}).pop("score", None)
-        self._basis = json.dumps([sha256(self.source), plain, _code()], sort_keys=True)
+        used = self.predictor.settings.model_dump(
+            mode="json",
+            include={"model": True, "predict": True},
+            exclude={"predict": CHOSEN_LATER},
+            exclude_defaults=True,
+        )
+        basis = [sha256(self.source), used, settings.data.mpp, views, _code()]
+        self._basis = json.dumps(basis, sort_keys=True)
 
     @property
     def cuts(self) -> Cuts:

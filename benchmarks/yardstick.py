@@ -2,6 +2,7 @@
 
     python benchmarks/yardstick.py SET ... --model bundled --cache finds
     python benchmarks/yardstick.py SET ... --cache finds --versus bundled --versus-set predict.nms.nucleus=0.4
+    python benchmarks/yardstick.py SET ... --cache finds --versus bundled --versus-views 4
 
 Thresholds are those stored with the weights unless `--cuts` says others (AP takes every candidate). What is
 found is kept in the cache, so that other thresholds cost nothing. Intervals are over the fields and over the
@@ -60,22 +61,25 @@ def main() -> None:
         default = None if prefix else "bundled"
         parser.add_argument(f"--{prefix or 'model'}".rstrip("-"), default=default, help="weights")
         parser.add_argument(f"--{prefix}set", action="append", default=[], help="section.key=value")
+        parser.add_argument(f"--{prefix}views", type=int, choices=(1, 4), default=1, help="of each field")
         parser.add_argument(f"--{prefix}cuts", type=float, nargs=2, help="of cytoplasms and nuclei")
     options = parser.parse_args()
-    finders = [(Finder(options.model, options.set, options.cache), cuts_of(options.cuts))]
+    sides = [(options.model, options.set, options.views, options.cuts)]
     if options.versus:
-        other = Finder(options.versus, options.versus_set, options.cache)
-        finders.append((other, cuts_of(options.versus_cuts)))
-    for finder, cuts in finders:
-        print(f"{finder.source.name}: cuts {', '.join(f'{cut:g}' for cut in (cuts or finder.cuts).values())}")
+        sides.append((options.versus, options.versus_set, options.versus_views, options.versus_cuts))
+    finders = []
+    for source, overrides, views, values in sides:
+        finder = Finder(source, overrides, options.cache, views)
+        cuts = cuts_of(values) or finder.cuts
+        finders.append((finder, cuts))
+        print(finder.source.name, *overrides, f"views {views}, cuts {', '.join(map(str, cuts.values()))}")
     for path in options.data:
         entries, names = read_coco(path), json.loads((path / "sources.json").read_text())
         every = sorted({name for cells in names.values() for name in cells})
         numbers = {name: number for number, name in enumerate(every)}
         sources = [np.array([numbers[name] for name in names[entry.name]]) for entry in entries]
         scores = [
-            score(read_fields(entries, finder.find(entries), cuts or finder.cuts, sources))
-            for finder, cuts in finders
+            score(read_fields(entries, finder.find(entries), cuts, sources)) for finder, cuts in finders
         ]
         print(
             f"\n{path.name}\n\n{Bench({'fields': len(entries), 'sources': len(numbers)}).table(*scores)}",
