@@ -45,7 +45,7 @@ def losses(entries: Sequence[Entry], found: Sequence[Cells], cuts: Cuts) -> str:
         pairs = Pairwise.between(truths, preds)
         matches = match_iou(pairs)
         pixels += share_out(truths, preds, dict(matches.tolist()))
-        ious += pairs.iou[matches[:, 0], matches[:, 1]].tolist()
+        ious += pairs.iou[pairs.find(matches)].tolist()
         missed += len(truths) - len(matches)
     held, lost, short = pixels / pixels.sum()
     return (

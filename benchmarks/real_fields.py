@@ -158,8 +158,8 @@ def score_fields(fields: Sequence[Field], found: Sequence[Cells], marks: dict[st
 
 def held_alone(points: Points, cells: Cells) -> NDArray[np.bool_]:
     """Which points (n,) have a find of their own that holds them."""
-    inside = holds(cells, points)
-    return np.isin(np.arange(len(points)), assign(inside.astype(float), inside)[:, 0])
+    inside = np.argwhere(holds(cells, points))
+    return np.isin(np.arange(len(points)), assign(inside, np.ones(len(inside)))[:, 0])
 
 
 def holds(cells: Cells, points: Points) -> NDArray[np.bool_]:
@@ -216,7 +216,7 @@ def judge(found: Cells, marks: dict[str, Any] | None) -> tuple[int, int, int]:
     points = np.array(marks["nuclei"], dtype=float).reshape(-1, 2)
     points = points[~_within(points, regions)]
     closeness, near = _closeness(nuclei, points)
-    matches = assign(closeness, near)
+    matches = assign(np.argwhere(near), closeness[near])
     others = nuclei.select(~np.isin(np.arange(len(nuclei)), matches[:, 1]))
     unsure = np.array(marks["unsure"], dtype=float).reshape(-1, 2)
     doubtful = int(_closeness(others, unsure)[1].any(axis=0).sum())
@@ -262,8 +262,8 @@ def print_scale(folder: Path, finder: Finder) -> None:
         found = network.choose(every)
         points = field.points[[kind == NORMAL for kind in field.classes]]
         nuclei = np.flatnonzero((found.labels == NUCLEUS) & (found.parents != NO_PARENT))
-        held = holds(found.select(nuclei), points)
-        nuclei = nuclei[assign(held.astype(float), held)[:, 1]]
+        held = np.argwhere(holds(found.select(nuclei), points))
+        nuclei = nuclei[assign(held, np.ones(len(held)))[:, 1]]
         shares = found.areas[nuclei] / found.areas[found.parents[nuclei]]
         low, high = INTERMEDIATE
         areas += found.areas[nuclei[(shares >= low) & (shares <= high)]].tolist()

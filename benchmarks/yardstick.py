@@ -157,7 +157,7 @@ def aji(field: Field, label: int) -> Parts:
     """A false find has the source of the truth that it resembles most."""
     pairs, own = _pairs(field, label), field.sources[field.truths.labels == label]
     shared, union, unclaimed = aji_parts(pairs)
-    near = most_alike(pairs.iou.T)  # NONE, the last entry, has no source
+    near = most_alike(pairs.turned)  # NONE, the last entry, has no source
     theirs = np.append(own, NO_SOURCE)[near]
     return np.concatenate([_parts(shared, union, own), _parts(0, unclaimed, theirs)])
 

@@ -24,7 +24,8 @@ def test_ends():
 
 
 def test_a_duplicate_is_wrong_and_the_higher_score_chooses_first():
-    pairs = Pairwise(np.array([[90, 100]]), np.array([100]), np.array([100, 100]))
+    areas = np.array([100]), np.array([100, 100])
+    pairs = Pairwise(np.array([[0, 0], [0, 1]]), np.array([90, 100]), *areas)
     first = Ranking.of(pairs, np.array([0.9, 0.8]))
     assert first.hits[:, 0].tolist() == [True] * 7 + [False] * 3  # IoU 90 / 110 = .82
     assert first.hits[:, 1].tolist() == [False] * 7 + [True] * 3  # free only where the first one failed

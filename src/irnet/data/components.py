@@ -22,10 +22,9 @@ def link_nuclei(cells: Cells) -> Cells:
     """The cells with each nucleus linked to the only cytoplasm that holds more than half of it."""
     nuclei = np.flatnonzero(cells.labels == NUCLEUS)
     cytoplasms = np.flatnonzero(cells.labels == CYTOPLASM)
-    shared = cells.select(nuclei).intersections(cells.select(cytoplasms))  # (nuclei, cytoplasms)
-    held = shared * 2 > cells.areas[nuclei][:, None]
+    pairs, shared = cells.select(nuclei).shared_pixels(cells.select(cytoplasms))
+    held = pairs[shared * 2 > cells.areas[nuclei[pairs[:, 0]]]]
+    only = held[np.bincount(held[:, 0])[held[:, 0]] == 1]
     parents = np.full(len(cells), NO_PARENT)
-    for nucleus, holders in zip(nuclei, held, strict=True):
-        if holders.sum() == 1:
-            parents[nucleus] = cytoplasms[holders.argmax()]
+    parents[nuclei[only[:, 0]]] = cytoplasms[only[:, 1]]
     return replace(cells, parents=parents)

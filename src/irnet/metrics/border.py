@@ -41,7 +41,7 @@ def _alike(truths: Cells, preds: Cells) -> NDArray[np.bool_]:
     """Whether each prediction has an IoU > .5 with a truth of its class, (m,)."""
     alike = np.zeros(len(preds), dtype=bool)
     for label in LABEL_NAMES:
-        mine = preds.labels == label
-        iou = Pairwise.between(truths.of(label), preds.select(mine)).iou
-        alike[mine] = (iou > MATCH_IOU).any(axis=0)
+        mine = np.flatnonzero(preds.labels == label)
+        pairs = Pairwise.between(truths.of(label), preds.select(mine))
+        alike[mine[pairs.preds[pairs.iou > MATCH_IOU]]] = True
     return alike

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Distractor
+from irnet.metrics.aji import most_alike
 from irnet.metrics.border import touches_border
 from irnet.metrics.degree import degrees
 from irnet.metrics.distractors import ELSEWHERE, kinds_under
@@ -115,8 +116,9 @@ def _near(
     pairs: Pairwise, free_truths: NDArray[np.bool_], free_preds: NDArray[np.bool_]
 ) -> list[tuple[int, int]]:
     """Pairs without a match whose IoU is almost one, the best last: of several that is the one to name."""
-    alike = (pairs.iou >= NEAR_IOU) & free_truths[:, None] & free_preds
-    return sorted(((t, f) for t, f in np.argwhere(alike).tolist()), key=lambda pair: pairs.iou[pair])
+    alike = (pairs.iou >= NEAR_IOU) & free_truths[pairs.truths] & free_preds[pairs.preds]
+    order = np.argsort(pairs.iou[alike], kind="stable")
+    return [(t, f) for t, f in pairs.pairs[alike][order].tolist()]
 
 
 def _missed(scene: _Scene) -> Iterator[Mistake]:
@@ -128,7 +130,7 @@ def _missed(scene: _Scene) -> Iterator[Mistake]:
         OUTLINE: {t: ((t,), (f,)) for t, f in scene.near},
         UNDER: {t: ((t,), ()) for t in _indices(covered)},
     }
-    best = scene.pairs.iou.max(axis=1, initial=0.0)
+    best = _highest_iou(scene.pairs)
     for t in _indices(scene.free_truths):
         cause = _first_cause(causes, t) or OVERLOOKED
         truths, preds = causes[cause][t] if cause in causes else ((t,), ())
@@ -136,18 +138,18 @@ def _missed(scene: _Scene) -> Iterator[Mistake]:
 
 
 def _false(scene: _Scene, distractors: Sequence[Distractor]) -> Iterator[Mistake]:
-    iou, twice = scene.pairs.iou, duplicates(scene.pairs, scene.matches)
+    home, twice = most_alike(scene.pairs.turned), duplicates(scene.pairs, scene.matches)
     kinds = kinds_under(scene.preds, distractors)
     causes: dict[str, dict[int, Involved]] = {
         CUT: {f: ((), (f,)) for f in _indices(touches_border(scene.preds))},
-        TWICE: {f: ((int(iou[:, f].argmax()),), (f,)) for f in _indices(twice)},
+        TWICE: {f: ((int(home[f]),), (f,)) for f in _indices(twice)},
         MERGED: {f: (held, (f,)) for f, held in scene.merged.items()},
         SPLIT: {f: ((t,), _first(f, pieces)) for t, pieces in scene.split.items() for f in pieces},
         OUTLINE: {f: ((t,), (f,)) for t, f in scene.near},
         DISTRACTOR: {f: ((), (f,)) for f, kind in enumerate(kinds) if kind != ELSEWHERE},
-        FRAGMENT: {f: ((t,), (f,)) for t, f in np.argwhere(lies_inside(scene.pairs)).tolist()},
+        FRAGMENT: {f: ((t,), (f,)) for t, f in scene.pairs.pairs[lies_inside(scene.pairs)].tolist()},
     }
-    best = iou.max(axis=0, initial=0.0)
+    best = _highest_iou(scene.pairs.turned)
     for f in _indices(scene.free_preds):
         cause = _first_cause(causes, f) or BACKGROUND
         truths, preds = causes[cause][f] if cause in causes else ((), (f,))
@@ -158,11 +160,19 @@ def _false(scene: _Scene, distractors: Sequence[Distractor]) -> Iterator[Mistake
 
 
 def _poor(scene: _Scene) -> Iterator[Mistake]:
-    for t, f in scene.matches.tolist():
-        if (iou := float(scene.pairs.iou[t, f])) < POOR_IOU:
+    ious = scene.pairs.iou[scene.pairs.find(scene.matches)].tolist()
+    for (t, f), iou in zip(scene.matches.tolist(), ious, strict=True):
+        if iou < POOR_IOU:
             held = scene.merged.get(f, ())
             cause, truths = (MERGED, _first(t, held)) if t in held else (OUTLINE, (t,))
             yield Mistake(kind=POOR, cause=cause, truths=truths, preds=(f,), iou=iou)
+
+
+def _highest_iou(pairs: Pairwise) -> NDArray[np.float64]:
+    """Of each truth with any prediction, (n,)."""
+    best = np.zeros(len(pairs.truth_areas))
+    np.maximum.at(best, pairs.truths, pairs.iou)
+    return best
 
 
 def _first_cause(causes: Mapping[str, Mapping[int, Involved]], index: int) -> str | None:

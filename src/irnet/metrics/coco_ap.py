@@ -1,6 +1,6 @@
 """COCO mask AP, 0.50:0.95, 101 recall points, without a cap on the number of detections (Lin et al. 2014).
 
-Computed from IoU matrices, so that overlaps count and no run length is decoded. Equal to pycocotools and
+Computed from the IoU of pairs, so that overlaps count and no run length is decoded. Equal to pycocotools and
 faster-coco-eval with maxDets above the number of predictions (tests/reference/test_coco_ap.py).
 """
 
@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.metrics.match import Pairwise
+from irnet.metrics.match import Pairwise, by_index
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 AP_NAMES = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}  # which of these
@@ -29,7 +29,7 @@ class Ranking:
     @classmethod
     def of(cls, pairs: Pairwise, scores: NDArray[np.float64]) -> Self:
         """From the highest score down each prediction takes a free truth, the one of highest IoU."""
-        return cls(scores, _hits(pairs.iou, scores), len(pairs.truth_areas))
+        return cls(scores, _hits(pairs, scores), len(pairs.truth_areas))
 
     @classmethod
     def empty(cls) -> Self:
@@ -37,14 +37,16 @@ class Ranking:
         return cls(np.zeros(0), np.zeros((len(IOU_THRESHOLDS), 0), dtype=bool), 0)
 
 
-def _hits(iou: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _hits(pairs: Pairwise, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
     hits = np.zeros((len(IOU_THRESHOLDS), len(scores)), dtype=bool)
-    free = np.ones((len(IOU_THRESHOLDS), len(iou)), dtype=bool)
+    free = np.ones((len(IOU_THRESHOLDS), len(pairs.truth_areas)), dtype=bool)
+    alike = np.flatnonzero(pairs.iou >= IOU_THRESHOLDS[0])
+    finds = by_index(pairs.preds[alike], len(scores))
     for pred in np.argsort(-scores, kind="stable"):
-        near = np.flatnonzero(iou[:, pred] >= IOU_THRESHOLDS[0])[::-1]  # of equals COCO takes the last
-        if not len(near):
+        if not len(finds[pred]):
             continue
-        quality = iou[near, pred]
+        mine = alike[finds[pred]][::-1]  # of equals COCO takes the last
+        near, quality = pairs.truths[mine], pairs.iou[mine]
         open_to = free[:, near] & (quality >= IOU_THRESHOLDS[:, None])  # (10, k)
         hits[:, pred] = hit = open_to.any(axis=1)
         taken = near[np.where(open_to, quality, -1.0).argmax(axis=1)]

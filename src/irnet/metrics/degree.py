@@ -55,7 +55,7 @@ def scores_by_degree(
 def _prediction_bins(
     pairs: Pairwise, matches: NDArray[np.int64], truth_bin: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    home = most_alike(pairs.iou.T)
+    home = most_alike(pairs.turned)
     home[matches[:, 1]] = matches[:, 0]
     bins = np.zeros(len(home), dtype=np.int64)
     bins[home != NONE] = truth_bin[home[home != NONE]]

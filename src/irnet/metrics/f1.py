@@ -15,7 +15,7 @@ def detection(pairs: Pairwise, matches: NDArray[np.int64]) -> dict[str, Ratio]:
     Recall needs a truth, precision a prediction, F1 one of both; without, they are undefined. `recall_70`
     counts an assignment of its own at IoU > 0.7, `f1_glas` one by the share of the truth that is covered.
     """
-    n, m = pairs.intersections.shape
+    n, m = len(pairs.truth_areas), len(pairs.pred_areas)
     return {
         "f1": Ratio(2 * len(matches), n + m),
         "precision": Ratio(len(matches), m),
@@ -38,5 +38,5 @@ def duplicates(pairs: Pairwise, matches: NDArray[np.int64]) -> NDArray[np.bool_]
 
     A prediction that is another truth's match is no duplicate, however alike the two truths are.
     """
-    alike = (pairs.iou > MATCH_IOU).any(axis=0)
+    alike = ~unmatched(len(pairs.pred_areas), pairs.preds[pairs.iou > MATCH_IOU])
     return alike & unmatched(len(pairs.pred_areas), matches[:, 1])

@@ -112,7 +112,7 @@ def _score_class(
 
 def _matched_iou(pairs: Pairwise) -> NDArray[np.float64]:
     """IoU of each prediction with its match, 0 without one, (m,)."""
-    truths, preds = match_iou(pairs).T
+    matches = match_iou(pairs)
     reached = np.zeros(len(pairs.pred_areas))
-    reached[preds] = pairs.iou[truths, preds]
+    reached[matches[:, 1]] = pairs.iou[pairs.find(matches)]
     return reached

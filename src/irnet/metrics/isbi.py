@@ -9,7 +9,7 @@ they say nothing about cells that were missed or found twice: never quote them a
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.metrics.match import Pairwise
+from irnet.metrics.match import Pairwise, by_index
 from irnet.metrics.ratio import Ratio
 
 GOOD_DICE = 0.7
@@ -28,41 +28,38 @@ def isbi_greedy(pairs: Pairwise, frame_pixels: int) -> dict[str, Ratio]:
 
 
 def pair_in_order(pairs: Pairwise) -> NDArray[np.int64]:
-    """Truth and prediction of each pair, (k, 2): truths choose in order, a prediction once chosen is used."""
+    """Which pairs are taken, (l,): truths choose in order, a prediction once chosen is used."""
     free = np.ones(len(pairs.pred_areas), dtype=bool)
     chosen = []
-    for truth, row in enumerate(pairs.iou):
-        near = np.flatnonzero((row > 0) & free)
+    for near in by_index(pairs.truths, len(pairs.truth_areas)):
+        near = near[free[pairs.preds[near]]]
         if len(near):
-            best = near[row[near].argmax()]
-            free[best] = False
-            chosen.append((truth, best))
-    return np.array(chosen, dtype=np.int64).reshape(-1, 2)
+            best = near[pairs.iou[near].argmax()]
+            free[pairs.preds[best]] = False
+            chosen.append(best)
+    return np.array(chosen, dtype=np.int64)
 
 
 def pair_by_dice(pairs: Pairwise) -> NDArray[np.int64]:
-    """Truth and prediction of each pair, (k, 2), highest Dice coefficient first; ties in file order."""
-    truths, preds = np.nonzero(pairs.dice)
-    order = np.argsort(-pairs.dice[truths, preds], kind="stable")
+    """Which pairs are taken, (l,), highest Dice coefficient first; ties in file order."""
     free_truth, free_pred = np.ones(len(pairs.truth_areas), bool), np.ones(len(pairs.pred_areas), bool)
     chosen = []
-    for truth, pred in zip(truths[order], preds[order], strict=True):
+    for place in np.argsort(-pairs.dice, kind="stable"):
+        truth, pred = pairs.pairs[place]
         if free_truth[truth] and free_pred[pred]:
             free_truth[truth] = free_pred[pred] = False
-            chosen.append((truth, pred))
-    return np.array(chosen, dtype=np.int64).reshape(-1, 2)
+            chosen.append(place)
+    return np.array(chosen, dtype=np.int64)
 
 
 def _scores(pairs: Pairwise, chosen: NDArray[np.int64], frame_pixels: int) -> dict[str, Ratio]:
-    dice = pairs.dice[chosen[:, 0], chosen[:, 1]]
-    truths, preds = chosen[dice > GOOD_DICE].T
-    good = len(truths)
-    shared = pairs.intersections[truths, preds]
-    area, found = pairs.truth_areas[truths], pairs.pred_areas[preds]
+    chosen = chosen[pairs.dice[chosen] > GOOD_DICE]
+    good, shared = len(chosen), pairs.shared[chosen]
+    area, found = pairs.truth_areas[pairs.truths[chosen]], pairs.pred_areas[pairs.preds[chosen]]
     missed, false = len(pairs.truth_areas) - good, len(pairs.pred_areas) - good
     outside = np.maximum(frame_pixels - area, 1)  # a truth that fills its frame leaves no false pixel either
     return {
-        "dsc": Ratio(float(dice[dice > GOOD_DICE].sum()), good),
+        "dsc": Ratio(float(pairs.dice[chosen].sum()), good),
         "tprp": Ratio(float((shared / area).sum()), good),
         "fprp": Ratio(float(((found - shared) / outside).sum()), good),
         "fnro": Ratio(missed, len(pairs.truth_areas)),

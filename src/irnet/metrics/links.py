@@ -52,8 +52,9 @@ def link_scores(truths: Cells, preds: Cells) -> dict[str, Ratio]:
 def ambiguous(cells: Cells) -> NDArray[np.bool_]:
     """Nuclei of which at least half lies inside each of two or more cells, (n,)."""
     nuclei = np.flatnonzero((cells.labels == NUCLEUS) & (cells.areas > 0))
-    shared = cells.select(nuclei).intersections(cells.of(CYTOPLASM))
-    homes = (shared >= LEAST_INSIDE * cells.areas[nuclei][:, None]).sum(axis=1)
+    pairs, shared = cells.select(nuclei).shared_pixels(cells.of(CYTOPLASM))
+    mine = pairs[:, 0]
+    homes = np.bincount(mine[shared >= LEAST_INSIDE * cells.areas[nuclei[mine]]], minlength=len(nuclei))
     found = np.zeros(len(cells), dtype=bool)
     found[nuclei[homes > 1]] = True
     return found

@@ -21,46 +21,74 @@ GLAS_COVER = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Pairwise:
-    """Areas and shared pixels of n truths and m predictions of one class: all that most scores need."""
+    """What n truths and m predictions of one class share: all that most scores need.
 
-    intersections: NDArray[np.int64]  # (n, m)
+    Only the k pairs that share pixels are listed, so that memory grows with the instances that meet.
+    """
+
+    pairs: NDArray[np.int64]  # (k, 2) truth and prediction, sorted
+    shared: NDArray[np.int64]  # (k,) pixels, at least 1
     truth_areas: NDArray[np.int64]  # (n,)
     pred_areas: NDArray[np.int64]  # (m,)
 
     @classmethod
     def between(cls, truths: Cells, preds: Cells) -> "Pairwise":
         """Compare two sets of instances of one frame."""
-        return cls(truths.intersections(preds), truths.areas, preds.areas)
+        return cls(*truths.shared_pixels(preds), truths.areas, preds.areas)
 
     def keep(self, preds: NDArray[np.bool_]) -> "Pairwise":
         """The same truths against the chosen predictions (m,) alone."""
-        return Pairwise(self.intersections[:, preds], self.truth_areas, self.pred_areas[preds])
+        kept = preds[self.preds]
+        renumbered = np.stack([self.truths, np.cumsum(preds)[self.preds] - 1], axis=1)
+        return Pairwise(renumbered[kept], self.shared[kept], self.truth_areas, self.pred_areas[preds])
+
+    @cached_property
+    def turned(self) -> "Pairwise":
+        """The same with truths and predictions in each other's place."""
+        order = np.argsort(self.preds, kind="stable")
+        return Pairwise(self.pairs[order, ::-1], self.shared[order], self.pred_areas, self.truth_areas)
+
+    @property
+    def truths(self) -> NDArray[np.int64]:
+        """The truth of each pair, (k,)."""
+        return self.pairs[:, 0]
+
+    @property
+    def preds(self) -> NDArray[np.int64]:
+        """The prediction of each pair, (k,)."""
+        return self.pairs[:, 1]
 
     @cached_property
     def iou(self) -> NDArray[np.float64]:
-        """Intersection over union, (n, m)."""
-        return _divide(self.intersections, self.sums - self.intersections)
+        """Intersection over union of each pair, (k,)."""
+        return self.shared / (self.sums - self.shared)
 
     @cached_property
     def dice(self) -> NDArray[np.float64]:
-        """Dice coefficient, (n, m)."""
-        return _divide(2 * self.intersections, self.sums)
+        """Dice coefficient of each pair, (k,)."""
+        return 2 * self.shared / self.sums
 
     @property
     def sums(self) -> NDArray[np.int64]:
-        """Area of each truth plus area of each prediction, (n, m)."""
-        return self.truth_areas[:, None] + self.pred_areas[None, :]
+        """Area of the truth plus area of the prediction of each pair, (k,)."""
+        return self.truth_areas[self.truths] + self.pred_areas[self.preds]
+
+    def find(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each of some of the pairs, (l, 2), stands among them, (l,)."""
+        place = np.array([len(self.pred_areas), 1])
+        return np.searchsorted(self.pairs @ place, chosen @ place)
 
 
 def match_iou(pairs: Pairwise, threshold: float = MATCH_IOU) -> NDArray[np.int64]:
-    """Truth and prediction of each pair with IoU > `threshold`, (k, 2), sorted by truth."""
-    return assign(pairs.iou, pairs.iou > threshold)
+    """Truth and prediction of each pair with IoU > `threshold`, (l, 2), sorted by truth."""
+    alike = pairs.iou > threshold
+    return assign(pairs.pairs[alike], pairs.iou[alike])
 
 
 def match_glas(pairs: Pairwise) -> NDArray[np.int64]:
     """The same where a prediction that covers at least half of the truth's area may match (GlaS, DCAN)."""
-    cover = pairs.intersections / np.maximum(pairs.truth_areas, 1)[:, None]  # (n, m)
-    return assign(cover, cover >= GLAS_COVER)
+    cover = pairs.shared / pairs.truth_areas[pairs.truths]
+    return assign(pairs.pairs[cover >= GLAS_COVER], cover[cover >= GLAS_COVER])
 
 
 def partners(cells: Cells, others: Cells) -> NDArray[np.int64]:
@@ -73,44 +101,48 @@ def partners(cells: Cells, others: Cells) -> NDArray[np.int64]:
     return partner
 
 
-def assign(quality: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Row and column of one-to-one pairs among `allowed`, (k, 2), sorted by row.
+def by_index(indices: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """For each of 0 to `count` - 1 its places in `indices` (k,), ascending.
 
-    As many pairs as can be, and of these sets the one with the highest sum of `quality` (n, m), in 0..1.
+    >>> [places.tolist() for places in by_index(np.array([2, 0, 2]), 3)]
+    [[1], [], [0, 2]]
+    """
+    order = np.argsort(indices, kind="stable")
+    return np.split(order, np.searchsorted(indices[order], np.arange(1, count)))[:count]
 
-    >>> iou = np.array([[0.9, 0.6], [0.6, 0.0]])
-    >>> assign(iou, iou > 0.5).tolist()  # two pairs of .6 rather than one of .9
+
+def assign(pairs: NDArray[np.int64], quality: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One-to-one pairs of a row and a column, (l, 2), sorted by row, of those that are possible, (k, 2).
+
+    As many as can be, and of these sets the one with the highest sum of `quality` (k,), in 0..1.
+
+    >>> pairs = np.array([[0, 0], [0, 1], [1, 0]])
+    >>> assign(pairs, np.array([0.9, 0.6, 0.6])).tolist()  # two pairs of .6 rather than one of .9
     [[0, 1], [1, 0]]
     """
-    rows, columns = np.nonzero(allowed)
+    rows, columns = pairs.T
     alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)  # no rival on either side
-    pairs = [np.stack([rows[alone], columns[alone]], axis=1)]
-    rows, columns = rows[~alone], columns[~alone]
-    for edges in _components(rows, columns, allowed.shape):
-        pairs.append(_solve(quality, allowed, np.unique(rows[edges]), np.unique(columns[edges])))
-    joined = np.concatenate(pairs)
+    rivals, theirs = pairs[~alone], quality[~alone]
+    solved = [_solve(rivals[edges], theirs[edges]) for edges in _components(rivals)]
+    joined = np.concatenate([pairs[alone], *solved])
     return joined[np.argsort(joined[:, 0], kind="stable")]
 
 
-def _components(rows: NDArray, columns: NDArray, shape: tuple[int, ...]) -> list[NDArray]:
+def _components(pairs: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Edge indices of each connected component: no pair of one changes what is possible in another."""
-    if not len(rows):
+    if not len(pairs):
         return []
-    n, m = shape
-    graph = coo_array((np.ones(len(rows)), (rows, n + columns)), shape=(n + m, n + m))
-    component = connected_components(graph, directed=False)[1][rows]
+    n, m = pairs.max(axis=0) + 1
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], n + pairs[:, 1])), shape=(n + m, n + m))
+    component = connected_components(graph, directed=False)[1][pairs[:, 0]]
     order = np.argsort(component, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(component[order])) + 1)
 
 
-def _solve(quality: NDArray, allowed: NDArray, rows: NDArray, columns: NDArray) -> NDArray[np.int64]:
-    """Best assignment of one component's rows and columns."""
-    block = np.ix_(rows, columns)
-    bonus = min(len(rows), len(columns))  # no sum of qualities outweighs one more pair
-    i, j = linear_sum_assignment(np.where(allowed[block], bonus + quality[block], 0.0), maximize=True)
-    pairs = np.stack([rows[i], columns[j]], axis=1)
-    return pairs[allowed[pairs[:, 0], pairs[:, 1]]]
-
-
-def _divide(numerator: NDArray, denominator: NDArray) -> NDArray[np.float64]:
-    return np.divide(numerator, denominator, out=np.zeros(numerator.shape), where=denominator > 0)
+def _solve(pairs: NDArray[np.int64], quality: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Best assignment of one component."""
+    (rows, i), (columns, j) = (np.unique(side, return_inverse=True) for side in pairs.T)
+    table = np.zeros((len(rows), len(columns)))
+    table[i, j] = min(table.shape) + quality  # no sum of qualities outweighs one more pair
+    i, j = linear_sum_assignment(table, maximize=True)
+    return np.stack([rows[i], columns[j]], axis=1)[table[i, j] > 0]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.metrics.ignore import outside_ignored
-from irnet.metrics.match import MATCH_IOU, Pairwise
+from irnet.metrics.match import MATCH_IOU, Pairwise, by_index
 
 
 class Curve(NamedTuple):
@@ -65,11 +65,11 @@ def f1_curve(truths: Sequence[Truth], preds: Sequence[Cells], label: int) -> Cur
     return Curve(scores[order][last], 2 * matched / (kept + total), matched / kept, recall)
 
 
-def match_gains(alike: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def match_gains(alike: Sequence[NDArray[np.int64]], scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """By how many matches (0 or 1) each prediction, coming in by falling score, raises their number, (m,).
 
-    `alike` (n, m) says which truths and predictions may match. The sum over the predictions above a cut is
-    the number of pairs that the assignment of F1 finds there: one augmenting path (Kuhn) a prediction, and a
+    `alike` holds the truths that each prediction may match. The sum over the predictions above a cut is the
+    number of pairs that the assignment of F1 finds there: one augmenting path (Kuhn) a prediction, and a
     prediction that is left out of a largest matching stays out.
     """
     partner: dict[int, int] = {}  # truth -> prediction
@@ -80,12 +80,13 @@ def match_gains(alike: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArra
 
 
 def _gains(truths: Cells, preds: Cells) -> NDArray[np.int64]:
-    return match_gains(Pairwise.between(truths, preds).iou > MATCH_IOU, preds.scores)
+    pairs = Pairwise.between(truths, preds)
+    matching = pairs.pairs[pairs.iou > MATCH_IOU]
+    return match_gains([matching[mine, 0] for mine in by_index(matching[:, 1], len(preds))], preds.scores)
 
 
-def _augment(alike: NDArray[np.bool_], pred: int, partner: dict[int, int], seen: set[int]) -> bool:
-    near = np.flatnonzero(alike[:, pred]).tolist()
-    for truth in sorted(near, key=partner.__contains__):  # free ones first: short paths
+def _augment(alike: Sequence[NDArray[np.int64]], pred: int, partner: dict[int, int], seen: set[int]) -> bool:
+    for truth in sorted(alike[pred].tolist(), key=partner.__contains__):  # free ones first: short paths
         if truth in seen:
             continue
         seen.add(truth)

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells
-from irnet.metrics.match import Pairwise
-from irnet.metrics.window import as_window, cover
+from irnet.metrics.match import Pairwise, by_index
+from irnet.metrics.window import cover, window_of
 
 HELD = 0.5  # share of an area above which it is held
 OWN_SHARE = 0.25  # of an area: with less outside the other one, two truths are too much alike to be merged
@@ -19,10 +19,10 @@ def merged_truths(truths: Cells, preds: Cells, pairs: Pairwise) -> dict[int, Ind
     It holds more than half of each one, of the part outside another one too: the outline of a cell in front
     is no merger with the cell that lies under it.
     """
-    shares = pairs.intersections / np.maximum(pairs.truth_areas, 1)[:, None]  # (n, m)
+    held = pairs.pairs[pairs.shared / pairs.truth_areas[pairs.truths] > HELD]
     merged = {}
-    for pred in np.flatnonzero((shares > HELD).sum(axis=0) > 1).tolist():
-        near = np.flatnonzero(shares[:, pred] > HELD).tolist()
+    for pred, places in enumerate(by_index(held[:, 1], len(preds))):
+        near = held[places, 0].tolist()
         apart = [
             (a, b)
             for place, a in enumerate(near)
@@ -46,25 +46,27 @@ def split_truths(
     Pieces are predictions without a match with more than half of their area inside a truth without one,
     and they hold more than half of it together.
     """
-    pieces = lies_inside(pairs) & free_truths[:, None] & free_preds  # (n, m)
+    pieces = np.flatnonzero(lies_inside(pairs) & free_truths[pairs.truths] & free_preds[pairs.preds])
     split = {}
-    for truth in np.flatnonzero(pieces.sum(axis=1) > 1).tolist():
-        mine = np.flatnonzero(pieces[truth])
-        held = truths.masks[truth] & cover(preds, mine.tolist(), as_window(truths.boxes[truth]))
+    for truth, places in enumerate(by_index(pairs.truths[pieces], len(truths))):
+        if len(places) < 2:
+            continue
+        mine = pieces[places[np.argsort(-pairs.shared[pieces[places]], kind="stable")]]
+        found = pairs.preds[mine].tolist()
+        held = truths.masks[truth] & cover(preds, found, window_of(truths, truth))
         if held.sum() > HELD * pairs.truth_areas[truth]:
-            order = np.argsort(-pairs.intersections[truth, mine], kind="stable")
-            split[truth] = tuple(mine[order].tolist())
+            split[truth] = tuple(found)
     return split
 
 
 def lies_inside(pairs: Pairwise) -> NDArray[np.bool_]:
-    """Whether more than half of each prediction lies inside each truth, (n, m)."""
-    return pairs.intersections > HELD * pairs.pred_areas
+    """Of which pairs more than half of the prediction lies inside the truth, (k,)."""
+    return pairs.shared > HELD * pairs.pred_areas[pairs.preds]
 
 
 def _holds_own(truths: Cells, truth: int, other: int, preds: Cells, pred: int) -> bool:
     """Whether the prediction holds more than half of what the truth has outside the other one."""
-    window = as_window(truths.boxes[truth])
+    window = window_of(truths, truth)
     own = truths.masks[truth] & ~cover(truths, [other], window)
     held = own & cover(preds, [pred], window)
     return own.sum() >= OWN_SHARE * truths.masks[truth].sum() and held.sum() > HELD * own.sum()

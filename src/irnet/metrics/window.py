@@ -16,6 +16,12 @@ def as_window(box: NDArray[np.float64]) -> Window:
     return x1, y1, x2, y2
 
 
+def window_of(cells: Cells, index: int) -> Window:
+    """The crop of one instance as a window."""
+    (x, y), (height, width) = cells.offsets[index].tolist(), cells.masks[index].shape
+    return x, y, x + width, y + height
+
+
 def cover(cells: Cells, indices: Iterable[int], window: Window) -> NDArray[np.bool_]:
     """Pixels of the window under any of the instances `indices`, (h, w)."""
     chosen = list(indices)

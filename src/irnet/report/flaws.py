@@ -40,7 +40,7 @@ def flaws(truth: Cells, found: Cells) -> list[Flaw]:
         matches = match_iou(pairs)
         listed += [Flaw("missed", as_box(b)) for b in np.delete(truths.boxes, matches[:, 0], axis=0)]
         listed += [Flaw("false", as_box(b)) for b in np.delete(preds.boxes, matches[:, 1], axis=0)]
-        poor = matches[pairs.iou[matches[:, 0], matches[:, 1]] < POOR_IOU]
+        poor = matches[pairs.iou[pairs.find(matches)] < POOR_IOU]
         listed += [Flaw("poor", as_box(_around(truths.boxes[t], preds.boxes[p]))) for t, p in poor]
     return listed
 

@@ -107,7 +107,7 @@ def _image_scores(entry: Entry, found: Cells, label: int) -> list[tuple[float, f
     rows = []
     for cut in CUTS:
         kept = pairs.keep(preds.scores >= cut)
-        n, m = kept.intersections.shape
+        n, m = len(kept.truth_areas), len(kept.pred_areas)
         rows.append((_number(Ratio(2 * len(match_iou(kept)), n + m)), _number(aji(kept))))
     return rows
 

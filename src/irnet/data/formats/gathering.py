@@ -168,18 +168,28 @@ def _parents(cells: Cells, instances: Sequence[Instance]) -> tuple[NDArray[np.in
         for key in ("group", instance.group), ("bundle", instance.bundle):
             if instance.label == CYTOPLASM and key[1] is not None:
                 owners.setdefault(key, []).append(place)
+
+    shared = _shared_with_cells(cells)
     parents, apart = np.full(len(cells), NO_PARENT), 0
     for place in np.flatnonzero(cells.labels == NUCLEUS).tolist():
         group, bundle = instances[place].group, instances[place].bundle
         candidates = owners.get(("group", group) if bundle is None else ("bundle", bundle), [])
-        if len(candidates) == 1 and bundle is None:
-            parents[place] = candidates[0]
-        elif candidates:
-            shared = cells.select([place]).intersections(cells.select(candidates))
-            touching = bundle is None or bool(shared.any())
-            apart += not touching
-            parents[place] = candidates[int(shared.argmax())] if touching else NO_PARENT
+        if not candidates:
+            continue
+        most = max(candidates, key=lambda owner, place=place: shared.get((place, owner), 0))
+        if bundle is None or (place, most) in shared:
+            parents[place] = most
+        else:
+            apart += 1
     return parents, apart
+
+
+def _shared_with_cells(cells: Cells) -> dict[tuple[int, int], int]:
+    """Pixels of each nucleus and cell that share any."""
+    nuclei, owners = (np.flatnonzero(cells.labels == label) for label in (NUCLEUS, CYTOPLASM))
+    pairs, pixels = cells.select(nuclei).shared_pixels(cells.select(owners))
+    places = zip(nuclei[pairs[:, 0]].tolist(), owners[pairs[:, 1]].tolist(), strict=True)
+    return dict(zip(places, pixels.tolist(), strict=True))
 
 
 def mark_annotated(entries: Sequence[Entry]) -> list[Entry]:
