@@ -233,7 +233,7 @@ def check_mpp(mpp: float | None) -> None:
     """Refuse um per pixel that no microscope has (`InputError`)."""
     low, high = PLAUSIBLE_MPP
     if mpp is not None and not low <= mpp <= high:
-        raise InputError(f"{mpp} um per pixel is out of range: give {low} to {high}")
+        raise InputError(f"{mpp:g} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
 
 
 def _as_index(index: ArrayLike) -> NDArray:

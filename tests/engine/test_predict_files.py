@@ -96,6 +96,28 @@ def test_a_scale_that_is_given_holds_for_images_that_say_none(
         predict_files([folder / "0.png"], tmp_path / "both", scale=0.5, mpp=0.37)
 
 
+def test_um_per_pixel_that_cannot_be_right_are_told_of(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path
+):
+    report = predict_files([folder / "0.png", folder / "1.png"], tmp_path / "out", mpp=1.9)
+    assert [any("1.9 um per pixel right?" in note for note in image["notes"]) for image in report.images] == [
+        True,
+        True,
+    ]
+    assert "nuclei of unusual size on 2 images: look at um per pixel" in report.lines()
+    right = predict_files([folder / "0.png"], tmp_path / "right", mpp=0.37)
+    assert not any("um per pixel right?" in line or "unusual" in line for line in right.lines())
+
+
+@pytest.mark.parametrize("mpp", [1e300, 0.0, -0.3, float("nan"), float("inf"), 1e-9])
+def test_um_per_pixel_of_no_microscope_are_refused(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path, mpp: float
+):
+    with pytest.raises(InputError, match=r"out of range: give 0\.05 to 2, or leave it out"):
+        predict_files([folder / "0.png"], tmp_path / "out", mpp=mpp)
+    assert not (tmp_path / "out").exists()
+
+
 def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     assert predict_files([folder / "0.png"], tmp_path / "a").exit_code == 0
     assert predict_files([folder / "cut.png"], tmp_path / "b").exit_code == 2

@@ -85,7 +85,7 @@ def at(zoom: float) -> tuple[np.ndarray, float]:
 
 @pytest.mark.parametrize("zoom", [0.5, 0.7, 1.6, 2.0])
 def test_nuclei_tell_an_unknown_scale(blobs: Predictor, zoom: float, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("irnet.engine.predict.FIRST_LOOK", 1500)
+    monkeypatch.setattr("irnet.engine.scale.FIRST_LOOK", 1500)
     image, told = at(zoom)
     found = blobs.find(image)
     assert found.zoom == pytest.approx(told, rel=0.05)
@@ -279,7 +279,7 @@ def test_a_network_that_resizes_sees_a_large_image_at_one_scale(blobs: Predictor
 def test_a_network_that_resizes_gets_no_windows_when_memory_runs_out(blobs: Predictor, resizing: Predictor):
     blobs.model.memory_px = 500 * 800  # windows of 1536 px would fit
     with pytest.raises(MemoryError):
-        resizing.find(np.full((1000, 1990, 3), 240, np.uint8))
+        resizing.find(draw_discs((400, 400), shape=(1000, 1990)))
 
 
 def test_the_limit_is_that_of_the_size_in_the_network(resizing: Predictor):

@@ -10,6 +10,7 @@ from irnet.engine.scale import (
     PRIOR_NUCLEI,
     Scale,
     centre,
+    doubt_mpp,
     estimate_scale,
     fixed_scale,
     median_nucleus,
@@ -134,6 +135,16 @@ def test_nuclei_of_training_are_measured_at_the_networks_scale():
     assert median_nucleus([unknown], 0.5) == pytest.approx(20, rel=0.03)
     assert median_nucleus([known], 0) == pytest.approx(20, rel=0.03)
     assert median_nucleus([Truth(cells=draw([20] * 3))], 0.5) is None
+
+
+@pytest.mark.parametrize(("mpp", "doubted"), [(0.1, True), (0.37, False), (0.8, False), (1.0, True)])
+def test_um_per_pixel_that_makes_nuclei_implausible_are_doubted(mpp: float, doubted: bool):
+    notes = doubt_mpp(draw([20] * 5, mpp=mpp))
+    assert [f"is {mpp:g} um per pixel right?" in note for note in notes] == [True] * doubted
+
+
+def test_nothing_is_doubted_where_little_is_known():
+    assert doubt_mpp(draw([20] * 2, mpp=1.5)) == doubt_mpp(draw([20] * 5)) == ()
 
 
 def test_the_centre_of_an_image():

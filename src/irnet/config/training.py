@@ -118,7 +118,7 @@ class GeneratedSettings(Section):
     """Crops taken from a field, steps apart, each time it is drawn; more of them spare the processors."""
     size: Count = 1000
     """Side of a field (pixels at `mpp`)."""
-    mpp: Positive = 0.2529
+    mpp: Annotated[float, Field(ge=0.05, le=2)] = 0.2529
     """um per pixel of the fields (section 3)."""
     layouts: tuple[Literal["cps", "dense", "heaped", "sparse"], ...] = ("cps", "dense")
     """Kinds of fields, drawn with equal probability."""
@@ -146,7 +146,7 @@ class DataSettings(Section):
 
     source: Literal["files", "generated"] = "files"
     """The data set named on the command line, or smears drawn while training."""
-    mpp: NonNegative = 0.37
+    mpp: Annotated[float, Field(ge=0, le=2)] = 0.37
     """Scale of the network (um per px); images of known scale are resampled to it. 0 keeps every image."""
     crop: Annotated[int, Field(ge=64)] = 512
     """Side of the training crops (px)."""
@@ -198,6 +198,9 @@ class PredictSettings(OperatingPoint):
     """Of soft suppression: a score is multiplied by exp(-IoU^2 / sigma) for each better box of its class."""
     max_per_megapixel: Count = 400
     """Most cells and nuclei an image of up to one megapixel (px); grows with the area beyond."""
+    bare_ground: NonNegative = 0.04
+    """Cells without a sure nucleus whose inside is darker than bare ground by less (optical density), and
+    which have no outline, are left out; 0 leaves none out."""
     nucleus_px: NonNegative = 22.4
     """Median diameter of nuclei at the network's scale (px); tells the scale of images of unknown um per
     pixel, 0 keeps them as they are. Validation measures it and it is stored with the weights."""

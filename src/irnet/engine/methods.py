@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells, Cuts, check_mpp
+from irnet.engine.blank import BLANK, is_blank
 from irnet.engine.finding import Finding
 from irnet.engine.scale import OWN, Scale, resize_cells, resize_image, scaled_shape
 from irnet.errors import InputError
@@ -163,8 +164,11 @@ class ClassicalMethod:
     ) -> Finding:
         """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell."""
         self.check(mpp=mpp)
+        zoom = mpp / self.mpp if mpp is not None else 1.0 if scale is None else scale.zoom
+        if is_blank(image, zoom):
+            return Finding(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
         if mpp is not None:
-            return Finding(self.jomls(image, mpp), mpp / self.mpp, ())
+            return Finding(self.jomls(image, mpp), zoom, ())
         if scale is None or scale.zoom == 1:
             return Finding(self.jomls(image, None), 1.0, OWN.notes if scale is None else ())
         shape = image.shape[:2]

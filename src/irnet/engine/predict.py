@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
@@ -14,23 +16,24 @@ from numpy.typing import NDArray
 from irnet.cells import LABEL_NAMES, Cells, Cuts, check_mpp, reaching
 from irnet.config import Settings
 from irnet.data.files import sha256
+from irnet.engine.bare_ground import leave_bare_out
+from irnet.engine.blank import BLANK, drop_specks, is_blank
 from irnet.engine.devices import autocast, choose_device, memory_errors
 from irnet.engine.finding import Finding
 from irnet.engine.networks import Network, check_views, look
 from irnet.engine.picture import Picture, open_picture
 from irnet.engine.scale import (
-    FIRST_LOOK,
     OWN,
     Scale,
-    centre,
     digest,
-    estimate_scale,
+    doubt_mpp,
     fixed_scale,
     resize_cells,
     resize_image,
     resized_shape,
     scaled_shape,
     spread,
+    tell_scale,
 )
 from irnet.engine.weights import find_weights, load_weights
 from irnet.engine.windows import WINDOWS, segment_in_windows
@@ -105,22 +108,22 @@ class Predictor:
     def predict(
         self,
         image: Picture,
-        mpp: float | None = None,
-        score: float | None = None,
+        mpp: float | None = ...,
+        score: float | None = ...,
         *,
-        scale: float | None = None,
-        views: int | None = None,
+        scale: float | None = ...,
+        views: int | None = ...,
     ) -> Cells: ...
 
     @overload
     def predict(
         self,
         image: list[Picture],
-        mpp: float | None = None,
-        score: float | None = None,
+        mpp: float | None = ...,
+        score: float | None = ...,
         *,
-        scale: float | None = None,
-        views: int | None = None,
+        scale: float | None = ...,
+        views: int | None = ...,
     ) -> list[Cells]: ...
 
     def predict(
@@ -155,10 +158,10 @@ class Predictor:
         taken = self.scale_of(spread(unknown)) if scale is None else fixed_scale(scale)
         for note in taken.notes if unknown else ():
             _logger.warning(note)
-        cells = [
-            self.choose(self.find(one.pixels, one.mpp if mpp is None else mpp, scale=taken).cells, score)
-            for one in opened
-        ]
+        found = [self.find(one.pixels, one.mpp if mpp is None else mpp, scale=taken) for one in opened]
+        cells = [self.choose(one.cells, score) for one in found]
+        for note in chain.from_iterable(map(doubt_mpp, cells)):
+            _logger.warning(note)
         return cells if isinstance(image, list) else cells[0]
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
@@ -194,17 +197,7 @@ class Predictor:
         nucleus_px = self.settings.predict.nucleus_px
         if not (nucleus_px and self.settings.data.mpp) or self._resizes:
             return OWN
-        fields, seen = [], {}
-        for image in images:
-            middle = centre(image, FIRST_LOOK)
-            try:
-                first = self._find_at(1.0, middle)
-                fields.append(self.choose(first.cells))
-            except Exception:  # reported when its turn comes
-                continue
-            if middle.shape == image.shape:
-                seen[digest(image)] = first
-        return estimate_scale(fields, nucleus_px)._replace(seen=seen)
+        return tell_scale(images, partial(self._find_at, 1.0), self.choose, nucleus_px)
 
     def find(
         self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
@@ -226,6 +219,14 @@ class Predictor:
         return found._replace(zoom_estimated=taken.estimated, notes=(*notes, *found.notes))
 
     def _find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
+        if is_blank(image, zoom):
+            return Finding(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
+        found = self._find_all_at(zoom, image, mpp)
+        um_per_px, excess = self.settings.data.mpp * zoom, self.settings.predict.bare_ground
+        large = found._replace(cells=drop_specks(found.cells, um_per_px))
+        return leave_bare_out(large, image, self.scores, um_per_px=um_per_px, excess=excess)
+
+    def _find_all_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None) -> Finding:
         height, width = image.shape[:2]
         size = scaled_shape((height, width), zoom)
         scaled = image if zoom == 1 else resize_image(image, size)

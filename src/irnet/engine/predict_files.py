@@ -29,7 +29,7 @@ from irnet.data.wording import number_of
 from irnet.engine.first_look import scale_of_files
 from irnet.engine.methods import Method, open_method
 from irnet.engine.run_files import refuse_corrected
-from irnet.engine.scale import Scale
+from irnet.engine.scale import Scale, doubt_mpp
 from irnet.engine.unfinished import Result, Task, Unfinished
 from irnet.engine.versions import versions
 from irnet.errors import InputError
@@ -68,6 +68,10 @@ class Report:
             scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
             told.append(f"{image['name']}: {_counts(image['found'])}{scale}")
             told += [f"  {note}" for note in image["notes"]]
+        if doubted := sum(
+            any("um per pixel right?" in note for note in image["notes"]) for image in self.images
+        ):
+            told.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
         if self.before:
             told.append(f"{number_of(self.before, 'image')} done before the run was stopped")
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
@@ -236,7 +240,7 @@ class _Visit:
             "zoom": round(found.zoom, 5),
             "zoom_estimated": found.zoom_estimated,
             "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
-            "notes": [*image.notes, *found.notes],
+            "notes": [*image.notes, *found.notes, *doubt_mpp(cells)],
             "seconds": round(time.monotonic() - begun, 3),
         }
         return Result(row, part_of(entry, scores=self.method.scored), table, picture)

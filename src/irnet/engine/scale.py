@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -33,6 +33,8 @@ CONFIDENT = 0.5  # least score of a nucleus that counts
 ZOOMS = (0.5, 2.0)  # beyond these too little is found to estimate from
 SAME_SIZE = 1.25  # nuclei larger or smaller by less are as in training, where magnifications vary too
 BANDWIDTH = 0.1  # of the density of diameters, as a share of the diameter
+USUAL_UM = (4.0, 18.0)  # median nuclei outside speak against the um per pixel that was given
+LEAST_DOUBT = 3  # nuclei
 USUAL_PX = (12, 80)  # nuclei outside are told of
 OWN_NUCLEI = 10  # images with fewer do not say whether they agree with the others
 AGREEING = 1.8  # ratio of the diameters of images of one magnification
@@ -117,6 +119,30 @@ def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
     return Scale(zoom, True, len(each), len(sizes), round(mode, 2), notes)
 
 
+def tell_scale(
+    images: Iterable[NDArray[np.uint8]],
+    find: Callable[[NDArray[np.uint8]], Finding],
+    choose: Callable[[Cells], Cells],
+    nucleus_px: float,
+) -> Scale:
+    """Return the scale that (H, W, 3) images tell together, the middle of each looked at.
+
+    `find` returns the candidates of an image at its own resolution, `choose` those that count, linked. What
+    was found in whole images goes with the scale. An image that fails tells nothing here.
+    """
+    fields, seen = [], {}
+    for image in images:
+        middle = centre(image, FIRST_LOOK)
+        try:
+            first = find(middle)
+            fields.append(choose(first.cells))
+        except Exception:  # reported when its turn comes
+            continue
+        if middle.shape == image.shape:
+            seen[digest(image)] = first
+    return estimate_scale(fields, nucleus_px)._replace(seen=seen)
+
+
 def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
     """Return the median diameter (px) of whole nuclei in images resampled to `mpp`, None where they are few.
 
@@ -128,6 +154,18 @@ def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
     ]
     joined = np.concatenate([[], *sizes])
     return float(np.median(joined)) if len(joined) >= LEAST_TRUE else None
+
+
+def doubt_mpp(cells: Cells) -> tuple[str, ...]:
+    """Return what the size of the nuclei found says against the um per pixel of an image, if anything."""
+    sizes = diameters(cells.of(NUCLEUS)) * (cells.mpp or 0.0)
+    low, high = USUAL_UM
+    if cells.mpp is None or len(sizes) < LEAST_DOUBT or low <= (median := np.median(sizes)) <= high:
+        return ()
+    return (
+        f"nuclei of {median:.1f} um in the median, where {low:g} to {high:g} um are usual: "
+        f"is {cells.mpp:g} um per pixel right?",
+    )
 
 
 def centre(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -332,6 +332,7 @@ BAD_IMAGES = {
     "width": (10.5, "whole numbers"),
     "width ": (100_000_000, "outside"),
     "mpp": (-1, "um per pixel"),
+    "mpp  ": (1e300, "give 0.05 to 2, or leave it out"),
     "mpp ": ("0.25", "finite number"),
     "patient": (1.5, "patient must be"),
     "annotated_categories": ("nucleus", "must be a list"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.coco_json import Document, Id, Row, identity, short
 from irnet.data.image import MAX_PIXELS
@@ -59,8 +59,7 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
             f"height {height} x width {width} is more than {MAX_PIXELS:,} pixels: cut it into fields"
         )
     mpp = None if row.get("mpp") is None else parse_number(row["mpp"], "mpp")
-    if mpp is not None and mpp <= 0:
-        raise InputError(f"mpp must be um per pixel, above 0, not {mpp}")
+    check_mpp(mpp)
     patient = None if row.get("patient") is None else str(identity(row, "patient"))
     return ImageRow(
         id=identity(row),

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells
+from irnet.cells import LABEL_NAMES, Cells, check_mpp
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
@@ -105,7 +105,9 @@ def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None
         shape, mpp = picture.measure()
         if any(size not in (None, actual) for size, actual in zip(_size(data), shape, strict=True)):
             raise InputError(f"drawn on an image of {_size(data)} (height, width), but it has {shape}")
-        gathering = Gathering(shape, mpp if data.get("mpp") is None else parse_number(data["mpp"], "mpp"))
+        mpp = mpp if data.get("mpp") is None else parse_number(data["mpp"], "mpp")
+        check_mpp(mpp)
+        gathering = Gathering(shape, mpp)
     for number, row in enumerate(data["shapes"], start=1):
         with naming(f"{file}: shape {number}"):
             _take(row, gathering, mapping)
