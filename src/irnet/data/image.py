@@ -25,7 +25,7 @@ from irnet.errors import InputError
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "JPEG2000")
 MAX_PIXELS = 10**9
 UNTOLD_PIXELS = 89_478_485  # from here on (256 MiB as RGB) a file must be as large as a real image at least
-_PIXELS_PER_BYTE = 400  # no microscope's image is compressed as much: a JPEG of one colour has 85
+_PIXELS_PER_BYTE = 250  # no microscope's image is compressed as much: a JPEG of one colour has 85
 _BYTES, _DEEP_BYTES, _JPEG_2000_BYTES = 8, 18, 20  # a pixel, while it is decoded: the decoder's copy and ours
 _DECODING = threading.Lock()  # filters of warnings and Pillow's limit are one for all threads
 _BOMBS = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)

@@ -4,54 +4,44 @@
     DIR/nuc/nuc_ins.mat               those of the nuclei
     DIR/generator/ImageDataSet.mat    the fields, which the set's own ImageDataGenerator.m makes
 
-HDF5 stores MATLAB's arrays transposed. Nuclei belong to the only cell that holds more than half of them.
+Nuclei belong to the only cell that holds more than half of them.
 """
 
-from __future__ import annotations
-
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei
-from irnet.data.image import MAX_PIXELS
+from irnet.data.matlab import Value, open_hdf5
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
-if TYPE_CHECKING:
-    import h5py
-
+_Array = tuple[int, Iterator[Value]]  # how many items, and these
 _IMAGES, _CELLS, _NUCLEI = "generator/ImageDataSet.mat", "cyto/cyto_ins.mat", "nuc/nuc_ins.mat"
 
 
 def read(path: str | os.PathLike) -> list[Entry]:
     """The fields of a folder Cx22-Pair, Cx22-Multi-Train or Cx22-Multi-Test. Raises InputError."""
     folder = Path(path)
-    try:
-        with ExitStack() as stack:
-            return _read(folder, *(_open(folder / name, stack) for name in (_IMAGES, _CELLS, _NUCLEI)))
-    except InputError:
-        raise
-    except Exception as error:  # whatever a broken file makes the library meet
-        raise InputError(f"{folder}: a damaged MATLAB 7.3 file ({error}): unpack it again") from error
+    with ExitStack() as stack:
+        return _read(folder, *(_open(folder / name, stack) for name in (_IMAGES, _CELLS, _NUCLEI)))
 
 
-def _read(folder: Path, *arrays: h5py.Dataset) -> list[Entry]:
-    images, cells, nuclei = (list(_items(array)) for array in arrays)
-    if not len(images) == len(cells) == len(nuclei):
-        counts = f"{len(images)} images, cells of {len(cells)} and nuclei of {len(nuclei)}"
+def _read(folder: Path, images: _Array, cells: _Array, nuclei: _Array) -> list[Entry]:
+    if not images[0] == cells[0] == nuclei[0]:
+        counts = f"{images[0]} images, cells of {cells[0]} and nuclei of {nuclei[0]}"
         raise InputError(f"{folder}: {counts}: put files of one set together")
-    parts = zip(images, cells, nuclei, strict=True)
+    parts = zip(images[1], cells[1], nuclei[1], strict=True)
     return [_entry(folder, number, *part) for number, part in enumerate(parts, start=1)]
 
 
-def _entry(folder: Path, number: int, image: Any, cells: Any, nuclei: Any) -> Entry:
+def _entry(folder: Path, number: int, image: Value, cells: Value, nuclei: Value) -> Entry:
     place = f"{folder}, field {number}"
     pixels = _array(image, place)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
@@ -72,38 +62,23 @@ def _entry(folder: Path, number: int, image: Any, cells: Any, nuclei: Any) -> En
     )
 
 
-def _open(file: Path, stack: ExitStack) -> h5py.Dataset:
+def _open(file: Path, stack: ExitStack) -> _Array:
     """The one cell array of a file. Raises InputError."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise InputError("MATLAB 7.3 files need h5py: pip install 'irnet[cx22]'") from error
+    if importlib.util.find_spec("h5py") is None:
+        raise InputError("MATLAB 7.3 files need h5py: pip install 'irnet[cx22]'")
     if not file.is_file():
         made = ": run generator/ImageDataGenerator.m of the set in MATLAB" if file.match(_IMAGES) else ""
         raise InputError(f"{file}: no such file{made}")
-    data = stack.enter_context(h5py.File(file, "r"))
-    found = data[file.stem] if isinstance(data.get(file.stem, getlink=True), h5py.HardLink) else None
-    if not isinstance(found, h5py.Dataset) or found.dtype != h5py.ref_dtype:
-        raise InputError(f"{file}: it must hold one cell array named {file.stem}")
-    return found
+    return stack.enter_context(open_hdf5(file, file.stem))
 
 
-def _items(array: Any) -> Iterator[Any]:
-    """What a cell array holds, nothing if it is empty; whatever else as its only item."""
-    if "MATLAB_empty" in array.attrs:
-        return
-    if array.dtype != object:
-        yield array
-        return
-    for reference in array[()].ravel():
-        yield array.file[reference]
+def _items(value: Value) -> list[Value]:
+    """What a cell array holds; whatever else as its only item."""
+    return value if isinstance(value, list) else [value]
 
 
-def _array(dataset: Any, place: str) -> NDArray:
-    """The values as MATLAB has them. Raises InputError for what lies in other files or is no array."""
-    shape = getattr(dataset, "shape", None)
-    if shape is None or dataset.is_virtual or dataset.external or dataset.dtype.kind not in "bui":
+def _array(value: Value, place: str) -> NDArray:
+    """An array of whole numbers. Raises InputError for whatever else, also for what lies in other files."""
+    if not isinstance(value, np.ndarray):
         raise InputError(f"{place}: no array of whole numbers in this file")
-    if not shape or np.prod(shape, dtype=float) > 3 * MAX_PIXELS:
-        raise InputError(f"{place}: an array of {shape} is no field")
-    return np.ascontiguousarray(np.asarray(dataset[()]).T)
+    return value

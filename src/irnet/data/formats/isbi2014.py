@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei, split_components
 from irnet.data.image import read_image
 from irnet.data.listing import IMAGE_SUFFIXES, list_images
 from irnet.data.mask_image import read_mask
+from irnet.data.matlab import Value, read_mat
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -42,7 +42,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
 
 
 def _composed(file: Path) -> list[Entry]:
-    truth = _load(file)
+    truth = read_mat(file)
     cytoplasms, nuclei = _variable(file, truth, "_Cytoplasm"), _variable(file, truth, "_Nuclei")
     images = _images(file)
     if not len(images) == len(cytoplasms) == len(nuclei):
@@ -67,7 +67,7 @@ def _composed(file: Path) -> list[Entry]:
 
 def _cells(place: str, shape: tuple[int, ...], masks: Sequence[Any], nucleus_map: Any) -> Cells:
     for mask in (*masks, nucleus_map):
-        if not isinstance(mask, np.ndarray) or mask.shape != shape or mask.dtype == object:
+        if not isinstance(mask, np.ndarray) or mask.shape != shape:
             raise InputError(f"{place}: a mask that is not of the image's size {shape}")
     crops, offsets = split_components(nucleus_map)
     labels = [CYTOPLASM] * len(masks) + [NUCLEUS] * len(crops)
@@ -81,9 +81,9 @@ def _images(file: Path) -> list[NDArray[np.uint8]]:
     """RGB images of NAME.mat, or the numbered files of the folder."""
     container = file.with_name(file.name.replace(f"{_TRUTH}.mat", ".mat"))
     if container != file and container.is_file():
-        arrays = [value for value in _load(container).values() if _is_cell_array(value)]
-        grey = _items(arrays[0]) if len(arrays) == 1 else []
-        if not grey or any(image.dtype != np.uint8 or image.ndim != 2 for image in grey):
+        arrays = [*read_mat(container).values()]
+        grey: list[Any] = arrays[0] if len(arrays) == 1 else []
+        if not grey or not all(_is_grey(image) for image in grey):
             raise InputError(f"{container}: it must hold one cell array of 8-bit grey images")
         return [np.repeat(image[..., None], 3, axis=2) for image in grey]
     numbered = (f for f in file.parent.iterdir() if f.stem.isdecimal() and f.suffix.lower() in IMAGE_SUFFIXES)
@@ -104,28 +104,19 @@ def _real(file: Path) -> Entry:
     return Entry(name=file.name, path=file, truth=Truth(cells=cells, annotated=frozenset({NUCLEUS})))
 
 
-def _load(file: Path) -> dict[str, Any]:
-    try:
-        return loadmat(file)
-    except NotImplementedError:
-        raise InputError(f"{file}: MATLAB 7.3 is not read: save it in MATLAB with '-v7'") from None
-    except Exception as error:  # whatever a broken file makes the reader meet
-        raise InputError(f"{file}: no MATLAB file, or a damaged one ({error})") from error
-
-
-def _variable(file: Path, data: dict[str, Any], ending: str) -> list[Any]:
-    found = [value for name, value in data.items() if name.endswith(ending) and _is_cell_array(value)]
+def _variable(file: Path, data: dict[str, list[Value]], ending: str) -> list[Any]:
+    found = [value for name, value in data.items() if name.endswith(ending)]
     if len(found) != 1:
         raise InputError(
             f"{file}: it must hold one cell array named *{ending}: is it the challenge's *_GT.mat?"
         )
-    return _items(found[0])
+    return found[0]
 
 
-def _is_cell_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype == object
+def _is_grey(image: Any) -> bool:
+    return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 2
 
 
-def _items(cell_array: Any) -> list[Any]:
-    """A cell array as a list; whatever else as its only item."""
-    return list(cell_array.ravel()) if _is_cell_array(cell_array) else [cell_array]
+def _items(value: Any) -> list[Any]:
+    """A cell array; whatever else as its only item."""
+    return value if isinstance(value, list) else [value]
