@@ -72,7 +72,7 @@ class Stub:
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     stub = Stub()
-    monkeypatch.setattr(module, "open_method", lambda *_: stub)
+    monkeypatch.setattr(module, "open_method", lambda *_, **__: stub)
     monkeypatch.setattr(module, "versions", dict)  # torch is among them where another test met it
     return stub
 
@@ -307,7 +307,7 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[3])
 import test_unfinished as here
-here.module.open_method = lambda *_: here.Stub(wait=0.05)
+here.module.open_method = lambda *_, **__: here.Stub(wait=0.05)
 here.module.versions = dict
 print("ready", flush=True)
 here.predict_files([sys.argv[1]], sys.argv[2], mpp=0.25)
