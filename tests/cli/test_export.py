@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,56 @@ def test_what_may_have_been_corrected_is_not_replaced(run, smears: Path, tmp_pat
     assert (ran.code, f"{written[-1]} is there already" in ran.err, "with -o" in ran.err) == (2, True, True)
     assert [file for file in out.rglob("*") if file.suffix != ".png"] == [written[-1]]
     assert written[-1].read_text() == "corrected"
+
+
+def test_labelme_gets_only_the_images_that_were_segmented(run, smears: Path, tmp_path: Path) -> None:
+    out, secret = tmp_path / "found", tmp_path / "secret.png"
+    out.mkdir()
+    secret.write_text("of this machine")
+    (out / "predictions.json").write_bytes((smears / "annotations.json").read_bytes())
+    other = str(smears / "images" / "0.png")
+    places: list[dict] = [{"name": "0.png", "path": str(secret), "sha256": sha256(secret)}]
+    places.append({"name": "1.png", "path": other, "sha256": sha256(smears / "images" / "1.png")})
+    places.append({"name": "2.png", "path": str(smears / "images" / "2.png")})
+    (out / "run.json").write_text(json.dumps({"images": places}))
+    ran = run("export", out, "--to", "labelme")
+    assert (ran.code, ran.err.count("labelme needs it as")) == (3, 3)
+    assert sorted(file.name for file in (out / "labelme").iterdir()) == ["0.json", "1.json", "2.json"]
+
+
+def test_other_images_of_a_name_are_not_replaced(run, smears: Path, tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_text("mine")
+    ran = run("export", smears, "--to", "labelme", "-o", tmp_path)
+    assert (ran.code, "1.png is there and is another image" in ran.err) == (2, True)
+    assert [file.name for file in tmp_path.iterdir()] == ["1.png"]
+    assert (tmp_path / "1.png").read_text() == "mine"
+
+
+def test_files_that_would_be_one_are_refused(run, tmp_path: Path) -> None:
+    rows = [{"id": 1, "file_name": "a.json", "height": 9, "width": 9}]
+    data = {"images": rows, "annotations": [], "categories": []}
+    (tmp_path / "annotations.json").write_text(json.dumps(data))
+    ran = run("export", tmp_path, "--to", "labelme", "-o", tmp_path / "out")
+    assert (ran.code, "need this name: rename one" in ran.err) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_found_is_said(run, tmp_path: Path) -> None:
+    data = {"images": [{"id": 1, "file_name": "a.png", "height": 9, "width": 9}]}
+    (tmp_path / "annotations.json").write_text(json.dumps(data | {"annotations": [], "categories": []}))
+    ran = run("export", tmp_path, "--to", "cvat")
+    assert (ran.code, "no cell and no nucleus in 1 image" in ran.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("to", "library"), [("parquet", "pyarrow"), ("imagej", "roifile"), ("qupath", "shapely")]
+)
+def test_a_missing_extra_is_told_before_anything_is_read(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    ran = run("export", tmp_path / "nowhere", "--to", to)
+    assert (ran.code, library in ran.err, "pip install" in ran.err) == (2, True, True)
 
 
 def test_regions_to_ignore_are_counted(run, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco import read_coco, write_coco
+from irnet.data.locking import writing
 from irnet.morphometry.table import COLUMNS
 
 
@@ -86,3 +88,33 @@ def test_what_it_refuses(run, found: Path, tmp_path: Path) -> None:
     assert run("measure", tmp_path / "nothing").code == 2
     (found / "predictions.json").write_text("{}")
     assert run("measure", found).code == 2
+
+
+def test_one_writer_at_a_time(run, found: Path) -> None:
+    with writing(found, "irnet predict"):
+        for verb in ("measure", "report"):
+            ran = run(verb, found)
+            assert (ran.code, "irnet predict (process" in ran.err) == (2, True)
+        assert run("report", found, "-o", found.parent / "elsewhere.html").code == 0
+    assert not (found / "cells.csv").exists()
+    draft = found / ".0123456789abcdef.tmp"
+    draft.write_text("of a writer that was killed")
+    assert run("measure", found).code == 0
+    assert not draft.exists()
+
+
+def test_a_missing_extra_is_told_before_anything_is_measured(
+    run, found: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ran = run("measure", found, "--save", "csv,parquet")
+    assert (ran.code, "pip install 'irnet[parquet]'" in ran.err, "[1/3]" in ran.err) == (2, True, False)
+    assert not (found / "cells.csv").exists()
+
+
+def test_nothing_found_is_said(run, tmp_path: Path) -> None:
+    row = {"id": 1, "file_name": "a.png", "height": 9, "width": 9}
+    data = {"images": [row], "annotations": [], "categories": []}
+    write_atomic(tmp_path / "annotations.json", json.dumps(data).encode())
+    ran = run("measure", tmp_path)
+    assert (ran.out[:6], "no cell and no nucleus in it" in ran.err) == ("0 rows", True)

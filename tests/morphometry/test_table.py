@@ -152,3 +152,11 @@ def test_parquet_holds_the_same(cells: Cells):
 def test_the_page_explains_every_column():
     named = re.findall(r"^\| (`[^|]+`) \|", PAGE.read_text(encoding="utf-8"), re.M)
     assert [column for cell in named for column in re.findall(r"`(\w+)`", cell)] == list(COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["=1+2.png", "+a.png", "-a.png", "@a.png", "\ta.png"])
+def test_a_name_is_never_a_formula(name: str) -> None:
+    cells = Cells.from_dense(np.ones((1, 4, 4), dtype=bool), [CYTOPLASM])
+    rows = measure(cells, name)
+    (row,) = csv.DictReader(io.StringIO(to_csv(rows)))
+    assert (row["image"], rows[0]["image"]) == (f"'{name}", name)

@@ -15,7 +15,7 @@ from drawn import DISCS, SHAPE, disc
 from fastapi import FastAPI
 
 from irnet.cells import CYTOPLASM, Cells, Truth
-from irnet.data.files import write_atomic
+from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -38,7 +38,7 @@ def found(tmp_path: Path) -> Path:
         write_atomic(tmp_path / "smears" / name, to_png(image))
         entries.append(Entry(name=name, path=tmp_path / "smears" / name, truth=Truth(cells=cells)))
     write_coco(tmp_path / "found" / "predictions.json", entries, scores=True)
-    images = [{"name": entry.name, "path": str(entry.path)} for entry in entries]
+    images = [{"name": e.name, "path": str(e.path), "sha256": sha256(e.path)} for e in entries]
     run = {"scores": {"cytoplasm": 0.5, "nucleus": 0.4}, "page": None, "images": images}
     write_atomic(tmp_path / "found" / "run.json", json.dumps(run).encode())
     return tmp_path / "found"

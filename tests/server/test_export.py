@@ -8,13 +8,13 @@ import pytest
 from drawn import ring
 
 from irnet.data.check import check
+from irnet.data.files import sha256
 from irnet.data.formats.coco import read_coco
 from irnet.engine.weights import BUNDLED
 from irnet.errors import InputError
 from irnet.server import schema
 from irnet.server.edits import change_of, draw
 from irnet.server.export import export
-from irnet.server.pictures import Pictures
 from irnet.server.store import Review
 
 
@@ -24,8 +24,7 @@ def edit(review: Review, place: int, change: schema.Edit) -> None:
 
 
 def write(review: Review, file_format: str = "coco", **options) -> Path:
-    shapes = [field.image.shape for field in review.fields]
-    return export(review, Pictures(review.paths, shapes, page=review.run.page), file_format, **options).path
+    return export(review, file_format, **options).path
 
 
 @pytest.fixture
@@ -93,6 +92,20 @@ def test_a_foreign_image_is_never_overwritten(review: Review, found: Path) -> No
         write(review)
     assert (found / "images" / "a.png").read_bytes() == b"mine"
     assert not (found / "corrected.json").exists()
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_only_the_image_that_was_segmented_is_copied(found: Path, tmp_path: Path, recorded: bool) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("of this machine")
+    run = json.loads((found / "run.json").read_text())
+    run["images"][0] |= {"path": str(secret), "sha256": sha256(secret) if recorded else None}
+    run["images"][1]["path"] = str(tmp_path / "smears" / "a.png")  # another image than was segmented
+    (found / "run.json").write_text(json.dumps(run))
+    done = export(Review(found), "labelme")
+    assert (done.images, sum("was not copied" in note for note in done.notes)) == (0, 4)
+    assert {file.suffix for file in found.rglob("*") if file.is_file()} <= {".json", ".jsonl"}
+    assert len(read_coco(found / "corrected.json")) == 2
 
 
 def test_a_data_set_is_corrected_in_place_without_copies(corrected: Path, found: Path) -> None:

@@ -34,5 +34,7 @@ def measure(
     )
     for error in measured.errors:
         typer.echo(error, err=True)
+    if not measured.rows:
+        typer.echo(f"{found}: no cell and no nucleus in it: the table has a header alone", err=True)
     typer.echo(f"{measured.rows} rows written to {', '.join(map(str, measured.files))}")
     raise typer.Exit(measured.exit_code)

@@ -14,7 +14,6 @@ from irnet.errors import InputError
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNSAFE = re.compile(r"[\x00-\x1f\ud800-\udfff/\\]|(?<=^[A-Za-z]):")
 _DRAFT = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
@@ -94,11 +93,6 @@ def safe_join(folder: str | os.PathLike, name: str) -> Path:
 def clean_name(name: str) -> str:
     """A file's name as text that `safe_join` takes back and every file can hold: the rest becomes `_`."""
     return _UNSAFE.sub("_", name)
-
-
-def is_text(value: str) -> bool:
-    """Whether a file can hold it: half a surrogate pair is no text."""
-    return not _SURROGATE.search(value)
 
 
 def sha256(path: str | os.PathLike) -> str:

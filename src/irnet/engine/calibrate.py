@@ -16,11 +16,13 @@ from irnet.config import OperatingPoint, Settings
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.coco import read_coco
 from irnet.data.formats.coco_json import locate
+from irnet.data.sample import Entry
 from irnet.data.wording import number_of
 from irnet.engine.card import WeightsFile, render_card
 from irnet.engine.devices import choose_device
 from irnet.engine.evaluate import scale_of_set
 from irnet.engine.log import read_log
+from irnet.engine.needs import need_annotated, need_images
 from irnet.engine.rehearsal import Option, Rehearsal
 from irnet.engine.weights import find_weights, load_weights, save_weights
 from irnet.errors import InputError
@@ -75,11 +77,16 @@ def calibrate(
         raise InputError(f"{out}: name a new file that ends in .safetensors")
     if target.exists():
         raise InputError(f"{out} exists: name a new file, or remove it with its card and its .sha256")
+    entries = [read_coco(data) for data in sets]
+    for data, images in zip(sets, entries, strict=True):
+        need_annotated(images, data)
+        need_images(images, data)
+
     path = find_weights(source)
     model, settings, trained = load_weights(path)
     rehearsal = Rehearsal(model, settings=settings, views=views, device=choose_device(device))
     cuts = np.arange(settings.predict.floor, 1, STEP).round(3).tolist()
-    parts = [_try_all(rehearsal, Path(data), cuts, exclude_border) for data in sets]
+    parts = [_try_all(rehearsal, images, cuts, exclude_border) for images in entries]
     _warn_of_few(parts)
 
     points, before = _choose(rehearsal, parts, cuts), rehearsal.point
@@ -128,9 +135,11 @@ class _Point(NamedTuple):
         return {"score": self.score, **self.option._asdict()}
 
 
-def _try_all(rehearsal: Rehearsal, data: Path, cuts: list[float], exclude_border: bool) -> _Part:
+def _try_all(
+    rehearsal: Rehearsal, entries: Sequence[Entry], cuts: list[float], exclude_border: bool
+) -> _Part:
     """Every option and cut on one data set."""
-    entries, instances = read_coco(data), Counter[str]()
+    instances = Counter[str]()
     ratios: dict[str, dict[Option, NDArray[np.float64]]] = {name: {} for name in LABEL_NAMES.values()}
     scale = scale_of_set(rehearsal.predictor(rehearsal.present("nucleus")), entries)
     for entry in entries:

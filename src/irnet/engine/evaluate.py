@@ -18,6 +18,7 @@ from irnet.data.formats.run_record import PREDICTIONS, load_checked
 from irnet.data.lookup import Names
 from irnet.data.sample import Entry, Sample
 from irnet.engine.methods import METHODS, Method, open_method
+from irnet.engine.needs import need_annotated, need_images
 from irnet.engine.scale import OWN, Scale, spread
 from irnet.errors import InputError
 from irnet.metrics import ImageScore, choose_scores, render_table, score_image, summarise
@@ -84,16 +85,18 @@ def evaluate(
         views: 1 or 4, of a network that segments; see `Predictor`.
 
     Raises:
-        InputError: `source` is neither, or has no prediction for some image of `data`, or `views` are asked
-            of finished predictions.
+        InputError: `source` is neither, or has no prediction for some image of `data`; nothing is annotated
+            there, or images to segment are missing; or `views` are asked of finished predictions.
     """
     entries = read_coco(data)
+    need_annotated(entries, data)
     file = predictions_file(source)
     if file and views != 1:
         raise InputError(f"{source}: predictions are made already: leave --views out")
     if file:
         found = read_predicted(file, entries, score)
     else:
+        need_images(entries, data)
         found = _segmented(source, entries, device, score=score, views=views)
     found = found._replace(cells=[_linked(cells, found.cuts) for cells in found.cells])
     if exclude_border:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import filecmp
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from irnet.data.files import safe_join, write_atomic
+from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.found import read_found
 from irnet.data.formats.qupath_names import name_measurements
 from irnet.data.image import orientation
+from irnet.data.locking import writing
 from irnet.data.sample import Entry
+from irnet.data.wording import number_of
 from irnet.engine.measure import measure_entry
 from irnet.errors import InputError
-from irnet.morphometry.table import Row, to_csv, to_parquet
+from irnet.morphometry.table import Row, check_parquet, to_csv, to_parquet
 
 FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
 STYLES = {  # the first is the default
@@ -74,8 +78,8 @@ def export(
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
-        InputError: the source, the format or the style is wrong, an extra is missing, or a file to write is
-            there already; nothing is written then.
+        InputError: the source, the format or the style is wrong, an extra is missing, a file to write or
+            another image of a name is there already, or another writer; nothing is written then.
     """
     if to not in FORMATS:
         raise InputError(f"format {to!r} is not written: choose one of {', '.join(FORMATS)}")
@@ -83,6 +87,7 @@ def export(
     if style is not None and style not in styles:
         choice = f"choose one of {', '.join(styles)}" if styles else f"{to} has only one form: leave it out"
         raise InputError(f"--as {style}: {choice}")
+    _NEEDS.get(to, lambda: None)()
     entries = read_found(source)
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
     done = Exported(folder / to if out is None else Path(out), len(entries))
@@ -90,9 +95,19 @@ def export(
         done.notes.append(f"{regions} regions to ignore are not written")
     if to in AS_STORED:
         done.notes += _turned(entries, AS_STORED[to])
-    if not replace:
-        _refuse_replacing(_targets(entries, done, to))
-    _WRITERS[to](entries, done, style or next(iter(styles), ""), progress)
+    if not any(len(entry.truth.cells) for entry in entries):
+        done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(entries), 'image')}")
+
+    with writing(done.folder, "irnet export"):
+        targets = _targets(entries, done, to)
+        copies = [safe_join(done.folder, entry.name) for entry in entries] if to == "labelme" else []
+        _refuse_doubled([*targets, *copies])
+        if not replace:
+            _refuse_replacing(targets)
+        for entry, copy in zip(entries, copies, strict=False):
+            _refuse_foreign(entry, copy)
+        _WRITERS[to](entries, done, style or next(iter(styles), ""), progress)
+        remove_drafts({done.folder, *(file.parent for file in (*targets, *copies))})
     return done
 
 
@@ -113,10 +128,13 @@ def _write_labelme(entries: Sequence[Entry], done: Exported, style: str, progres
     for entry, path in _each(entries, done, labelme.SUFFIX, progress):
         labelme.write(path, entry, style="masks" if style == "masks" else "polygons")
         image = safe_join(done.folder, entry.name)
-        if entry.path.is_file():
-            write_atomic(image, entry.path.read_bytes())
-        else:
-            done.errors.append(f"{entry.name}: {entry.path} is not there: labelme needs it as {image}")
+        try:
+            content = entry.copy()
+        except InputError as error:
+            done.errors.append(f"{entry.name}: labelme needs it as {image}, but it was not copied: {error}")
+            continue
+        if not image.exists():  # that it is the same was checked
+            write_atomic(image, content)
 
 
 def _write_cvat(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
@@ -158,6 +176,9 @@ _WRITERS = {
 }
 
 
+_NEEDS = {"imagej": imagej.check, "qupath": qupath.check, "parquet": check_parquet}  # extras
+
+
 def _targets(entries: Sequence[Entry], done: Exported, to: str) -> list[Path]:
     """The files that will be written, but for copies of images."""
     if to in WHOLE:
@@ -183,6 +204,21 @@ def _refuse_replacing(files: Sequence[Path]) -> None:
         raise InputError(
             f"{there[0]}{more} there already, perhaps corrected since: write to another folder with -o, "
             "or move the old files away"
+        )
+
+
+def _refuse_doubled(files: Sequence[Path]) -> None:
+    """Raise InputError where two of them would be one; some file systems know no case."""
+    count = Counter(str(file).lower() for file in files)
+    if doubled := [file for file in files if count[str(file).lower()] > 1]:
+        raise InputError(f"{doubled[0]}: two images, or an image and its cells, need this name: rename one")
+
+
+def _refuse_foreign(entry: Entry, copy: Path) -> None:
+    """Raise InputError where the image cannot be copied without another one being lost."""
+    if copy.exists() and entry.path.is_file() and not filecmp.cmp(entry.path, copy, shallow=False):
+        raise InputError(
+            f"{copy} is there and is another image than {entry.path}: write to another folder with -o"
         )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from irnet.data.files import write_atomic
+from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.formats.found import read_found
+from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import InputError
-from irnet.morphometry.table import Row, measure, to_csv, to_parquet
+from irnet.morphometry.table import Row, check_parquet, measure, to_csv, to_parquet
 
 SAVES = {"csv": lambda rows: to_csv(rows).encode(), "parquet": to_parquet}
 DONE, DONE_WITH_ERRORS = 0, 3
@@ -46,21 +47,28 @@ def measure_files(
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
-        InputError: the source or an option is wrong, or the extra for Parquet is missing.
+        InputError: the source or an option is wrong, the extra for Parquet is missing, or another is writing
+            there.
     """
     if unknown := sorted(set(save) - set(SAVES)):
         raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
-    entries, rows, errors = read_found(source), [], []
-    for number, entry in enumerate(entries, start=1):
-        if progress:
-            progress(entry.name, number, len(entries))
-        more, error = measure_entry(entry, exclude_overlap=exclude_overlap)
-        rows += more
-        errors += [error] if error else []
+    if "parquet" in save:
+        check_parquet()
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
-    contents = {folder / f"cells.{kind}": SAVES[kind](rows) for kind in SAVES if kind in save}
-    for path, content in contents.items():
-        write_atomic(path, content)
+    if not folder.is_dir():
+        raise InputError(f"{source}: no such file or folder")
+    with writing(folder, "irnet measure"):
+        entries, rows, errors = read_found(source), [], []
+        for number, entry in enumerate(entries, start=1):
+            if progress:
+                progress(entry.name, number, len(entries))
+            more, error = measure_entry(entry, exclude_overlap=exclude_overlap)
+            rows += more
+            errors += [error] if error else []
+        contents = {folder / f"cells.{kind}": SAVES[kind](rows) for kind in SAVES if kind in save}
+        for path, content in contents.items():
+            write_atomic(path, content)
+        remove_drafts([folder])
     return Measured(list(contents), len(rows), errors)
 
 

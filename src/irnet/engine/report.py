@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from irnet.cells import Cells
-from irnet.data.files import write_atomic
+from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.formats.coco import read_coco
 from irnet.data.formats.found import read_found
 from irnet.data.formats.run_record import RunRecord
+from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import predictions_file, read_predicted
 from irnet.errors import InputError
@@ -51,16 +53,20 @@ def write_report(
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
-        InputError: the source is wrong. A picture that is no longer there is only reported.
+        InputError: the source is wrong, or another is writing there. A picture that is no longer there is
+            only reported.
     """
     source = Path(source)
     folder = source if source.is_dir() else source.parent
     file = folder / PAGE if out is None else Path(out)
     if file.is_dir():
         raise InputError(f"{file}: a folder; name the file to write, such as {file / PAGE}")
-    page = _page(source, folder, progress)
-    content = page.html.encode()
-    write_atomic(file, content)
+    inside = folder.is_dir() and file.resolve().parent == folder.resolve()
+    with writing(folder, "irnet report") if inside else nullcontext():
+        page = _page(source, folder, progress)
+        content = page.html.encode(errors="backslashreplace")  # names of files need not be text
+        write_atomic(file, content)
+        remove_drafts([folder] if inside else [])
     return Written(file, len(content), page.missing)
 
 

@@ -23,6 +23,7 @@ from irnet.data.sample import Entry, Sample
 from irnet.data.split import PARTS, assign
 from irnet.data.transforms import Augmentation
 from irnet.engine.feed import process_context
+from irnet.engine.needs import need_annotated, need_images
 from irnet.errors import InputError
 from irnet.synthetic import Cutout, compose, cut_out, generate
 from irnet.synthetic.smear import VERSION, Patient
@@ -124,6 +125,8 @@ def _annotated(settings: Settings, path: Path) -> Source:
     else:
         training, validation = _split(read_coco(path), settings.data)
         files = [locate(path)]
+    need_annotated(training, path)
+    need_images([*training, *validation], path)
     validated = _spread(validation, settings.train.validate_images)
     hashes = [sha256(file) for file in files]
     names = [f"{file.resolve().parent.name}/{file.name}" for file in files]

@@ -61,6 +61,7 @@ COLUMNS: dict[str, type] = {  # docs/reference/measurements.md says what each on
     "od_entropy": float,
     "od_contrast": float,
 }
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins for spreadsheets
 LENGTHS = ("px", "um", "um2")  # units of what is rounded to hundredths; all else to four digits
 
 
@@ -100,26 +101,40 @@ def measure(
 
 
 def to_csv(rows: Iterable[Row]) -> str:
-    """The rows as CSV text with a header; a value that is not known is an empty field."""
+    """The rows as CSV text with a header; a value that is not known is an empty field.
+
+    A name that a spreadsheet would take for a formula gets `'` before it, as OWASP advises.
+    """
     text = io.StringIO()
     writer: csv.DictWriter[str] = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(row | {"image": _no_formula(str(row["image"]))} for row in rows)
     return text.getvalue()
+
+
+def check_parquet() -> None:
+    """Raise InputError where pyarrow is missing."""
+    try:
+        from pyarrow import parquet  # noqa: F401
+    except ImportError as error:
+        raise InputError("Parquet needs pyarrow: pip install 'irnet[parquet]'") from error
 
 
 def to_parquet(rows: Sequence[Row]) -> bytes:
     """The rows as a Parquet file; a value that is not known is null. InputError where pyarrow is missing."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError("Parquet needs pyarrow: pip install 'irnet[parquet]'") from error
+    check_parquet()
+    import pyarrow
+    from pyarrow import parquet
+
     types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
     schema = pyarrow.schema([(column, types[kind]) for column, kind in COLUMNS.items()])
     file = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), file)
     return file.getvalue()
+
+
+def _no_formula(name: str) -> str:
+    return f"'{name}" if name.startswith(FORMULA) else name
 
 
 def _identity(surroundings: Surroundings, name: str, index: int, confidence: NDArray[np.float64]) -> Row:

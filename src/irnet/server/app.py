@@ -121,7 +121,6 @@ class _Desk:
             self.review.check_source()
             written = export(
                 self.review,
-                self.pictures,
                 request.format,
                 finished_only=request.finished_only,
                 cuts={int(label): cut for label, cut in request.scores.items()},

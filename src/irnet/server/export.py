@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irnet.cells import Cuts
-from irnet.data.files import safe_join, write_atomic
+from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.formats.coco_json import Row, dump
+from irnet.data.locking import writing
 from irnet.data.pixels import to_png
 from irnet.engine import export as others
 from irnet.errors import InputError
 from irnet.server.edits import ACCEPTED
 from irnet.server.field import Field
-from irnet.server.pictures import Pictures
 from irnet.server.store import Review
 
 CORRECTED = "corrected.json"
@@ -25,12 +25,11 @@ class Written:
 
     path: Path  # the COCO file, or the folder of another format
     images: int  # copied beside the COCO file
-    notes: list[str]  # what another format cannot hold
+    notes: list[str]  # which images were not copied, and what another format cannot hold
 
 
 def export(
     review: Review,
-    pictures: Pictures,
     file_format: str,
     *,
     finished_only: bool = False,
@@ -40,26 +39,28 @@ def export(
 
     Args:
         review: what was corrected.
-        pictures: its images.
         file_format: one of FORMATS.
         finished_only: leave out images that were not looked at as a whole.
         cuts: the least score of each class for instances that nobody accepted.
 
     Raises:
-        InputError: another image of the same name lies where an image has to go, or an extra is missing.
+        InputError: another image of the same name lies where an image has to go, an extra is missing, or
+            another is writing there.
     """
     if file_format not in FORMATS:
         raise InputError(f"format {file_format!r} is not written: choose one of {', '.join(FORMATS)}")
     chosen = [i for i, field in enumerate(review.fields) if field.finished or not finished_only]
     names = {i: _file_name(review, i) for i in chosen}
-    images = _place_images(review, pictures, names)
-    target = review.folder / CORRECTED
-    write_atomic(target, dump(corrected(review, names, cuts or {})))
+    with writing(review.folder, "irnet view"):
+        images, left_out = _place_images(review, names)
+        target = review.folder / CORRECTED
+        write_atomic(target, dump(corrected(review, names, cuts or {})))
+        remove_drafts([review.folder])
     if file_format == "coco":
-        return Written(path=target, images=images, notes=[])
+        return Written(path=target, images=images, notes=left_out)
     folder = review.folder / f"corrected-{file_format}"
     done = others.export(target, file_format, folder, replace=True)  # the journal keeps the corrections
-    return Written(path=done.folder, images=images, notes=[*done.notes, *done.errors])
+    return Written(path=done.folder, images=images, notes=[*left_out, *done.notes, *done.errors])
 
 
 def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
@@ -112,22 +113,30 @@ def _file_name(review: Review, index: int) -> str:
     return name if review.run.page is None else f"{name}.png"
 
 
-def _place_images(review: Review, pictures: Pictures, names: Mapping[int, str]) -> int:
-    """Copy images to where readers of the corrected file look: images/ or beside it. Returns how many."""
+def _place_images(review: Review, names: Mapping[int, str]) -> tuple[int, list[str]]:
+    """Copy images to where readers of the corrected file look: images/ or beside it.
+
+    Returns how many were copied, and what to tell of those that were not.
+    """
     beside = all(_same(review.paths[i], safe_join(review.folder, name)) for i, name in names.items())
     folder = review.folder if beside and not (review.folder / "images").is_dir() else review.folder / "images"
-    written = 0
+    written, left_out = 0, []
     for index, name in names.items():
         target, source = safe_join(folder, name), review.paths[index]
         if _same(source, target):
             continue
-        content = source.read_bytes() if review.run.page is None else to_png(pictures.pixels(index))
+        try:
+            entry = review.entry(index)
+            content = entry.copy() if entry.page is None else to_png(entry.read().image)
+        except InputError as error:
+            left_out.append(f"{name}: the image was not copied: {error}")
+            continue
         if target.exists() and target.read_bytes() != content:
             raise InputError(f"{target} is there and is another image than {source}: move it away")
         if not target.exists():
             write_atomic(target, content)
             written += 1
-    return written
+    return written, left_out
 
 
 def _same(source: Path, target: Path) -> bool:

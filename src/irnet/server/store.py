@@ -5,12 +5,13 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from irnet.cells import LABEL_NAMES
+from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.data.categories import label_of
 from irnet.data.files import sha256
 from irnet.data.formats.coco_json import Id, Row, group, naming
 from irnet.data.formats.coco_rows import parse_image
 from irnet.data.formats.run_record import JOURNAL, load_checked
+from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError
 from irnet.server.field import Change, Field
 from irnet.server.journal import Journal
@@ -38,11 +39,26 @@ class Review:
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}
         met = self.run.paths
         self.paths = [_find_image(field, met, data) for field in self.fields]
+        self._named = data is not None
         self._next_id = 1 + max((_number(row["id"]) for row in self.document.annotations), default=0)
         self.sha256 = self.document.sha256
         self._signature: tuple[int, int, int] | None = (0, 0, 0)  # the first check compares contents
         self.journal = Journal(self.folder / JOURNAL, source_sha256=self.sha256)
         self._replay()
+
+    def entry(self, place: int) -> Entry:
+        """The image of a field, without its cells, to be copied: only the one that was segmented."""
+        field = self.fields[place]
+        recorded = self.run.hashes.get(field.image.name, None)
+        if recorded is None and field.image.name in self.run.paths and not self._named:
+            recorded = UNRECORDED
+        return Entry(
+            name=field.image.name,
+            path=self.paths[place],
+            truth=Truth(cells=Cells.empty(field.image.shape)),
+            page=self.run.page,
+            sha256=recorded,
+        )
 
     def check_source(self) -> None:
         """Raise InputError where the predictions are no longer those that were read.

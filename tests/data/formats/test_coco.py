@@ -41,6 +41,23 @@ def read_one(tmp_path: Path, data: object, **options) -> Entry:
     return entry
 
 
+@pytest.mark.parametrize("name", ["a.png", "./a.png", "a.png/"])
+def test_two_images_of_one_name_are_refused(tmp_path: Path, name: str) -> None:
+    data = table()
+    data["images"].append({"id": 9, "file_name": name, "height": 8, "width": 10})
+    with pytest.raises(InputError, match="images 3 and 9 have this file_name"):
+        read_one(tmp_path, data)
+
+
+@pytest.mark.parametrize("field", ["file_name", "patient"])
+@pytest.mark.parametrize("half", ["\ud800.png", "caf\udce9.png"])
+def test_half_a_character_is_no_name(tmp_path: Path, field: str, half: str) -> None:
+    data = table()
+    data["images"][0][field] = half
+    with pytest.raises(InputError, match="half of a character"):
+        read_one(tmp_path, data)
+
+
 def scene() -> list[Entry]:
     """Two overlapping cells with nuclei, one bare nucleus; an image of nuclei only; an empty image."""
     masks = np.zeros((5, 30, 40), dtype=bool)

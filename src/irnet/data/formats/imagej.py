@@ -182,6 +182,11 @@ def _score(properties: str) -> float:
     return parse_score(float(found[1])) if found else 1.0
 
 
+def check() -> None:
+    """Raise InputError where what is needed to read and write is missing."""
+    _roifile()
+
+
 def _roifile() -> ModuleType:
     """The library. Raises InputError where it is missing."""
     try:

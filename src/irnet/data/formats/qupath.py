@@ -146,12 +146,19 @@ def _feature(entry: Entry, index: int, object_type: str, kind: str, metadata: Ma
     }
 
 
-def _geometry(cells: Cells) -> Row:
-    """The Polygon or MultiPolygon of all the masks, valid and on QuPath's grid."""
+def check() -> None:
+    """Raise InputError where what is needed to write is missing."""
     try:
-        import shapely
+        import shapely  # noqa: F401
     except ImportError as error:
         raise InputError("QuPath's geometry needs shapely: pip install 'irnet[export]'") from error
+
+
+def _geometry(cells: Cells) -> Row:
+    """The Polygon or MultiPolygon of all the masks, valid and on QuPath's grid."""
+    check()
+    import shapely
+
     parts = [
         part
         for mask, offset in zip(cells.masks, cells.offsets.tolist(), strict=True)
