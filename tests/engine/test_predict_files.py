@@ -127,7 +127,7 @@ def test_exit_codes(blobs_installed: Predictor, folder: Path, tmp_path: Path):
 def test_what_is_no_image_is_told_before_a_network_is_loaded(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("irnet.engine.predict_files.open_method", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("irnet.engine.predict_files.open_method", lambda *_, **__: pytest.fail("loaded"))
     table = tmp_path / "cells.csv"
     table.write_text("image,id\n")
     with pytest.raises(InputError, match=r"cells\.csv: no PNG, JPEG, TIFF, .* image.*; nor are 1 more"):

@@ -186,20 +186,6 @@ def test_an_image_that_changed_or_failed_is_segmented_anew(stub: Stub, smears: P
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_a_name_that_is_no_text_is_kept(stub: Stub, smears: Path, tmp_path: Path) -> None:
-    odd = smears / "caf\udce9.png"  # as Linux may hold it
-    (smears / "3.png").rename(odd)
-    stub.stop_at, stub.stop = 4, interrupt
-    with pytest.raises(KeyboardInterrupt):
-        predict_files([smears], tmp_path / "out", mpp=0.25)
-    stub.calls, stub.stop_at = 0, None
-    report = predict_files([smears], tmp_path / "out", mpp=0.25)
-    assert (report.before, report.images[-1]["name"], stub.calls) == (3, "caf_.png", 1)
-    entry = read_found(tmp_path / "out")[-1]
-    assert (entry.name, entry.path, entry.copy()) == ("caf_.png", odd.resolve(), odd.read_bytes())
-
-
 def test_a_damaged_record_is_made_anew(stub: Stub, smears: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     stop_after_two(stub, [smears], out)

@@ -14,7 +14,7 @@ from irnet.errors import InputError
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_UNSAFE = re.compile(r"[\x00-\x1f\ud800-\udfff/\\]|(?<=^[A-Za-z]):")
+_UNSAFE = re.compile(r"[\x00-\x1f/\\]|(?<=^[A-Za-z]):")
 _DRAFT = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
@@ -91,7 +91,7 @@ def safe_join(folder: str | os.PathLike, name: str) -> Path:
 
 
 def clean_name(name: str) -> str:
-    """A file's name as text that `safe_join` takes back and every file can hold: the rest becomes `_`."""
+    """A file's name as `safe_join` takes it back: what it refuses becomes `_`."""
     return _UNSAFE.sub("_", name)
 
 

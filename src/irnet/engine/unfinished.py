@@ -72,7 +72,7 @@ class Unfinished:
     def _stopped(self) -> Row | None:
         """The plan of a run that was stopped; None where there is none, or it had only to tidy up."""
         try:
-            plan = parse(self.folder / PLAN, halves=True)
+            plan = parse(self.folder / PLAN)
             written, placed = (folder / RUN for folder in (self.folder, self.out))
             if written.is_file() and placed.is_file() and written.read_bytes() == placed.read_bytes():
                 return None
@@ -133,7 +133,7 @@ class Unfinished:
         return self.folder / f"{task.number:06}.json"
 
     def _read(self, task: Task) -> Row:
-        return parse(self._file(task), halves=True)
+        return parse(self._file(task))
 
     # The end
 

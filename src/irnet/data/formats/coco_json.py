@@ -115,20 +115,19 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
     )
 
 
-def parse(path: Path, *, constants: bool = False, halves: bool = False) -> Any:
+def parse(path: Path, *, constants: bool = False) -> Any:
     """The content of a JSON file. Raises InputError with the line that is wrong.
 
-    `constants` lets NaN and Infinity pass, which JSON does not have; `halves` lets halves of characters pass,
-    with which Python writes the names of files that are no text.
+    `constants` lets NaN and Infinity pass, which JSON does not have.
     """
-    return _parse(path.read_bytes(), path, constants=constants, halves=halves)
+    return _parse(path.read_bytes(), path, constants=constants)
 
 
-def _parse(content: bytes, path: Path, *, constants: bool = False, halves: bool = False) -> Any:
+def _parse(content: bytes, path: Path, *, constants: bool = False) -> Any:
     try:
         text = content.decode("utf-8-sig")
         data = json.loads(text, parse_constant=None if constants else _refuse_constant)
-        if not halves and _SURROGATE.search(text):
+        if _SURROGATE.search(text):
             json.dumps(data, ensure_ascii=False).encode()
         return data
     except json.JSONDecodeError as error:

@@ -30,10 +30,7 @@ class RunRecord:
     def read(cls, folder: str | os.PathLike) -> RunRecord:
         """The record in a folder. Raises InputError that names the file and the field that is wrong."""
         run, errors = Path(folder) / RUN, Path(folder) / ERRORS
-        record = cls(
-            parse(run, halves=True) if run.is_file() else {},
-            parse(errors, halves=True) if errors.is_file() else [],
-        )
+        record = cls(parse(run) if run.is_file() else {}, parse(errors) if errors.is_file() else [])
         with naming(f"{run}: no record of a run"):
             _check_run(record)
         with naming(f"{errors}: no record of a run"):
