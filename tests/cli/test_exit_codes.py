@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from signal import SIGINT, SIGTERM, getsignal, raise_signal, signal
 
 import pytest
 
@@ -83,3 +84,16 @@ def test_the_module_runs_too() -> None:
         [sys.executable, "-m", "irnet", "--version"], capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(SIGINT, 130, "interrupted"), (SIGTERM, 143, "terminated")]
+)
+def test_a_signal_ends_with_a_line_and_its_code(
+    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    before = getsignal(SIGTERM)
+    monkeypatch.setattr("irnet.engine.predict_files.predict_files", lambda *_, **__: raise_signal(number))
+    ran = run("predict", tmp_path, "-o", tmp_path / "out")
+    signal(SIGTERM, before)
+    assert (ran.code, ran.err) == (code, f"irnet: {word}\n")
