@@ -27,8 +27,12 @@ def network(settings: Settings):
 
 
 def sample(mpp: float | None) -> Sample:
-    image = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
-    return Sample(name="noise", image=image, truth=Truth(cells=Cells.empty(SIZE, mpp=mpp)))
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    image = np.full((*SIZE, 3), 235, np.uint8)
+    for cx, cy in ((30, 30), (50, 45), (75, 40)):
+        image[np.hypot(x - cx, y - cy) < 18] = 170
+        image[np.hypot(x - cx, y - cy) < 6] = 60
+    return Sample(name="discs", image=image, truth=Truth(cells=Cells.empty(SIZE, mpp=mpp)))
 
 
 @pytest.mark.parametrize(("mpp", "views"), [(0.37, 1), (0.5, 1), (0.37, 4), (None, 1)])

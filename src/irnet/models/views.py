@@ -14,7 +14,6 @@ from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
 from irnet.models.sampling import area_growth
-from irnet.models.vision import nms
 
 Powers = tuple[float, ...]  # of p(correct) in the final score, by class
 
@@ -58,14 +57,16 @@ def find_in_views(
 ) -> list[Instances]:
     """The instances of one image (3, H, W) for each of `powers`; without them, for those of the network.
 
-    The first view is the image itself. Masks are drawn once, for all that stay under any of the powers.
+    The first view is the image itself: it alone proposes boxes, for proposals of several views crowd the
+    DRM's candidates (docs/log.md, 2026-11-26). Masks are drawn once, for all that stay under any power.
     """
     seen = []
     for view in views:
         batch, sizes, scales = model.prepare([view.turn(image)])
         seen.append(Seen(view, model.backbone(batch), sizes[0], scales[0]))
     box = model.roi_heads.box
-    judged = _judge(box, seen, _propose(model, seen))
+    proposals, _ = model.rpn(list(seen[0].features.values()), [seen[0].size])
+    judged = _judge(box, seen, proposals)
     ranked = [judged.rank(classes)[0] for classes in powers or [box.drm_power]]
     chosen = [box.select(judged.boxes[0], scores, [seen[0].size]) for scores in ranked]
 
@@ -80,26 +81,9 @@ def find_in_views(
     ]
 
 
-def _propose(model: IRNet, seen: Sequence[Seen]) -> Tensor:
-    """The best proposals of all views, of near ones the first, (R, 4) in the first view."""
-    size, found = seen[0].size, []
-    for one in seen:
-        boxes = model.rpn(list(one.features.values()), [one.size])[0][0]
-        found.append(one.view.turn_boxes(boxes, size))
-    if len(found) == 1:
-        return found[0]
-    ranks = torch.cat([torch.arange(len(boxes), device=boxes.device) for boxes in found])
-    boxes = torch.cat(found)
-    return boxes[nms(boxes, -ranks.float(), model.rpn.nms)][: len(found[0])]
-
-
-def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: Tensor) -> Judged:
-    """Candidates in the first view: class scores, boxes and the DRM's features are means over the views.
-
-    The DRM decides once. Decisions of each view would fall on different ones of near boxes, and their mean on
-    none.
-    """
-    size, (boxes, valid) = seen[0].size, pad([proposals])
+def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: list[Tensor]) -> Judged:
+    """Candidates in the first view: class scores, boxes and the DRM's features are means over the views."""
+    size, (boxes, valid) = seen[0].size, pad(proposals)
     features, scores, decoded = [], [], []
     for one in seen:
         mine = one.view.turn_boxes(boxes, size)
