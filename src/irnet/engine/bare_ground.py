@@ -22,7 +22,9 @@ NUCLEUS_SCORE = 0.7  # a linked nucleus from here on makes a cell, however pale 
 OUTLINE = 0.01  # optical density by which the rim of a cell is darker than what lies around it
 UNKNOWN = -0.01  # below the ground: it is not known where nothing else is as bright
 RING = 2  # px at UM: the width of the rings inside and outside of an outline
+REACH = RING + 1  # px at UM: how far around a cell is looked
 LEAST = 24  # px at UM that tell a colour
+DENSITY = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)  # optical density of each grey level
 
 
 def leave_bare_out(
@@ -51,52 +53,65 @@ def leave_bare_out(
 def find_bare(image: NDArray[np.uint8], cells: Cells, um_per_px: float, excess: float) -> NDArray[np.bool_]:
     """Tell which of n linked instances are cytoplasms on bare ground without a sure nucleus, (n,)."""
     shape = scaled_shape(image.shape[:2], min(1.0, um_per_px / UM))
-    density = -np.log10((resize_image(image, shape).astype(np.float32) + 1) / 256)
-    ground = _ground(density.reshape(-1, 3))
-    small = resize_cells(cells, shape, None)
-    cover = _cover(small)
+    small, marked = resize_image(image, shape), resize_cells(cells, shape, None)
+    levels = _levels(small)
+    ground = _ground(levels)
+    cover = _cover(marked)
 
     sure = cells.parents[(cells.parents != NO_PARENT) & (cells.scores >= NUCLEUS_SCORE)]
     judged = cells.labels == CYTOPLASM
     judged[sure] = False
     bare = np.zeros(len(cells), dtype=bool)
     for i in np.flatnonzero(judged):
-        mask = np.zeros(shape, dtype=bool)
-        crop, (x, y) = small.masks[i], small.offsets[i]
-        mask[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
-        own = mask & (cover <= 1)
+        x1, y1, x2, y2 = marked.boxes[i].astype(np.int64).tolist()
+        top, left = max(0, y1 - REACH), max(0, x1 - REACH)
+        window = slice(top, y2 + REACH), slice(left, x2 + REACH)
+        density, layers = DENSITY[small[window]], cover[window]  # (h, w, 3), (h, w)
+        mask = np.zeros(layers.shape, dtype=bool)
+        mask[y1 - top : y2 - top, x1 - left : x2 - left] = marked.masks[i]
+
+        own = mask & (layers <= 1)
         own = own if own.sum() >= LEAST else mask
-        if mask.sum() < LEAST or (np.median(density[own], axis=0) - ground).max() > 2 * excess:
+        if mask.sum() < LEAST:
+            continue
+        inside = np.median(density[own], axis=0)
+        if (inside - ground).max() > 2 * excess:
             continue  # most cells: the rest takes time
-        bare[i] = _is_bright(density, mask, own, excess) and not _has_outline(density, mask, own, cover)
+        rest = levels - _levels(small[window][mask])
+        bare[i] = _is_bright(inside, rest, excess) and not _has_outline(density, mask, own, layers)
     return bare
 
 
-def _ground(density: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the optical density of bare ground, (3,), from that of pixels, (n, 3)."""
-    return np.percentile(density, GROUND, axis=0)
+def _levels(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return how many of the pixels (..., 3) have each grey level, (256, 3)."""
+    return np.stack([np.bincount(pixels[..., c].ravel(), minlength=256) for c in range(3)], axis=1)
 
 
-def _cover(cells: Cells) -> NDArray[np.int64]:
+def _ground(levels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the optical density of bare ground, (3,), from the numbers of pixels of each grey level."""
+    brighter = np.cumsum(levels[::-1], axis=0)[::-1]  # as bright as this level or brighter
+    level = (brighter >= GROUND / 100 * brighter[0]).sum(axis=0) - 1
+    return DENSITY[level]
+
+
+def _cover(cells: Cells) -> NDArray[np.uint16]:
     """Return how many cytoplasms cover each pixel, (H, W)."""
-    cover = np.zeros(cells.image_shape, dtype=np.int64)
-    for mask, (x, y) in zip(cells.of(CYTOPLASM).masks, cells.of(CYTOPLASM).offsets, strict=True):
+    cover = np.zeros(cells.image_shape, dtype=np.uint16)
+    whole = cells.of(CYTOPLASM)
+    for mask, (x, y) in zip(whole.masks, whole.offsets, strict=True):
         cover[y : y + mask.shape[0], x : x + mask.shape[1]] += mask
     return cover
 
 
-def _is_bright(
-    density: NDArray[np.float32], mask: NDArray[np.bool_], own: NDArray[np.bool_], excess: float
-) -> bool:
-    """Whether the inside of a cell is as bright as the ground that is seen elsewhere."""
-    if (~mask).sum() < LEAST:
+def _is_bright(inside: NDArray[np.float32], rest: NDArray[np.int64], excess: float) -> bool:
+    """Whether the inside of a cell, (3,), is as bright as the ground in the rest of the image."""
+    if rest[:, 0].sum() < LEAST:
         return False
-    above = (np.median(density[own], axis=0) - _ground(density[~mask])).max()
-    return bool(UNKNOWN <= above < excess)
+    return bool(UNKNOWN <= (inside - _ground(rest)).max() < excess)
 
 
 def _has_outline(
-    density: NDArray[np.float32], mask: NDArray[np.bool_], own: NDArray[np.bool_], cover: NDArray[np.int64]
+    density: NDArray[np.float32], mask: NDArray[np.bool_], own: NDArray[np.bool_], cover: NDArray[np.uint16]
 ) -> bool:
     """Whether the rim of a cell is darker than what lies around it."""
     inside = np.asarray(ndimage.binary_erosion(mask, iterations=RING, border_value=1), dtype=bool)
