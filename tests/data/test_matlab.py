@@ -100,7 +100,7 @@ def test_what_does_not_fit_into_the_limit_is_refused(tmp_path: Path) -> None:
     path = references(tmp_path / "b.mat", (2**14, 2**14, 8), chunks=(2**10, 2**10, 8), compression="gzip")
     with open_hdf5(path, "all") as (count, items):
         assert count == 2
-        with pytest.raises(InputError, match="more than 1 GiB"):
+        with pytest.raises(InputError, match="more than 64 MiB"):
             next(items)
 
 

@@ -107,7 +107,7 @@ class _Stream:
             return None
         shape, kind = tuple(map(int, head["array"])), head["dtype"]
         size = int(np.prod(shape, dtype=float)) * int(kind[2:])
-        if kind not in _TYPES or not 0 <= size <= matlab_child.MAX_ITEM:
+        if kind not in _TYPES or not 0 <= size <= matlab_child.MAX_ARRAY:
             raise InputError(f"an array of {shape} and type {kind}")
         return np.frombuffer(self._read(size), dtype=kind).reshape(shape)
 

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 MAX_MEMORY = 2**32  # bytes of address space
-MAX_ITEM = 2**30  # bytes of one item of the outermost cell array
+MAX_ITEM = 2**28  # bytes of one item of the outermost cell array: the masks of a field
+MAX_ARRAY = 2**26  # bytes of one mask or image; the public sets have fields of 512 x 512 px
 MAX_CELLS = 100_000  # items of a cell array
 MAX_DEPTH = 3  # of cell arrays in cell arrays
 
@@ -116,8 +117,10 @@ class _Writer:
 
     def _spend(self, size: int) -> None:
         self.spent += size
+        if size > MAX_ARRAY:
+            raise Refused(f"an image or a mask of more than {MAX_ARRAY // 2**20} MiB")
         if self.spent > MAX_ITEM:
-            raise Refused(f"a field of more than {MAX_ITEM / 2**30:.0f} GiB")
+            raise Refused(f"a field of more than {MAX_ITEM // 2**20} MiB")
 
 
 def _followed(dataset: Any) -> Iterator[Any]:

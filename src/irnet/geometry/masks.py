@@ -121,22 +121,39 @@ def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:
 
 def decode(counts: Sequence[int], shape: Shape) -> tuple[Mask, Offset]:
     """The tight crop and (x, y) of valid run lengths (see `validate_rle`)."""
-    height, _ = shape
-    bounds = np.cumsum(np.asarray(counts, dtype=np.int64))
-    starts, ends = bounds[0::2][: len(counts) // 2], bounds[1::2]
-    keep = ends > starts
-    starts, ends = starts[keep], ends[keep]
-    if not len(starts):
+    (first, top), (last, bottom) = _runs(counts, shape[0])
+    if not len(first):
         return np.zeros((0, 0), dtype=bool), (0, 0)
-    (first, top), (last, bottom) = np.divmod(starts, height), np.divmod(ends - 1, height)  # columns and rows
-    x1, x2 = int(first[0]), int(last[-1]) + 1
-    y1, y2 = (0, height) if (first < last).any() else (int(top.min()), int(bottom.max()) + 1)
+    x1, y1, x2, y2 = _window(counts, shape[0])
     columns = np.zeros((x2 - x1) * (y2 - y1) + 1, dtype=np.int8)
     np.add.at(columns, (first - x1) * (y2 - y1) + top - y1, 1)
     np.subtract.at(columns, (last - x1) * (y2 - y1) + bottom - y1 + 1, 1)
     strip = np.cumsum(columns[:-1], dtype=np.int8).reshape(x2 - x1, y2 - y1).T.astype(bool)
     crop, (x, y) = trim(strip)
     return crop, (x + x1, y + y1)
+
+
+def decoded_pixels(counts: Sequence[int], shape: Shape) -> int:
+    """How many pixels `decode` takes for valid run lengths, without taking them."""
+    x1, y1, x2, y2 = _window(counts, shape[0])
+    return (x2 - x1) * (y2 - y1)
+
+
+def _runs(counts: Sequence[int], height: int) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
+    """Columns and rows of the first pixel of each run, and of the last."""
+    bounds = np.cumsum(np.asarray(counts, dtype=np.int64))
+    starts, ends = bounds[0::2][: len(counts) // 2], bounds[1::2]
+    keep = ends > starts
+    return np.divmod(starts[keep], height), np.divmod(ends[keep] - 1, height)
+
+
+def _window(counts: Sequence[int], height: int) -> Window:
+    """The part of the frame that all runs lie in: whole columns where a run goes on in the next one."""
+    (first, top), (last, bottom) = _runs(counts, height)
+    if not len(first):
+        return 0, 0, 0, 0
+    y1, y2 = (0, height) if (first < last).any() else (int(top.min()), int(bottom.max()) + 1)
+    return int(first[0]), y1, int(last[-1]) + 1, y2
 
 
 def pack(counts: Sequence[int]) -> str:

@@ -15,6 +15,7 @@ from irnet.data.formats.coco_rows import (
     AnnotationRow,
     ImageRow,
     check_link,
+    decoded_pixels,
     is_found,
     parse_annotation,
     parse_image,
@@ -31,6 +32,7 @@ _MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instan
 _CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
 _TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
 _ONE_NAME = "categories of the name of another, read as one with it"
+_TOO_MANY = f"its masks together have more than {MAX_MASK_PIXELS:,} pixels: are they masks of single cells?"
 _logger = logging.getLogger(__name__)
 
 
@@ -135,15 +137,28 @@ def _parse(
     document: Document, image: ImageRow, rows: Sequence[Row], mapping: Mapping[str, str] | None
 ) -> list[AnnotationRow]:
     annotations, pixels = [], 0
+    with naming(f"{document.path}: image {image.name!r}"):
+        _check_pixels(image, rows)
+
     for row in rows:
         with naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
             annotation = parse_annotation(row, image.shape, document.categories, mapping)
             pixels += annotation.crop.size if annotation else 0
             if pixels > MAX_MASK_PIXELS:
-                raise InputError(f"the image's masks together have more than {MAX_MASK_PIXELS:,} pixels")
+                raise InputError(_TOO_MANY)
         if annotation:
             annotations.append(annotation)
+
     return annotations
+
+
+def _check_pixels(image: ImageRow, rows: Sequence[Row]) -> None:
+    """Refuse run lengths that stand for too much before the first is decoded: each may be the whole frame."""
+    height, width = image.shape
+    if len(rows) * height * width <= MAX_MASK_PIXELS:
+        return
+    if sum(decoded_pixels(row.get("segmentation"), image.shape) for row in rows) > MAX_MASK_PIXELS:
+        raise InputError(_TOO_MANY)
 
 
 def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:

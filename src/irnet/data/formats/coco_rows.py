@@ -145,7 +145,21 @@ def _without_stray(segmentation: Any) -> Any:
     return [ring for ring in segmentation if len(ring) not in (0, 2, 4)] or segmentation
 
 
+def decoded_pixels(segmentation: Any, shape: Shape) -> int:
+    """How many pixels run lengths are decoded to; 0 of polygons, and of what is refused when it is parsed."""
+    if not isinstance(segmentation, dict):
+        return 0
+    try:
+        return masks.decoded_pixels(_lengths(segmentation, shape), shape)
+    except InputError:
+        return 0
+
+
 def _decode(rle: Row, shape: Shape) -> tuple[Mask, Offset]:
+    return masks.decode(_lengths(rle, shape), shape)
+
+
+def _lengths(rle: Row, shape: Shape) -> list[int]:
     counts = rle.get("counts")
     if rle.get("size") != list(shape):
         raise InputError(
@@ -155,7 +169,7 @@ def _decode(rle: Row, shape: Shape) -> tuple[Mask, Offset]:
         raise InputError(f"counts must be text or a list, not {short(counts)}")
     lengths = masks.unpack(counts) if isinstance(counts, str) else counts
     masks.validate_rle(lengths, shape)
-    return masks.decode(lengths, shape)
+    return lengths
 
 
 def _annotated(row: Row, mapping: Mapping[str, str] | None) -> frozenset[int]:

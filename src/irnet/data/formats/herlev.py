@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.listing import walk
 from irnet.data.mask_image import read_colours
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -26,7 +27,7 @@ _UNKNOWN = (128, 128, 128), (0, 0, 0)
 def read(path: str | os.PathLike) -> list[Entry]:
     """The cells in a folder and its folders. Raises InputError that names the file."""
     folder = Path(path)
-    files = [file for file in folder.rglob("*") if file.suffix.lower() == ".bmp"]
+    files = [file for file in walk(folder) if file.suffix.lower() == ".bmp"]
     painted = sorted(file for file in files if file.stem.endswith(_PAINTED))
     if not painted:
         raise InputError(f"{folder}: no NAME{_PAINTED}.bmp in it or its folders")

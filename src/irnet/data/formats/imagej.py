@@ -136,11 +136,21 @@ def _unpack(file: Path, gathering: Gathering) -> list[tuple[str, bytes]]:
                 raise InputError(f"{file}: {size:,} bytes unpacked are more than {MAX_BYTES:,}: not read")
             for _ in others:
                 gathering.leave_out("file that is no .roi")
-            return [(info.filename.rpartition("/")[2][:-4], archive.read(info)) for info in infos]
+            return [(info.filename.rpartition("/")[2][:-4], _read_member(archive, info)) for info in infos]
     except InputError:
         raise
     except Exception as error:  # whatever a damaged archive makes the reader meet
         raise InputError(f"{file}: no zip of regions, or a damaged one ({error}): save it again") from error
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The content, no more of it than the archive says: `ZipFile.read` unpacks it all before it looks."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError("compressed as ImageJ never does")
+    with archive.open(info) as member:
+        content = member.read(info.file_size)
+        member.read(1)  # at the end the checksum is compared
+    return content
 
 
 def _is_hidden(info: zipfile.ZipInfo) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei, split_components
 from irnet.data.image import read_image
-from irnet.data.listing import IMAGE_SUFFIXES, list_images
+from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images
 from irnet.data.mask_image import read_mask
 from irnet.data.matlab import Value, read_mat
 from irnet.data.sample import Entry
@@ -34,7 +34,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
     if path.is_file():
         truth = path.with_name(f"{path.stem}{_TRUTH}.mat")
         return _composed(truth if truth.is_file() else path)
-    if files := sorted(path.glob(f"*{_TRUTH}.mat")):
+    if files := sorted(file for file in path.glob(f"*{_TRUTH}.mat") if not is_litter(file.relative_to(path))):
         return [entry for file in files for entry in _composed(file)]
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")

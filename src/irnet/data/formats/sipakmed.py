@@ -16,6 +16,7 @@ from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.data.formats.coco_json import naming
 from irnet.data.formats.gathering import Gathering
 from irnet.data.image import read_image
+from irnet.data.listing import walk
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -27,7 +28,7 @@ _LABELS = {"cyt": CYTOPLASM, "nuc": NUCLEUS}
 def read(path: str | os.PathLike) -> list[Entry]:
     """The fields in a folder and its folders. Raises InputError that names the file."""
     folder = Path(path)
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in (".dat", ".bmp"))
+    files = sorted(file for file in walk(folder) if file.suffix.lower() in (".dat", ".bmp"))
     images = {(file.parent, file.stem): file for file in files if file.suffix.lower() == ".bmp"}
     outlines: dict[Path, list[tuple[Path, re.Match[str]]]] = {}
     for file in files:
