@@ -216,8 +216,11 @@ class Cells:
         return dense
 
     def to_rle(self) -> list[dict]:
-        """Each mask as COCO's compressed run lengths, {"size": [H, W], "counts": text}."""
-        size = list(self.image_shape)
+        """Each mask as COCO's compressed run lengths, {"size": [H, W], "counts": text}.
+
+        Raises InputError for a frame larger than masks can have.
+        """
+        size = list(geometry.validate_shape(self.image_shape))
         return [
             {"size": size, "counts": geometry.pack(geometry.encode(mask, (int(x), int(y)), self.image_shape))}
             for mask, (x, y) in zip(self.masks, self.offsets, strict=True)

@@ -72,3 +72,16 @@ def test_impossible_frames_are_refused(shape: tuple) -> None:
 def test_text_that_coco_never_writes_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="compressed run lengths"):
         masks.unpack(text)
+
+
+@given(frames)
+def test_extent_is_that_of_the_crop(frame: np.ndarray) -> None:
+    crop, (x, y) = masks.trim(frame)
+    height, width = crop.shape
+    counts = masks.encode(crop, (x, y), frame.shape)
+    assert masks.extent(counts, frame.shape) == (x, y, x + width, y + height)
+
+
+def test_no_run_lengths_of_a_frame_that_cannot_be_read() -> None:
+    with pytest.raises(InputError, match="size"):
+        masks.encode(np.ones((1, 1), dtype=bool), (0, 0), (2**17, 2**17))

@@ -20,6 +20,7 @@ from irnet.data.formats.coco_rows import (
     parse_annotation,
     parse_image,
 )
+from irnet.data.formats.room import MaskRoom
 from irnet.data.image import orientation, read_image
 from irnet.errors import InputError
 
@@ -165,11 +166,11 @@ def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int,
 def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, Row]]) -> list[Located]:
     """The valid annotations of an image that are not dropped; the others are marked as bad."""
     located: list[Located] = []
-    names, mapping = inspection.document.categories, inspection.mapping
+    names, mapping, room = inspection.document.categories, inspection.mapping, MaskRoom()
     for position, row in rows:
         place = {"image": image.name, "annotation": row["id"]}
         try:
-            annotation = parse_annotation(row, image.shape, names, mapping)
+            annotation = parse_annotation(row, image.shape, names, room, mapping)
         except InputError as error:
             inspection.add("bad-annotation", str(error), **place)
             inspection.bad_annotations.add(position)

@@ -56,8 +56,8 @@ def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
 
     # A box that covers very many tiles is compared with every other one: there are few of them.
     found = [_in_tiles(a, b, np.flatnonzero(~vast_a), np.flatnonzero(~vast_b), tile)]
-    found += [_against_all(a[i], b, i) for i in np.flatnonzero(vast_a)]
-    found += [_against_all(b[j], a, j)[:, ::-1] for j in np.flatnonzero(vast_b)]
+    found += [_against_all(a[i], b, int(i)) for i in np.flatnonzero(vast_a)]
+    found += [_against_all(b[j], a, int(j))[:, ::-1] for j in np.flatnonzero(vast_b)]
     pairs = np.concatenate(found)
     if vast_a.any() and vast_b.any():
         return np.unique(pairs, axis=0)  # two vast boxes were met twice

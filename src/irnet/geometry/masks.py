@@ -17,8 +17,8 @@ Offset = tuple[int, int]
 Shape = tuple[int, int]
 Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels, x2 and y2 exclusive
 
-MAX_SIDE = 2**17
-MAX_PIXELS = 2**32 - 1
+MAX_SIDE = 2**20
+MAX_PIXELS = 2**32 - 1  # COCO's own tools count them in 32 bits
 _MAX_DIGITS = 8  # of five bits
 
 
@@ -98,12 +98,12 @@ def union(masks: Sequence[Mask], offsets: Sequence[Offset]) -> tuple[Mask, Offse
 
 
 def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:
-    """COCO run lengths of the mask in a frame of `shape` (H, W).
+    """COCO run lengths of the mask in a frame of `shape` (H, W). InputError for a frame that none can have.
 
     >>> encode(np.array([[True], [True]]), (1, 0), (2, 3))
     [2, 2, 2]
     """
-    height, width = shape
+    height, width = validate_shape(shape)
     (x, y), (h, w) = offset, crop.shape
     if not crop.size or not crop.any():
         return [height * width]
@@ -119,41 +119,36 @@ def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:
     return counts[:-1].tolist() if counts[-1] == 0 else counts.tolist()
 
 
+def extent(counts: Sequence[int], shape: Shape) -> Window:
+    """The smallest window that holds the mask of valid run lengths; nothing true gives (0, 0, 0, 0)."""
+    starts, ends = _runs(counts)
+    if not len(starts):
+        return 0, 0, 0, 0
+    height, _ = shape
+    (first, top), (last, bottom) = np.divmod(starts, height), np.divmod(ends - 1, height)  # columns and rows
+    tall = bool((first < last).any())  # a run that goes on at the top of the next column
+    y1, y2 = (0, height) if tall else (int(top.min()), int(bottom.max()) + 1)
+    return int(first[0]), y1, int(last[-1]) + 1, y2
+
+
 def decode(counts: Sequence[int], shape: Shape) -> tuple[Mask, Offset]:
     """The tight crop and (x, y) of valid run lengths (see `validate_rle`)."""
-    (first, top), (last, bottom) = _runs(counts, shape[0])
-    if not len(first):
-        return np.zeros((0, 0), dtype=bool), (0, 0)
-    x1, y1, x2, y2 = _window(counts, shape[0])
-    columns = np.zeros((x2 - x1) * (y2 - y1) + 1, dtype=np.int8)
-    np.add.at(columns, (first - x1) * (y2 - y1) + top - y1, 1)
-    np.subtract.at(columns, (last - x1) * (y2 - y1) + bottom - y1 + 1, 1)
-    strip = np.cumsum(columns[:-1], dtype=np.int8).reshape(x2 - x1, y2 - y1).T.astype(bool)
-    crop, (x, y) = trim(strip)
-    return crop, (x + x1, y + y1)
+    x1, y1, x2, y2 = extent(counts, shape)
+    starts, ends = _runs(counts)
+    column, row = np.divmod(starts, shape[0])
+    places = (column - x1) * (y2 - y1) + row - y1  # in the crop, column by column
+    crop = np.zeros((x2 - x1, y2 - y1), dtype=bool)
+    pixels = crop.reshape(-1)
+    for start, length in zip(places.tolist(), (ends - starts).tolist(), strict=True):
+        pixels[start : start + length] = True
+    return np.ascontiguousarray(crop.T), (x1, y1)
 
 
-def decoded_pixels(counts: Sequence[int], shape: Shape) -> int:
-    """How many pixels `decode` takes for valid run lengths, without taking them."""
-    x1, y1, x2, y2 = _window(counts, shape[0])
-    return (x2 - x1) * (y2 - y1)
-
-
-def _runs(counts: Sequence[int], height: int) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
-    """Columns and rows of the first pixel of each run, and of the last."""
+def _runs(counts: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts and ends of the runs that are not empty, in pixels of the frame column by column."""
     bounds = np.cumsum(np.asarray(counts, dtype=np.int64))
     starts, ends = bounds[0::2][: len(counts) // 2], bounds[1::2]
-    keep = ends > starts
-    return np.divmod(starts[keep], height), np.divmod(ends[keep] - 1, height)
-
-
-def _window(counts: Sequence[int], height: int) -> Window:
-    """The part of the frame that all runs lie in: whole columns where a run goes on in the next one."""
-    (first, top), (last, bottom) = _runs(counts, height)
-    if not len(first):
-        return 0, 0, 0, 0
-    y1, y2 = (0, height) if (first < last).any() else (int(top.min()), int(bottom.max()) + 1)
-    return int(first[0]), y1, int(last[-1]) + 1, y2
+    return starts[ends > starts], ends[ends > starts]
 
 
 def pack(counts: Sequence[int]) -> str:
@@ -171,7 +166,7 @@ def pack(counts: Sequence[int]) -> str:
 
 def unpack(text: str) -> list[int]:
     """The run lengths of COCO's compressed text. Raises InputError on text that COCO never writes."""
-    codes = np.array(list(map(ord, text)), dtype=np.int64) - 48
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64) - 48
     if len(codes) and not 0 <= codes.min() <= codes.max() < 64:
         raise InputError("compressed run lengths hold characters that COCO never writes")
     if len(codes) and codes[-1] & 0x20:

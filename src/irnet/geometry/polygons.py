@@ -67,6 +67,13 @@ def rasterise(rings: Sequence[ArrayLike], shape: Shape, *, holes: bool = False) 
     return crop, (x + x1, y + y1) if crop.size else (0, 0)
 
 
+def pixels_filled(rings: Sequence[Ring], shape: Shape) -> int:
+    """Pixels of the frame that `rasterise` looks at for valid `rings`: of each, and of several together."""
+    looked_at = [*rings, np.concatenate(rings)] if len(rings) > 1 else rings
+    boxes = [_extent(ring, shape) for ring in looked_at]
+    return sum((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes)
+
+
 def ellipse(box: tuple[float, float, float, float], vertices: int = 90) -> Ring:
     """The ellipse that fills a box x1, y1, x2, y2, as a ring (vertices, 2)."""
     x1, y1, x2, y2 = box

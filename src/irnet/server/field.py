@@ -8,6 +8,7 @@ import numpy as np
 from irnet.cells import NO_PARENT, Cells
 from irnet.data.formats.coco_json import Id, Row, naming
 from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation
+from irnet.data.formats.room import MaskRoom
 from irnet.errors import InputError
 
 
@@ -30,6 +31,7 @@ class Field:
     revision: int = 0
     undoable: list[Change] = field(default_factory=list)
     redoable: list[Change] = field(default_factory=list)
+    _room: MaskRoom = field(default_factory=MaskRoom)
     _parsed: dict[Id, tuple[Row, AnnotationRow | None]] = field(default_factory=dict)
 
     def parsed(self) -> dict[Id, AnnotationRow]:
@@ -83,7 +85,7 @@ class Field:
         known = self._parsed.get(key)
         if known is None or known[0] is not row:
             with naming(f"image {self.image.name!r}, annotation {key!r}"):
-                known = (row, parse_annotation(row, self.image.shape, self.categories))
+                known = (row, parse_annotation(row, self.image.shape, self.categories, self._room))
             self._parsed[key] = known
         return known[1]
 

@@ -3,16 +3,19 @@
 import copy
 import json
 import logging
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
-from irnet.data.formats import coco
+from irnet.data.formats import room
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.geometry import masks
 
 SHAPE = (8, 10)
 COUNTS = [16, 4, 4, 4, 4, 4, 44]  # columns 2, 3 and 4, rows 0 to 3
@@ -439,8 +442,96 @@ def test_doubled_ids_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_few_bytes_cannot_stand_for_gigabytes(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(coco, "MAX_MASK_PIXELS", 1000)
+    monkeypatch.setattr(room, "MASK_PIXELS", 1000)
+    monkeypatch.setattr(room, "INSTANCE_PIXELS", 0)
     data = table({"size": [8, 10], "counts": [0, 80]})
     data["annotations"] = [data["annotations"][0] | {"id": i} for i in range(20)]
-    with pytest.raises(InputError, match=r"image 'a\.png': its masks together"):
+    with pytest.raises(InputError, match="annotation 12: the image's masks together"):
         read_one(tmp_path, data)
+
+
+EDGES = {
+    "full frame": ((0, 0), (3, 5), (3, 5)),
+    "one pixel": ((0, 0), (1, 1), (1, 1)),
+    "last pixel of the widest frame": ((2**20 - 1, 4094), (1, 1), (4095, 2**20)),
+    "last column of the tallest frame": ((4094, 2**20 - 300), (300, 1), (2**20, 4095)),
+    "over 2^31 px": ((60_000, 50_000), (40, 30), (65_535, 65_537)),
+    "whole columns": ((1000, 0), (50_000, 3), (50_000, 80_000)),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_what_is_written_is_read_back_at_the_edges(tmp_path: Path, name: str) -> None:
+    offset, size, shape = EDGES[name]
+    holed = np.ones(size, dtype=bool)
+    holed[size[0] // 2, size[1] // 2] = size == (1, 1)
+    cells = Cells.build([holed, np.ones(size)], [offset] * 2, [1, 2], shape, parents=[-1, 0])
+    again = round_trip(tmp_path, cells)
+    assert again.image_shape == shape
+    assert again.offsets.tolist() == cells.offsets.tolist()
+    assert again.parents.tolist() == [-1, 0]
+    for mask, written in zip(again.masks, cells.masks, strict=True):
+        np.testing.assert_array_equal(mask, written)
+
+
+def round_trip(folder: Path, cells: Cells) -> Cells:
+    write_coco(folder / "a.json", [Entry(name="a.png", path=folder / "a.png", truth=Truth(cells=cells))])
+    return read_coco(folder / "a.json")[0].truth.cells
+
+
+def test_many_instances_have_more_room_than_few(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(room, "MASK_PIXELS", 50)
+    monkeypatch.setattr(room, "INSTANCE_PIXELS", 10)
+    few = Cells.build([np.ones((5, 8))] * 2, [(0, 0)] * 2, [1, 1], (8, 10))
+    many = Cells.build([np.ones((3, 4))] * 25, [(0, 0)] * 25, [1] * 25, (8, 10))
+    with pytest.raises(InputError, match=r"image 'a\.png': .*more than 70 pixels, too many for 2 instances"):
+        round_trip(tmp_path, few)
+    assert not (tmp_path / "a.json").exists()
+    assert len(round_trip(tmp_path, many)) == 25
+
+
+SQUARE = Cells.build([np.ones((2, 2))] * 2, [(0, 0)] * 2, [1, 2], (4, 4))
+UNREADABLE = {
+    "frame": (Cells.empty((2**20 + 1, 2)), "size"),
+    "frame of too many pixels": (Cells.build([np.ones((1, 1))], [(0, 0)], [1], (2**16, 2**16)), "size"),
+    "scale": (replace(SQUARE, mpp=0.0), "um per pixel"),
+    "no scale": (replace(SQUARE, mpp=float("nan")), "mpp"),
+    "score": (replace(SQUARE, scores=np.array([0.5, 1.5])), "score"),
+    "no score": (replace(SQUARE, scores=np.array([0.5, np.nan])), "score"),
+    "link": (replace(SQUARE, parents=np.array([1, -1])), "parent must link"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_could_not_be_read_is_not_written(tmp_path: Path, name: str) -> None:
+    cells, message = UNREADABLE[name]
+    with pytest.raises(InputError, match=rf"image 'a\.png': .*{message}"):
+        write_coco(
+            tmp_path / "a.json",
+            [Entry(name="a.png", path=tmp_path / "a.png", truth=Truth(cells=cells))],
+            scores=True,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+FRAMES = [(65_535, 65_536), (4095, 2**20), (2**20, 4095), (30_000, 30_000), (2**20 + 1, 1), (10**6, 10**6)]
+BOMBS = {
+    "full": lambda h, w: {"size": [h, w], "counts": [0, h * w]},
+    "packed": lambda h, w: {"size": [h, w], "counts": masks.pack([0, h * w])},
+    "columns": lambda h, w: {"size": [h, w], "counts": [h // 2, h * w - h, h - h // 2]},
+    "corners": lambda h, w: {"size": [h, w], "counts": [0, 1, h * w - 2, 1]},
+    "polygon": lambda h, w: [[0, 0, w, 0, w, h, 0, h]],
+    "rings": lambda h, w: [[0, 0, w, 0, w, h, 0, h]] * 100,
+}
+
+
+@pytest.mark.parametrize("shape", FRAMES)
+@pytest.mark.parametrize("name", BOMBS)
+def test_masks_that_would_fill_the_memory_are_not_made(tmp_path: Path, name: str, shape: tuple) -> None:
+    data = table(BOMBS[name](*shape))
+    data["images"][0] |= {"height": shape[0], "width": shape[1]}
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"masks together|size"):
+        read_one(tmp_path, data)
+    assert tracemalloc.get_traced_memory()[1] < 300 * 2**20
+    tracemalloc.stop()

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from irnet.cells import EVERY_CLASS, LABEL_NAMES, NO_PARENT, Cells, Truth
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco_json import Document, Id, Row, group, load, naming, stream
 from irnet.data.formats.coco_rows import (
@@ -19,20 +19,22 @@ from irnet.data.formats.coco_rows import (
     is_found,
     parse_annotation,
     parse_image,
+    parse_mpp,
+    parse_score,
 )
+from irnet.data.formats.room import MASK_PIXELS, MaskRoom
 from irnet.data.formats.run_record import load_checked
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.geometry.masks import validate_shape
 
 Crowd = Literal["ignore", "instances"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
-MAX_MASK_PIXELS = 2**30  # all crops of an image together: a few bytes of run lengths can stand for gigabytes
 _IGNORE_ID = len(LABEL_NAMES) + 1
 _MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
 _CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
 _TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
 _ONE_NAME = "categories of the name of another, read as one with it"
-_TOO_MANY = f"its masks together have more than {MAX_MASK_PIXELS:,} pixels: are they masks of single cells?"
 _logger = logging.getLogger(__name__)
 
 
@@ -99,8 +101,29 @@ def write_coco(
 
 
 def part_of(entry: Entry, *, scores: bool = False) -> Part:
-    """The rows of one image, numbered as if it were the only one."""
-    return _image_row(1, entry), _annotation_rows(entry.truth, 1, scores)
+    """The rows of one image, numbered as if it were the only one.
+
+    Raises InputError for what `read_coco` would refuse: a frame or masks that are too large, a scale or a
+    score that is none, a link that is not from a nucleus to a cell.
+    """
+    with naming(f"image {entry.name!r}"):
+        _check_readable(entry.truth, scores)
+        return _image_row(1, entry), _annotation_rows(entry.truth, 1, scores)
+
+
+def _check_readable(truth: Truth, scores: bool) -> None:
+    cells, room = truth.cells, MaskRoom()
+    validate_shape(cells.image_shape)
+    for mask in (*cells.masks, *(truth.ignore.masks if truth.ignore is not None else ())):
+        if mask.size:
+            room.take(mask.size)
+    if cells.mpp is not None:
+        parse_mpp(cells.mpp)
+    for score in cells.scores.tolist() if scores else ():
+        parse_score(score)
+    linked = np.flatnonzero(cells.parents != NO_PARENT)
+    if (cells.labels[linked] != NUCLEUS).any() or (cells.labels[cells.parents[linked]] != CYTOPLASM).any():
+        raise InputError("a parent must link a nucleus to a cytoplasm")
 
 
 def write_parts(
@@ -136,29 +159,25 @@ def _renumber(parts: Iterable[Part]) -> Iterator[Row]:
 def _parse(
     document: Document, image: ImageRow, rows: Sequence[Row], mapping: Mapping[str, str] | None
 ) -> list[AnnotationRow]:
-    annotations, pixels = [], 0
+    annotations, room = [], MaskRoom()
     with naming(f"{document.path}: image {image.name!r}"):
-        _check_pixels(image, rows)
+        _check_room(image, rows)
 
     for row in rows:
         with naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
-            annotation = parse_annotation(row, image.shape, document.categories, mapping)
-            pixels += annotation.crop.size if annotation else 0
-            if pixels > MAX_MASK_PIXELS:
-                raise InputError(_TOO_MANY)
+            annotation = parse_annotation(row, image.shape, document.categories, room, mapping)
         if annotation:
             annotations.append(annotation)
 
     return annotations
 
 
-def _check_pixels(image: ImageRow, rows: Sequence[Row]) -> None:
+def _check_room(image: ImageRow, rows: Sequence[Row]) -> None:
     """Refuse run lengths that stand for too much before the first is decoded: each may be the whole frame."""
     height, width = image.shape
-    if len(rows) * height * width <= MAX_MASK_PIXELS:
-        return
-    if sum(decoded_pixels(row.get("segmentation"), image.shape) for row in rows) > MAX_MASK_PIXELS:
-        raise InputError(_TOO_MANY)
+    room = MaskRoom()
+    for row in rows if len(rows) * height * width > MASK_PIXELS else ():
+        room.take(decoded_pixels(row.get("segmentation"), image.shape))
 
 
 def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:

@@ -1,7 +1,7 @@
 """Rows of a COCO file, validated one by one before anything is made of them."""
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.coco_json import Document, Id, Row, identity, short
-from irnet.data.image import MAX_PIXELS
+from irnet.data.formats.room import MaskRoom
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
@@ -54,19 +54,13 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
         raise InputError(f"file_name must be text, not {short(name)}")
     name, path = document.place(name)
     height, width = masks.validate_shape([row.get("height", 0), row.get("width", 0)])
-    if height * width > MAX_PIXELS:
-        raise InputError(
-            f"height {height} x width {width} is more than {MAX_PIXELS:,} pixels: cut it into fields"
-        )
-    mpp = None if row.get("mpp") is None else parse_number(row["mpp"], "mpp")
-    check_mpp(mpp)
     patient = None if row.get("patient") is None else str(identity(row, "patient"))
     return ImageRow(
         id=identity(row),
         name=name,
         path=path,
         shape=(height, width),
-        mpp=mpp,
+        mpp=None if row.get("mpp") is None else parse_mpp(row["mpp"]),
         patient=patient,
         annotated=_annotated(row, mapping),
         distractors=_distractors(row),
@@ -74,9 +68,12 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
 
 
 def parse_annotation(
-    row: Row, shape: Shape, names: Mapping[Id, str], mapping: Mapping[str, str] | None = None
+    row: Row, shape: Shape, names: Mapping[Id, str], room: MaskRoom, mapping: Mapping[str, str] | None = None
 ) -> AnnotationRow | None:
-    """A row of `annotations` in a frame of `shape`; None if its category is dropped. InputError."""
+    """A row of `annotations` in a frame of `shape`; None if its category is dropped. InputError.
+
+    Its mask is made where there is `room` for it among those of its image.
+    """
     category = identity(row, "category_id")
     if category not in names:
         raise InputError(f"category_id {category!r} is not in categories")
@@ -85,7 +82,7 @@ def parse_annotation(
     if row.get("iscrowd", 0) not in (0, 1):
         raise InputError(f"iscrowd must be 0 or 1, not {short(row['iscrowd'])}")
     rings = _without_stray(row.get("segmentation"))
-    crop, offset, clipped = parse_mask(rings, shape)
+    crop, offset, clipped = parse_mask(rings, shape, room)
     if not crop.size:
         raise InputError("its mask is empty")
     return AnnotationRow(
@@ -122,17 +119,19 @@ def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], lef
         )
 
 
-def parse_mask(segmentation: Any, shape: Shape) -> tuple[Mask, Offset, bool]:
+def parse_mask(segmentation: Any, shape: Shape, room: MaskRoom) -> tuple[Mask, Offset, bool]:
     """A `segmentation` as a crop, its (x, y), and whether a polygon left the frame. Raises InputError."""
     if isinstance(segmentation, dict):
-        return *_decode(segmentation, shape), False
+        return *_decode(segmentation, shape, room), False
     if not isinstance(segmentation, list) or not segmentation:
         raise InputError("segmentation must be run lengths or polygons: a box alone is no mask")
     nested = all(isinstance(ring, list) for ring in segmentation)
     rings = segmentation if nested else [segmentation]  # one flat polygon is common enough
     if not all(_is_number(value) for ring in rings for value in ring):
         raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...")
-    crop, offset = polygons.rasterise(rings, shape)
+    valid = polygons.validate(rings, shape)
+    room.take(polygons.pixels_filled(valid, shape))
+    crop, offset = polygons.rasterise(valid, shape)
     height, width = shape
     clipped = any(min(ring) < 0 or max(ring[0::2]) > width or max(ring[1::2]) > height for ring in rings)
     return crop, offset, clipped
@@ -150,16 +149,20 @@ def decoded_pixels(segmentation: Any, shape: Shape) -> int:
     if not isinstance(segmentation, dict):
         return 0
     try:
-        return masks.decoded_pixels(_lengths(segmentation, shape), shape)
+        x1, y1, x2, y2 = masks.extent(_lengths(segmentation, shape), shape)
     except InputError:
         return 0
+    return (x2 - x1) * (y2 - y1)
 
 
-def _decode(rle: Row, shape: Shape) -> tuple[Mask, Offset]:
-    return masks.decode(_lengths(rle, shape), shape)
+def _decode(rle: Row, shape: Shape, room: MaskRoom) -> tuple[Mask, Offset]:
+    lengths = _lengths(rle, shape)
+    x1, y1, x2, y2 = masks.extent(lengths, shape)
+    room.take((x2 - x1) * (y2 - y1))
+    return masks.decode(lengths, shape)
 
 
-def _lengths(rle: Row, shape: Shape) -> list[int]:
+def _lengths(rle: Row, shape: Shape) -> Sequence[int]:
     counts = rle.get("counts")
     if rle.get("size") != list(shape):
         raise InputError(
@@ -207,6 +210,13 @@ def parse_score(value: Any) -> float:
             f"score must lie in 0 to 1, not {score:g}: divide percent by 100, put logits through a sigmoid"
         )
     return min(max(score, 0.0), 1.0)
+
+
+def parse_mpp(value: Any) -> float:
+    """Um per pixel. Raises InputError for what no microscope has."""
+    mpp = parse_number(value, "mpp")
+    check_mpp(mpp)
+    return mpp
 
 
 def parse_number(value: Any, field: str) -> float:

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.data.formats.coco import MAX_MASK_PIXELS
-from irnet.data.image import MAX_PIXELS
+from irnet.data.formats.room import MaskRoom
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
@@ -45,18 +44,13 @@ class Gathering:
         self.instances: list[Instance] = []
         self.cut = 0  # outlines that left the image
         self.left_out: Counter[str] = Counter()  # what was not drawn, by reason
-        self._spent = 0  # pixels of all crops
-        if self.shape[0] * self.shape[1] > MAX_PIXELS:
-            raise InputError(f"an image of {self.shape} has more than {MAX_PIXELS:,} pixels")
+        self._room = MaskRoom()
 
     def draw(self, rings: Sequence[ArrayLike]) -> tuple[Mask, Offset]:
         """The mask of outlines, rings inside others being holes, cut to the image. InputError."""
         valid = polygons.validate(rings, self.shape)
-        height, width = self.shape
-        for ring in valid:
-            low, high = np.clip(ring.min(axis=0), 0, None), np.clip(ring.max(axis=0), None, [width, height])
-            self._spend(int(np.clip(high - low, 0, None).prod()))
-        vertices = np.concatenate(valid)
+        self._room.take(polygons.pixels_filled(valid, self.shape), instances=0)
+        vertices, (height, width) = np.concatenate(valid), self.shape
         self.cut += bool((vertices < 0).any() or (vertices > [width, height]).any())
         return polygons.rasterise(valid, self.shape, holes=True)
 
@@ -88,7 +82,7 @@ class Gathering:
         """Add the instance with this mask. Raises InputError when it is empty or one too many."""
         if not crop.any():
             raise InputError("it covers no pixel of the image: remove it, or look at its coordinates")
-        self._spend(crop.size)
+        self._room.take(crop.size)
         self.instances.append(
             Instance(
                 crop=crop, offset=offset, label=label, group=group, bundle=bundle, score=score, kind=kind
@@ -142,7 +136,7 @@ class Gathering:
     def _union(self, parts: Sequence[tuple[Mask, Offset]]) -> tuple[Mask, Offset]:
         crops, offsets = [crop for crop, _ in parts], [offset for _, offset in parts]
         crop, offset = masks.union(crops, offsets)
-        self._spend(crop.size)
+        self._room.take(crop.size, instances=0)
         return crop, offset
 
     def _cells(self, instances: Sequence[Instance]) -> Cells:
@@ -154,11 +148,6 @@ class Gathering:
             scores=[instance.score for instance in instances],
             mpp=self.mpp,
         )
-
-    def _spend(self, pixels: int) -> None:
-        self._spent += pixels
-        if self._spent > MAX_MASK_PIXELS:
-            raise InputError(f"the image's masks together have more than {MAX_MASK_PIXELS:,} pixels")
 
 
 def _parents(cells: Cells, instances: Sequence[Instance]) -> tuple[NDArray[np.int64], int]:

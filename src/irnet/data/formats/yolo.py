@@ -17,11 +17,11 @@ import numpy as np
 
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.categories import DROPPED, label_of
-from irnet.data.formats.coco import MAX_MASK_PIXELS
 from irnet.data.formats.coco_json import naming, short
+from irnet.data.formats.room import MaskRoom
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset, Shape
-from irnet.geometry.polygons import MIN_VERTICES, rasterise
+from irnet.geometry.polygons import MIN_VERTICES, pixels_filled, rasterise, validate
 
 MAX_CHARACTERS = 2**26  # a thousand outlines of a thousand vertices take 16 MB
 BOX = 2  # corners: centre and size, as detectors write
@@ -87,13 +87,10 @@ def read_yolo(
     path = Path(path)
     tail = tail or find_tail([path])
     lines: list[_Line] = []
-    pixels = 0
+    room = MaskRoom()
     for number, words in _lines(path):
         with naming(f"{path}, line {number}"):
-            line = _parse(words, shape, mapping, tail)
-            pixels += line.crop.size if line else 0
-            if pixels > MAX_MASK_PIXELS:
-                raise InputError(f"the image's masks together have more than {MAX_MASK_PIXELS:,} pixels")
+            line = _parse(words, shape, room, mapping, tail)
         lines += [line] if line else []
     scored = {line.score is not None for line in lines}
     if len(scored) > 1:
@@ -153,7 +150,9 @@ def _read(path: Path) -> list[str]:
     return text.splitlines()
 
 
-def _parse(words: list[str], shape: Shape, mapping: Mapping[str, str] | None, tail: Tail) -> _Line | None:
+def _parse(
+    words: list[str], shape: Shape, room: MaskRoom, mapping: Mapping[str, str] | None, tail: Tail
+) -> _Line | None:
     """An instance; None if its class is dropped."""
     if not words[0].isdecimal():
         raise InputError(f"the class must be a whole number, not {short(words[0])}")
@@ -174,7 +173,9 @@ def _parse(words: list[str], shape: Shape, mapping: Mapping[str, str] | None, ta
         return _Line(label, np.zeros((0, 0), dtype=bool), (0, 0), score, corners)
     height, width = shape
     ring = [value * (height if place % 2 else width) for place, value in enumerate(numbers)]
-    return _Line(label, *rasterise([ring], shape), score, corners)
+    rings = validate([ring], shape)
+    room.take(pixels_filled(rings, shape))
+    return _Line(label, *rasterise(rings, shape), score, corners)
 
 
 def _number(word: str) -> float:

@@ -1,0 +1,24 @@
+"""How many pixels the masks of one image may have together: a few bytes can stand for gigabytes of them."""
+
+from irnet.data.wording import number_of
+from irnet.errors import InputError
+
+MASK_PIXELS = 2**29  # of all crops of an image, whatever there is in it
+INSTANCE_PIXELS = 2**16  # and for each instance: 256 x 256
+
+
+class MaskRoom:
+    """Room for the crops of one image, taken before they are made."""
+
+    def __init__(self) -> None:
+        self._spent = self._instances = 0
+
+    def take(self, pixels: int, *, instances: int = 1) -> None:
+        """Take the pixels of a crop, of one more instance unless `instances` is 0. Raises InputError."""
+        self._spent += pixels
+        self._instances += instances
+        if self._spent > (limit := MASK_PIXELS + INSTANCE_PIXELS * self._instances):
+            raise InputError(
+                f"the image's masks together have more than {limit:,} pixels, too many for "
+                f"{number_of(self._instances, 'instance')}: look at their sizes, or cut the image into fields"
+            )
