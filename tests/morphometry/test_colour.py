@@ -5,6 +5,7 @@ import pytest
 from skimage.feature import graycomatrix, graycoprops
 
 from irnet.cells import CYTOPLASM, Cells
+from irnet.morphometry import colour
 from irnet.morphometry.colour import STEP, Colour, estimate_background, measure_colour, measure_texture
 from irnet.synthetic import generate
 from irnet.synthetic.smear import Patient
@@ -100,3 +101,17 @@ def test_the_background_of_a_crowded_field_is_its_brightest_part():
     picture[:2] = 230
     everywhere = Cells.build([np.ones((50, 50), bool)], [(0, 0)], [CYTOPLASM], (50, 50))
     assert estimate_background(picture, everywhere).tolist() == [230] * 3
+
+
+@pytest.mark.parametrize("covered", [0.2, 0.995])
+def test_the_background_is_that_of_the_whole_image_in_bands_too(monkeypatch: pytest.MonkeyPatch, covered):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (60, 50, 3), dtype=np.uint8)
+    masks = [rng.random((60, 50)) < covered, np.ones((9, 20), dtype=bool)]
+    cells = Cells.build(masks, [(0, 0), (5, 30)], [CYTOPLASM] * 2, (60, 50))
+    whole = estimate_background(picture, cells)
+    monkeypatch.setattr(colour, "BAND", 7)
+    assert estimate_background(picture, cells).tolist() == whole.tolist()
+    outside = picture[~cells.to_dense().any(axis=0)] if covered < 0.9 else picture.reshape(-1, 3)
+    level = np.quantile(outside, 0.75 if covered < 0.9 else 0.99, axis=0, method="inverted_cdf")
+    assert whole.tolist() == level.tolist()

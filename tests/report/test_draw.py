@@ -68,6 +68,17 @@ def test_a_hole_is_outlined_too() -> None:
     assert (drawn[distance_to_circle(80, 60, 20) < 0.3] != 128).any(axis=1).all()
 
 
+@pytest.mark.parametrize("zoom", [1.0, 2.0])
+def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch, zoom: float) -> None:
+    rng = np.random.default_rng(0)
+    discs = np.stack([disc(*rng.integers(0, 120, 2), rng.integers(2, 40)) for _ in range(20)])
+    cells = Cells.from_dense(discs, rng.integers(1, 3, 20))
+    image = rng.integers(0, 256, (int(120 * zoom), int(160 * zoom), 3), dtype=np.uint8)
+    whole = overlay(image, cells, zoom=zoom, width=3.0)
+    monkeypatch.setattr("irnet.report.draw.BAND", 11)
+    np.testing.assert_array_equal(overlay(image, cells, zoom=zoom, width=3.0), whole)
+
+
 def test_cells_of_another_frame_are_refused() -> None:
     with pytest.raises(InputError, match=r"\(50, 50\)"):
         overlay(GREY, Cells.empty((50, 50)))

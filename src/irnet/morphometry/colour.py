@@ -16,6 +16,7 @@ Rgb = NDArray[np.float64]  # (3,) grey levels
 BACKGROUND_QUANTILE = 0.75  # of the pixels outside every instance: missed cells and dirt are darker
 CROWDED_QUANTILE = 0.99  # of all pixels, where hardly any lies outside
 LEAST_OUTSIDE = 0.01  # share of the pixels
+BAND = 1024  # rows that are looked at together: no map of the whole image is made
 
 LEVELS = 64  # of optical density, for texture
 STEP = 0.02  # of optical density between two levels
@@ -44,10 +45,19 @@ def estimate_background(picture: Picture, cells: Cells) -> Rgb:
     Where less than a hundredth of the image lies outside, it is the 99th percentile of the whole image.
     """
     height, width = cells.image_shape
-    outside = ~cover(cells.masks, cells.offsets, (0, 0, width, height))
-    crowded = np.count_nonzero(outside) < LEAST_OUTSIDE * outside.size
-    share = CROWDED_QUANTILE if crowded else BACKGROUND_QUANTILE
-    return np.array([_quantile(c if crowded else c[outside], share) for c in np.moveaxis(picture, 2, 0)])
+    tops, bottoms = cells.boxes[:, [1, 3]].T
+    inside, outside = np.zeros((2, 3, 256), dtype=np.int64)  # pixels of each grey level
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        met = np.flatnonzero((tops < bottom) & (bottoms > top))
+        covered = cover([cells.masks[i] for i in met], cells.offsets[met], (0, top, width, bottom))
+        for channel, values in enumerate(np.moveaxis(picture[top:bottom], 2, 0)):
+            inside[channel] += np.bincount(values[covered], minlength=256)
+            outside[channel] += np.bincount(values[~covered], minlength=256)
+
+    if outside[0].sum() < LEAST_OUTSIDE * height * width:
+        return np.array([_quantile(counts, CROWDED_QUANTILE) for counts in inside + outside])
+    return np.array([_quantile(counts, BACKGROUND_QUANTILE) for counts in outside])
 
 
 def optical_density(picture: Picture, background: Rgb) -> NDArray[np.float64]:
@@ -92,7 +102,7 @@ def measure_texture(density: NDArray[np.float64], mask: Mask) -> tuple[float, fl
     return float(-(shares * np.log2(shares)).sum()) + 0.0, contrast
 
 
-def _quantile(values: NDArray[np.uint8], share: float) -> float:
-    """The grey level below or at which `share` of the pixels lie."""
-    reached = np.cumsum(np.bincount(values.ravel(), minlength=256))
+def _quantile(counts: NDArray[np.int64], share: float) -> float:
+    """The grey level below or at which `share` of the pixels lie, whose numbers (256,) are given."""
+    reached = np.cumsum(counts)
     return float(np.searchsorted(reached, share * reached[-1]))

@@ -15,6 +15,9 @@ Points = NDArray[np.float64]
 SUPERSAMPLING = 4  # lines are drawn this much larger and averaged down
 SMOOTHING = 5  # vertices of a pixel contour that are averaged to one point of the line
 DASH, GAP = 6.0, 4.0  # px
+BAND = (
+    1024  # rows that are drawn together: more precisely than in 8 bits, for which a whole image is too large
+)
 RIM = 1.5  # px of dark rim around a line, so that it holds on bright and dark grounds
 RIM_STRENGTH = 0.35
 
@@ -38,14 +41,19 @@ def overlay(
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {image.shape[:2]} pixels")
     colours = colour_cells(cells) if colours is None else colours
     broken = (cells.labels == NUCLEUS) & (cells.parents == NO_PARENT) if dashed is None else dashed
-    order = _back_to_front(cells)
-    outlines = [_outline(cells, i, zoom=zoom, dashed=bool(broken[i])) for i in order]
-    canvas = image.astype(np.float32)
-    for lines in outlines:
-        _stroke(canvas, lines, width + 2 * RIM, np.zeros(3), RIM_STRENGTH)
-    for lines, colour in zip(outlines, colours[order], strict=True):
-        _stroke(canvas, lines, width, colour, 1.0)
-    return np.round(canvas).astype(np.uint8)
+    order, drawn = _back_to_front(cells), np.empty_like(image)
+    reach = width + 2 * RIM + 1  # px that a line may leave its crop by
+    tops, bottoms = (zoom * cells.boxes[order][:, [1, 3]] + (-reach, reach)).T
+    for top in range(0, len(image), BAND):
+        band = image[top : top + BAND].astype(np.float32)
+        met = order[(tops < top + BAND) & (bottoms > top)]
+        outlines = [_outline(cells, i, zoom=zoom, dashed=bool(broken[i])) for i in met]
+        for lines in outlines:
+            _stroke(band, top, lines, width + 2 * RIM, np.zeros(3), RIM_STRENGTH)
+        for lines, colour in zip(outlines, colours[met], strict=True):
+            _stroke(band, top, lines, width, colour, 1.0)
+        drawn[top : top + BAND] = np.round(band)
+    return drawn
 
 
 def _back_to_front(cells: Cells) -> NDArray[np.int64]:
@@ -75,17 +83,19 @@ def _dashes(ring: Points) -> list[Points]:
 
 
 def _stroke(
-    canvas: NDArray[np.float32], lines: list[Points], width: float, colour: NDArray, strength: float
+    band: NDArray[np.float32], top: int, lines: list[Points], width: float, colour: NDArray, strength: float
 ) -> None:
-    """Draw anti-aliased lines onto the canvas (H, W, 3), in place."""
+    """Draw anti-aliased lines onto the rows of a picture from `top` on, (h, W, 3), in place."""
     for line in lines:
         low = np.floor(line.min(axis=0) - width).astype(int).clip(0)
-        high = np.ceil(line.max(axis=0) + width).astype(int).clip(0, canvas.shape[1::-1])
-        if (high <= low).any():
+        high = np.ceil(line.max(axis=0) + width).astype(int)
+        high[0] = min(high[0], band.shape[1])
+        first, last = max(low[1], top), min(high[1], top + len(band))
+        if high[0] <= low[0] or last <= first:
             continue
         sheet = Image.new("L", tuple((high - low) * SUPERSAMPLING))
         vertices = [tuple(p) for p in (line - low) * SUPERSAMPLING]
         ImageDraw.Draw(sheet).line(vertices, fill=255, width=round(width * SUPERSAMPLING), joint="curve")
         cover = np.asarray(sheet.reduce(SUPERSAMPLING), dtype=np.float32)[:, :, None] / 255 * strength
-        patch = canvas[low[1] : high[1], low[0] : high[0]]
-        patch += (colour.astype(np.float32) - patch) * cover
+        patch = band[first - top : last - top, low[0] : high[0]]
+        patch += (colour.astype(np.float32) - patch) * cover[first - low[1] : last - low[1]]

@@ -22,7 +22,7 @@ from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import naming, short
 from irnet.data.formats.coco_rows import parse_score
-from irnet.data.formats.gathering import Gathering, number_pair
+from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
@@ -97,11 +97,11 @@ def _meta(count: int) -> Element:
 
 def _image(entry: Entry, number: int, style: Style) -> Element:
     cells, kinds = entry.truth.cells, entry.truth.kinds
-    height, width = cells.image_shape
+    (height, width), numbers = cells.image_shape, number_pairs(cells)
     image = Element("image", id=str(number), name=entry.name, width=str(width), height=str(height))
     for index in np.flatnonzero(cells.areas).tolist():
         label, (x, y) = int(cells.labels[index]), cells.offsets[index].tolist()
-        pair, alone = number_pair(cells, index)
+        pair, alone = numbers[index]
         rings = polygons.outlines(cells.masks[index], (x, y)) if style == "polygons" else []
         common = {"label": LABEL_NAMES[label], "source": "auto", "occluded": "0"}
         if len(rings) == 1:

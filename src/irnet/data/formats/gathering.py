@@ -188,13 +188,18 @@ def mark_annotated(entries: Sequence[Entry]) -> list[Entry]:
     return [replace(entry, truth=replace(entry.truth, annotated=annotated)) for entry in entries]
 
 
-def number_pair(cells: Cells, index: int) -> tuple[int | None, bool]:
-    """The number that an instance shares with its cell or nuclei, None: it stands alone; and whether it can
-    be a bundle: the cell has one nucleus, which overlaps it.
+def number_pairs(cells: Cells) -> list[tuple[int | None, bool]]:
+    """The number that each instance shares with its cell or nuclei, None: it stands alone; and whether they
+    can be a bundle: the cell has one nucleus, which overlaps it.
     """
-    owner = index if cells.labels[index] == CYTOPLASM else int(cells.parents[index])
-    nuclei = np.flatnonzero(cells.parents == owner)
-    if owner == NO_PARENT or not len(nuclei):
-        return None, False
-    touching = cells.select([owner]).intersections(cells.select(nuclei)).any()
-    return owner + 1, len(nuclei) == 1 and bool(touching)
+    owners = np.where(cells.labels == CYTOPLASM, np.arange(len(cells)), cells.parents)
+    nuclei = np.bincount(cells.parents[cells.parents != NO_PARENT], minlength=len(cells))
+    pairs, _ = cells.shared_pixels(cells)
+    touched = np.zeros(len(cells), dtype=bool)
+    touched[pairs[cells.parents[pairs[:, 1]] == pairs[:, 0], 0]] = True
+    return [
+        (owner + 1, bool(nuclei[owner] == 1 and touched[owner]))
+        if owner != NO_PARENT and nuclei[owner]
+        else (None, False)
+        for owner in owners.tolist()
+    ]

@@ -23,7 +23,7 @@ from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
 from irnet.data.formats.coco_json import Id, Row, identity, naming, parse, short
 from irnet.data.formats.coco_rows import parse_number, parse_score
-from irnet.data.formats.gathering import Gathering, number_pair
+from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.mask_image import read_png_mask
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -41,8 +41,9 @@ _NO_AREA = ("point", "points", "line", "lines", "linestrip")
 def write(path: str | os.PathLike, entry: Entry, *, style: Style = "polygons") -> None:
     """Write the cells of an image. labelme looks for the image, under its own name, beside the file."""
     cells, kinds = entry.truth.cells, entry.truth.kinds
+    numbers = number_pairs(cells)
     shapes = [
-        _shape(cells, index, kinds[index] if kinds else "", style)
+        _shape(cells, index, numbers[index], kinds[index] if kinds else "", style)
         for index in np.flatnonzero(cells.areas).tolist()
     ]
     height, width = cells.image_shape
@@ -77,9 +78,9 @@ def read(
 # Writing
 
 
-def _shape(cells: Cells, index: int, kind: str, style: Style) -> Row:
+def _shape(cells: Cells, index: int, number: tuple[int | None, bool], kind: str, style: Style) -> Row:
     label, mask = int(cells.labels[index]), cells.masks[index]
-    pair, alone = number_pair(cells, index)
+    pair, alone = number
     shape: Row = {"label": LABEL_NAMES[label], "group_id": pair if alone else None, "description": ""}
     shape |= {"flags": {}, "mask": None, "score": float(cells.scores[index])}
     shape |= {"kind": kind} if kind else {}

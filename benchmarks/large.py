@@ -1,0 +1,154 @@
+"""What an image of many instances costs on the way from predict's own files to scores, tables and exports.
+
+    python benchmarks/large.py --instances 100000 --megapixels 300
+
+The cells of one generated field are repeated over a frame of the size asked for, with its picture; no
+network runs. What is scored against lacks every seventh instance and lies a pixel aside. Each step runs in a
+process of its own and prints CPU seconds and peak memory. What is read back must equal what was written.
+"""
+
+import argparse
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.data.formats.coco import read_coco, write_coco
+from irnet.data.sample import Entry
+from irnet.engine.evaluate import evaluate
+from irnet.engine.export import export
+from irnet.engine.measure import measure_files
+from irnet.morphometry.pairing import pair_nuclei
+from irnet.slides.seams import survivors
+from irnet.synthetic import generate
+
+SIDE, MPP, SEED = 1000, 0.25, 7
+NMS = dict.fromkeys(LABEL_NAMES, 0.5)
+
+
+def main() -> None:
+    """Run every step, or the one that is named, on a folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--instances", type=int, default=5000)
+    parser.add_argument("--megapixels", type=float, default=15)
+    parser.add_argument(
+        "--folder", type=Path, help="where to work: about 5 bytes a pixel; removed afterwards"
+    )
+    parser.add_argument(
+        "--steps", nargs="+", choices=list(STEPS), default=list(STEPS), help="the first is needed"
+    )
+    parser.add_argument("--step", choices=list(STEPS), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.step:
+        work(arguments.step, arguments.folder, arguments.instances, arguments.megapixels)
+        return
+    folder = Path(tempfile.mkdtemp(dir=arguments.folder))
+    try:
+        print("| step | CPU s | peak MB |\n|---|---|---|", flush=True)
+        size = ["--instances", str(arguments.instances), "--megapixels", str(arguments.megapixels)]
+        for step in arguments.steps:
+            command = [sys.executable, __file__, *size, "--folder", str(folder), "--step", step]
+            subprocess.run(command, check=True)
+    finally:
+        shutil.rmtree(folder)
+
+
+def work(step: str, folder: Path, instances: int, megapixels: float) -> None:
+    """Do one step and print what it took, imports left out of the time."""
+    begun = time.process_time()
+    if step == "make":
+        make(folder, instances, megapixels)
+    else:
+        STEPS[step](folder)
+    seconds, peak = time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    print(f"| {step} | {seconds:.1f} | {peak:.0f} |", flush=True)
+
+
+def make(folder: Path, instances: int, megapixels: float) -> None:
+    """Write the picture, what was found in it, and the truth to score that by."""
+    picture, truth = generate(SEED, size=(SIDE, SIDE), mpp=MPP, layout="cps")
+    columns = int(np.ceil(np.sqrt(instances / len(truth.cells))))
+    side = int(np.sqrt(megapixels * 1e6))
+    cells = repeat(truth.cells, columns, side, instances)
+    repeats = -(-side // SIDE)
+    PIL.Image.fromarray(np.tile(picture, (repeats, repeats, 1))[:side, :side]).save(folder / "a.tif")
+    for name, found in (("predictions", cells), ("truth", aside(cells))):
+        write_coco(folder / f"{name}.json", [entry(folder, found)], scores=name == "predictions")
+
+
+def repeat(cells: Cells, columns: int, side: int, instances: int) -> Cells:
+    """`instances` of the cells of a field, over and over in a square frame; their scores fall."""
+    starts = np.linspace(0, side - SIDE, columns).astype(int)
+    corners = np.array([(x, y) for y in starts for x in starts])
+    copies = len(corners)
+    masks = cells.masks * copies
+    parents = [np.where(cells.parents < 0, -1, cells.parents + k * len(cells)) for k in range(copies)]
+    everything = Cells(
+        masks=masks,
+        offsets=np.concatenate([cells.offsets + corner for corner in corners]),
+        labels=np.tile(cells.labels, copies),
+        scores=np.linspace(1, 0.1, len(masks)),
+        parents=np.concatenate(parents),
+        image_shape=(side, side),
+        mpp=MPP,
+    )
+    return everything.select(np.arange(min(instances, len(masks))))
+
+
+def aside(cells: Cells) -> Cells:
+    """The cells without every seventh, a pixel to the right."""
+    return cells.select(np.arange(len(cells)) % 7 > 0).shift(1, 0, cells.image_shape)
+
+
+def entry(folder: Path, cells: Cells) -> Entry:
+    return Entry(name="a.tif", path=folder / "a.tif", truth=Truth(cells=cells))
+
+
+def found(folder: Path) -> Cells:
+    (read,) = read_coco(folder / "predictions.json")
+    return read.truth.cells
+
+
+def rewrite(folder: Path) -> None:
+    """Read, write again, compare the bytes of all annotations."""
+    write_coco(folder / "again.json", [entry(folder, found(folder))], scores=True)
+    if (folder / "again.json").read_bytes() != (folder / "predictions.json").read_bytes():
+        raise AssertionError("what was read back is not what was written")
+
+
+def suppress(folder: Path) -> None:
+    """Each instance twice, the second less sure, as windows give them: half must go."""
+    cells = found(folder)
+    twice = Cells.concat([cells, replace(cells, scores=cells.scores / 2)])
+    kept: NDArray[np.int64] = survivors(twice, nms=NMS)
+    if kept.max() >= len(cells):
+        raise AssertionError("a copy survived its original")
+
+
+STEPS: dict[str, Callable[[Path], object]] = {
+    "make": lambda folder: None,
+    "read": found,
+    "write again": rewrite,
+    "measure": lambda folder: measure_files(folder / "predictions.json"),
+    "pair": lambda folder: pair_nuclei(found(folder)),
+    "suppress": suppress,
+    "evaluate": lambda folder: evaluate(
+        folder / "predictions.json", folder / "truth.json", folder / "scores"
+    ),
+    "export qupath": lambda folder: export(folder / "predictions.json", "qupath"),
+    "export imagej": lambda folder: export(folder / "predictions.json", "imagej"),
+    "export labelme": lambda folder: export(folder / "predictions.json", "labelme"),
+}
+
+if __name__ == "__main__":
+    main()
