@@ -22,7 +22,7 @@ from hostile_changes import damage
 from hostile_formats import FORMATS, drawn, seen
 from hostile_scene import Scene, draw
 from hostile_targets import Target, targets
-from hostile_variants import VARIANTS
+from hostile_variants import VARIANTS, Variant
 
 from irnet.errors import InputError
 
@@ -71,7 +71,8 @@ def variants(numbers: Sequence[int], names: Sequence[str] = ()) -> list[Job]:
         Job("variant", f"{name}: {variant}", number)
         for number in numbers
         for name in names or FORMATS
-        for variant in ("as it is", *VARIANTS)
+        for variant, how in {"as it is": Variant(), **VARIANTS}.items()
+        if not how.only or Path(FORMATS[name].files).suffix in how.only
     ]
 
 

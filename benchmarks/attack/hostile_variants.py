@@ -15,7 +15,10 @@ import PIL.Image
 from hostile_files import png
 from hostile_scene import Scene
 
-TEXTS = (".json", ".geojson", ".xml", ".txt", ".dat")
+JSON = (".json", ".geojson")
+TEXTS = (*JSON, ".xml", ".txt", ".dat")
+DRAWN = (*TEXTS, ".zip")
+NAMED = (*DRAWN, ".png", ".tif")  # where the picture's name counts
 _ROWS = ("images", "annotations", "categories", "shapes", "features")
 _JUNK = {
     "README.txt": b"0 1 2 3\n",
@@ -28,11 +31,12 @@ _APPLE = b"\0\5\x16\7\0\2\0\0Mac OS X" + bytes(40)  # what a Mac leaves beside e
 
 
 class Variant(NamedTuple):
-    """How a scene, or the folder that it was written to, is changed; whether a reader may refuse it."""
+    """How a scene, or the folder that it was written to, is changed."""
 
     scene: Callable[[Scene], Scene] | None = None
     folder: Callable[[Path, random.Random], None] | None = None
-    refusable: bool = True
+    only: tuple[str, ...] = ()  # what files of annotations end in that it changes, () for all
+    refusable: bool = True  # whether a reader may refuse it
 
 
 def _things(**changes: Any) -> Callable[[Scene], Scene]:
@@ -191,33 +195,37 @@ def _binary(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 VARIANTS = {
     "twice as large": Variant(lambda scene: scene.scaled(2), refusable=False),
-    "outlines begin elsewhere": Variant(_things(begins=5), refusable=False),
-    "outlines run backwards": Variant(_things(backwards=True), refusable=False),
-    "outlines closed": Variant(_things(closed=True), refusable=False),
+    "outlines begin elsewhere": Variant(only=DRAWN, scene=_things(begins=5), refusable=False),
+    "outlines run backwards": Variant(only=DRAWN, scene=_things(backwards=True), refusable=False),
+    "outlines closed": Variant(only=DRAWN, scene=_things(closed=True), refusable=False),
     "picture as BMP": Variant(_named("field.bmp")),
     "picture as TIFF": Variant(_named("field.tif")),
     "picture as JPG": Variant(_named("field.JPG")),
-    "reordered": Variant(folder=_shuffle, refusable=False),
-    "renamed": Variant(folder=_rename("p 1.7 (2)")),
-    "renamed in Cyrillic": Variant(folder=_rename("мазок 7")),
-    "UTF-8 with BOM": Variant(folder=_encoded("utf-8-sig")),
-    "UTF-16": Variant(folder=_encoded("utf-16")),
-    "UTF-32": Variant(folder=_encoded("utf-32")),
-    "CRLF": Variant(folder=_rewrite(lambda text: text.replace(b"\n", b"\r\n"), *TEXTS)),
-    "CR": Variant(folder=_rewrite(lambda text: text.replace(b"\n", b"\r"), *TEXTS)),
-    "ends cut off": Variant(folder=_rewrite(lambda text: text.rstrip(), *TEXTS), refusable=False),
-    "blanks at the end": Variant(folder=_rewrite(lambda text: text + b" \n\n", *TEXTS), refusable=False),
-    "JSON indented": Variant(folder=_json(lambda data: data, indent=2, sort_keys=True), refusable=False),
-    "JSON of floats": Variant(folder=_json(_as_floats)),
-    "ids as text": Variant(folder=_json(_text_ids)),
+    "reordered": Variant(only=DRAWN, folder=_shuffle, refusable=False),
+    "renamed": Variant(only=NAMED, folder=_rename("p 1.7 (2)")),
+    "renamed in Cyrillic": Variant(only=NAMED, folder=_rename("мазок 7")),
+    "UTF-8 with BOM": Variant(only=TEXTS, folder=_encoded("utf-8-sig")),
+    "UTF-16": Variant(only=TEXTS, folder=_encoded("utf-16")),
+    "UTF-32": Variant(only=TEXTS, folder=_encoded("utf-32")),
+    "CRLF": Variant(only=TEXTS, folder=_rewrite(lambda text: text.replace(b"\n", b"\r\n"), *TEXTS)),
+    "CR": Variant(only=TEXTS, folder=_rewrite(lambda text: text.replace(b"\n", b"\r"), *TEXTS)),
+    "ends cut off": Variant(only=TEXTS, folder=_rewrite(lambda text: text.rstrip(), *TEXTS), refusable=False),
+    "blanks at the end": Variant(
+        only=TEXTS, folder=_rewrite(lambda text: text + b" \n\n", *TEXTS), refusable=False
+    ),
+    "JSON indented": Variant(
+        only=JSON, folder=_json(lambda data: data, indent=2, sort_keys=True), refusable=False
+    ),
+    "JSON of floats": Variant(only=JSON, folder=_json(_as_floats)),
+    "ids as text": Variant(only=JSON, folder=_json(_text_ids)),
     "numbers with exponents": Variant(
-        folder=_rewrite(lambda text: re.sub(rb"\b(\d\d?)\.00\b", rb"\g<1>0.0e-1", text), *TEXTS)
+        only=TEXTS, folder=_rewrite(lambda text: re.sub(rb"\b(\d\d?)\.00\b", rb"\g<1>0.0e-1", text), *TEXTS)
     ),
     "unrelated files": Variant(folder=_add_junk),
     "files of a Mac": Variant(folder=_add_mac, refusable=False),
     "other pictures": Variant(folder=_add_pictures),
-    "masks of 1 bit": Variant(folder=_as_mode(_binary)),
-    "masks of 16 bits": Variant(folder=_as_mode(_wide)),
-    "masks in a palette": Variant(folder=_as_mode(_palette)),
-    "masks with alpha": Variant(folder=_as_mode(_with_alpha)),
+    "masks of 1 bit": Variant(only=(".png",), folder=_as_mode(_binary)),
+    "masks of 16 bits": Variant(only=(".png",), folder=_as_mode(_wide)),
+    "masks in a palette": Variant(only=(".png",), folder=_as_mode(_palette)),
+    "masks with alpha": Variant(only=(".png",), folder=_as_mode(_with_alpha)),
 }

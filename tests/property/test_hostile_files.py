@@ -20,7 +20,7 @@ from irnet.data.check import check
 from irnet.data.formats.coco import read_coco
 from irnet.errors import InputError
 
-INPUTS = 60  # of each kind; what one is made of follows from its kind and its number
+INPUTS = 40  # of each kind; what one is made of follows from its kind and its number
 MEGABYTES = 400  # a small file may say, and be, a picture of many pixels
 
 
@@ -40,9 +40,9 @@ def test_damaged_files_are_read_or_refused_by_name() -> None:
     for result in results:
         outcomes[result.job.name][result.outcome] += 1
     assert outcomes.keys() == targets().keys()
-    often = {name: count for name, count in outcomes.items() if count.total() == INPUTS}
-    assert [name for name, count in often.items() if not count["read"]] == []
-    assert [name for name, count in often.items() if not count["refused"]] == ["data check"]  # it tells all
+    assert outcomes.pop("data check") == {"read": INPUTS}  # what is wrong stands in its findings
+    read, refused = (sum(count[outcome] for count in outcomes.values()) for outcome in GOOD)
+    assert min(read, refused) > 0.2 * len(results)
     assert [str(result.job) for result in results if result.megabytes > MEGABYTES] == []
 
 
