@@ -66,12 +66,10 @@ def attack(jobs: Sequence[Job], log: Path) -> list[Result]:
 def inputs_table(results: Iterable[Result]) -> str:
     """What became of the inputs, by reader, and what they took at most."""
     rows: dict[str, list[Result]] = defaultdict(list)
+    groups = {"variant": "scenes in every way", "bomb": "bombs"}
     for result in results:
-        kind, name = result.job.kind, result.job.name
-        reader = name.partition(":")[0] if kind == "variant" else name
-        rows[
-            f"{reader}, in every way" if kind == "variant" else "bombs" if kind == "bomb" else reader
-        ].append(result)
+        name = result.job.name.split()[0]  # of one reader's kinds the first word
+        rows[groups.get(result.job.kind, f"damaged: {name}")].append(result)
     rows["**all**"] = [result for each in list(rows.values()) for result in each]
     lines = [
         f"| reader | inputs | {' | '.join((*GOOD, *BAD))} | most s | most MB |",

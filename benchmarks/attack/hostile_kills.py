@@ -108,10 +108,9 @@ def view(folder: Path, rng: random.Random) -> Trial:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line)))
-        timer = threading.Timer(rng.uniform(0.2, 4.0), server.kill)
-        timer.start()
+        timer = threading.Timer(rng.uniform(0.05, 2.0), server.kill)
         try:
-            accepted, deleted = _edit(address, rng)
+            accepted, deleted = _edit(address, rng, timer.start)
         finally:
             timer.cancel()
             server.kill()
@@ -122,8 +121,8 @@ def view(folder: Path, rng: random.Random) -> Trial:
     return Trial(True, wrong, len(accepted) + len(deleted))
 
 
-def _edit(address: str, rng: random.Random) -> tuple[set[int], set[int]]:
-    """Edit until the server is gone; ids whose acceptance and deletion were acknowledged."""
+def _edit(address: str, rng: random.Random, begin: Callable[[], None]) -> tuple[set[int], set[int]]:
+    """Edit, after `begin`, until the server is gone; ids whose acceptance and deletion were acknowledged."""
     accepted: set[int] = set()
     deleted: set[int] = set()
     host = address.partition("/?")[0]
@@ -136,6 +135,7 @@ def _edit(address: str, rng: random.Random) -> tuple[set[int], set[int]]:
                 index: [each["id"] for each in client.get(f"{host}/api/images/{index}").json()["instances"]]
                 for index in revisions
             }
+            begin()
             while any(known.values()):
                 index = rng.choice([index for index, ids in known.items() if ids])
                 key = known[index].pop()
