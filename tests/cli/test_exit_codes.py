@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from signal import SIGINT, SIGTERM, getsignal, raise_signal, signal
+from signal import SIGINT, SIGTERM, default_int_handler, getsignal, raise_signal, signal
 
 import pytest
 
@@ -93,6 +93,7 @@ def test_a_signal_ends_with_a_line_and_its_code(
     run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, code: int, word: str
 ) -> None:
     before = getsignal(SIGTERM)
+    signal(SIGINT, default_int_handler)  # a process in the background may have been told to ignore it
     monkeypatch.setattr("irnet.engine.predict_files.predict_files", lambda *_, **__: raise_signal(number))
     ran = run("predict", tmp_path, "-o", tmp_path / "out")
     signal(SIGTERM, before)
