@@ -48,7 +48,7 @@ class Dirt:
             else min(rng.gamma(0.9, 9), 45),
             white_on_cells=rng.beta(1.2, 8) if inflamed else rng.beta(2, 1.5),
             gathered=rng.uniform(0.2, 0.8) if inflamed else 0.3,
-            streak=smear if rng.random() < 0.5 else smear[::-1],
+            streak=smear if rng.random() < 0.5 else (smear[1], smear[0]),
             red_cells=rng.gamma(0.12, 12) * (rng.random() < (0.06 if grey else 1)),
             specks=rng.gamma(1.0, 4),
             scraps=rng.gamma(1.0, 0.6 if grey else 0.9),
@@ -88,7 +88,7 @@ def add_debris(
 
 def _turn(rng: np.random.Generator, tile: Field, colour: Colour) -> tuple[Field, Colour]:
     """A piece that was drawn before, turned by quarters, perhaps mirrored, a little darker or paler."""
-    turned = np.rot90(tile, rng.integers(4))
+    turned = np.rot90(tile, int(rng.integers(4)))
     mirrored = turned[::-1] if rng.random() < 0.5 else turned
     return mirrored * np.float32(rng.uniform(0.8, 1.2)), colour
 
