@@ -1,4 +1,4 @@
-"""How dense and of which colour the cells of real conventional smears are: what the palette `strong` is after.
+"""How dense the cells of real conventional smears are, and of which colour: the palette `strong` is after them.
 
     python benchmarks/cric_density.py CRIC
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def measure(image: NDArray[np.uint8], points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Optical density (2, 3) of nucleus and ring at each point; white is the 97th percentile of each channel."""
+    """Optical density (2, 3) of nucleus and ring at each point; white is a 97th percentile."""
     white = np.percentile(image.reshape(-1, 3), 97, axis=0)
     density = np.log10(white / np.maximum(image, 1)).clip(0)
     found = []
