@@ -1,4 +1,4 @@
-"""How dense the cells of real conventional smears are, and of which colour: the palette `strong` is after them.
+"""How dense and of which colour the cells of real conventional smears are: what the palette `strong` shows.
 
     python benchmarks/cric_density.py CRIC
 
