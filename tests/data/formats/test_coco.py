@@ -13,6 +13,7 @@ import pytest
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
 from irnet.data.formats import room
 from irnet.data.formats.coco import read_coco, write_coco
+from irnet.data.formats.coco_json import load
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import masks
@@ -439,6 +440,30 @@ def test_doubled_ids_are_refused(tmp_path: Path) -> None:
     data["images"].append(copy.deepcopy(data["images"][0]))
     with pytest.raises(InputError, match="id 3 is that of another image"):
         read_one(tmp_path, data)
+
+
+DOUBLED = {  # what stands twice, and what the second one says
+    "annotations": "[]",
+    "segmentation": "[[1, 1, 2, 1, 2, 2]]",
+    "category_id": "2",
+}
+
+
+@pytest.mark.parametrize("key", DOUBLED)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, key: str) -> None:
+    text = json.dumps(table())
+    path = tmp_path / "annotations.json"
+    path.write_text(text.replace(f'"{key}": ', f'"{key}": {DOUBLED[key]}, "{key}": '))
+    with pytest.raises(InputError, match=rf"annotations\.json: '{key}' stands twice in one object"):
+        load(path)
+
+
+def test_a_key_that_says_the_same_twice_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "annotations.json"
+    path.write_text(
+        json.dumps(table()).replace('"images": ', '"info": {"a": 1}, "info": {"a": 1}, "images": ')
+    )
+    assert load(path).data["info"] == {"a": 1}
 
 
 def test_a_few_bytes_cannot_stand_for_gigabytes(tmp_path: Path, monkeypatch) -> None:

@@ -208,6 +208,13 @@ def painted(folder: Path, name: str = "149143370-149143378-001", unknown: bool =
     return folder
 
 
+def test_files_of_the_challenge_that_are_not_read_are_named(tmp_path: Path, caplog) -> None:
+    folder = composed(tmp_path)
+    (folder / "other.mat").touch()
+    isbi2014.read(folder)
+    assert caplog.messages == [f"{folder}: not read: other.mat"]
+
+
 def test_single_cells_are_read(tmp_path: Path) -> None:
     (entry,) = herlev.read(painted(tmp_path))
     cells, ignore = entry.truth.cells, entry.truth.ignore
@@ -234,6 +241,15 @@ def test_painted_files_that_are_not_the_originals_are_refused(tmp_path: Path) ->
     noise(place / "b-d.bmp")
     with pytest.raises(InputError, match="colours that the database does not use"):
         herlev.read(tmp_path)
+
+
+def test_files_of_the_database_that_are_not_read_are_named(tmp_path: Path, caplog) -> None:
+    place = painted(tmp_path) / "light_dysplastic"
+    noise(place / "alone.BMP")
+    noise(place / "c.tif")
+    (place / "Thumbs.db").touch()
+    herlev.read(tmp_path)
+    assert caplog.messages == [f"{tmp_path}: not read: light_dysplastic/alone.BMP, light_dysplastic/c.tif"]
 
 
 # all

@@ -108,6 +108,11 @@ def test_what_has_no_area_is_left_out_and_counted(tmp_path: Path, caplog) -> Non
         assert f"left out ({tag}: no area): 2" in caplog.text
 
 
+def test_shapes_outside_their_image_are_left_out_and_counted(tmp_path: Path, caplog) -> None:
+    assert len(read(tmp_path, square(2, 2, 10) + square(20, 20, 10, outside="1"))) == 1
+    assert "left out (outside its image, as its track says): 1" in caplog.text
+
+
 @pytest.mark.parametrize("encoding", ["foo", "utf-7", "shift_jis"])
 def test_an_encoding_that_is_not_read_is_named(tmp_path: Path, encoding: str) -> None:
     with pytest.raises(InputError, match=r"annotations\.xml: no XML"):
@@ -164,9 +169,10 @@ def test_a_document_type_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_other_formats_of_cvat_are_refused(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text("<annotations><track/></annotations>")
-    with pytest.raises(InputError, match=r"CVAT for images 1\.1"):
-        cvat.read(tmp_path)
+    for text, found in (("<annotations><track/></annotations>", "1 tracks"), ("<boxes/>", "it is not")):
+        (tmp_path / FILE).write_text(text)
+        with pytest.raises(InputError, match=rf"{FILE}: {found}.* 'CVAT for images 1\.1'"):
+            cvat.read(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../a.png", "/etc/a.png", "C:/a.png", "", "b.png"])

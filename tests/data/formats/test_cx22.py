@@ -103,3 +103,9 @@ def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
         file.create_dataset("cyto_ins", data=references)
     with pytest.raises(InputError, match="no array of whole numbers in this file"):
         cx22.read(tmp_path)
+
+
+def test_files_that_are_not_read_are_named(tmp_path: Path, caplog) -> None:
+    (fields(tmp_path) / "cyto" / "cyto_semantic.mat").touch()
+    cx22.read(tmp_path)
+    assert caplog.messages == [f"{tmp_path}: not read: cyto/cyto_semantic.mat"]

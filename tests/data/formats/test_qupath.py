@@ -205,6 +205,15 @@ def test_of_doubled_keys_the_last_counts(tmp_path: Path) -> None:
     assert read(tmp_path, doubled).parents.tolist() == [1, -1]
 
 
+def test_doubled_objects_are_joined_and_doubled_lists_refused(tmp_path: Path) -> None:
+    text = json.dumps([feature(), feature(name="cytoplasm")])
+    joined = text.replace('"objectType"', '"metadata": {"cell": "1"}, "metadata": {}, "objectType"')
+    assert read(tmp_path, joined).parents.tolist() == [1, -1]
+    twice = text.replace('"coordinates"', '"coordinates": [], "coordinates"')
+    with pytest.raises(InputError, match="'coordinates' stands twice in one object"):
+        read(tmp_path, twice)
+
+
 def test_ellipses_fill_their_box(tmp_path: Path) -> None:
     cells = read(tmp_path, [feature(geometry=SQUARE | {"isEllipse": True})])
     assert cells.boxes.tolist() == [[5, 5, 25, 25]]

@@ -74,3 +74,11 @@ def test_outlines_are_arrays_of_pairs(tmp_path: Path) -> None:
     (field(tmp_path) / "001_nuc01.dat").write_text("1,2,3\n4,5,6\n")
     with pytest.raises(InputError, match="polygon"):
         sipakmed.read(tmp_path)
+
+
+def test_files_that_are_not_read_are_named_but_for_the_copies(tmp_path: Path, caplog) -> None:
+    place = field(tmp_path)
+    PIL.Image.new("RGB", (70, 60)).save(place / "002.bmp")
+    (place / "001_cell03.dat").write_text("1,1\n")
+    sipakmed.read(place)
+    assert caplog.messages == [f"{place}: not read: 001_cell03.dat, 002.bmp"]

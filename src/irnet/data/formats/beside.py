@@ -125,15 +125,6 @@ class Pictures:
             if files.holds(name) and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 return Picture(name=name.removeprefix("images/"), path=safe_join(files.root, name))
         return None
-        if self.known:
-            entry = self.known.get(name)
-            return entry and Picture(
-                name=name, path=entry.path, mpp=entry.truth.cells.mpp, patient=entry.patient
-            )
-        for files in self._folders:
-            if files.holds(name) and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                return Picture(name=name.removeprefix("images/"), path=safe_join(files.root, name))
-        return None
 
     def _remedy(self) -> str:
         if self.images is None:

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
@@ -115,18 +115,24 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
     )
 
 
-def parse(path: Path, *, constants: bool = False) -> Any:
+def parse(path: Path, *, lenient: bool = False) -> Any:
     """The content of a JSON file. Raises InputError with the line that is wrong.
 
-    `constants` lets NaN and Infinity pass, which JSON does not have.
+    A key that stands twice in an object, with two values, is refused: a parser would drop the first.
+    `lenient`, for QuPath: such objects are joined, of numbers and texts the last counts; NaN and Infinity
+    pass.
     """
-    return _parse(path.read_bytes(), path, constants=constants)
+    return _parse(path.read_bytes(), path, lenient=lenient)
 
 
-def _parse(content: bytes, path: Path, *, constants: bool = False) -> Any:
+def _parse(content: bytes, path: Path, *, lenient: bool = False) -> Any:
     try:
         text = content.decode("utf-8-sig")
-        data = json.loads(text, parse_constant=None if constants else _refuse_constant)
+        data = json.loads(
+            text,
+            parse_constant=None if lenient else _refuse_constant,
+            object_pairs_hook=partial(_object, lenient=lenient),
+        )
         if _SURROGATE.search(text):
             json.dumps(data, ensure_ascii=False).encode()
         return data
@@ -229,6 +235,25 @@ def _check_named(row: Row, file_name: str) -> None:
     named = row.get("file_name")
     if isinstance(named, str) and PureWindowsPath(named).stem != PureWindowsPath(file_name).stem:
         raise InputError(f"file_name {named!r} is not that of its image, {file_name!r}: which one is meant?")
+
+
+def _object(pairs: list[tuple[str, Any]], *, lenient: bool) -> Row:
+    row = dict(pairs)
+    return row if len(row) == len(pairs) else _joined(pairs, lenient=lenient)
+
+
+def _joined(pairs: list[tuple[str, Any]], *, lenient: bool) -> Row:
+    """An object of which some keys stand twice. Raises InputError where that loses something."""
+    row: Row = {}
+    for key, value in pairs:
+        before = row.get(key, value)
+        if lenient and isinstance(before, dict) and isinstance(value, dict):
+            row[key] = before | value
+        elif before == value or (lenient and not isinstance(before, list | dict)):
+            row[key] = value
+        else:
+            raise InputError(f"{key!r} stands twice in one object, {short(dict(pairs))}: keep one of them")
+    return row
 
 
 def _refuse_constant(name: str) -> NoReturn:

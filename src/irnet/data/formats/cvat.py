@@ -161,8 +161,13 @@ def _parse(file: Path) -> Iterator[Element]:
     except (expat.ExpatError, LookupError, ValueError) as error:  # no XML, or an encoding that is none
         raise InputError(f"{file}: no XML ({error}): export it from CVAT again") from None
     root = builder.close()
-    if root.tag != "annotations" or root.find(".//track") is not None:
+    if root.tag != "annotations":
         raise InputError(f"{file}: it is not of the format 'CVAT for images 1.1': export it as that")
+    if tracks := sum(1 for _ in root.iter("track")):
+        raise InputError(
+            f"{file}: {tracks} tracks, whose shapes CVAT moves from frame to frame by itself: export it as "
+            "'CVAT for images 1.1', which holds them image by image"
+        )
     return root.iter("image")
 
 
@@ -187,6 +192,9 @@ def _read_image(image: Element, file: Path, pictures: Pictures, mapping: Mapping
 def _take(element: Element, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:
     if element.tag not in _AREAS:
         gathering.leave_out(f"{element.tag:.40}: no area")
+        return
+    if element.get("outside") == "1":
+        gathering.leave_out("outside its image, as its track says")
         return
     if (label := label_of(element.get("label", ""), mapping)) == DROPPED:
         return

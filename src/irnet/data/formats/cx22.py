@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei
+from irnet.data.listing import tell_unread, walk
 from irnet.data.matlab import Value, open_hdf5
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -29,8 +30,11 @@ _IMAGES, _CELLS, _NUCLEI = "generator/ImageDataSet.mat", "cyto/cyto_ins.mat", "n
 def read(path: str | os.PathLike) -> list[Entry]:
     """The fields of a folder Cx22-Pair, Cx22-Multi-Train or Cx22-Multi-Test. Raises InputError."""
     folder = Path(path)
+    files = [folder / name for name in (_IMAGES, _CELLS, _NUCLEI)]
     with ExitStack() as stack:
-        return _read(folder, *(_open(folder / name, stack) for name in (_IMAGES, _CELLS, _NUCLEI)))
+        entries = _read(folder, *(_open(file, stack) for file in files))
+    tell_unread(folder, walk(folder), files)
+    return entries
 
 
 def _read(folder: Path, images: _Array, cells: _Array, nuclei: _Array) -> list[Entry]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.data.listing import walk
+from irnet.data.listing import tell_unread, walk
 from irnet.data.mask_image import read_colours
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -32,7 +32,9 @@ def read(path: str | os.PathLike) -> list[Entry]:
     if not painted:
         raise InputError(f"{folder}: no NAME{_PAINTED}.bmp in it or its folders")
     images = {(file.parent, file.stem): file for file in files}
-    return [_entry(file, images.get((file.parent, file.stem.removesuffix(_PAINTED)))) for file in painted]
+    entries = [_entry(file, images.get((file.parent, file.stem.removesuffix(_PAINTED)))) for file in painted]
+    tell_unread(folder, walk(folder), {*painted, *(entry.path for entry in entries)})
+    return entries
 
 
 def _entry(painted: Path, image: Path | None) -> Entry:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei, split_components
 from irnet.data.image import read_image
-from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images
+from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, tell_unread
 from irnet.data.mask_image import read_mask
 from irnet.data.matlab import Value, read_mat
 from irnet.data.sample import Entry
@@ -35,6 +35,8 @@ def read(path: str | os.PathLike) -> list[Entry]:
         truth = path.with_name(f"{path.stem}{_TRUTH}.mat")
         return _composed(truth if truth.is_file() else path)
     if files := sorted(file for file in path.glob(f"*{_TRUTH}.mat") if not is_litter(file.relative_to(path))):
+        read = {*files, *(_container(file) for file in files), *_numbered(path)}
+        tell_unread(path, path.iterdir(), read)
         return [entry for file in files for entry in _composed(file)]
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
@@ -79,15 +81,25 @@ def _cells(place: str, shape: tuple[int, ...], masks: Sequence[Any], nucleus_map
 
 def _images(file: Path) -> list[NDArray[np.uint8]]:
     """RGB images of NAME.mat, or the numbered files of the folder."""
-    container = file.with_name(file.name.replace(f"{_TRUTH}.mat", ".mat"))
+    container = _container(file)
     if container != file and container.is_file():
         arrays = [*read_mat(container).values()]
         grey: list[Any] = arrays[0] if len(arrays) == 1 else []
         if not grey or not all(_is_grey(image) for image in grey):
             raise InputError(f"{container}: it must hold one cell array of 8-bit grey images")
         return [np.repeat(image[..., None], 3, axis=2) for image in grey]
-    numbered = (f for f in file.parent.iterdir() if f.stem.isdecimal() and f.suffix.lower() in IMAGE_SUFFIXES)
-    return [read_image(image).pixels for image in sorted(numbered, key=lambda image: int(image.stem))]
+    return [read_image(image).pixels for image in _numbered(file.parent)]
+
+
+def _container(truth: Path) -> Path:
+    """The file of the images that belong to NAME_GT.mat."""
+    return truth.with_name(truth.name.replace(f"{_TRUTH}.mat", ".mat"))
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """1.tif, 2.tif, ... in the order of their numbers."""
+    files = [f for f in folder.iterdir() if f.stem.isdecimal() and f.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted(files, key=lambda image: int(image.stem))
 
 
 def _real(file: Path) -> Entry:

@@ -189,7 +189,7 @@ def _text(score: float) -> str:
 
 def _is_geojson(file: Path) -> bool:
     """Whether a .json file holds features: a folder may hold other json too, which is named."""
-    data = parse(file, constants=True)
+    data = parse(file, lenient=True)
     if isinstance(data, dict) and data.get("type") in ("FeatureCollection", "Feature"):
         return True
     if isinstance(data, list) and all(isinstance(row, dict) and "geometry" in row for row in data):
@@ -199,7 +199,7 @@ def _is_geojson(file: Path) -> bool:
 
 
 def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None) -> Entry:
-    data = parse(file, constants=True)  # of doubled keys the last one counts
+    data = parse(file, lenient=True)  # QuPath writes metadata twice
     with naming(str(file)):
         features = list(features_of(data))
     picture = pictures.of_file(file, file.suffix)

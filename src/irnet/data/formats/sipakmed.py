@@ -16,12 +16,13 @@ from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.data.formats.coco_json import naming
 from irnet.data.formats.gathering import Gathering
 from irnet.data.image import read_image
-from irnet.data.listing import walk
+from irnet.data.listing import tell_unread, walk
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 MAX_BYTES = 2**22  # of an outline
 _OUTLINE = re.compile(r"(?P<image>.+)_(?P<part>cyt|nuc)(?P<cell>\d+)\.dat", re.IGNORECASE)
+_COPIES = "CROPPED"  # folders of single cells
 _LABELS = {"cyt": CYTOPLASM, "nuc": NUCLEUS}
 
 
@@ -38,6 +39,8 @@ def read(path: str | os.PathLike) -> list[Entry]:
             outlines.setdefault(images[file.parent, match["image"]], []).append((file, match))
     if not outlines:
         raise InputError(f"{folder}: no NNN_cytMM.dat in it or its folders")
+    read = {*outlines, *(file for parts in outlines.values() for file, _ in parts)}
+    tell_unread(folder, (file for file in walk(folder) if _COPIES not in file.parts), read)
     return [_entry(image, parts) for image, parts in outlines.items()]
 
 
