@@ -460,3 +460,27 @@ def test_threads_leave_the_filters_of_warnings_as_they_were(tmp_path: Path, monk
     first.join()
     second.join()
     assert list(warnings.filters) == before
+
+
+def test_channels_of_several_pages_have_one_scale(tmp_path: Path) -> None:
+    red = RGB_12[..., 0] // 8  # alone it would be taken for 10 bits
+    channels = np.stack([red, RGB_12[..., 1], RGB_12[..., 2]])
+    options = {"imagej": True, "metadata": {"axes": "CYX", "mode": "composite"}}
+    tifffile.imwrite(tmp_path / "a.tif", channels, **options)
+    pixels = read_image(tmp_path / "a.tif").pixels
+    assert np.array_equal(pixels, np.round(np.moveaxis(channels, 0, -1) * ON_12))
+
+
+@pytest.mark.parametrize("alpha", [1, 128])
+def test_a_transparency_that_is_the_same_everywhere_says_nothing(tmp_path: Path, alpha: int) -> None:
+    save(tmp_path / "a.png", np.dstack([RGB, np.full(RGB.shape[:2], alpha, dtype=np.uint8)]))
+    image = read_image(tmp_path / "a.png")
+    assert np.array_equal(image.pixels, RGB)
+    assert "the same everywhere" in image.notes[0]
+
+
+def test_colours_that_their_transparency_took_away_are_refused(tmp_path: Path) -> None:
+    layers = np.dstack([RGB, RGB[..., 0] * 0])
+    tifffile.imwrite(tmp_path / "a.tif", layers, photometric="rgb", extrasamples=["assocalpha"])
+    with pytest.raises(InputError, match=r"a\.tif: transparent everywhere, and black beneath"):
+        read_image(tmp_path / "a.tif")

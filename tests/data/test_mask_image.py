@@ -111,6 +111,10 @@ REFUSED = {
     "m.webp": (lambda path: PIL.Image.fromarray(ON).convert("RGB").save(path), "lossy WEBP"),
     "m.gif": (lambda path: PIL.Image.fromarray(ON).save(path), "no PNG, JPEG, TIFF"),
     "float.tif": (lambda path: tifffile.imwrite(path, ON.astype(np.float32)), "no whole numbers"),
+    "jpeg.tif": (
+        lambda path: PIL.Image.fromarray(ON).save(path, compression="jpeg"),
+        "JPEG compression blurs",
+    ),
     "small.png": (lambda path: PIL.Image.fromarray(ON[1:]).save(path), "at the image's size"),
     "turned.png": (lambda path: PIL.Image.fromarray(ON.T.copy()).save(path), "at the image's size"),
     "pages.tif": (lambda path: tifffile.imwrite(path, np.stack([ON, ON]), metadata=None), "2 pages"),
@@ -134,6 +138,17 @@ def test_a_mask_of_nearly_the_whole_border_is_warned_of(tmp_path: Path, caplog) 
         assert not caplog.records
         read_mask(tmp_path / "inverted.png", SHAPE)
     assert "100 % of the border: is it inverted?" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["L", "LA"])
+def test_blurred_edges_are_warned_of(tmp_path: Path, caplog, kind: str) -> None:
+    blurred = ON.copy()
+    blurred[OBJECT.argmax() // OBJECT.shape[1]] //= 2
+    shades = np.dstack([np.full_like(ON, 255), blurred]) if kind == "LA" else blurred
+    PIL.Image.fromarray(shades, kind).save(tmp_path / "m.png")
+    with caplog.at_level(logging.WARNING):
+        assert np.array_equal(read_mask(tmp_path / "m.png", SHAPE), OBJECT)
+    assert "m.png: its object is not of one value" in caplog.text
 
 
 @pytest.mark.parametrize("bits", [2, 4])

@@ -180,21 +180,31 @@ def _decode_tiff(
 ) -> tuple[pixels.RGB, float | None, list[str]]:
     pages = tiff.choose_pages(picture, page)
     mpp, notes = calibration.um_per_pixel(picture, pages[0])
+    kinds = {_check_page(picture, number, size) for number in pages}
+    if len(kinds) > 1:
+        raise InputError("three pages of different sizes or depths: choose one with --page 0 to 2")
+    if len(pages) > 1:
+        notes.append("three channels as red, green, blue")
+
+    _, deep = kinds.pop()
+    if deep:
+        rgb, told = tiff.read_deep(file, pages)
+        return rgb, mpp, [*told, *notes]
     parts: list[pixels.RGB] = []
     for number in pages:
         picture.seek(number)
-        deep = tiff.bits(picture) in range(9, 17)
-        check_size((picture.height, picture.width), size, _DEEP_BYTES if deep else _BYTES)
-        tiff.check_tiles(picture)
-        rgb, told = tiff.read_deep(file, number) if deep else pixels.to_rgb(picture)
+        rgb, told = pixels.to_rgb(picture)
         parts.append(rgb)
         notes += [note for note in told if note not in notes]
-    if len(parts) == 1:
-        return parts[0], mpp, notes
-    if any(part.shape != parts[0].shape for part in parts):
-        raise InputError("three pages of different sizes: choose one with --page 0 to 2")
-    return (
-        np.stack([part[..., 0] for part in parts], axis=2),
-        mpp,
-        [*notes, "three channels as red, green, blue"],
-    )
+    channels = [part[..., 0] for part in parts]
+    return parts[0] if len(parts) == 1 else np.stack(channels, axis=2), mpp, notes
+
+
+def _check_page(picture: PIL.Image.Image, number: int, size: int) -> tuple[tuple[int, int], bool]:
+    """Shape of a page, and whether it has more than 8 bits. Raises InputError before it is decoded."""
+    picture.seek(number)
+    deep = tiff.bits(picture) in range(9, 17)
+    shape = picture.height, picture.width
+    check_size(shape, size, _DEEP_BYTES if deep else _BYTES)
+    tiff.check_tiles(picture)
+    return shape, deep

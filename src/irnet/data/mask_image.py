@@ -34,10 +34,12 @@ def read_mask(path: str | os.PathLike, shape: Shape) -> Mask:
         if len(pages) != 1:
             raise InputError(f"{len(pages)} pages, a mask has one")
         mask = find_object(pages[0])
-    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
-    if border.mean() >= _BORDER:
+    if (share := _border(mask).mean()) >= _BORDER:
+        _logger.warning("%s: the mask holds %.0f %% of the border: is it inverted?", path, 100 * share)
+    if _has_shades(pages[0], mask):
         _logger.warning(
-            "%s: the mask holds %.0f %% of the border: is it inverted?", path, 100 * border.mean()
+            "%s: its object is not of one value, and all of it is taken, the faintest too: blurred edges?",
+            path,
         )
     return mask
 
@@ -62,6 +64,10 @@ def read_integers(path: str | os.PathLike, shape: Shape) -> list[Map]:
         for values in maps:
             if values.ndim != 2:
                 raise InputError(f"pixels of {values.shape[2]} channels are colours: {_WHOLE}")
+    for values in maps:
+        first, border = _border(values)[0], _border(values)
+        if first and (border == first).mean() >= _BORDER:
+            _logger.warning("%s: number %d holds the border: if it is the ground, make it 0", path, first)
     return maps
 
 
@@ -75,6 +81,15 @@ def read_png_mask(content: bytes, shape: Shape) -> Mask:
     except Exception as error:  # decoders raise whatever a broken file makes them meet
         raise InputError(f"the mask is no PNG, or a damaged one ({error})") from error
     raise InputError(f"the mask has {found} pixels (height x width), its box {shape[0]} x {shape[1]}")
+
+
+def _border(values: NDArray) -> NDArray:
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+
+
+def _has_shades(page: Stored, mask: Mask) -> bool:
+    layers = [layer[mask] for layer in (page.colours, page.alpha) if layer is not None]
+    return any(len(layer) and bool((layer != layer[0]).any()) for layer in layers)
 
 
 def find_object(page: Stored) -> Mask:

@@ -17,7 +17,7 @@ _BAND = 2**21  # pixels that are converted at a time
 _PLAIN = {"1", "L", "P", "RGB", "RGBX", "YCbCr"}
 _TRANSPARENT = {"LA", "PA", "RGBA", "RGBa"}
 _COLOURS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}  # channels besides transparency
-_NO_ALPHA = "transparency of 0 everywhere: its colours are taken as they are"
+_ONE_ALPHA = "transparency the same everywhere: its colours are taken as they are"
 _ON_WHITE = "transparency laid on white"
 Grey = NDArray[np.uint8]  # (H, W)
 RGB = NDArray[np.uint8]  # (H, W, 3)
@@ -108,10 +108,11 @@ def scale_from(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint8]:
 
 def lay_on_white(colours: RGB, alpha: Grey, *, premultiplied: bool) -> tuple[RGB, list[str]]:
     """The colours where something is opaque, white where nothing is; in place."""
-    if not alpha.any():
-        return colours, [_NO_ALPHA]
-    if (alpha == 255).all():
+    low, high = int(alpha.min()), int(alpha.max())
+    if low == 255:
         return colours, []
+    if low == high and (high == 0 or not premultiplied):
+        return _uncover(colours, hidden=high == 0)
     for rows in _bands(*alpha.shape):
         opaque = alpha[rows, :, None].astype(np.uint16)
         part = colours[rows] if premultiplied else (colours[rows] * opaque + 127) // 255
@@ -124,11 +125,18 @@ def _flatten(picture: PIL.Image.Image) -> tuple[RGB, list[str]]:
     bands = _bands(picture.height, picture.width)
     ranges = [_crop(picture, rows).convert("RGBA").getchannel("A").getextrema() for rows in bands]
     low, high = min(pair[0] for pair in ranges), max(pair[1] for pair in ranges)
-    if high == 0:
-        return _fill(picture, lambda band: band.convert("RGBA").convert("RGB")), [_NO_ALPHA]
     if low == 255:
         return _fill(picture, lambda band: band.convert("RGB")), []
+    if low == high:
+        return _uncover(_fill(picture, lambda band: band.convert("RGBA").convert("RGB")), hidden=high == 0)
     return _fill(picture, _compose), [_ON_WHITE]
+
+
+def _uncover(colours: RGB, *, hidden: bool) -> tuple[RGB, list[str]]:
+    """The colours under a transparency that is the same everywhere. Raises InputError where it left none."""
+    if hidden and not colours.any():
+        raise InputError("transparent everywhere, and black beneath: save it without transparency")
+    return colours, [_ONE_ALPHA]
 
 
 def _compose(band: PIL.Image.Image) -> PIL.Image.Image:

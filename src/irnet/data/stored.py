@@ -115,6 +115,9 @@ def _read_tiff(file: BinaryIO, shape: Shape | None) -> list[Stored]:
 def _read_leaf(leaf: tifffile.TiffPage, file: BinaryIO, number: int) -> Stored:
     if leaf.dtype is None or leaf.dtype.kind not in "iub":
         raise InputError(f"pixels of type {leaf.dtype} are no whole numbers: {_WHOLE}")
+    codec = getattr(leaf.compression, "name", "")
+    if "JP" in codec or "WEBP" in codec:  # JPEG of all kinds
+        raise InputError(f"{codec} compression blurs the edges of masks: save it with LZW, Deflate or none")
     bytes_each = leaf.dtype.itemsize * leaf.samplesperpixel + _BYTES
     check_size((leaf.imagelength, leaf.imagewidth), leaf.parent.filehandle.size, bytes_each)
     try:

@@ -1,5 +1,6 @@
 """What only TIFF has: pages, samples of more than a byte, strips and tiles."""
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -55,21 +56,30 @@ def check_tiles(picture: PIL.Image.Image) -> None:
     check_tile(tile, picture.width * picture.height)
 
 
-def read_deep(file: BinaryIO, page: int) -> tuple[pixels.RGB, list[str]]:
-    """A page of 9- to 16-bit grey, RGB or RGBA as 8-bit RGB, and notes. Raises InputError."""
+def read_deep(file: BinaryIO, pages: Sequence[int]) -> tuple[pixels.RGB, list[str]]:
+    """9- to 16-bit grey, RGB or RGBA as 8-bit RGB, and notes: a page, or three of grey as red, green, blue.
+
+    All channels have one scale. Raises InputError.
+    """
     file.seek(0)
     with tifffile.TiffFile(file) as opened:
-        leaf = opened.pages[page]
-        if not isinstance(leaf, tifffile.TiffPage) or leaf.dtype != np.uint16:
-            raise InputError(f"16-bit pixels that are not unsigned whole numbers: {_REMEDY}")
-        if leaf.photometric not in _COLOURS or leaf.samplesperpixel not in (1, 3, 4):
-            raise InputError(f"16-bit pixels of {leaf.samplesperpixel} channels: {_REMEDY}")
-        values = read_pixels(leaf)  # (H, W), (H, W, S) or (S, H, W)
-    if leaf.samplesperpixel > 1 and leaf.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
-        values = np.moveaxis(values, 0, -1)
-    rgb, notes = _scaled(values, leaf)
+        channels = (1,) if len(pages) > 1 else (1, 3, 4)
+        parts = [_read_deep(opened.pages[page], channels) for page in pages]
+        leaf = opened.pages[pages[0]].aspage()
+    rgb, notes = _scaled(parts[0] if len(parts) == 1 else np.stack(parts, axis=2), leaf)
     orientation = leaf.tags.get("Orientation")
     return pixels.turn(rgb, orientation.value if orientation else 1, notes), notes
+
+
+def _read_deep(leaf: tifffile.TiffPage | tifffile.TiffFrame, channels: tuple[int, ...]) -> NDArray[np.uint16]:
+    """The values of a page, (H, W) or (H, W, S), S being one of `channels`. Raises InputError."""
+    if not isinstance(leaf, tifffile.TiffPage) or leaf.dtype != np.uint16:
+        raise InputError(f"16-bit pixels that are not unsigned whole numbers: {_REMEDY}")
+    if leaf.photometric not in _COLOURS or leaf.samplesperpixel not in channels:
+        raise InputError(f"16-bit pixels of {leaf.samplesperpixel} channels: {_REMEDY}")
+    values = read_pixels(leaf)  # (H, W), (H, W, S) or (S, H, W)
+    separate = leaf.samplesperpixel > 1 and leaf.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    return np.moveaxis(values, 0, -1) if separate else values
 
 
 def read_pixels(leaf: tifffile.TiffPage) -> NDArray:
@@ -111,13 +121,13 @@ def tags_of(picture: PIL.Image.Image, page: int) -> dict:
 
 
 def _scaled(values: NDArray[np.uint16], leaf: tifffile.TiffPage) -> tuple[pixels.RGB, list[str]]:
-    depth, note = pixels.find_depth(values[..., :3] if leaf.samplesperpixel > 1 else values)
+    depth, note = pixels.find_depth(values[..., :3] if values.ndim == 3 else values)
     if leaf.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         top = 2**depth - 1
         values = top - np.minimum(values, np.uint16(top))
         if depth == 16:  # some write 12 bits as the upper end of 16
             depth, note = pixels.find_depth(values)
-    if leaf.samplesperpixel == 1:
+    if values.ndim == 2:
         return pixels.as_rgb(pixels.scale_from(values, depth)), [note]
     if not any(kind in (_ASSOCIATED, _UNASSOCIATED) for kind in leaf.extrasamples):
         return pixels.scale_from(values[..., :3], depth), [note]

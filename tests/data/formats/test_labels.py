@@ -54,9 +54,11 @@ def test_a_page_for_each_class(tmp_path: Path, options: dict) -> None:
     assert cells.to_dense()[0].sum() == 60
 
 
-def test_maps_without_ground_and_without_labels(tmp_path: Path) -> None:
-    assert len(read_labels(save(tmp_path / "full.tif", MAP + 1), SHAPE)) == 4
+def test_maps_without_ground_and_without_labels(tmp_path: Path, caplog) -> None:
     assert len(read_labels(save(tmp_path / "empty.tif", MAP * 0), SHAPE)) == 0
+    assert not caplog.text
+    assert len(read_labels(save(tmp_path / "full.tif", MAP + 1), SHAPE)) == 4
+    assert "full.tif: number 1 holds the border: if it is the ground, make it 0" in caplog.text
 
 
 def test_numbers_of_a_palette_are_the_labels(tmp_path: Path) -> None:
@@ -87,6 +89,8 @@ NO_MAPS = {
     "binary.png": ((MAP > 0).astype(np.uint8) * 255, "binary map"),
     "pieces.png": ((MAP > 0).astype(np.uint8), "1 labels in 2 pieces: it is a binary map"),
     "one.tif": ((MAP == 3).astype(np.uint8) * 255, "binary map"),
+    "white.tif": ((MAP == 3).astype(np.uint16) * 255, "binary map"),
+    "whiter.tif": ((MAP == 3).astype(np.int32) * 65535, "binary map"),
     "bool.tif": (MAP == 3, "binary map"),
     "bit.png": (MAP == 3, "binary map"),
     "spots.png": (((np.indices(SHAPE) % 4) == 0).all(axis=0).astype(np.uint8), "1 labels in 150 pieces"),

@@ -32,6 +32,7 @@ from irnet.geometry.masks import Mask, Offset, Shape
 MAX_LABELS = 2**16
 MAX_CROP_PIXELS = 2**30  # all crops of a page together: labels strewn over the frame stand for gigabytes
 CELLS, NUCLEI = "_cells.tif", "_nuclei.tif"
+_WHITE = (255, 65535)
 PIECES = 2  # a label: maps of instances have about one, binary maps and pictures many
 
 
@@ -153,10 +154,13 @@ def _cells(values: Map, label: int, *, in_pieces: bool = False) -> Cells:
 
 
 def _refuse_binary(values: Map, numbered: NDArray[np.int32], count: int) -> None:
-    """Raise InputError for a map that does not tell its cells apart: true and false, 0 and 255, or pieces."""
+    """Raise InputError for a map that does not tell its cells apart: true and false, 0 and 255, or pieces.
+
+    White is the largest number of 8 or 16 bits, or of the map's own kind.
+    """
     pieces = int(np.asarray(number_pieces(numbered, connectivity=2)).max())
     largest = 1 if values.dtype.kind == "b" else 2 ** (8 * values.itemsize - (values.dtype.kind == "i")) - 1
-    binary = count == 1 and int(values.max()) == largest
+    binary = count == 1 and int(values.max()) in (largest, *_WHITE)
     if pieces > PIECES * count or (count == 1 and pieces > 1) or binary:
         raise InputError(
             f"{count} labels in {pieces} pieces: it is a binary map or a picture; number its cells, for "
