@@ -17,6 +17,7 @@ from irnet.data.files import safe_join
 from irnet.data.listing import walk
 from irnet.errors import InputError
 
+MAX_PARTS = 64  # of a name
 _LOCAL_FILE = "?d="  # Label Studio: /data/local-files/?d=p1/a.png
 _UPLOADED = re.compile(
     r"(?:upload/\d+/[0-9a-f]+|(?:^|/)[0-9a-f]{8})-(?=[^/]+$)"
@@ -44,7 +45,13 @@ class Names:
         spelled = list(_spellings(name))
         if spelled and self.holds(whole := "/".join(spelled[0])):
             return whole
-        for length in range(max(map(len, spelled), default=0), 0, -1):
+        deepest = max(map(len, spelled), default=0)
+        if deepest > MAX_PARTS:  # every end of it is looked for: time grows with the square
+            raise InputError(
+                f"{name[:80]!r}...: a name of {deepest} folders: name the file relative to its own"
+            )
+
+        for length in range(deepest, 0, -1):
             tails = {
                 "/".join(parts[-length:]): length == len(parts) for parts in spelled if len(parts) >= length
             }
