@@ -326,3 +326,15 @@ def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
     painted(tmp_path / "source" / "b")
     with pytest.raises(InputError, match="name of 2 images"):
         convert("herlev", tmp_path / "source", tmp_path / "out")
+
+
+@pytest.mark.parametrize("source_format", ["qupath", "imagej", "labelme", "cvat"])
+def test_images_that_are_turned_upright_are_named(tmp_path: Path, caplog, source_format: str) -> None:
+    source = drawn(tmp_path / "source", source_format)
+    tag = PIL.Image.Exif()
+    tag[0x112] = 3
+    with PIL.Image.open(source / "b.png") as picture:
+        picture.save(source / "b.png", exif=tag)
+    convert(source_format, source, tmp_path / "out")
+    (message,) = caplog.messages
+    assert "turned upright by their orientation tag: b.png." in message

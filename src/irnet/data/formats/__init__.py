@@ -1,8 +1,9 @@
 """Formats of annotations: one file a format, each with its reader and, where there is one, its writer."""
 
+import logging
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from irnet.data.files import safe_join, write_atomic
@@ -20,6 +21,7 @@ from irnet.data.formats import (
     sipakmed,
 )
 from irnet.data.formats.gathering import mark_annotated
+from irnet.data.image import orientation
 from irnet.data.listing import tell_unread, walk
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -35,6 +37,8 @@ _SUFFIXES = {  # what the files of annotations in a folder end in
     "qupath": qupath.SUFFIXES,
 }
 SOURCES = ("coco", "masks", *DRAWN, *PUBLIC)
+_NAMED = 50  # images in a line
+_logger = logging.getLogger(__name__)
 
 
 def convert(
@@ -67,11 +71,26 @@ def convert(
     for name, count in names.most_common(1):
         if count > 1:
             raise InputError(f"{source}: {name} is the name of {count} images: rename one")
+    _tell_turned(source, entries)
     for entry in entries:
         content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)
     coco.write_coco(target, entries, info={"description": f"converted from {source_format}"})
     return len(entries)
+
+
+def _tell_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
+    """Warn of images with an orientation tag: not every tool that draws on them obeys it."""
+    turned = [entry.name for entry in entries if entry.pixels is None and orientation(entry.path) != 1]
+    if turned:
+        more = f" and {len(turned) - _NAMED} more" if len(turned) > _NAMED else ""
+        _logger.warning(
+            "%s: turned upright by their orientation tag: %s%s. If the tool that drew on them does not turn "
+            "them (QuPath and ImageJ do not), save them upright and draw anew",
+            source,
+            ", ".join(turned[:_NAMED]),
+            more,
+        )
 
 
 def _read(
