@@ -71,7 +71,8 @@ def test_a_strip_that_inflates_beyond_its_page_is_refused(tmp_path: Path, name: 
     request.getfixturevalue("peak")
     with pytest.raises(InputError, match=r"bomb\.tif: .*hold more than the page"):
         read_image(path)
-    with pytest.raises(InputError, match=r"bomb\.tif: .*hold more than the page"):
+    reason = "blurs the edges of masks" if name == "jpeg" else "hold more than the page"
+    with pytest.raises(InputError, match=rf"bomb\.tif: .*{reason}"):
         read_integers(path, SHAPE)
 
 
