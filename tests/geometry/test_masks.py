@@ -85,14 +85,3 @@ def test_extent_is_that_of_the_crop(frame: np.ndarray) -> None:
 def test_no_run_lengths_of_a_frame_that_cannot_be_read() -> None:
     with pytest.raises(InputError, match="size"):
         masks.encode(np.ones((1, 1), dtype=bool), (0, 0), (2**17, 2**17))
-
-
-def test_pairs_are_counted_in_parts_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    crops, offsets = [rng.random((6, 5)) < 0.5 for _ in range(40)], rng.integers(0, 30, (40, 2))
-    pairs, shared = masks.shared_pixels(crops, offsets, crops[::2], offsets[::2])
-    assert len(pairs) > 40
-    monkeypatch.setattr(masks, "AT_ONCE", 7)
-    again, counts = masks.shared_pixels(crops, offsets, crops[::2], offsets[::2])
-    assert again.tolist() == pairs.tolist()
-    assert counts.tolist() == shared.tolist()

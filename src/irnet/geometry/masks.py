@@ -19,7 +19,6 @@ Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels, x2 and y2 
 
 MAX_SIDE = 2**20
 MAX_PIXELS = 2**32 - 1  # COCO's own tools count them in 32 bits
-AT_ONCE = 2**16  # pairs whose places are listed together: lists take more memory than arrays
 _MAX_DIGITS = 8  # of five bits
 
 
@@ -64,31 +63,16 @@ def shared_pixels(
     """
     boxes_a, boxes_b = extents(masks_a, offsets_a), extents(masks_b, offsets_b)
     pairs = boxes.overlapping_pairs(boxes_a, boxes_b)
-    shared = np.zeros(len(pairs), dtype=np.int64)
-    for start in range(0, len(pairs), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        shared[part] = _count_shared(pairs[part], masks_a, boxes_a, masks_b, boxes_b)
-    return pairs[shared > 0], shared[shared > 0]
-
-
-def _count_shared(
-    pairs: NDArray[np.int64],
-    masks_a: Sequence[Mask],
-    boxes_a: NDArray[np.float64],
-    masks_b: Sequence[Mask],
-    boxes_b: NDArray[np.float64],
-) -> list[int]:
-    """Pixels that the masks of each pair (k, 2) share."""
     i, j = pairs.T
     low = np.maximum(boxes_a[i, :2], boxes_b[j, :2]).astype(np.int64)
     size = np.minimum(boxes_a[i, 2:], boxes_b[j, 2:]).astype(np.int64) - low
-    corners_a, corners_b = boxes_a[i, :2].astype(np.int64), boxes_b[j, :2].astype(np.int64)
-    bounds = np.concatenate([low - corners_a, low - corners_b, size], axis=1)  # (k, 6)
+    bounds = np.concatenate([low - offsets_a[i], low - offsets_b[j], size], axis=1)  # (k, 6)
     counts = []
     for (i, j), (ax, ay, bx, by, w, h) in zip(pairs.tolist(), bounds.tolist(), strict=True):
         both = masks_a[i][ay : ay + h, ax : ax + w] & masks_b[j][by : by + h, bx : bx + w]
         counts.append(np.count_nonzero(both))
-    return counts
+    shared = np.array(counts, dtype=np.int64)
+    return pairs[shared > 0], shared[shared > 0]
 
 
 def cover(masks: Sequence[Mask], offsets: NDArray[np.int64], window: Window) -> Mask:
