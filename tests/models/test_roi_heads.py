@@ -62,6 +62,16 @@ def test_truth_boxes_are_no_candidates_unless_asked(tiny, features, proposals, t
     assert seen[1] > seen[0]
 
 
+@pytest.mark.parametrize(("value", "reached"), [("false", False), ("true", True)])
+def test_the_loss_on_proposals_reaches_the_box_head_if_asked(
+    tiny, features, proposals, truths, value, reached
+):
+    branch = tiny("model.drm.training_boxes=proposals", f"model.drm.end_to_end={value}").roi_heads.box
+    losses, _, _ = branch.losses(features, proposals, SIZES, truths)
+    losses["drm"].backward()
+    assert (branch.head.fc6.weight.grad is not None) == reached
+
+
 @torch.no_grad()
 def test_final_score_is_s_times_p(tiny, features, proposals):
     overrides = ("predict.nms={cytoplasm=1.0, nucleus=1.0}", "predict.floor=0.0", "model.drm.candidates=999")

@@ -193,6 +193,8 @@ def test_labels_are_their_transcription(rule: str) -> None:
     labels = drm_labels(boxes, scores, truths, rule=rule)
     assert labels.tolist() == expected
     assert 0 < labels.sum() <= 6
+    quality = [max(iou(box, truth) for truth in truths) for box in boxes]
+    assert drm_labels(boxes, scores, truths, rule="quality").tolist() == pytest.approx(quality)
 
 
 @pytest.mark.parametrize("form", ["product", "probability"])
@@ -201,8 +203,9 @@ def test_loss_is_the_cross_entropy(form: str) -> None:
     logits = torch.randn(20, generator=generator, dtype=torch.float64)
     scores = torch.rand(20, generator=generator, dtype=torch.float64)
     labels = torch.randint(2, (20,), generator=generator).double()
+    labels[::4] = torch.rand(5, generator=generator, dtype=torch.float64)  # qualities
     total = 0.0
     for z, s, y in zip(logits.tolist(), scores.tolist(), labels.tolist(), strict=True):
         p = 1 / (1 + math.exp(-z)) * (s if form == "product" else 1)
-        total -= math.log(p) if y else math.log(1 - p)
+        total -= y * math.log(p) + (1 - y) * math.log(1 - p)
     assert float(drm_loss(logits, scores, labels, form=form)) == pytest.approx(total / 20)

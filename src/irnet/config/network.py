@@ -43,8 +43,9 @@ class DRMSettings(Section):
     """Boxes of each class and image, best class score first; grows with the area in test."""
     top_k: Count = 40
     """Relations kept for each box and head before the softmax, the box itself counted (k in section 2.2)."""
-    label: Literal["max_score", "max_iou"] = "max_score"
-    """Which box of a truth is "correct": the one of highest class score, or of highest IoU (the paper)."""
+    label: Literal["max_score", "max_iou", "quality"] = "max_score"
+    """Which box of a truth is "correct": the one of highest class score, or of highest IoU (the paper); or
+    every box in so far as it is good, by its IoU with its truth ("quality")."""
     label_iou: Fraction = 0.5
     """Boxes below this IoU to every truth are duplicates in any case."""
     loss: Literal["product", "probability"] = "product"
@@ -53,6 +54,8 @@ class DRMSettings(Section):
     """Let the truth boxes that training adds to the proposals be candidates; in test there are none."""
     training_boxes: Literal["sampled", "proposals"] = "proposals"
     """Candidates in training: the boxes sampled for the box loss, or every proposal, as in test."""
+    end_to_end: bool = False
+    """Let the loss on proposals reach the box head and the trunk (with sampled boxes it always does)."""
     across_classes: bool = False
     """Boxes of both classes attend to each other, so that a cell hears of nuclei; off in the paper."""
     relation: bool = True

@@ -52,6 +52,7 @@ class BoxBranch(nn.Module):
         drm_label, drm_label_iou, drm_form: its labels and loss, see drm_labels and drm_loss.
         drm_training: its candidates in training are the sampled boxes or, as in test, all proposals.
         truth_candidates: whether added truth boxes are among the sampled candidates.
+        drm_end_to_end: whether its loss on proposals reaches the layers under it.
         drm_across: whether boxes of both classes attend to each other.
         drm_power: of each class, the power of p(correct) in the final score s p^a.
         floor, nms_iou, suppression, soft_sigma, max_per_megapixel: which boxes leave the network, see
@@ -78,6 +79,7 @@ class BoxBranch(nn.Module):
         drm_form: LossForm,
         drm_training: Literal["sampled", "proposals"],
         truth_candidates: bool,
+        drm_end_to_end: bool,
         drm_across: bool,
         drm_power: tuple[float, ...],
         floor: float,
@@ -103,6 +105,7 @@ class BoxBranch(nn.Module):
         self.drm_label: LabelRule = drm_label
         self.drm_form: LossForm = drm_form
         self.drm_label_iou, self.drm_across = drm_label_iou, drm_across
+        self.drm_end_to_end = drm_end_to_end
         self.drm_power = drm_power
         self.floor, self.nms_iou, self.max_per_megapixel = floor, nms_iou, max_per_megapixel
         self.field_megapixels = field_megapixels
@@ -192,7 +195,7 @@ class BoxBranch(nn.Module):
         if self.drm is None:
             return losses, {}, chosen
         if self.drm_training == "proposals":
-            with torch.no_grad():
+            with torch.set_grad_enabled(self.drm_end_to_end):
                 hidden, logits, codes = self(features, boxes, sizes)
         else:
             boxes, valid = chosen.boxes, chosen.chosen & (chosen.proposed | self.truth_candidates)
@@ -242,10 +245,10 @@ class BoxBranch(nn.Module):
         labels = label_candidates(best, truths, rule=self.drm_label, iou=self.drm_label_iou)
         logit = self.correctness(best)
         logit, labels, scores = logit[best.valid], labels[best.valid], best.scores[best.valid]
-        p = logit.detach().float().sigmoid()
+        p, right = logit.detach().float().sigmoid(), labels >= self.drm_label_iou
         figures = {
-            "p_correct": mean_over(p, labels > 0, labels > 0),
-            "p_duplicate": mean_over(p, labels == 0, labels == 0),
+            "p_correct": mean_over(p, right, right),
+            "p_duplicate": mean_over(p, ~right, ~right),
         }
         return drm_loss(logit, scores, labels, form=self.drm_form), figures
 

@@ -122,6 +122,7 @@ def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettin
         drm_form=model.drm.loss,
         drm_training=model.drm.training_boxes,
         truth_candidates=model.drm.truth_candidates,
+        drm_end_to_end=model.drm.end_to_end,
         drm_across=model.drm.across_classes,
         drm_power=tuple(by_label(predict.drm_power).values()),
         floor=predict.floor,

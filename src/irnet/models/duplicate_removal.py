@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from irnet.models.object_relation import ObjectRelation, rank_embedding
 
-LabelRule = Literal["max_score", "max_iou"]
+LabelRule = Literal["max_score", "max_iou", "quality"]
 LossForm = Literal["product", "probability"]
 
 RANK_WIDTH = 1024  # channels of the embedded rank
@@ -118,16 +118,21 @@ def drm_labels(
     rule: LabelRule = "max_score",
     iou: float = 0.5,
 ) -> Tensor:
-    """1 for the candidate that is correct for its truth, 0 for duplicates and background, (N,).
+    """1 for the candidate that is correct for its truth, 0 for duplicates and background, (N,); or its quality.
 
     Each truth chooses one among the candidates that overlap it by more than `iou` and overlap no other truth
     more: the one of highest score, or the one of highest IoU. Candidates (N, 4) and truths (M, 4) are of one
     class of one image. Paper: max_iou. Default: max_score. Why: docs/decisions/0004.
+
+    "quality" instead labels each candidate by its IoU with the truth that it overlaps most, duplicates too:
+    then p says how good a box is, and removing duplicates is left to non-maximum suppression.
     """
     labels = torch.zeros_like(scores)
     if not len(boxes) or not len(truth_boxes):
         return labels
     overlap, truth = box_iou(boxes, truth_boxes).max(dim=1)  # (N,)
+    if rule == "quality":
+        return overlap.to(labels)
     merit = scores if rule == "max_score" else overlap
     mine = (truth[:, None] == torch.arange(len(truth_boxes), device=boxes.device)) & (overlap > iou)[:, None]
     best = merit[:, None].masked_fill(~mine, -torch.inf).argmax(dim=0)  # (M,) the first of equal ones
@@ -138,7 +143,7 @@ def drm_labels(
 def drm_loss(logits: Tensor, scores: Tensor, labels: Tensor, *, form: LossForm = "product") -> Tensor:
     """Mean binary cross-entropy of s p (product) or p (probability) over candidates, a scalar; 0 for none.
 
-    The class probabilities `scores` get no gradient. Computed in float32 from the logits, so that it stays
+    Labels (N,) lie in 0 to 1. The class probabilities `scores` get no gradient. Computed in float32 from the logits, so that it stays
     finite and has a gradient at extreme logits. Paper: probability. Default: product, for s p is what ranks
     boxes at test.
     """
@@ -148,7 +153,7 @@ def drm_loss(logits: Tensor, scores: Tensor, labels: Tensor, *, form: LossForm =
     else:
         log_s = scores.detach().to(logits.dtype).clamp(min=1e-8).log()
         log_sp = (log_s + F.logsigmoid(logits)).clamp(max=MAX_LOG)
-        losses = -torch.where(labels > 0, log_sp, log1mexp(log_sp))
+        losses = -(labels * log_sp + (1 - labels) * log1mexp(log_sp))
     return losses.sum() / max(losses.numel(), 1)
 
 

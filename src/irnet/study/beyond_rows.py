@@ -96,6 +96,15 @@ REMOVALS = (  # instead of the DRM, and inside it
         for k in (10, 20, 80)
     ),
     _frozen("drm-all", "+ DRM: k = all", NO_IRM, MAX_SCORE, f"model.drm.top_k={EVERY_BOX}"),
+    _frozen(
+        "drm-quality",
+        "+ DRM as quality",
+        NO_IRM,
+        "model.drm.label=quality",
+        "model.drm.loss=probability",
+        TOP_40,
+        note="p learns how well a box fits, duplicates too: non-maximum suppression alone removes those",
+    ),
     _frozen("drm-across", "+ DRM across classes", NO_IRM, *DRM, "model.drm.across_classes=true"),
 )
 SUPPRESSIONS = (  # without DRM
