@@ -118,7 +118,7 @@ def drm_labels(
     rule: LabelRule = "max_score",
     iou: float = 0.5,
 ) -> Tensor:
-    """1 for the candidate that is correct for its truth, 0 for duplicates and background, (N,); or its quality.
+    """1 for the candidate that is correct for its truth, 0 for duplicates and background, (N,); or how good.
 
     Each truth chooses one among the candidates that overlap it by more than `iou` and overlap no other truth
     more: the one of highest score, or the one of highest IoU. Candidates (N, 4) and truths (M, 4) are of one
@@ -143,9 +143,9 @@ def drm_labels(
 def drm_loss(logits: Tensor, scores: Tensor, labels: Tensor, *, form: LossForm = "product") -> Tensor:
     """Mean binary cross-entropy of s p (product) or p (probability) over candidates, a scalar; 0 for none.
 
-    Labels (N,) lie in 0 to 1. The class probabilities `scores` get no gradient. Computed in float32 from the logits, so that it stays
-    finite and has a gradient at extreme logits. Paper: probability. Default: product, for s p is what ranks
-    boxes at test.
+    Labels (N,) lie in 0 to 1. The class probabilities `scores` get no gradient. Computed in float32 from the
+    logits: finite, and with a gradient at extreme ones. Paper: probability. Default: product, for s p is what
+    ranks boxes at test.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if form == "probability":
