@@ -20,7 +20,7 @@ from hostile_bombs import MOST_MEGABYTES as BOMB_MEGABYTES
 from hostile_bombs import MOST_SECONDS as BOMB_SECONDS
 from hostile_changes import damage
 from hostile_formats import FORMATS, drawn, seen
-from hostile_scene import Scene, draw
+from hostile_scene import draw
 from hostile_targets import Target, targets
 from hostile_variants import VARIANTS, Variant
 
@@ -232,14 +232,11 @@ class Prepared:
         if known is None or known[0] != generation:
             folder = self.folder / job.name.replace(" ", "-")
             shutil.rmtree(folder, ignore_errors=True)
-            target.make(folder, self._scene(job.name, generation))
+            target.make(folder, draw(random.Random(f"{job.name}/{generation}"), **target.drawn))
             contents = {file: file.read_bytes() for file in folder.glob(target.files)}
             target.read(folder)  # it is valid
             known = self._known[job.name] = generation, folder, contents
         return known[1], known[2]
-
-    def _scene(self, name: str, generation: int) -> Scene:
-        return draw(random.Random(f"{name}/{generation}"), **(FORMATS[name].drawn if name in FORMATS else {}))
 
 
 def memory(field: str) -> float:

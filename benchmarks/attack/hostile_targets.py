@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import tifffile
 from hostile_files import put
-from hostile_formats import FORMATS, READERS
+from hostile_formats import APART, FORMATS, READERS
 from hostile_scene import ALONE, Scene
 
 from irnet.cells import Cells, Truth
@@ -37,13 +37,14 @@ class Target:
     read: Callable[[Path], object]
     named: str = ""  # else the damaged file's name
     rare: int = 1  # one in so many turns, where reading is slow
+    drawn: dict[str, Any] = field(default_factory=dict)  # of `hostile_scene.draw`
 
 
 def targets() -> dict[str, Target]:
     """All of them, by name."""
     slow = {"cx22": 6, "isbi2014": 6}  # each file is read by a process of its own
     found = {
-        name: Target(form.write, form.files, form.read, rare=slow.get(name, 1))
+        name: Target(form.write, form.files, form.read, rare=slow.get(name, 1), drawn=form.drawn)
         for name, form in FORMATS.items()
     }
     for name, content in _pictures().items():
@@ -54,7 +55,8 @@ def targets() -> dict[str, Target]:
         )
     for name, (file, write) in _own_writers().items():
         make = partial(_write_own, name=file, write=write)
-        found[f"{name} of irnet"] = Target(make, file, READERS[name])
+        drawn = APART if name == "labels" else {}  # where cells overlap, a label map holds pieces
+        found[f"{name} of irnet"] = Target(make, file, READERS[name], drawn=drawn)
     polygons = texts.coco(texts.as_polygon)
     return found | {
         "data check": Target(polygons, "annotations.json", _check),

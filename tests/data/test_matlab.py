@@ -1,5 +1,6 @@
 """MATLAB files that crash, hang or overfill their reader: this process goes on."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -49,6 +50,14 @@ def stub(path: Path, body: str, monkeypatch) -> None:
     """A reader that does what the C libraries do on some files."""
     path.write_text(body)
     monkeypatch.setattr(matlab_child, "__file__", str(path))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no POSIX signals")
+@pytest.mark.parametrize("stop", ["SIGTERM", "SIGINT"])
+def test_a_stop_of_the_whole_group_is_left_to_the_parent(tmp_path: Path, monkeypatch, stop: str) -> None:
+    kill = f"import os, signal; os.kill(os.getpid(), signal.{stop})"
+    stub(tmp_path / "told.py", f"{kill}; print('{{\"end\": 1}}')", monkeypatch)
+    assert outcome(tmp_path / "a.mat") == {}
 
 
 def test_cell_arrays_come_as_lists(tmp_path: Path) -> None:

@@ -99,3 +99,9 @@ def test_too_few_patients_and_odd_ratios_are_refused(tmp_path: Path) -> None:
             assign(["a", "b", "c"], ratios=ratios)
     with pytest.raises(InputError, match="--ratios '7,1,2'"):
         parse_ratios("7,1,2")
+
+
+def test_a_patient_that_is_no_name_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, ["a", 1e12, "b"])  # type: ignore[list-item]
+    with pytest.raises(InputError, match=r"annotations.json: image '1.png': patient must be"):
+        split(path)

@@ -122,6 +122,28 @@ def test_sigterm_finishes_the_step_saves_and_exits_well(circles: Path, whole: Pa
     assert content(tmp_path) == content(whole)
 
 
+HOOKED = pytest.mark.skipif(START != "forkserver", reason="hooks what a fork server starts")
+
+
+@HOOKED
+@pytest.mark.parametrize("started", [0, 1, 2])
+def test_a_stop_of_the_whole_group_spares_workers_that_start(
+    circles: Path, whole: Path, tmp_path: Path, started: int
+):
+    stopped = train_toy(circles, tmp_path, term_group=started, set=["train.workers=2"])
+    assert (stopped.returncode, stopped.stderr) == (0, "stopped at step 0; --resume goes on from there\n")
+    assert train_toy(circles, tmp_path, resume=True).returncode == 0
+    assert lines(tmp_path, "train") == lines(whole, "train")
+
+
+@HOOKED
+def test_a_stop_of_the_whole_group_spares_those_that_draw_for_validation(circles: Path, tmp_path: Path):
+    drawn = ["data.source=generated", "data.generated.size=200", "train.workers=1", "train.steps=1"]
+    stopped = train_toy(circles, tmp_path, term_group=2, set=[*drawn, "train.validate_images=1"])
+    assert stopped.returncode == 0, stopped.stderr
+    assert [line["step"] for line in lines(tmp_path, "validation")] == [1]
+
+
 def test_workers_change_nothing(circles: Path, whole: Path, tmp_path: Path):
     done = train_toy(circles, tmp_path, set=["train.workers=2"])
     assert done.returncode == 0, done.stderr
@@ -218,7 +240,7 @@ def _stop_after(steps: int):
 
     @contextmanager
     def requested():
-        asked = iter([False] * (steps - 1) + [True])
+        asked = iter([False] * steps + [True])
         yield lambda: next(asked)
 
     return requested

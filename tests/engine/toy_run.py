@@ -2,13 +2,18 @@
 
 Options: "set" (overrides of the recipe), "resume", "time_s", and where to end: "kill_step" (SIGKILL in that
 step), "kill_save" (SIGKILL between write and rename of that checkpoint), "term_step" (SIGTERM in that step),
-"nan_pass". "torchrun" sets its environment, for one of several processes.
+"term_group" (SIGTERM to the whole group as its process of this number has just begun, the fork server being
+number 0), "nan_pass". "torchrun" sets its environment, for one of several processes.
 """
 
 import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from multiprocessing import forkserver, popen_forkserver, util
 from pathlib import Path
 
 import torch
@@ -81,6 +86,23 @@ def end_at(options: dict) -> None:
     train.optimise, os.replace = step, rename
 
 
+def term_group(number: int) -> None:
+    """Hook the start of a child, where the whole group is told to stop, as Slurm and docker do."""
+    os.setpgid(0, 0)
+    forkserver._forkserver.__init__()  # one of its own, not that of the tests
+    started = count()
+
+    def hooked(begin: Callable, *args):
+        result = begin(*args)
+        if next(started) == number:
+            os.killpg(0, signal.SIGTERM)
+        return result
+
+    launch = popen_forkserver.Popen._launch  # type: ignore[attr-defined]
+    popen_forkserver.Popen._launch = lambda *args: hooked(launch, *args)  # type: ignore[attr-defined]
+    util.spawnv_passfds = partial(hooked, util.spawnv_passfds)
+
+
 def main(data: Path, folder: Path, said: Path, options: dict) -> None:
     """Train; what the run says goes to the file `said`."""
     sys.stderr = said.open("w")
@@ -89,6 +111,8 @@ def main(data: Path, folder: Path, said: Path, options: dict) -> None:
     os.environ.update(options.get("torchrun", {}))
     run.build_network = lambda *_, **__: Toy(options.get("nan_pass"))
     end_at(options)
+    if "term_group" in options:
+        term_group(options["term_group"])
     settings = load_recipe("tiny", SETTINGS + options.get("set", []))
     train.train(
         settings,

@@ -90,7 +90,9 @@ def main(args: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are no text
-    if threading.current_thread() is threading.main_thread():
+    before = signal.getsignal(signal.SIGTERM)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:
         signal.signal(signal.SIGTERM, _terminate)
     try:
         app(args, prog_name="irnet")
@@ -101,6 +103,9 @@ def main(args: Sequence[str] | None = None) -> None:
         _fail(
             f"{kind}: {error}\nThis is a fault of irnet. Its traceback is in {_save_traceback()}", OUR_FAULT
         )
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # nothing is left to be cleaned up
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.data import matlab_child
+from irnet.data.signals import kept_from_children
 from irnet.errors import InputError
 
 PATIENCE = 120.0  # seconds without an answer
@@ -55,17 +56,19 @@ def open_hdf5(file: Path, name: str) -> Iterator[tuple[int, Iterator[Value]]]:
 @contextmanager
 def _reading(file: Path, kind: str, name: str) -> Iterator["_Stream"]:
     command = [sys.executable, "-P", "-W", "ignore", matlab_child.__file__, kind, str(file.resolve()), name]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | _ONE_THREAD,
-    ) as child:
-        try:
-            yield _Stream(file, child)
-        finally:
-            child.kill()
+    with ExitStack() as stack:
+        with kept_from_children():
+            child = stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=os.environ | _ONE_THREAD,
+                )
+            )
+            stack.callback(child.kill)
+        yield _Stream(file, child)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco_json import Document, Row, dump, group, identity, load
+from irnet.data.formats.coco_json import Document, Row, dump, group, identity, load, naming, short
 from irnet.errors import InputError
 
 PARTS = ("train", "val", "test")
@@ -28,7 +28,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     for target in paths.values():
         if target.exists():
             raise InputError(f"{target} exists: remove or rename it to split anew")
-    keys = [_key(row) for row in document.images]
+    keys = [_key(row, document.path) for row in document.images]
     if alone := sum(row.get("patient") is None for row in document.images):
         _logger.warning(
             "%s: %d of %d images name no patient: they are split image by image, so that cells of one "
@@ -97,8 +97,11 @@ def _apportion(total: int, ratios: Sequence[float], parts: Sequence[str]) -> lis
     return counts
 
 
-def _key(row: Row) -> str:
-    return f"image {row['id']}" if row.get("patient") is None else f"patient {identity(row, 'patient')}"
+def _key(row: Row, path: Path) -> str:
+    if row.get("patient") is None:
+        return f"image {row['id']}"
+    with naming(f"{path}: image {short(row.get('file_name'))}"):
+        return f"patient {identity(row, 'patient')}"
 
 
 def _restrict(document: Document, images: list[Row]) -> Row:

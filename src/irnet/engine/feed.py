@@ -19,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from irnet.data.dataset import CropDataset, Item
+from irnet.data.signals import STOPS, kept_from_children
 from irnet.engine.batch import Batch
 
 BLOCK = 8  # groups that are mixed
@@ -79,9 +80,10 @@ class Feed:
             prefetch_factor=2 if self.workers else None,
             pin_memory=self.pinned,
         )
-        with _single_threaded(self.workers > 0):
-            groups = iter(loader)
-        return groups
+        if not self.workers:
+            return iter(loader)
+        with starting_processes():
+            return iter(loader)
 
 
 class _GroupNumbers(Sampler[list[int]]):
@@ -129,22 +131,24 @@ def process_context() -> BaseContext:
 
 
 def _start_worker(_number: int) -> None:
-    """Leave signals to the training process, which finishes its step first; one thread a worker."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    """Leave signals to the training process on Windows too; one thread a worker."""
+    for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
 
 
 @contextmanager
-def _single_threaded(wanted: bool) -> Iterator[None]:
-    """Give processes started inside the `with` block one thread each."""
-    if not wanted:
-        yield
-        return
+def starting_processes() -> Iterator[None]:
+    """Give processes started inside the block one thread each, and keep from them the signals to stop."""
+    if sys.platform != "win32":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # else it starts inside, and unblocks the signals as it does
     before = {name: environ.get(name) for name in THREADS}
     environ.update(dict.fromkeys(THREADS, "1"))
     try:
-        yield
+        with kept_from_children():
+            yield
     finally:
         for name, value in before.items():
             environ.pop(name) if value is None else environ.update({name: value})

@@ -22,7 +22,7 @@ from irnet.data.formats.coco_json import locate
 from irnet.data.sample import Entry, Sample
 from irnet.data.split import PARTS, assign
 from irnet.data.transforms import Augmentation
-from irnet.engine.feed import process_context
+from irnet.engine.feed import process_context, starting_processes
 from irnet.engine.needs import need_annotated, need_images
 from irnet.errors import InputError
 from irnet.synthetic import Cutout, compose, cut_out, generate
@@ -81,7 +81,9 @@ class GeneratedFields:
             fields = list(map(self.draw, numbers))
         else:
             with ProcessPoolExecutor(min(workers, len(numbers) or 1), process_context()) as pool:
-                fields = list(pool.map(self.draw, numbers))
+                with starting_processes():
+                    drawn = pool.map(self.draw, numbers)
+                fields = list(drawn)
         return [
             Sample(name=f"generated-{number}", image=image, truth=truth)
             for number, (image, truth) in zip(numbers, fields, strict=True)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from irnet.data.signals import STOPS
 from irnet.engine.batch import Batch
 from irnet.engine.devices import autocast
 
@@ -75,14 +76,13 @@ def stop_requested() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    signals = (signal.SIGTERM, signal.SIGINT)
     caught: list[int] = []
 
     def remember(number: int, _frame: object) -> None:
         caught.append(number)
         signal.signal(number, before[number])
 
-    before: dict[int, Any] = {number: signal.signal(number, remember) for number in signals}
+    before: dict[int, Any] = {number: signal.signal(number, remember) for number in STOPS}
     try:
         yield lambda: bool(caught)
     finally:

@@ -133,6 +133,9 @@ def _loop(
     validator = Validator(source, ranks)
     first = run.step
     while run.steps is None or run.step < run.steps:
+        if ranks.any(stopping()):
+            _stop(run, ranks, log)
+            return
         torch.manual_seed(step_seed(s.seed, run.step, ranks.rank))
         set_learning_rate(run.optimizer, run.rate())
         losses = _step(run, network, list(islice(batches, s.accumulate)), ranks)
@@ -142,15 +145,18 @@ def _loop(
         if run.steps is None and budget is not None:
             with log.paused():
                 _fix_steps(run, validator, ranks, log, budget, first)
-        done, stop = run.step == run.steps, ranks.any(stopping())
+        done = run.step == run.steps
         with log.paused():
             if done or run.step % s.validate_every == 0:
                 _validate(run, validator, ranks, log)
-            if ranks.first and (done or stop or run.step % s.checkpoint_every == 0):
+            if ranks.first and (done or run.step % s.checkpoint_every == 0):
                 run.save()
-        if stop:
-            log.say(f"stopped at step {run.step}; --resume goes on from there")
-            return
+
+
+def _stop(run: Run, ranks: Ranks, log: RunLog) -> None:
+    if ranks.first:
+        run.save()
+    log.say(f"stopped at step {run.step}; --resume goes on from there")
 
 
 def _step(run: Run, network: torch.nn.Module, batches: list[Batch], ranks: Ranks) -> dict[str, float]:
