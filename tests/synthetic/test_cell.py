@@ -1,10 +1,13 @@
 """Cells, nuclei and outlines: what is drawn and what is said to be true of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from irnet.synthetic.cell import Habit, Layer, draw_bare_nucleus, draw_cell
-from irnet.synthetic.kinds import INTERMEDIATE, KINDS, Kind
+from irnet.synthetic.cell import Layer, draw_bare_nucleus, draw_cell
+from irnet.synthetic.film import Habit
+from irnet.synthetic.kinds import INTERMEDIATE, KINDS, SUPERFICIAL, Kind
 from irnet.synthetic.nucleus import draw_nucleus
 from irnet.synthetic.shape import bend, draw_outline, plane
 from irnet.synthetic.stain import Stain
@@ -103,3 +106,27 @@ def test_bending_keeps_areas():
     x, y = plane(80)
     bent_x, bent_y = bend(x, y, 0.7, 0.005)
     assert np.count_nonzero(np.hypot(bent_x, bent_y) < 50) == pytest.approx(np.pi * 50**2, rel=0.01)
+
+
+def test_a_folded_cell_ends_at_its_fold_and_is_darker_beside_it():
+    rng = np.random.default_rng(9)
+    habit = replace(Habit.draw(rng, "grey"), crumpled=0.0, turned=0.0, folded=0.0)
+    stain, areas, densities = Stain.draw(rng, "grey"), [], []
+    for folded in (0.0, 1.0):
+        draws = [
+            draw_cell(
+                np.random.default_rng(seed),
+                SUPERFICIAL,
+                (0, 0),
+                60.0,
+                stain=stain,
+                habit=replace(habit, folded=folded),
+                mpp=MPP,
+                blur=0,
+            )
+            for seed in range(20)
+        ]
+        areas.append(np.median([draw.cytoplasm[0].sum() for draw in draws if draw.cytoplasm]))
+        densities.append(np.mean([d.layers[0].density[d.cytoplasm[0]].mean() for d in draws if d.cytoplasm]))
+    assert 0.55 < areas[1] / areas[0] < 0.97
+    assert densities[1] > 1.05 * densities[0]

@@ -5,7 +5,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM
 from irnet.synthetic import generate
-from irnet.synthetic.kinds import KINDS, draw_kind
+from irnet.synthetic.kinds import KINDS, draw_crowd, draw_kind
 from irnet.synthetic.layout import LAYOUTS, LayoutName, draw_counts, draw_plan
 
 FIELD = (1000, 1000)
@@ -69,6 +69,33 @@ def test_cells_lie_under_others_in_heaps():
             layers = dense.sum(axis=0)
             found += [bool((layers[mask] > 1).mean() > 0.6) for mask in dense]
     assert np.mean(buried["dense"]) < 0.5 < np.mean(buried["heaped"]) < 0.85
+
+
+def test_crowds_are_of_one_kind_and_full_of_nucleus():
+    rng = np.random.default_rng(6)
+
+    def draw_small():
+        kind = rng.random()
+        return lambda: (kind, 20.0)
+
+    plan = draw_plan(rng, "crowded", FIELD, 60, lambda: ("common", 80.0), draw_small)
+    crowded = [place for place in plan.cells if place.item != "common"]
+    assert len(crowded) > 10
+    for kind in {place.item for place in crowded}:
+        centres = np.array([place.centre for place in crowded if place.item == kind])
+        assert np.ptp(centres, axis=0).max() < 40 * 40  # px: each within a diameter of another one
+    shares = []
+    for _ in range(40):
+        draw = draw_crowd(rng, MPP)
+        kind, radius = draw()
+        assert draw()[0] is kind
+        shares.append(kind.nucleus_um[0] / (2 * radius * MPP))
+    assert 0.4 < np.median(shares) < 0.9
+
+
+def test_crowds_are_not_drawn_where_nothing_says_what_of():
+    plan = draw_plan(np.random.default_rng(7), "crowded", FIELD, 30, lambda: ("common", 80.0))
+    assert len(plan.cells) == 30
 
 
 def test_kinds_have_the_sizes_of_the_table():

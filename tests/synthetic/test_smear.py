@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,7 +125,7 @@ def test_abnormal_smears_have_more_of_the_cells_that_only_they_add():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"layout": "crowded"}, "cps, dense, heaped, sparse"),
+        ({"layout": "piled"}, "cps, dense, heaped, crowded, sparse"),
         ({"palette": "sepia"}, "pap, pale, vivid, strong, grey"),
         ({"mpp": 20.0}, "0.05 to 2"),
     ],
@@ -184,3 +185,29 @@ def test_white_cells_lie_by_the_hundred_on_bare_ground():
         free += (~covered[centres[:, 1], centres[:, 0]]).tolist()
     assert np.percentile(numbers, 25) < 15 < 60 < np.percentile(numbers, 90)
     assert np.mean(free) > 0.6
+
+
+def test_red_cells_lie_in_sheets_and_are_no_cells():
+    dirt = replace(Patient.draw(0, "strong").dirt, red_sheets=0.5, red_cells=0.0)
+    patient = replace(Patient.draw(0, "strong"), dirt=dirt)
+    _, truth = generate(1, size=(400, 400), mpp=0.37, count=0, layout="heaped", patient=patient)
+    boxes = np.array([d.box for d in truth.distractors if d.kind == "red_cell"])
+    assert len(boxes) > 10
+    assert boxes.min() >= 0
+    assert boxes.max() <= 400
+    diameters = (boxes[:, 2:] - boxes[:, :2]).min(axis=1) * 0.37
+    assert 4 < np.percentile(diameters, 75) < 40
+    assert not len(truth.cells.of(CYTOPLASM))
+
+
+def test_veils_threads_and_drops_change_the_picture_alone():
+    clean = Patient.draw(2, "strong")
+    bare = replace(clean.dirt, veils=0.0, threads=0.0, holes=0.0)
+    laden = replace(clean.dirt, veils=3.0, threads=0.3, holes=20.0)
+    fields = [
+        generate(3, size=(300, 300), layout="sparse", count=4, patient=replace(clean, dirt=dirt))
+        for dirt in (bare, laden)
+    ]
+    (without, truth), (with_veils, same) = fields
+    assert with_veils.mean() < without.mean() - 2
+    assert truth.cells.to_rle() == same.cells.to_rle()

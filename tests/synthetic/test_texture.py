@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
-from irnet.synthetic.texture import bubbles, cloud, dots, noise, rods, wide_noise
+from irnet.synthetic.texture import bubbles, cloud, dots, noise, paving, rods, streaks, wide_noise, wrinkles
 
 
 @pytest.mark.parametrize("sigma", [0.6, 2.0, 8.0])
@@ -16,7 +17,7 @@ def test_noise_has_unit_variance(sigma: float):
     assert abs(values.mean()) < 0.2
 
 
-@pytest.mark.parametrize("draw", [cloud, rods, dots, bubbles])
+@pytest.mark.parametrize("draw", [cloud, rods, dots, bubbles, wrinkles, paving])
 @pytest.mark.parametrize("shape", [(30, 50), (700, 340)])
 def test_any_shape_is_cut(draw: Callable, shape: tuple[int, int]):
     assert draw(np.random.default_rng(1), shape, 0.4).shape == shape
@@ -49,3 +50,17 @@ def test_wide_noise_has_no_sharp_edges():
     field = wide_noise(np.random.default_rng(6), (120, 90), 20.0)
     assert field.shape == (120, 90)
     assert np.abs(np.diff(field, axis=0)).max() < 0.3
+
+
+def test_streaks_are_longer_than_wide():
+    field = streaks(np.random.default_rng(7), (200, 300), 3.0, 10.0)
+    assert field.shape == (200, 300)
+    assert np.abs(np.diff(field, axis=0)).mean() > 4 * np.abs(np.diff(field, axis=1)).mean()
+
+
+def test_paving_stones_have_the_size_of_red_cells():
+    field = paving(np.random.default_rng(8), (400, 400), 0.3)
+    covered = (field > 0).mean()
+    sizes = np.bincount(label(field > 0.15)[0].ravel())[1:] * 0.3**2
+    assert 0.4 < covered < 0.9
+    assert 15 < np.median(sizes[sizes > 3]) < 80  # um2

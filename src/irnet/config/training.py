@@ -120,7 +120,7 @@ class GeneratedSettings(Section):
     """Side of a field (pixels at `mpp`)."""
     mpp: Annotated[float, Field(ge=0.05, le=2)] = 0.2529
     """um per pixel of the fields (section 3)."""
-    layouts: tuple[Literal["cps", "dense", "heaped", "sparse"], ...] = ("cps", "dense")
+    layouts: tuple[Literal["cps", "dense", "heaped", "crowded", "sparse"], ...] = ("cps", "dense")
     """Kinds of fields, drawn with equal probability."""
     palettes: tuple[Literal["pap", "pale", "vivid", "strong", "grey"], ...] = ("pap", "grey")
     """Stains, drawn with equal probability."""

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from irnet.synthetic.film import Habit, draw_film
 from irnet.synthetic.kinds import Kind
 from irnet.synthetic.nucleus import Nucleus, draw_nucleus
 from irnet.synthetic.shape import Outline, Point, bend, draw_outline, plane
-from irnet.synthetic.stain import Colour, Palette, Stain
-from irnet.synthetic.texture import bubbles, cloud, dots, noise, rods
+from irnet.synthetic.stain import Colour, Stain
+from irnet.synthetic.texture import dots, noise, rods
 
 Field = NDArray[np.floating]
 Mask = NDArray[np.bool_]
@@ -19,8 +20,7 @@ Corner = tuple[int, int]
 ANUCLEATE = 0.01  # share of cells without a nucleus
 BINUCLEATE = 0.03
 ANNOTATED = 0.3  # cover of a cytoplasm's edge that counts as cell
-CLOUD_CONTRAST = 0.17  # relative, over all sizes
-FLAPS = 0.15  # probability that a part of a common cell is folded back on itself
+PALE = (0.12, 0.5)  # density of a cell that hardly took up the stain, relative to the others
 LEAST_BLUR = 0.3  # px
 
 
@@ -48,33 +48,6 @@ class Drawing:
     layers: list[Layer]
     cytoplasm: tuple[Mask, Corner] | None  # the whole outline, nuclei included
     nuclei: list[tuple[Mask, Corner]]
-
-
-@dataclass(frozen=True)
-class Habit:
-    """What the cells of one smear have in common beside their stain."""
-
-    rods: float  # density of bacteria on the cells, 0 for none
-    dots: float  # probability of granules
-    bubbles: float  # probability of vacuoles
-    crumpled: float  # probability of a rolled or shrivelled cell
-    turned: float  # expected turned-over edges of a polygonal cell
-    halo: float  # probability of a cleft around a nucleus
-    spread: float  # log-deviation of the density between cells
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, palette: Palette) -> "Habit":
-        """A patient's habit."""
-        grey, folded = palette == "grey", palette in ("vivid", "strong")
-        return cls(
-            rods=float(rng.gamma(4.0, 0.25) * (rng.random() < (0.9 if grey else 0.45))),
-            dots=rng.uniform(0.3, 0.8),
-            bubbles=rng.uniform(0.0, 0.01 if grey else 0.35),
-            crumpled=rng.uniform(0.02, 0.25 if palette == "strong" else 0.09),
-            turned=rng.uniform(0.3, 1.0) if folded else rng.uniform(0.2, 0.6),
-            halo=rng.uniform(0.0, 0.12),
-            spread=rng.uniform(0.3, 0.42),
-        )
 
 
 def draw_cell(
@@ -105,8 +78,10 @@ def draw_cell(
     corner = (middle[0] - half, middle[1] - half)
     x, y = plane(half, (centre[0] - middle[0], centre[1] - middle[1]))
     x, y = bend(x, y, rng.uniform(0, 2 * np.pi), curvature)
-    film, cover = _draw_film(rng, kind, outline, x, y, radius=radius, mpp=mpp, habit=habit, crumpled=crumpled)
+    film, cover = draw_film(rng, kind, outline, x, y, radius=radius, mpp=mpp, habit=habit, crumpled=crumpled)
     density = stain.cytoplasm * kind.density * np.exp(rng.normal(0, habit.spread)) * (1.8 if crumpled else 1)
+    if rng.random() < habit.pale:
+        density *= rng.uniform(*PALE)
     film *= np.float32(min(density, stain.densest))
     mask = cover > ANNOTATED
     for nucleus in nuclei:
@@ -116,7 +91,7 @@ def draw_cell(
     film += _specks(rng, cover, stain, habit, mpp)
     colour = stain.cell_colour(rng, kind.eosin)
     drawn = [Layer(film, corner, colour)]
-    tone = np.float32(stain.nucleus * kind.tone)
+    tone = np.float32(stain.nucleus * kind.tone**stain.paleness)
     drawn += [Layer(n.density * tone, n.corner, stain.nucleus_colour(rng, colour)) for n in nuclei]
     return Drawing([d.blurred(blur) for d in drawn], (mask, corner), [(n.mask, n.corner) for n in nuclei])
 
@@ -126,7 +101,7 @@ def draw_bare_nucleus(
 ) -> Drawing:
     """A nucleus whose cytoplasm is lost."""
     nucleus = draw_nucleus(rng, kind, centre, mpp)
-    tone = np.float32(stain.nucleus * kind.tone * rng.uniform(0.8, 1.4))
+    tone = np.float32(stain.nucleus * kind.tone**stain.paleness * rng.uniform(0.8, 1.4))
     layer = Layer(nucleus.density * tone, nucleus.corner, stain.nucleus_colour(rng))
     return Drawing([layer.blurred(blur)], None, [(nucleus.mask, nucleus.corner)])
 
@@ -142,78 +117,6 @@ def _draw_cell_outline(rng: np.random.Generator, kind: Kind, radius: float, crum
         notches=1.5 if crumpled else 0.9 * kind.polygonal,
         raggedness=rng.exponential(0.003),
     )
-
-
-def _draw_film(
-    rng: np.random.Generator,
-    kind: Kind,
-    outline: Outline,
-    x: Field,
-    y: Field,
-    *,
-    radius: float,
-    mpp: float,
-    habit: Habit,
-    crumpled: bool,
-) -> tuple[Field, Field]:
-    """Thickness of the cytoplasm, about 1 inside, and the cover of its outline, 0 to 1."""
-    depth, angle = outline.depth(x, y)
-    side = rng.uniform(0, 2 * np.pi)
-    torn = np.clip((x * np.float32(np.cos(side)) + y * np.float32(np.sin(side))) / np.float32(radius), 0, 1)
-    ragged = np.float32(min(rng.lognormal(-1.7, 0.7), 0.7) / mpp)
-    depth += ragged * (np.float32(0.15) + torn) * noise(rng, x.shape, rng.uniform(0.5, 1.3) / mpp)
-    softness = np.float32(max(rng.uniform(0.8, 2.0) / mpp, 1.2))
-    cover = np.clip(depth / softness + 0.5, 0, 1)
-    margin = np.float32(rng.uniform(0.12, 0.45))
-    film = cover * (1 - margin * np.exp(np.minimum(-depth * np.float32(mpp / 4.5), 0)))
-    contrast = np.float32(CLOUD_CONTRAST * rng.lognormal(0, 0.3) / kind.density**0.5)
-    texture = 1 + contrast * cloud(rng, x.shape, mpp)
-    slope, way = rng.uniform(0, 0.3) / radius, rng.uniform(0, 2 * np.pi)
-    texture += x * np.float32(slope * np.cos(way)) + y * np.float32(slope * np.sin(way))
-    if rng.random() < habit.bubbles:
-        texture += np.float32(rng.uniform(0.1, 0.4)) * bubbles(rng, x.shape, mpp) * (depth > 2 / mpp)
-    for _ in range(rng.poisson(5 if crumpled else 2.2 * kind.folds)):
-        texture += _draw_crease(rng, x, y, radius, mpp)
-    for _ in range(rng.poisson(1.0 if crumpled else habit.turned * kind.folds)):
-        texture += _draw_turned_edge(rng, depth, angle, mpp)
-    if rng.random() < FLAPS * kind.folds:
-        texture += _draw_flap(rng, x, y, radius, mpp)
-    film *= np.maximum(texture, np.float32(0.15))
-    return film, cover
-
-
-def _draw_crease(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float) -> Field:
-    """A ridge that crosses part of the cell: bent, one flank steep and the other fading."""
-    angle = rng.uniform(0, 2 * np.pi)
-    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    along, across = x * c + y * s, y * c - x * s
-    across += np.float32(rng.normal(0, 0.4) / radius) * np.square(along)
-    across -= np.float32(rng.normal(0, 0.45 * radius))
-    width = np.float32(rng.uniform(0.3, 1.1) / mpp)
-    fade = np.where(across > 0, np.float32(rng.uniform(1, 7)) * width, width)
-    along -= np.float32(rng.normal(0, 0.4 * radius))
-    along /= np.float32(rng.uniform(0.25, 0.9) * radius)
-    return np.float32(rng.normal(0.15, 0.22)) * np.exp(-np.square(across / fade) - np.square(along))
-
-
-def _draw_flap(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float) -> Field:
-    """The part of the cell beyond a chord, twice as thick because it is folded back."""
-    angle = rng.uniform(0, 2 * np.pi)
-    beyond = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
-    beyond -= np.float32(rng.uniform(-0.1, 0.7) * radius)
-    end = np.float32(max(rng.uniform(0.5, 3.0) / mpp, 1.0))
-    return np.float32(rng.uniform(0.3, 1.1)) * np.clip(beyond / end + 0.5, 0, 1)
-
-
-def _draw_turned_edge(rng: np.random.Generator, depth: Field, angle: NDArray[np.intp], mpp: float) -> Field:
-    """A strip along part of the edge where it is turned over: dark, ending sharply or softly inside."""
-    theta = np.arange(256) * (2 * np.pi / 256)
-    apart = np.abs((theta - rng.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)
-    extent = np.exp(-np.square(apart / rng.uniform(0.2, 0.7))).astype(np.float32)
-    width = np.float32(rng.uniform(0.8, 4.5) / mpp) * extent
-    end = np.float32(max(rng.uniform(0.4, 2.0) / mpp, 1.0))
-    strip = np.clip((width[angle] - depth) / end + 0.5, 0, 1)
-    return np.float32(rng.uniform(0.3, 1.3)) * np.minimum(2 * extent, 1)[angle] * strip
 
 
 def _nucleus_places(rng: np.random.Generator, outline: Outline, radius: float) -> list[Point]:

@@ -1,63 +1,24 @@
 """What a detector must not take for cells: white and red blood cells, bacteria, mucus, scraps, specks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import find_objects, gaussian_filter, label
 
 from irnet.cells import Distractor
+from irnet.synthetic.dirt import Dirt
+from irnet.synthetic.ground import add_ground, red_sheets
 from irnet.synthetic.shape import Outline, Point, draw_outline, plane
 from irnet.synthetic.stain import Colour, Density, Stain
-from irnet.synthetic.texture import cloud, dots, noise, rods, wide_noise
+from irnet.synthetic.texture import cloud, noise, wide_noise
 
 Field = NDArray[np.floating]
 
 FIELD_MM2 = 0.064  # the field of the paper, (252.9 um)^2, for which the numbers below are meant
-STOCK = 40  # different pieces of a kind in a field; further ones are these, turned
+STOCK = 25  # different pieces of a kind in a field; further ones are these, turned
+RED_SEEN = 0.5  # cover from which a pixel belongs to a box of red cells in a sheet
 SEEN = 0.02  # optical density from which a pixel belongs to a distractor's box
-
-
-@dataclass(frozen=True)
-class Dirt:
-    """How dirty a patient's smear is: expected numbers in a field of the paper's size."""
-
-    white_cells: float
-    white_on_cells: float  # share of the white cells that is thrown onto cells, the rest anywhere
-    gathered: float  # probability that a piece lies beside an earlier one of its kind, so in rows and heaps
-    streak: tuple[float, float]  # how far it lies from that one (um): standard deviations in x and y
-    red_cells: float
-    specks: float
-    scraps: float
-    clots: float
-    rods: float  # density of the bacteria between the cells, 0 for none
-    crumbs: float  # density of the faint dirt on the glass
-    mucus: float  # probability
-    scratches: float  # probability
-
-    @classmethod
-    def draw(cls, rng: np.random.Generator, *, grey: bool) -> "Dirt":
-        """A patient's dirt: mostly little of each; in half of the patients white cells by the hundred."""
-        inflamed, along = rng.random() < 0.5, rng.uniform(1, 4)
-        smear = (7.0 * along, 7.0 / along)
-        return cls(
-            white_cells=np.exp(rng.uniform(np.log(30), np.log(300)))
-            if inflamed
-            else min(rng.gamma(0.9, 9), 45),
-            white_on_cells=rng.beta(1.2, 8) if inflamed else rng.beta(2, 1.5),
-            gathered=rng.uniform(0.2, 0.8) if inflamed else 0.3,
-            streak=smear if rng.random() < 0.5 else (smear[1], smear[0]),
-            red_cells=rng.gamma(0.12, 12) * (rng.random() < (0.06 if grey else 1)),
-            specks=rng.gamma(1.0, 4),
-            scraps=rng.gamma(1.0, 0.6 if grey else 0.9),
-            clots=rng.gamma(0.3, 1.0),
-            rods=rng.gamma(1.0, 0.035) * (rng.random() < 0.6),
-            crumbs=rng.gamma(1.0, 0.012),
-            mucus=0.6 * (not grey and rng.random() < (0.4 if inflamed else 0.15)),
-            scratches=rng.uniform(0, 0.03),
-        )
 
 
 def add_debris(
@@ -65,7 +26,7 @@ def add_debris(
 ) -> list[Distractor]:
     """Draw a field's debris onto `density`, some of it on the cells at `cells` (px); say what lies where."""
     share = float(np.prod(density.shape)) * mpp**2 / 1e6 / FIELD_MM2
-    _add_background(rng, density, dirt, stain, mpp)
+    add_ground(rng, density, dirt, stain, mpp)
     lone, swarm = (0.3, (7.0, 7.0)), (dirt.gathered, dirt.streak)
     kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float, tuple[float, Point]]] = [
         ("scrap", dirt.scraps, _draw_scrap, 0.3, lone),
@@ -83,7 +44,23 @@ def add_debris(
             corner = (round(x - tile.shape[1] / 2), round(y - tile.shape[0] / 2))
             density.add(tile, corner, colour)
             found += _as_distractor(name, tile, corner, density.shape)
+    if dirt.red_sheets:
+        found += _add_red_sheets(rng, density, dirt, stain, mpp)
     return found
+
+
+def _add_red_sheets(
+    rng: np.random.Generator, density: Density, dirt: Dirt, stain: Stain, mpp: float
+) -> list[Distractor]:
+    """Red cells side by side; those that touch one another share a box."""
+    cover = red_sheets(rng, dirt.red_sheets, density.shape, mpp, dirt.streak[0] < dirt.streak[1])
+    uneven = 1 + np.float32(0.12) * wide_noise(rng, density.shape, 4 / mpp)
+    density.add(cover * uneven * np.float32(rng.uniform(0.8, 2.2) * stain.cytoplasm), (0, 0), stain.orange)
+    labels = np.zeros(cover.shape, np.int32)
+    label(cover > RED_SEEN, output=labels)
+    islands = find_objects(labels)
+    boxes = [(float(c.start), float(r.start), float(c.stop), float(r.stop)) for r, c in islands]
+    return [Distractor(kind="red_cell", box=box) for box in boxes]
 
 
 def _turn(rng: np.random.Generator, tile: Field, colour: Colour) -> tuple[Field, Colour]:
@@ -136,11 +113,6 @@ def _as_distractor(
     return [Distractor(kind=kind, box=(float(x1), float(y1), float(x2), float(y2)))]
 
 
-def _disc(x: Field, y: Field, centre: Point, radius: float, softness: float) -> Field:
-    distance = np.hypot(x - np.float32(centre[0]), y - np.float32(centre[1]))
-    return np.clip((np.float32(radius) - distance) / np.float32(softness) + 0.5, 0, 1)
-
-
 def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
     """A polymorph: touching lobes, uniformly dark, in a body that is seldom seen; or a lymphocyte."""
     draw = rng.random()
@@ -191,9 +163,20 @@ def _bunch(rng: np.random.Generator, radii: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _draw_red_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
-    x, y = plane(max(int(5 / mpp), 4))
-    disc = _disc(x, y, (0, 0), rng.uniform(2.8, 3.7) / mpp, max(0.6 / mpp, 1))
-    dimple = 1 - 0.4 * np.exp(-(x**2 + y**2) / np.float32((1.5 / mpp) ** 2))
+    """A disc, flat or dimpled, often bent or pressed out of shape."""
+    outline = draw_outline(
+        rng,
+        rng.uniform(2.6, 3.9) / mpp,
+        aspect=1 + min(rng.exponential(0.3), 1.5),
+        polygonal=rng.uniform(0, 0.8),
+        waviness=0.06,
+        notches=0.3,
+        raggedness=0.0,
+    )
+    x, y = plane(int(outline.reach + 2 / mpp) + 2)
+    depth, _ = outline.depth(x, y)
+    disc = np.clip(depth / np.float32(max(0.5 / mpp, 1)) + 0.5, 0, 1)
+    dimple = 1 - np.float32(rng.uniform(0, 0.5)) * np.exp(-(x**2 + y**2) / np.float32((1.5 / mpp) ** 2))
     return disc * dimple * np.float32(rng.uniform(1.0, 2.5) * stain.cytoplasm), stain.orange
 
 
@@ -243,47 +226,3 @@ def _draw_lump_outline(rng: np.random.Generator, radius: float) -> Outline:
         notches=0.7,
         raggedness=0.03,
     )
-
-
-def _add_background(rng: np.random.Generator, density: Density, dirt: Dirt, stain: Stain, mpp: float) -> None:
-    """Faint things over the whole field: bacteria and crumbs in patches, mucus, a scratch."""
-    shape = density.shape
-    if dirt.rods > 0:
-        patches = np.clip(wide_noise(rng, shape, 16 / mpp) - np.float32(0.6), 0, 1)
-        density.add(patches * rods(rng, shape, mpp) * np.float32(dirt.rods), (0, 0), stain.haematoxylin)
-    patches = np.clip(wide_noise(rng, shape, 25 / mpp) + np.float32(0.2), 0, 2)
-    crumbs = np.maximum(noise(rng, shape, 0.55 / mpp) - np.float32(2.2), 0) + dots(rng, shape, mpp)
-    density.add(patches * crumbs * np.float32(dirt.crumbs), (0, 0), stain.haematoxylin)
-    if rng.random() < dirt.mucus:
-        _add_mucus(rng, density, stain, mpp)
-    if rng.random() < dirt.scratches:
-        _add_scratch(rng, density, stain, mpp)
-
-
-def _add_mucus(rng: np.random.Generator, density: Density, stain: Stain, mpp: float) -> None:
-    """A veil in patches, drawn out in one direction."""
-    height, width = density.shape
-    stretch, turned = rng.uniform(3, 8), rng.random() < 0.5
-    drawn = wide_noise(
-        rng, (width if turned else height, int((height if turned else width) / stretch) + 1), 5 / mpp
-    )
-    size = (height, width) if turned else (width, height)
-    streaks = np.asarray(Image.fromarray(drawn).resize(size, Image.Resampling.BICUBIC))
-    streaks = streaks.T if turned else streaks
-    patches = np.clip(wide_noise(rng, density.shape, 40 / mpp) - np.float32(0.3), 0, 1.5)
-    film = patches * np.maximum(1 + np.float32(0.4) * streaks, 0)
-    strength = np.float32(rng.uniform(0.1, 0.5) * stain.cytoplasm)
-    density.add(film * strength, (0, 0), stain.cell_colour(rng, 0.5))
-
-
-def _add_scratch(rng: np.random.Generator, density: Density, stain: Stain, mpp: float) -> None:
-    """A long fine line on the glass, nearly straight."""
-    height, width = density.shape
-    y, x = np.ogrid[:height, :width]
-    x, y = x - np.float32(rng.uniform(0, width)), y - np.float32(rng.uniform(0, height))
-    angle = rng.uniform(0, np.pi)
-    along = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
-    across = y * np.float32(np.cos(angle)) - x * np.float32(np.sin(angle))
-    across = across + np.float32(rng.normal(0, 0.1) / width) * np.square(along)
-    line = np.exp(-np.square(across * np.float32(mpp / rng.uniform(0.4, 1.2))))
-    density.add(line * np.float32(rng.uniform(0.02, 0.12)), (0, 0), stain.haematoxylin)

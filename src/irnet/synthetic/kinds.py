@@ -4,7 +4,8 @@ Sizes: Bibbo, Comprehensive Cytopathology; medians and spread of the Herlev set 
 columnar, dysplastic and malignant cells, whose nuclei there are half as dense as those of intermediate cells.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class Kind:
     irregular: float  # relative irregularity of the nuclear outline
     clearing: float  # probability of a wide clear zone around the nucleus
     share: float  # of the cells of a common smear
+    tones: float = 0.22  # log-deviation of the density between nuclei
 
 
 SUPERFICIAL = Kind(
@@ -141,6 +143,7 @@ LIGHT_DYSPLASTIC = Kind(
     irregular=1.2,
     clearing=0.25,
     share=0.01,
+    tones=0.4,
 )
 MODERATE_DYSPLASTIC = Kind(
     "dysplastic_moderate",
@@ -157,6 +160,7 @@ MODERATE_DYSPLASTIC = Kind(
     irregular=1.5,
     clearing=0.05,
     share=0.005,
+    tones=0.4,
 )
 SEVERE_DYSPLASTIC = Kind(
     "dysplastic_severe",
@@ -173,6 +177,7 @@ SEVERE_DYSPLASTIC = Kind(
     irregular=1.8,
     clearing=0,
     share=0.003,
+    tones=0.4,
 )
 CARCINOMA_IN_SITU = Kind(
     "carcinoma_in_situ",
@@ -189,6 +194,7 @@ CARCINOMA_IN_SITU = Kind(
     irregular=1.6,
     clearing=0,
     share=0.002,
+    tones=0.4,
 )
 KINDS = (
     SUPERFICIAL,
@@ -202,6 +208,9 @@ KINDS = (
     SEVERE_DYSPLASTIC,
     CARCINOMA_IN_SITU,
 )
+
+# What lies in crowds of small cells: mostly severe dysplasia, also healthy glands and parabasal cells.
+CROWDED = (SEVERE_DYSPLASTIC, CARCINOMA_IN_SITU, MODERATE_DYSPLASTIC, SEVERE_DYSPLASTIC, COLUMNAR, PARABASAL)
 
 ABNORMAL = 0.3  # of the smears: atrophic, inflamed or dysplastic, with many small and odd cells
 # Added there, in the order of KINDS.
@@ -220,5 +229,23 @@ def draw_shares(rng: np.random.Generator, abnormal: float = ABNORMAL) -> NDArray
 def draw_kind(rng: np.random.Generator, shares: NDArray[np.float64], mpp: float) -> tuple[Kind, float]:
     """The kind of one cell, and its radius (px)."""
     kind = KINDS[rng.choice(len(KINDS), p=shares)]
-    diameter = max(rng.normal(*kind.diameter_um), 1.15 * kind.nucleus_um[0])
-    return kind, diameter / 2 / mpp
+    return kind, _draw_radius(rng, kind, mpp)
+
+
+def draw_crowd(rng: np.random.Generator, mpp: float) -> Callable[[], tuple[Kind, float]]:
+    """What draws kind and radius (px) of each cell of one crowd: one kind, darker than elsewhere."""
+    kind = CROWDED[rng.integers(len(CROWDED))]
+    diameter, spread = kind.nucleus_um
+    crowd = replace(
+        kind,
+        nucleus_um=(diameter * rng.uniform(0.8, 1.05), spread * rng.uniform(0.5, 1)),
+        density=kind.density * rng.uniform(0.4, 1.3),
+        tone=kind.tone * rng.uniform(1.0, 2.2),
+        chromatin=kind.chromatin * rng.uniform(1, 1.5),
+        tones=0.25,
+    )
+    return lambda: (crowd, _draw_radius(rng, crowd, mpp))
+
+
+def _draw_radius(rng: np.random.Generator, kind: Kind, mpp: float) -> float:
+    return max(rng.normal(*kind.diameter_um), 1.15 * kind.nucleus_um[0]) / 2 / mpp

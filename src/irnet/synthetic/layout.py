@@ -10,8 +10,9 @@ from scipy.special import nbdtr
 
 from irnet.synthetic.shape import Point
 
-LayoutName = Literal["cps", "dense", "heaped", "sparse"]
+LayoutName = Literal["cps", "dense", "heaped", "crowded", "sparse"]
 T = TypeVar("T")
+Draw = Callable[[], tuple[T, float]]  # an item and its radius (px)
 
 
 HEAP = (0.28, 0.7)
@@ -28,9 +29,11 @@ class Layout:
     heaps: float  # share of the clusters whose cells lie on top of one another
     heap_gap: tuple[float, float]  # distance of neighbours in these, the same share
     bare: float  # bare nuclei per cell
+    crowds: float = 0.0  # share of the clusters that are crowds of small cells of one kind
 
 
 # heaped: piles as in conventional smears; others cover more than 60 % of seven cells in ten (dense: a third).
+# crowded: groups of small, dark cells beside others, as in severe dysplasia.
 # cps: 4439 cytoplasms, 4789 nuclei in 413 fields of (252.9 um)^2 (IRNet, section 3).
 # dense: composites of ISBI 2014, 92 % of cells overlapped. sparse: Cx22, 49 % overlapped.
 LAYOUTS: dict[str, Layout] = {
@@ -43,6 +46,16 @@ LAYOUTS: dict[str, Layout] = {
     "heaped": Layout(
         density=320.0, dispersion=4, alone=0.12, gap=(0.3, 0.95), heaps=0.5, heap_gap=(0.1, 0.55), bare=0.03
     ),
+    "crowded": Layout(
+        density=500.0,
+        dispersion=4,
+        alone=0.15,
+        gap=(0.3, 0.95),
+        heaps=0.3,
+        heap_gap=(0.1, 0.55),
+        bare=0.06,
+        crowds=0.4,
+    ),
     "sparse": Layout(
         density=190.0, dispersion=6, alone=0.6, gap=(0.56, 1.0), heaps=0.0, heap_gap=HEAP, bare=0.1
     ),
@@ -50,6 +63,8 @@ LAYOUTS: dict[str, Layout] = {
 
 VISIBLE = 0.55  # a cell counts when its centre lies no further outside than this share of its radius
 LARGEST_CLUSTER = 20
+CROWD = (5, 40)  # cells of a crowd, log-uniform
+CROWD_GAP = (0.4, 0.95)  # the share of the radii, in a crowd
 APART = 0.95  # the same share, of cells of different clusters
 ON_CELLS = 0.6  # share of the bare nuclei that lie among cells
 TRIES = 12
@@ -92,41 +107,50 @@ def draw_plan(
     layout: LayoutName,
     size: tuple[int, int],
     count: int,
-    draw_item: Callable[[], tuple[T, float]],
+    draw_item: Draw[T],
+    draw_crowd: Callable[[], Draw[T]] | None = None,
 ) -> Plan[T]:
-    """Place `count` cells, each what `draw_item` says: an item and its radius (px)."""
-    statistics, ground = LAYOUTS[layout], _Ground(rng, size, draw_item)
+    """Place `count` cells, each what `draw_item` says: an item and its radius (px).
+
+    `draw_crowd` gives what draws the cells of one crowd; without it there are none.
+    """
+    statistics, ground = LAYOUTS[layout], _Ground(rng, size)
     alone = statistics.alone * rng.uniform(0.5, 2.0)
     nearest, farthest = statistics.gap
-    gap = (min(nearest * rng.uniform(0.9, 1.6), farthest - 0.1), farthest)
+    common = (min(nearest * rng.uniform(0.9, 1.6), farthest - 0.1), farthest)
     cells: list[Placement[T]] = []
     cluster: list[Placement[T]] = []
-    heap = False
+    largest, gap, draw = 0, common, draw_item
     for _ in range(count):
-        fresh = not cluster or rng.random() < alone or len(cluster) >= LARGEST_CLUSTER
-        placement = None if fresh else ground.place_beside(cluster, statistics.heap_gap if heap else gap)
+        crowd = draw is not draw_item
+        fresh = len(cluster) >= largest or (not crowd and rng.random() < alone)
+        placement = None if fresh else ground.place_beside(cluster, gap, draw)
         if placement is None:
-            placement, cluster = ground.place_apart(cells), []
-            heap = rng.random() < statistics.heaps
+            cluster, largest, gap, draw = [], LARGEST_CLUSTER, common, draw_item
+            if draw_crowd and rng.random() < statistics.crowds:
+                largest, gap, draw = int(np.exp(rng.uniform(*np.log(CROWD)))), CROWD_GAP, draw_crowd()
+            elif rng.random() < statistics.heaps:
+                gap = statistics.heap_gap
+            placement = ground.place_apart(cells, draw)
         cells.append(placement)
         cluster.append(placement)
-    bare = [ground.place_bare(cells) for _ in range(rng.poisson(statistics.bare * count))]
+    bare = [ground.place_bare(cells, draw_item) for _ in range(rng.poisson(statistics.bare * count))]
     return Plan(cells, bare)
 
 
 class _Ground(Generic[T]):
     """The glass on which cells are laid."""
 
-    def __init__(
-        self, rng: np.random.Generator, size: tuple[int, int], draw_item: Callable[[], tuple[T, float]]
-    ) -> None:
-        self.rng, self.size, self.draw_item = rng, size, draw_item
+    def __init__(self, rng: np.random.Generator, size: tuple[int, int]) -> None:
+        self.rng, self.size = rng, size
 
-    def place_beside(self, cluster: list[Placement[T]], gap: tuple[float, float]) -> Placement[T] | None:
+    def place_beside(
+        self, cluster: list[Placement[T]], gap: tuple[float, float], draw_item: Draw[T]
+    ) -> Placement[T] | None:
         """A cell that touches or overlaps one of the cluster, or None when that leaves the field."""
         for _ in range(TRIES):
             neighbour = cluster[self.rng.integers(len(cluster))]
-            item, radius = self.draw_item()
+            item, radius = draw_item()
             distance = (neighbour.radius + radius) * self.rng.uniform(*gap)
             angle = self.rng.uniform(0, 2 * np.pi)
             x = neighbour.centre[0] + distance * np.cos(angle)
@@ -136,9 +160,9 @@ class _Ground(Generic[T]):
                 return placement
         return None
 
-    def place_apart(self, cells: list[Placement[T]]) -> Placement[T]:
+    def place_apart(self, cells: list[Placement[T]], draw_item: Draw[T]) -> Placement[T]:
         """A cell of a new cluster, apart from the others where there is room."""
-        item, radius = self.draw_item()
+        item, radius = draw_item()
         height, width = self.size
         margin = VISIBLE * radius
         for _ in range(TRIES):
@@ -148,11 +172,11 @@ class _Ground(Generic[T]):
                 break
         return placement
 
-    def place_bare(self, cells: list[Placement[T]]) -> Placement[T]:
+    def place_bare(self, cells: list[Placement[T]], draw_item: Draw[T]) -> Placement[T]:
         """A bare nucleus, among the cells or alone."""
         if not cells or self.rng.random() > ON_CELLS:
-            return self.place_apart([])
-        item, radius = self.draw_item()
+            return self.place_apart([], draw_item)
+        item, radius = draw_item()
         near = cells[self.rng.integers(len(cells))]
         place = np.array(near.centre) + self.rng.normal(0, 0.8 * near.radius, 2)
         x, y = np.clip(place, 0, self.size[::-1])

@@ -13,7 +13,6 @@ Field = NDArray[np.floating]
 
 ANNOTATED = 0.35  # cover of a nucleus's edge that annotators still count as nucleus
 FILLED = 0.9  # most of a cell's width that its nucleus takes up, more or less
-TONES = 0.22  # log-deviation of the density between nuclei
 REACH_UM = 2.5  # of the tile beyond the nucleus
 
 
@@ -66,7 +65,7 @@ def draw_nucleus(
     softness = np.float32(max(rng.uniform(0.65, 1.25) / mpp, 1.3))
     cover = np.clip(depth / softness + 0.5, 0, 1)
     body = _draw_chromatin(rng, look, depth, x, y, outline, mpp)
-    tone = np.float32(look.tone * np.exp(rng.normal(0, TONES)))
+    tone = np.float32(look.tone * np.exp(rng.normal(0, kind.tones)))
     return Nucleus((x0, y0), cover * body * tone, cover > ANNOTATED, depth)
 
 

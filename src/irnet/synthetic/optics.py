@@ -14,6 +14,7 @@ from irnet.synthetic.texture import noise, wide_noise
 Field = NDArray[np.floating]
 LN10 = np.float32(np.log(10.0))
 EMPTY = 0.985  # transmittance above which a pixel counts as background
+SATURATED = 0.5  # share of the cameras of strongly stained smears whose background is saturated
 SHARPENED_UM = 1.8  # reach of the bright fringe that sharpening leaves
 STACKED = 0.75  # share of grey cameras with an extended depth of field
 FALL_OFF = 250  # px from the calm middle of a focus-stacked field to its noisy rest
@@ -39,7 +40,7 @@ class Camera:
     @classmethod
     def draw(cls, rng: np.random.Generator, palette: Palette) -> "Camera":
         """A patient's camera; grey ones mostly have an extended depth of field."""
-        grey = palette == "grey"
+        grey, strong = palette == "grey", palette == "strong"
         if grey and rng.random() < STACKED:
             return cls._draw_stacked(rng)
         return cls(
@@ -48,8 +49,8 @@ class Camera:
             vignetting=rng.uniform(0, 0.12) * (rng.random() < 0.7),
             unevenness=rng.uniform(0, 0.008),
             blur=rng.uniform(0.35, 1.0),
-            depth=rng.uniform(0.3, 1.6) * (rng.random() < 0.75),
-            sharpening=rng.uniform(0, 0.25) * (rng.random() < 0.35),
+            depth=rng.uniform(0.3, 0.9 if strong else 1.6) * (rng.random() < 0.75),
+            sharpening=rng.uniform(0, 0.8 if strong else 0.25) * (rng.random() < (0.85 if strong else 0.35)),
             shot_noise=rng.uniform(0.3, 2.3),
             read_noise=rng.uniform(0.2, 1.2),
             noise_scale=float(rng.choice([0.0, 0.5, 0.7])),
@@ -88,7 +89,8 @@ class Camera:
         for values, white in zip(density, self.white, strict=False):
             level = gaussian_filter(np.exp(values * -LN10), self.blur, truncate=3.0)
             if self.sharpening:
-                level += np.float32(self.sharpening) * (level - gaussian_filter(level, SHARPENED_UM / mpp))
+                wide = gaussian_filter(level, SHARPENED_UM / mpp, truncate=2.0)
+                level += np.float32(self.sharpening) * (level - wide)
             channels.append(self._expose(rng, level, light, white))
         picture = np.stack(channels * (3 // len(channels)), axis=-1)
         return self._compress(picture)
@@ -140,7 +142,9 @@ def _draw_white(rng: np.random.Generator, palette: Palette) -> tuple[float, floa
     if palette == "grey":
         level = float(np.clip(rng.normal(231, 7), 200, 250))
         return level, level, level
-    if rng.random() < {"vivid": 0.8, "strong": 0.5}.get(palette, 0.3):
+    if palette == "strong" and rng.random() > SATURATED:
+        level, tint = rng.uniform(232, 254), rng.normal(0, 4 if rng.random() < 0.9 else 20, 3)
+    elif rng.random() < {"vivid": 0.8, "strong": 1.0}.get(palette, 0.3):
         level, tint = rng.uniform(250, 268), rng.normal(0, 4, 3)
     else:
         level, tint = rng.uniform(180, 248), rng.normal((4, -6, 4), 6)

@@ -7,15 +7,17 @@ from numpy.typing import NDArray
 
 from irnet.cells import PLAUSIBLE_MPP, Truth
 from irnet.errors import InputError
-from irnet.synthetic.cell import Drawing, Habit, draw_bare_nucleus, draw_cell
-from irnet.synthetic.debris import Dirt, add_debris
-from irnet.synthetic.kinds import ABNORMAL, Kind, draw_kind, draw_shares
+from irnet.synthetic.cell import Drawing, draw_bare_nucleus, draw_cell
+from irnet.synthetic.debris import add_debris
+from irnet.synthetic.dirt import Dirt
+from irnet.synthetic.film import Habit
+from irnet.synthetic.kinds import ABNORMAL, Kind, draw_crowd, draw_kind, draw_shares
 from irnet.synthetic.layout import LAYOUTS, LayoutName, Plan, draw_counts, draw_plan
 from irnet.synthetic.optics import Camera
 from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
 from irnet.synthetic.truth import collect
 
-VERSION = 9  # goes up whenever a seed gives another picture or truth
+VERSION = 10  # goes up whenever a seed gives another picture or truth
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Patient:
             stain,
             Camera.draw(rng, palette),
             draw_shares(rng, abnormal),
-            Dirt.draw(rng, grey=stain.grey),
+            Dirt.draw(rng, palette),
             Habit.draw(rng, palette),
         )
 
@@ -58,7 +60,7 @@ def generate(
         seed: the same seed gives the same field, on any machine and in any process.
         size: height and width (px).
         mpp: um per pixel.
-        layout: arrangement of the cells: "cps", "dense", "heaped" or "sparse" (`irnet.synthetic.layout`).
+        layout: arrangement of the cells: "cps", "dense", "heaped", "crowded", "sparse" (`layout.py`).
         palette: stain: "pap", "pale", "vivid", "strong"; "grey" is a monochrome camera.
         patient: stain, camera and mixture of cells; None draws them from the seed.
         count: number of cytoplasms; None draws it.
@@ -70,7 +72,14 @@ def generate(
     rng = np.random.default_rng((seed, 0))
     if count is None:
         count = int(draw_counts(rng, layout, size, mpp, 1)[0])
-    plan = draw_plan(rng, layout, size, count, lambda: draw_kind(rng, patient.shares, mpp))
+    plan = draw_plan(
+        rng,
+        layout,
+        size,
+        count,
+        lambda: draw_kind(rng, patient.shares, mpp),
+        lambda: draw_crowd(rng, mpp),
+    )
     drawings = _draw_cells(rng, plan, patient, mpp)
     density = Density(size, grey=patient.stain.grey)
     for _, drawing in drawings:

@@ -1,5 +1,6 @@
 """Stains and light: absorbances of layers add up (Beer-Lambert), and each patient has a stain of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,8 +25,16 @@ EOSINOPHILIC = ((0.19, 0.51, 0.30), (0.12, 0.50, 0.38), (0.05, 0.80, 0.15), (0.2
 ORANGE = ((0.07, 0.30, 0.63), (0.10, 0.40, 0.50))
 VIVID_CYANOPHILIC = ((0.60, 0.24, 0.16), (0.62, 0.26, 0.12), (0.50, 0.28, 0.22))
 VIVID_EOSINOPHILIC = ((0.16, 0.66, 0.18), (0.05, 0.80, 0.15), (0.14, 0.50, 0.36))
-HUES = 0.1  # log-deviation of a channel between the cells of a smear
 HAEMATOXYLIN = ((0.39, 0.39, 0.22), (0.33, 0.45, 0.22), (0.40, 0.36, 0.24), (0.23, 0.53, 0.24))
+# CRIC: what surrounds a nucleus is grey, teal, brown, salmon or orange, hardly ever pink or violet.
+STRONG_CYANOPHILIC = ((0.46, 0.28, 0.26), (0.53, 0.26, 0.21), (0.35, 0.36, 0.29), (0.38, 0.36, 0.26))
+STRONG_EOSINOPHILIC = ((0.11, 0.39, 0.50), (0.13, 0.41, 0.46), (0.09, 0.42, 0.49))
+STRONG_ORANGE = ((0.04, 0.32, 0.64), (0.05, 0.36, 0.59), (0.03, 0.27, 0.70))
+STRONG_HAEMATOXYLIN = ((0.36, 0.42, 0.22), (0.29, 0.44, 0.27), (0.42, 0.38, 0.20))
+DYES = {
+    "vivid": (VIVID_CYANOPHILIC, VIVID_EOSINOPHILIC, ORANGE, HAEMATOXYLIN),
+    "strong": (STRONG_CYANOPHILIC, STRONG_EOSINOPHILIC, STRONG_ORANGE, STRONG_HAEMATOXYLIN),
+}
 
 # Palette: mean density of a thin cytoplasm and of a nucleus by itself, each median and log-deviation.
 STRENGTHS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
@@ -51,6 +60,8 @@ class Stain:
     mixing: float  # of the dyes within one cell; small where each cell has one hue
     warmth: float  # share of the cells that are pink or orange whatever their type
     keratin: float  # share of the orange ones among these
+    hues: float  # log-deviation of a channel between the cells
+    paleness: float  # power of the tones of the kinds' nuclei: 0 where all kinds are alike dark
     grey: bool
 
     @classmethod
@@ -58,20 +69,17 @@ class Stain:
         """A patient's stain."""
         (cytoplasm, spread), (nucleus, nucleus_spread) = STRENGTHS[palette]
         grey, vivid, strong = palette == "grey", palette == "vivid", palette == "strong"
-        dyes = (
-            VIVID_CYANOPHILIC if vivid else CYANOPHILIC,
-            VIVID_EOSINOPHILIC if vivid else EOSINOPHILIC,
-            ORANGE,
-            HAEMATOXYLIN,
-        )
+        dyes = DYES.get(palette, (CYANOPHILIC, EOSINOPHILIC, ORANGE, HAEMATOXYLIN))
         return cls(
-            *(WHITE_DENSITY if grey else _mix(rng, shades) for shades in dyes),
+            *(WHITE_DENSITY if grey else _mix(rng, shades, 0.06 if strong else 0.12) for shades in dyes),
             cytoplasm=cytoplasm * float(np.exp(rng.normal(0, spread))),
             nucleus=nucleus * float(np.exp(rng.normal(0, nucleus_spread))),
             densest=0.6 if strong else 0.3,
             mixing=0.03 if vivid else 0.12,
             warmth=float(rng.beta(0.7, 1.2)) if strong else 0.0,
             keratin=float(rng.beta(1.2, 0.9)) if strong else 0.15,
+            hues=0.05 if strong else 0.1,
+            paleness=float(rng.uniform(0, 1)) if strong else 1.0,
             grey=grey,
         )
 
@@ -82,7 +90,7 @@ class Stain:
         pink = self.orange if rng.random() < self.keratin else self.eosinophilic
         other = rng.beta(1.0, 1 / self.mixing)
         share = 1 - other if rng.random() < max(eosin, self.warmth) else other
-        return _vary(rng, share * pink + (1 - share) * self.cyanophilic)
+        return _vary(rng, share * pink + (1 - share) * self.cyanophilic, self.hues)
 
     def nucleus_colour(self, rng: np.random.Generator, cell: Colour | None = None) -> Colour:
         """Density per unit of thickness of one nucleus: haematoxylin with some of the dyes of its cell."""
@@ -91,16 +99,16 @@ class Stain:
         if cell is None:
             cell = self.eosinophilic if rng.random() < 0.4 else self.cyanophilic
         share = rng.beta(1.2, 3.5)
-        return _vary(rng, share * cell + (1 - share) * self.haematoxylin)
+        return _vary(rng, share * cell + (1 - share) * self.haematoxylin, self.hues)
 
 
-def _mix(rng: np.random.Generator, shades: tuple[tuple[float, float, float], ...]) -> Colour:
+def _mix(rng: np.random.Generator, shades: Sequence[Sequence[float]], spread: float) -> Colour:
     """A patient's shade of a dye, of mean density 1: near one of the known ones."""
     weights = rng.dirichlet(np.full(len(shades), 0.4))
-    return _vary(rng, weights @ np.array(shades), 0.12)
+    return _vary(rng, weights @ np.array(shades), spread)
 
 
-def _vary(rng: np.random.Generator, shade: NDArray[np.floating], spread: float = HUES) -> Colour:
+def _vary(rng: np.random.Generator, shade: NDArray[np.floating], spread: float) -> Colour:
     """A shade of mean density 1 near the given one."""
     shade = shade * np.exp(rng.normal(0, spread, 3))
     return (shade / shade.mean()).astype(np.float32)

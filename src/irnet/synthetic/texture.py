@@ -18,6 +18,7 @@ FINENESS = 1.15  # ratio of neighbouring scales for which rods, dots and bubbles
 SEED = 20_140_901  # of the tiles; what is cut from them is drawn by the caller
 
 RODS_PER_UM2, DOTS_PER_UM2, BUBBLES_PER_UM2 = 0.045, 0.03, 0.12
+DISCS_PER_UM2 = 0.02
 OVERSAMPLING = 4
 CLOUD_SLOPE, FINEST_UM, BROADEST_UM = 1.2, 0.2, 40.0  # of the spectrum of cytoplasm
 
@@ -45,6 +46,23 @@ def dots(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
 def bubbles(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
     """Vacuoles: -1 in their clear insides, up to 1 on the walls between them."""
     return _cut(rng, _bubble_tile(_scale(mpp)), shape)
+
+
+def wrinkles(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+    """Fine lines, 0 to 1, of .5 um: bent, broken, in a net with meshes of some 10 um."""
+    return _cut(rng, _wrinkle_tile(_scale(mpp)), shape)
+
+
+def paving(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+    """Discs pressed against one another like red cells, each of a level of its own, .3 to 1; 0 between."""
+    return _cut(rng, _paving_tile(_scale(mpp)), shape)
+
+
+def streaks(rng: np.random.Generator, shape: tuple[int, int], sigma: float, stretch: float) -> Field:
+    """Gaussian noise smooth over `sigma` px down a column and `stretch` times as many along a row."""
+    height, width = shape
+    drawn = wide_noise(rng, (height, int(width / stretch) + 1), sigma)
+    return np.asarray(Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Field:
@@ -151,6 +169,29 @@ def _draw_dot(
 ) -> None:
     (x, y), radius = centre, min(rng.lognormal(-1.1, 0.4), 0.9) * px_per_um
     brush.ellipse([x - radius, y - radius, x + radius, y + radius], fill=int(rng.uniform(70, 255)))
+
+
+@cache
+def _wrinkle_tile(scale: int) -> Field:
+    """Where a smooth noise is near 0, in the places where another one is high."""
+    mpp, white = FINENESS**scale, np.random.default_rng((SEED, 5)).standard_normal((2, TILE, TILE))
+    smooth = [gaussian_filter(w, um / mpp, mode="wrap") for w, um in zip(white, (3.0, 6.0), strict=True)]
+    net, there = (s / s.std() for s in smooth)
+    slope = np.hypot(*np.gradient(net)) + 1e-3
+    lines = np.exp(-np.square(net / slope * np.float32(mpp / max(0.45, 0.7 * mpp))))
+    return _repeat(lines * np.clip(there + 0.3, 0, 1))
+
+
+@cache
+def _paving_tile(scale: int) -> Field:
+    rng, mpp = np.random.default_rng((SEED, 6, scale % 2**16)), FINENESS**scale
+    points = rng.uniform(0, TILE, (max(8, round(DISCS_PER_UM2 * (TILE * mpp) ** 2)), 2))
+    grid = np.stack(np.meshgrid(np.arange(TILE), np.arange(TILE), indexing="ij"), axis=-1).reshape(-1, 2)
+    distance, nearest = KDTree(points, boxsize=TILE).query(grid, k=2)
+    gap, reach = (distance[:, 1] - distance[:, 0]) * mpp, distance[:, 0] * mpp
+    cover = np.clip(np.minimum(gap - 0.3, 2 * (4.2 - reach)) / max(0.8, 1.2 * mpp), 0, 1)
+    levels = np.take(rng.uniform(0.3, 1, len(points)), np.asarray(nearest)[:, 0])
+    return _repeat((cover * levels).reshape(TILE, TILE))
 
 
 @cache
