@@ -19,13 +19,13 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from irnet.data import calibration, pixels, tiff
+from irnet.data.emptiness import FREE, check_content, check_scans
 from irnet.data.memory import check_room
+from irnet.data.tiff_rows import check_tiff
 from irnet.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "JPEG2000")
 MAX_PIXELS = 10**9
-UNTOLD_PIXELS = 89_478_485  # from here on (256 MiB as RGB) a file must be as large as a real image at least
-_PIXELS_PER_BYTE = 250  # no microscope's image is compressed as much: a JPEG of one colour has 85
 _BYTES, _DEEP_BYTES, _JPEG_2000_BYTES = 8, 18, 20  # a pixel, while it is decoded: the decoder's copy and ours
 _DECODING = threading.Lock()  # filters of warnings and Pillow's limit are one for all threads
 _BOMBS = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)
@@ -143,44 +143,47 @@ def _limit_of_pillow() -> Iterator[None]:
         PIL.Image.MAX_IMAGE_PIXELS = before
 
 
-def check_size(shape: tuple[int, int], size: int, bytes_each: int) -> None:
-    """Raise InputError, before anything is decoded, for an image that is too large, or a small file's claim.
+def check_size(shape: tuple[int, int], bytes_each: int) -> None:
+    """Raise InputError, before anything is decoded, for an image that is too large.
 
-    `shape` is the image's, `size` that of the file, `bytes_each` how many bytes a pixel costs.
+    `shape` is the image's, `bytes_each` how many bytes a pixel costs.
     """
     pixels_told = shape[0] * shape[1]
     if pixels_told > MAX_PIXELS:
         raise InputError(_TOO_LARGE)
-    if pixels_told > UNTOLD_PIXELS and size * _PIXELS_PER_BYTE < pixels_told:
-        raise InputError(f"{pixels_told:,} pixels in {size:,} bytes are no image of a microscope")
     check_room(pixels_told * bytes_each, f"an image of {pixels_told / 1e6:.0f} megapixels")
 
 
+def check_picture(file: BinaryIO, picture: PIL.Image.Image, bytes_each: int) -> None:
+    """`check_size` and what a picture shows, for all but TIFF. Raises InputError."""
+    check_size((picture.height, picture.width), bytes_each)
+    place = file.tell()
+    if picture.format in ("JPEG", "MPO"):
+        check_scans(file)
+    check_content(file, picture)
+    file.seek(place)
+
+
 def _decode(file: BinaryIO, page: int | None) -> tuple[pixels.RGB, float | None, list[str]]:
-    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     with PIL.Image.open(file, formats=FORMATS) as picture:
         if picture.format == "TIFF":
-            return _decode_tiff(file, picture, page, size)
+            return _decode_tiff(file, picture, page)
         if page:
             raise InputError(f"page {page} was asked for, but only TIFF files have pages")
         if picture.format == "WEBP" and getattr(picture, "n_frames", 1) > 1:
             raise InputError("a film of several pictures: save one of them as PNG")
-        check_size(
-            (picture.height, picture.width),
-            size,
-            _JPEG_2000_BYTES if picture.format == "JPEG2000" else _BYTES,
-        )
+        check_picture(file, picture, _JPEG_2000_BYTES if picture.format == "JPEG2000" else _BYTES)
         rgb, notes = pixels.to_rgb(picture)
         return rgb, None, notes
 
 
 def _decode_tiff(
-    file: BinaryIO, picture: PIL.Image.Image, page: int | None, size: int
+    file: BinaryIO, picture: PIL.Image.Image, page: int | None
 ) -> tuple[pixels.RGB, float | None, list[str]]:
     pages = tiff.choose_pages(picture, page)
     mpp, notes = calibration.um_per_pixel(picture, pages[0])
-    kinds = {_check_page(picture, number, size) for number in pages}
+    kinds = {_check_page(file, picture, number) for number in pages}
     if len(kinds) > 1:
         raise InputError("three pages of different sizes or depths: choose one with --page 0 to 2")
     if len(pages) > 1:
@@ -200,11 +203,13 @@ def _decode_tiff(
     return parts[0] if len(parts) == 1 else np.stack(channels, axis=2), mpp, notes
 
 
-def _check_page(picture: PIL.Image.Image, number: int, size: int) -> tuple[tuple[int, int], bool]:
+def _check_page(file: BinaryIO, picture: PIL.Image.Image, number: int) -> tuple[tuple[int, int], bool]:
     """Shape of a page, and whether it has more than 8 bits. Raises InputError before it is decoded."""
     picture.seek(number)
     deep = tiff.bits(picture) in range(9, 17)
     shape = picture.height, picture.width
-    check_size(shape, size, _DEEP_BYTES if deep else _BYTES)
+    check_size(shape, _DEEP_BYTES if deep else _BYTES)
     tiff.check_tiles(picture)
+    if shape[0] * shape[1] > FREE:
+        check_tiff(file, number)
     return shape, deep

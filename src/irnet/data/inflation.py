@@ -1,21 +1,18 @@
 """Strips and tiles of TIFF files hold what the header says and no more: no small file fills the memory."""
 
-import lzma
 import math
 import struct
-import zlib
 from typing import Any
 
 import tifffile
 
+from irnet.data.emptiness import STREAMS, jpeg_frame
 from irnet.errors import InputError
 
 _SLACK = 2**16  # bytes by which a segment may be longer than its rows
 _STEP = 2**20  # bytes that are inflated at a time, to count them
-_STREAMS = {8: zlib.decompressobj, 32946: zlib.decompressobj, 34925: lzma.LZMADecompressor}
 _IMAGECODECS = {5: "lzw_decode", 32773: "packbits_decode", 50000: "zstd_decode"}
 _PLAIN, _JPEG, _JPEG_2000 = 1, (7,), (33003, 33004, 33005, 34712)
-_NO_SIZE = (0xC4, 0xC8, 0xCC)  # markers among those of JPEG frames that begin none
 
 
 def check_tile(tile: int, page: int) -> None:
@@ -54,8 +51,8 @@ def check_inflation(leaf: tifffile.TiffPage) -> None:
 
 
 def _is_longer(kind: int, data: bytes, limit: int, size: tuple[int, int]) -> bool:
-    if kind in _STREAMS:
-        return _inflated(_STREAMS[kind](), data, limit) > limit
+    if kind in STREAMS:
+        return _inflated(STREAMS[kind](), data, limit) > limit
     if kind in _IMAGECODECS:
         import imagecodecs
 
@@ -82,15 +79,9 @@ def _inflated(stream: Any, data: bytes, limit: int) -> int:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """Width and height in the first frame of a JPEG stream, 0 where there is none."""
-    place = 2
-    while place + 9 <= len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], struct.unpack(">H", data[place + 2 : place + 4])[0]
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_SIZE:
-            height, width = struct.unpack(">HH", data[place + 5 : place + 9])
-            return width, height
-        place += 2 + length
-    return 0, 0
+    """Height and width in the first frame of a JPEG stream, 0 where there is none."""
+    place = jpeg_frame(data)
+    return (0, 0) if place is None else struct.unpack(">HH", data[place + 5 : place + 9])
 
 
 def _jpeg_2000_size(data: bytes) -> tuple[int, int]:

@@ -8,9 +8,9 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from irnet.data.image import opened
+from irnet.data.image import check_picture, opened
 from irnet.data.pixels import as_rgb
-from irnet.data.stored import Stored, decode, read_pages
+from irnet.data.stored import BYTES, Stored, decode, read_pages
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Shape
 
@@ -74,8 +74,10 @@ def read_integers(path: str | os.PathLike, shape: Shape) -> list[Map]:
 def read_png_mask(content: bytes, shape: Shape) -> Mask:
     """The object of a PNG of `shape` (H, W), by the rules of `read_mask`. Raises InputError."""
     try:
-        with PIL.Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
+        file = io.BytesIO(content)
+        with PIL.Image.open(file, formats=("PNG",)) as picture:
             if (picture.height, picture.width) == shape:
+                check_picture(file, picture, BYTES)
                 return find_object(decode(picture))
             found = f"{picture.height} x {picture.width}"
     except Exception as error:  # decoders raise whatever a broken file makes them meet

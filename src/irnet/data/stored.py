@@ -1,6 +1,5 @@
 """The values that PNG, TIFF, BMP and WebP files store: nothing is inverted, scaled or laid on white."""
 
-import os
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -10,8 +9,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from irnet.data import pixels
-from irnet.data.image import FORMATS, MAX_PIXELS, check_size
+from irnet.data.emptiness import FREE, Budget
+from irnet.data.image import FORMATS, MAX_PIXELS, check_picture, check_size
 from irnet.data.tiff import MissingCodecError, read_pixels
+from irnet.data.tiff_rows import check_leaf
 from irnet.errors import InputError
 from irnet.geometry.masks import Shape
 
@@ -21,7 +22,7 @@ _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 _FEW_BITS = {"L;2": 85, "L;4": 17}  # Pillow stretches grey of 2 and 4 bits to 8
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO = 0
-_BYTES = 12  # a pixel while it is decoded
+BYTES = 12  # a pixel while it is decoded
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,8 +46,7 @@ def read_pages(file: BinaryIO, shape: Shape | None = None) -> list[Stored]:
     with PIL.Image.open(file, formats=FORMATS) as picture:
         if picture.format in _LOSSY or (picture.format == "WEBP" and _is_lossy(file)):
             raise InputError(f"lossy {picture.format} blurs the edges of masks: save it as PNG or TIFF")
-        size = file.seek(0, os.SEEK_END)
-        check_size((picture.height, picture.width), size, _BYTES)
+        check_picture(file, picture, BYTES)
         found = (picture.height, picture.width)
         if shape is None or sorted(shape) != sorted(found):
             _check_shape(found, 1, shape)
@@ -96,20 +96,28 @@ def _looked_up(
 
 
 def _read_tiff(file: BinaryIO, shape: Shape | None) -> list[Stored]:
-    pages: list[Stored] = []
     with tifffile.TiffFile(file) as opened:
-        for number, page in enumerate(opened.pages):
-            leaf = page if isinstance(page, tifffile.TiffPage) else page.aspage()
-            if leaf.is_reduced:
-                continue
-            tag = leaf.tags.get("Orientation")
-            orientation = tag.value if tag else 1
-            height, width = leaf.imagelength, leaf.imagewidth
-            _check_shape((height, width), orientation, shape)
-            if height * width * (len(pages) + 1) > MAX_PIXELS:
-                raise InputError(f"its pages have more than {MAX_PIXELS:,} pixels together")
-            pages.append(_turned(_read_leaf(leaf, file, number), orientation))
-    return pages
+        leaves = [
+            (number, leaf)
+            for number, page in enumerate(opened.pages)
+            if not (leaf := page if isinstance(page, tifffile.TiffPage) else page.aspage()).is_reduced
+        ]
+        total = 0
+        for _, leaf in leaves:
+            _check_shape((leaf.imagelength, leaf.imagewidth), _orientation(leaf), shape)
+            total += leaf.imagelength * leaf.imagewidth
+        if total > MAX_PIXELS:
+            raise InputError(f"its pages have more than {MAX_PIXELS:,} pixels together")
+        if total > FREE:
+            budget = Budget()
+            for _, leaf in leaves:
+                check_leaf(leaf, budget)
+        return [_turned(_read_leaf(leaf, file, number), _orientation(leaf)) for number, leaf in leaves]
+
+
+def _orientation(leaf: tifffile.TiffPage) -> int:
+    tag = leaf.tags.get("Orientation")
+    return tag.value if tag else 1
 
 
 def _read_leaf(leaf: tifffile.TiffPage, file: BinaryIO, number: int) -> Stored:
@@ -118,8 +126,8 @@ def _read_leaf(leaf: tifffile.TiffPage, file: BinaryIO, number: int) -> Stored:
     codec = getattr(leaf.compression, "name", "")
     if "JP" in codec or "WEBP" in codec:  # JPEG of all kinds
         raise InputError(f"{codec} compression blurs the edges of masks: save it with LZW, Deflate or none")
-    bytes_each = leaf.dtype.itemsize * leaf.samplesperpixel + _BYTES
-    check_size((leaf.imagelength, leaf.imagewidth), leaf.parent.filehandle.size, bytes_each)
+    bytes_each = leaf.dtype.itemsize * leaf.samplesperpixel + BYTES
+    check_size((leaf.imagelength, leaf.imagewidth), bytes_each)
     try:
         values = read_pixels(leaf)
     except MissingCodecError:
