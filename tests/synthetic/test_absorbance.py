@@ -13,6 +13,8 @@ CLEAR = Camera(
     unevenness=0.0,
     blur=0.0,
     depth=0.0,
+    deep=0.0,
+    glare=0.0,
     sharpening=0.0,
     shot_noise=0.0,
     read_noise=0.0,
@@ -97,6 +99,15 @@ def test_focus_stacking_calms_the_middle_of_the_background_only():
     assert picture[300:330, 300:330].std() < 0.1
     assert picture[342:358, 342:358].std() > 1.5
     assert picture[:40, :40].std() > 1.5
+
+
+def test_nothing_is_darker_than_the_glare():
+    hazy = Camera(**{**CLEAR.__dict__, "glare": 0.1})
+    opaque = np.full((3, 8, 8), 5, np.float32)
+    picture = hazy.photograph(np.random.default_rng(2), opaque, 0.37)
+    assert picture[4, 4].tolist() == [25, 24, 23]
+    empty = hazy.photograph(np.random.default_rng(2), np.zeros((3, 8, 8), np.float32), 0.37)
+    assert empty[4, 4].tolist() == [250, 240, 230]
 
 
 def test_vignetting_darkens_the_corners():

@@ -13,6 +13,8 @@ from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Truth
 from irnet.errors import InputError
 from irnet.synthetic import Patient, generate
 from irnet.synthetic.kinds import KINDS
+from irnet.synthetic.layout import Placement, Plan
+from irnet.synthetic.smear import _draw_blurs
 from irnet.synthetic.stain import STRENGTHS
 
 SIZE = (220, 260)
@@ -211,3 +213,13 @@ def test_veils_threads_and_drops_change_the_picture_alone():
     (without, truth), (with_veils, same) = fields
     assert with_veils.mean() < without.mean() - 2
     assert truth.cells.to_rle() == same.cells.to_rle()
+
+
+def test_a_group_lies_out_of_focus_together():
+    cells = [Placement(KINDS[1], (10.0 * n, 0.0), 60.0) for n in range(40)]
+    camera = replace(Patient.draw(0, "strong").camera, depth=0.0, deep=1.0)
+    blurs = list(_draw_blurs(np.random.default_rng(4), Plan(cells, []), camera, 0.37))
+    soft = np.flatnonzero(blurs)
+    assert 2 < len(soft) < 40
+    assert len(soft) == np.ptp(soft) + 1  # neighbours
+    assert not any(_draw_blurs(np.random.default_rng(4), Plan(cells, []), replace(camera, deep=0.0), 0.37))

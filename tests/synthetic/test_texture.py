@@ -53,9 +53,12 @@ def test_wide_noise_has_no_sharp_edges():
 
 
 def test_streaks_are_longer_than_wide():
-    field = streaks(np.random.default_rng(7), (200, 300), 3.0, 10.0)
-    assert field.shape == (200, 300)
-    assert np.abs(np.diff(field, axis=0)).mean() > 4 * np.abs(np.diff(field, axis=1)).mean()
+    along = streaks(np.random.default_rng(7), (200, 300), 3.0, 10.0, 0.0)
+    assert along.shape == (200, 300)
+    assert np.abs(np.diff(along, axis=0)).mean() > 4 * np.abs(np.diff(along, axis=1)).mean()
+    assert along[[0, -1]].std() > 0.3  # to the borders
+    down = streaks(np.random.default_rng(7), (200, 300), 3.0, 10.0, np.pi / 2)
+    assert 4 * np.abs(np.diff(down, axis=0)).mean() < np.abs(np.diff(down, axis=1)).mean()
 
 
 def test_paving_stones_have_the_size_of_red_cells():

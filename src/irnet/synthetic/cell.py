@@ -20,7 +20,7 @@ Corner = tuple[int, int]
 ANUCLEATE = 0.01  # share of cells without a nucleus
 BINUCLEATE = 0.03
 ANNOTATED = 0.3  # cover of a cytoplasm's edge that counts as cell
-PALE = (0.12, 0.5)  # density of a cell that hardly took up the stain, relative to the others
+PALE = (0.25, 0.7)  # density of a cell that hardly took up the stain, relative to the others
 LEAST_BLUR = 0.3  # px
 
 

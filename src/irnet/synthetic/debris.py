@@ -8,12 +8,13 @@ from scipy.ndimage import find_objects, gaussian_filter, label
 
 from irnet.cells import Distractor
 from irnet.synthetic.dirt import Dirt
-from irnet.synthetic.ground import add_ground, red_sheets
+from irnet.synthetic.ground import add_ground, draw_smudge, red_sheets
 from irnet.synthetic.shape import Outline, Point, draw_outline, plane
 from irnet.synthetic.stain import Colour, Density, Stain
 from irnet.synthetic.texture import cloud, noise, wide_noise
 
 Field = NDArray[np.floating]
+Gathering = tuple[float, NDArray[np.float64]]
 
 FIELD_MM2 = 0.064  # the field of the paper, (252.9 um)^2, for which the numbers below are meant
 STOCK = 25  # different pieces of a kind in a field; further ones are these, turned
@@ -27,8 +28,10 @@ def add_debris(
     """Draw a field's debris onto `density`, some of it on the cells at `cells` (px); say what lies where."""
     share = float(np.prod(density.shape)) * mpp**2 / 1e6 / FIELD_MM2
     add_ground(rng, density, dirt, stain, mpp)
-    lone, swarm = (0.3, (7.0, 7.0)), (dirt.gathered, dirt.streak)
-    kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float, tuple[float, Point]]] = [
+    c, s = np.cos(dirt.flow), np.sin(dirt.flow)
+    along = np.array([[c, s], [-s, c]]) * np.array(dirt.streak)[:, None]
+    lone, swarm = (0.3, 7.0 * np.eye(2)), (dirt.gathered, along)
+    kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float, Gathering]] = [
         ("scrap", dirt.scraps, _draw_scrap, 0.3, lone),
         ("clot", dirt.clots, _draw_clot, 0.5, lone),
         ("red_cell", dirt.red_cells, _draw_red_cell, 0.2, lone),
@@ -44,6 +47,9 @@ def add_debris(
             corner = (round(x - tile.shape[1] / 2), round(y - tile.shape[0] / 2))
             density.add(tile, corner, colour)
             found += _as_distractor(name, tile, corner, density.shape)
+    for x, y in _places(rng, rng.poisson(dirt.smudges * share), density.shape, cells, 0.8, lone, mpp):
+        film, colour = draw_smudge(rng, stain, mpp)
+        density.add(film, (round(x - film.shape[1] / 2), round(y - film.shape[0] / 2)), colour)
     if dirt.red_sheets:
         found += _add_red_sheets(rng, density, dirt, stain, mpp)
     return found
@@ -53,7 +59,7 @@ def _add_red_sheets(
     rng: np.random.Generator, density: Density, dirt: Dirt, stain: Stain, mpp: float
 ) -> list[Distractor]:
     """Red cells side by side; those that touch one another share a box."""
-    cover = red_sheets(rng, dirt.red_sheets, density.shape, mpp, dirt.streak[0] < dirt.streak[1])
+    cover = red_sheets(rng, dirt.red_sheets, density.shape, mpp, dirt.flow)
     uneven = 1 + np.float32(0.12) * wide_noise(rng, density.shape, 4 / mpp)
     density.add(cover * uneven * np.float32(rng.uniform(0.8, 2.2) * stain.cytoplasm), (0, 0), stain.orange)
     labels = np.zeros(cover.shape, np.int32)
@@ -76,25 +82,25 @@ def _places(
     shape: tuple[int, int],
     cells: list[Point],
     on_cells: float,
-    gathering: tuple[float, Point],
+    gathering: Gathering,
     mpp: float,
 ) -> list[Point]:
     """Points (px) in the field, some on cells, some beside one another.
 
     Args:
         on_cells: probability that a piece that lies by itself lies on a cell.
-        gathering: probability that a piece lies beside an earlier one, and how far in x and y (um).
+        gathering: probability that a piece lies beside an earlier one, and axes (2, 2) of its distance (um).
     """
-    beside, spread_um = gathering
+    beside, axes_um = gathering
     points: list[Point] = []
     for _ in range(count):
         if points and rng.random() < beside:
-            centre, spread = points[rng.integers(len(points))], np.array(spread_um) / mpp
+            centre, spread = points[rng.integers(len(points))], axes_um / mpp
         elif cells and rng.random() < on_cells:
-            centre, spread = cells[rng.integers(len(cells))], np.full(2, 13 / mpp)
+            centre, spread = cells[rng.integers(len(cells))], np.eye(2) * 13 / mpp
         else:
-            centre, spread = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0])), np.zeros(2)
-        x, y = np.array(centre) + rng.normal(0, 1, 2) * spread
+            centre, spread = (rng.uniform(0, shape[1]), rng.uniform(0, shape[0])), np.zeros((2, 2))
+        x, y = np.array(centre) + rng.normal(0, 1, 2) @ spread
         points.append((float(x), float(y)))
     return points
 

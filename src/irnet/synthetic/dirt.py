@@ -14,7 +14,8 @@ class Dirt:
     white_cells: float
     white_on_cells: float  # share of the white cells that is thrown onto cells, the rest anywhere
     gathered: float  # probability that a piece lies beside an earlier one of its kind, so in rows and heaps
-    streak: tuple[float, float]  # how far it lies from that one (um): standard deviations in x and y
+    streak: tuple[float, float]  # how far it lies from that one (um), along the smear and across
+    flow: float  # direction of the smear, from the x axis
     red_cells: float
     red_sheets: float  # share of the ground that sheets of red cells cover
     specks: float
@@ -26,6 +27,7 @@ class Dirt:
     veils: float  # expected number of coloured, wrinkled ones
     threads: float  # density of fine threads, 0 for none
     holes: float  # expected number of drops that push a veil aside
+    smudges: float  # expected number of thick patches on cells
     scratches: float  # probability
 
     @classmethod
@@ -41,7 +43,8 @@ class Dirt:
             else min(rng.gamma(0.9, 9), 45),
             white_on_cells=rng.beta(1.2, 8) if inflamed else rng.beta(2, 1.5),
             gathered=rng.uniform(0.2, 0.8) if inflamed else 0.3,
-            streak=smear if rng.random() < 0.5 else (smear[1], smear[0]),
+            streak=smear,
+            flow=rng.uniform(0, np.pi),
             red_cells=np.exp(rng.uniform(np.log(5), np.log(200)))
             if bloody
             else rng.gamma(0.12, 12) * (rng.random() < (0.06 if grey else 1)),
@@ -53,7 +56,8 @@ class Dirt:
             crumbs=rng.gamma(1.0, 0.05 if strong else 0.012),
             mucus=0.6 * (not grey and rng.random() < (0.4 if inflamed else 0.15)),
             veils=rng.gamma(0.7, 1.3) * strong,
-            threads=rng.gamma(0.7, 0.07) * strong,
+            threads=rng.gamma(1.0, 0.04) * (strong and rng.random() < 0.5),
             holes=np.exp(rng.uniform(0, np.log(60))) * (strong and rng.random() < 0.4),
+            smudges=rng.gamma(0.6, 1.2) * strong,
             scratches=rng.uniform(0, 0.03),
         )

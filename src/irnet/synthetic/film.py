@@ -50,7 +50,7 @@ class Habit:
             spread=rng.uniform(0.3, 0.42),
             pale=float(rng.beta(1, 6)) if strong else 0.0,
             folded=rng.uniform(0.1, 0.5) if strong else 0.0,
-            softness=(0.4, 1.3) if strong else (0.8, 2.0),
+            softness=(0.8, 2.0) if grey else (0.4, 1.3) if strong else (0.5, 1.6),
             rim=rng.uniform(0.1, 1.0) if strong else 0.0,
             grain=rng.uniform(0.03, 0.16) if strong else 0.0,
             wrinkles=rng.uniform(0.1, 0.5) if strong else 0.0,

@@ -241,6 +241,7 @@ def draw_crowd(rng: np.random.Generator, mpp: float) -> Callable[[], tuple[Kind,
         nucleus_um=(diameter * rng.uniform(0.8, 1.05), spread * rng.uniform(0.5, 1)),
         density=kind.density * rng.uniform(0.4, 1.3),
         tone=kind.tone * rng.uniform(1.0, 2.2),
+        eosin=float(rng.random() < 0.25),
         chromatin=kind.chromatin * rng.uniform(1, 1.5),
         tones=0.25,
     )

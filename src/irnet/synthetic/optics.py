@@ -30,6 +30,8 @@ class Camera:
     unevenness: float  # of the illumination, relative
     blur: float  # of the lens (px)
     depth: float  # spread of the cells over the depth of the specimen (um); 0 where all is in focus
+    deep: float  # probability that a group lies out of focus
+    glare: float  # stray light, a share of the background's: nothing is darker
     sharpening: float
     shot_noise: float  # grey levels on white
     read_noise: float  # grey levels
@@ -50,6 +52,8 @@ class Camera:
             unevenness=rng.uniform(0, 0.008),
             blur=rng.uniform(0.35, 1.0),
             depth=rng.uniform(0.3, 0.9 if strong else 1.6) * (rng.random() < 0.75),
+            deep=0.3 if strong else 0.0,
+            glare=rng.uniform(0.02, 0.08) if strong else 0.0,
             sharpening=rng.uniform(0, 0.8 if strong else 0.25) * (rng.random() < (0.85 if strong else 0.35)),
             shot_noise=rng.uniform(0.3, 2.3),
             read_noise=rng.uniform(0.2, 1.2),
@@ -69,6 +73,8 @@ class Camera:
             unevenness=rng.uniform(0, 0.004),
             blur=rng.uniform(0.35, 0.6),
             depth=0.0,
+            deep=0.0,
+            glare=0.0,
             sharpening=rng.uniform(0, 0.2) * (rng.random() < 0.3),
             shot_noise=rng.uniform(0.8, 1.6),
             read_noise=rng.uniform(1.4, 2.1),
@@ -88,6 +94,8 @@ class Camera:
         channels = []
         for values, white in zip(density, self.white, strict=False):
             level = gaussian_filter(np.exp(values * -LN10), self.blur, truncate=3.0)
+            if self.glare:
+                level += np.float32(self.glare) * (1 - level)
             if self.sharpening:
                 wide = gaussian_filter(level, SHARPENED_UM / mpp, truncate=2.0)
                 level += np.float32(self.sharpening) * (level - wide)

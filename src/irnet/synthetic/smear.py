@@ -1,5 +1,6 @@
 """A field of a smear: cells in clusters, layer on layer, with debris, photographed; and its whole truth."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,8 @@ from irnet.synthetic.optics import Camera
 from irnet.synthetic.stain import STRENGTHS, Density, Palette, Stain
 from irnet.synthetic.truth import collect
 
-VERSION = 10  # goes up whenever a seed gives another picture or truth
+VERSION = 11  # goes up whenever a seed gives another picture or truth
+DEEP_REACH, DEEP_BLUR = (15, 70), (0.5, 1.4)  # um: around the middle of a group out of focus, and its blur
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,8 @@ def _draw_cells(
     rng: np.random.Generator, plan: Plan[Kind], patient: Patient, mpp: float
 ) -> list[tuple[str, Drawing]]:
     """All cells of a plan, then its bare nuclei, each with the name of its kind."""
-    drawings = []
+    drawings, blurs = [], _draw_blurs(rng, plan, patient.camera, mpp)
     for place in plan.cells:
-        blur = patient.camera.defocus(rng, mpp)
         drawing = draw_cell(
             rng,
             place.item,
@@ -118,11 +119,22 @@ def _draw_cells(
             stain=patient.stain,
             habit=patient.habit,
             mpp=mpp,
-            blur=blur,
+            blur=next(blurs),
         )
         drawings.append((place.item.name, drawing))
     for place in plan.bare:
-        blur = patient.camera.defocus(rng, mpp)
-        drawing = draw_bare_nucleus(rng, place.item, place.centre, stain=patient.stain, mpp=mpp, blur=blur)
+        drawing = draw_bare_nucleus(
+            rng, place.item, place.centre, stain=patient.stain, mpp=mpp, blur=next(blurs)
+        )
         drawings.append(("bare", drawing))
     return drawings
+
+
+def _draw_blurs(rng: np.random.Generator, plan: Plan[Kind], camera: Camera, mpp: float) -> Iterator[float]:
+    """Blur (px) of each cell, then of each bare nucleus; what lies near one cell may all be out of focus."""
+    places = [*plan.cells, *plan.bare]
+    deep = places[rng.integers(len(places))] if places and rng.random() < camera.deep else None
+    reach, blur = rng.uniform(*DEEP_REACH) / mpp, rng.uniform(*DEEP_BLUR) / mpp
+    for place in places:
+        near = deep is not None and np.hypot(*np.subtract(place.centre, deep.centre)) < reach
+        yield max(camera.defocus(rng, mpp), blur if near else 0.0)

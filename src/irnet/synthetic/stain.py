@@ -27,8 +27,8 @@ VIVID_CYANOPHILIC = ((0.60, 0.24, 0.16), (0.62, 0.26, 0.12), (0.50, 0.28, 0.22))
 VIVID_EOSINOPHILIC = ((0.16, 0.66, 0.18), (0.05, 0.80, 0.15), (0.14, 0.50, 0.36))
 HAEMATOXYLIN = ((0.39, 0.39, 0.22), (0.33, 0.45, 0.22), (0.40, 0.36, 0.24), (0.23, 0.53, 0.24))
 # CRIC: what surrounds a nucleus is grey, teal, brown, salmon or orange, hardly ever pink or violet.
-STRONG_CYANOPHILIC = ((0.46, 0.28, 0.26), (0.53, 0.26, 0.21), (0.35, 0.36, 0.29), (0.38, 0.36, 0.26))
-STRONG_EOSINOPHILIC = ((0.11, 0.39, 0.50), (0.13, 0.41, 0.46), (0.09, 0.42, 0.49))
+STRONG_CYANOPHILIC = ((0.44, 0.30, 0.26), (0.50, 0.28, 0.22), (0.34, 0.37, 0.29), (0.33, 0.38, 0.29))
+STRONG_EOSINOPHILIC = ((0.11, 0.41, 0.48), (0.13, 0.42, 0.45), (0.09, 0.43, 0.48))
 STRONG_ORANGE = ((0.04, 0.32, 0.64), (0.05, 0.36, 0.59), (0.03, 0.27, 0.70))
 STRONG_HAEMATOXYLIN = ((0.36, 0.42, 0.22), (0.29, 0.44, 0.27), (0.42, 0.38, 0.20))
 DYES = {
@@ -36,12 +36,14 @@ DYES = {
     "strong": (STRONG_CYANOPHILIC, STRONG_EOSINOPHILIC, STRONG_ORANGE, STRONG_HAEMATOXYLIN),
 }
 
+USUAL_WARMTH = 0.15  # which the shares of the kinds are meant for
+
 # Palette: mean density of a thin cytoplasm and of a nucleus by itself, each median and log-deviation.
 STRENGTHS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "pap": ((0.095, 0.35), (0.26, 0.3)),
     "pale": ((0.055, 0.3), (0.22, 0.3)),
     "vivid": ((0.15, 0.3), (0.42, 0.25)),
-    "strong": ((0.17, 0.4), (0.37, 0.35)),  # CRIC: a cytoplasm .07 to .57, its nucleus .09 to .82 denser
+    "strong": ((0.16, 0.4), (0.46, 0.3)),  # CRIC: a cytoplasm .07 to .57, its nucleus .09 to .82 denser
     "grey": ((0.097, 0.25), (0.26, 0.18)),
 }
 
@@ -58,7 +60,7 @@ class Stain:
     nucleus: float  # mean density of a nucleus by itself
     densest: float  # mean density of one cytoplasm at most
     mixing: float  # of the dyes within one cell; small where each cell has one hue
-    warmth: float  # share of the cells that are pink or orange whatever their type
+    warmth: float  # probability that an intermediate cell is pink or orange; others in proportion
     keratin: float  # share of the orange ones among these
     hues: float  # log-deviation of a channel between the cells
     paleness: float  # power of the tones of the kinds' nuclei: 0 where all kinds are alike dark
@@ -75,8 +77,8 @@ class Stain:
             cytoplasm=cytoplasm * float(np.exp(rng.normal(0, spread))),
             nucleus=nucleus * float(np.exp(rng.normal(0, nucleus_spread))),
             densest=0.6 if strong else 0.3,
-            mixing=0.03 if vivid else 0.12,
-            warmth=float(rng.beta(0.7, 1.2)) if strong else 0.0,
+            mixing=0.03 if vivid else 0.2 if strong else 0.12,
+            warmth=float(rng.beta(0.9, 0.9)) if strong else USUAL_WARMTH,
             keratin=float(rng.beta(1.2, 0.9)) if strong else 0.15,
             hues=0.05 if strong else 0.1,
             paleness=float(rng.uniform(0, 1)) if strong else 1.0,
@@ -89,7 +91,7 @@ class Stain:
             return WHITE_DENSITY
         pink = self.orange if rng.random() < self.keratin else self.eosinophilic
         other = rng.beta(1.0, 1 / self.mixing)
-        share = 1 - other if rng.random() < max(eosin, self.warmth) else other
+        share = 1 - other if rng.random() < eosin * self.warmth / USUAL_WARMTH else other
         return _vary(rng, share * pink + (1 - share) * self.cyanophilic, self.hues)
 
     def nucleus_colour(self, rng: np.random.Generator, cell: Colour | None = None) -> Colour:

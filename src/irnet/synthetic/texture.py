@@ -58,11 +58,25 @@ def paving(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Fiel
     return _cut(rng, _paving_tile(_scale(mpp)), shape)
 
 
-def streaks(rng: np.random.Generator, shape: tuple[int, int], sigma: float, stretch: float) -> Field:
-    """Gaussian noise smooth over `sigma` px down a column and `stretch` times as many along a row."""
+def streaks(
+    rng: np.random.Generator, shape: tuple[int, int], sigma: float, stretch: float, angle: float
+) -> Field:
+    """Gaussian noise smooth over `sigma` px across a direction, and `stretch` times as many along it.
+
+    The direction is `angle` from the x axis. A coarse grid is drawn anew, turned and interpolated.
+    """
     height, width = shape
-    drawn = wide_noise(rng, (height, int(width / stretch) + 1), sigma)
-    return np.asarray(Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC))
+    c, s = np.cos(angle), np.sin(angle)
+    turn = np.array([[c, s], [-s, c]]) / [[sigma * stretch], [sigma]]  # from px to the grid
+    corners = turn @ [[0, width, 0, width], [0, 0, height, height]]
+    least, most = corners.min(axis=1), corners.max(axis=1)
+    columns, rows = (most - least + 5).astype(int)
+    coarse = Image.fromarray(rng.standard_normal((rows, columns)).astype(np.float32))
+    (a, b), (d, e) = turn.tolist()
+    shift_x, shift_y = (2 - least).tolist()
+    matrix = (a, b, shift_x, d, e, shift_y)
+    drawn = coarse.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+    return np.asarray(drawn)
 
 
 def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Field:
