@@ -261,6 +261,15 @@ class Distractor:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Point:
+    """The centre of an instance that was marked and not outlined."""
+
+    label: int  # CYTOPLASM or NUCLEUS
+    place: tuple[float, float]  # x, y px
+    kind: str = ""  # morphological type
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Truth:
     """What is known of one image. What was not annotated is said, so that it gives no loss and no score."""
 
@@ -271,6 +280,7 @@ class Truth:
     )  # classes annotated here
     ignore: Cells | None = None  # regions without loss and score; label 0 stands for every class
     distractors: tuple[Distractor, ...] = ()
+    points: tuple[Point, ...] = ()  # centres of some instances that are not among the cells
 
     def __post_init__(self) -> None:
         if self.kinds and len(self.kinds) != len(self.cells):

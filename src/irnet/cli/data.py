@@ -52,8 +52,8 @@ def convert(
         str,
         typer.Option(
             "--from",
-            help="Format of the source: coco, masks, cvat, imagej, labelme, labels, qupath, cx22, herlev, "
-            "isbi2014 or sipakmed.",
+            help="Format of the source: coco, masks, cvat, imagej, labelme, labels, qupath, cric, cx22, "
+            "herlev, isbi2014 or sipakmed.",
         ),
     ],
     images: Annotated[

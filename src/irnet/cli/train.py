@@ -14,6 +14,13 @@ def train(
         Path | None,
         typer.Argument(help="Annotated images: folder or COCO file; none where the recipe draws them."),
     ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(
+            help="Images without outlines to learn from as well: a folder, or a data set with points.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "default",
     override: Annotated[
         list[str] | None, typer.Option("--set", help="Change one setting: section.key=value. Repeatable.")
@@ -56,6 +63,7 @@ def train(
         load_recipe(recipe, changes),
         data,
         out,
+        unlabelled=unlabelled,
         steps=steps,
         time_s=None if time is None else parse_time(time),
         init=init,

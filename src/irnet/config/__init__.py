@@ -1,4 +1,4 @@
-"""Every setting of a run: typed, documented, validated. A recipe is a TOML file of five sections.
+"""Every setting of a run: typed, documented, validated. A recipe is a TOML file of six sections.
 
 Section numbers are those of the paper (IRNet, MICCAI 2019). "px" are pixels at the network's scale, after
 the image has been resampled to `data.mpp`. The defaults are those of `recipes/default.toml`.
@@ -29,6 +29,7 @@ from irnet.config.training import (
     OperatingPoint,
     PredictSettings,
     TrainSettings,
+    UnlabelledSettings,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "RPNSettings",
     "Settings",
     "TrainSettings",
+    "UnlabelledSettings",
     "change_settings",
     "find_recipe",
     "json_schema",

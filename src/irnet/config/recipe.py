@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from irnet.config.network import LossSettings, ModelSettings
 from irnet.config.section import Section
-from irnet.config.training import DataSettings, PredictSettings, TrainSettings
+from irnet.config.training import DataSettings, PredictSettings, TrainSettings, UnlabelledSettings
 from irnet.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
@@ -33,6 +33,7 @@ class Settings(Section):
     loss: LossSettings = LossSettings()
     train: TrainSettings = TrainSettings()
     data: DataSettings = DataSettings()
+    unlabelled: UnlabelledSettings = UnlabelledSettings()
     predict: PredictSettings = PredictSettings()
 
     @model_validator(mode="after")

@@ -172,6 +172,33 @@ class DataSettings(Section):
         return self
 
 
+class UnlabelledSettings(Section):
+    """Fields without outlines (`irnet train --unlabelled`), labelled by the running mean of the weights."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of the images of a forward pass that are crops of such fields; at least one, and not all."""
+    mpp: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """um per pixel of fields that do not state theirs; 0 takes these as they are."""
+    views: Literal[1, 2, 4] = 4
+    """The teacher sees a crop so many times, mirrored and transposed; its answer is the mean."""
+    sure: PerClass = PerClass(cytoplasm=0.7, nucleus=0.7)
+    """Finds with this score are learned as instances."""
+    unsure: PerClass = PerClass(cytoplasm=0.05, nucleus=0.1)
+    """Finds with this score, and not learned, are neither instances nor ground; below it all is ground."""
+    strength: NonNegative = 1.5
+    """The student's crops are recoloured so much more than `data.augment` says (factor)."""
+    focus: Fraction = 0.5
+    """Share of crops placed on a point, where the set has points; the others fall anywhere."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> UnlabelledSettings:
+        for name in ("cytoplasm", "nucleus"):
+            if getattr(self.unsure, name) > getattr(self.sure, name):
+                unsure = f"unlabelled.unsure.{name} = {getattr(self.unsure, name):g}"
+                raise ValueError(f"{unsure} is above unlabelled.sure.{name}: lower it")
+        return self
+
+
 class OperatingPoint(Section):
     """What decides which candidates are cells and where they end; `irnet calibrate` chooses it."""
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Truth
 from irnet.data.sample import Entry
 from irnet.data.transforms import Augmentation, draw_warp, recolour, warp_boxes, warp_image, warp_masks
 from irnet.errors import InputError
+from irnet.geometry.boxes import as_boxes
 
 Item = tuple[Tensor, dict[str, Tensor]]
 Make = Callable[[int], tuple[NDArray[np.uint8], Truth]]
@@ -118,6 +120,37 @@ class CropDataset(Dataset[Item]):
             "masks": torch.from_numpy(masks),
             "annotated": torch.tensor([label in truth.annotated for label in (CYTOPLASM, NUCLEUS)]),
             "ignore": torch.from_numpy(ignored).float(),
+        }
+
+
+class FieldCrops(CropDataset):
+    """Windows of fields without outlines, each seen twice: as it is, and recoloured.
+
+    A window is mirrored and turned by right angles, and keeps the scale. An item is the recoloured window,
+    (3, size, size) uint8 RGB, and what goes with it:
+        weak (3, size, size) uint8: the window as it is,
+        points (p, 2) float32: x, y of marked nuclei in it, px,
+        distractors (q, 4) float32: boxes of what is no target cell.
+
+    Of `augmentation` only the colours and `focus` count: the share of windows that are placed on a point.
+    """
+
+    def _window(self, image: NDArray[np.uint8], truth: Truth, rng: Generator) -> Item:
+        places = np.array([point.place for point in truth.points if point.label == NUCLEUS]).reshape(-1, 2)
+        zoom = truth.cells.mpp / self.mpp if self.mpp and truth.cells.mpp else 1.0
+        upright = replace(self.augmentation, mirror=True, quarter_turns=True, tilt=0.0, scale=(1.0, 1.0))
+        warp = draw_warp(
+            rng, image.shape, np.tile(places, 2), size=self.size, zoom=zoom, augmentation=upright
+        )
+        weak = warp_image(image, warp)
+        strong = recolour(weak, rng, self.augmentation)
+        moved = warp(places)
+        inside = ((moved >= 0) & (moved < self.size)).all(axis=1)
+        boxes = warp_boxes(as_boxes([distractor.box for distractor in truth.distractors]), warp)
+        return torch.from_numpy(strong.transpose(2, 0, 1).copy()), {
+            "weak": torch.from_numpy(weak.transpose(2, 0, 1).copy()),
+            "points": torch.from_numpy(moved[inside]).float(),
+            "distractors": torch.from_numpy(boxes).float(),
         }
 
 

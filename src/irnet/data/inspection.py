@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells
-from irnet.data.categories import label_of
+from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells, Point
+from irnet.data.categories import DROPPED, label_of
 from irnet.data.findings import Finding, finding
 from irnet.data.formats.coco_json import Document, Id, Row, identity, load, short
+from irnet.data.formats.coco_points import annotated_with, is_point, parse_point
 from irnet.data.formats.coco_rows import (
     AnnotationRow,
     ImageRow,
     check_link,
     is_found,
     parse_annotation,
+    parse_category,
     parse_image,
 )
 from irnet.data.formats.room import MaskRoom
@@ -60,7 +62,9 @@ def inspect(
     images = _images(inspection)
     groups = _group(inspection, unknown)
     annotations: list[AnnotationRow] = []
-    for image in images:
+    for number, image in enumerate(images):
+        points = _points(inspection, image, groups[image.id])
+        images[number] = image = annotated_with(image, points)
         located = _annotations(inspection, image, groups[image.id])
         _links(inspection, image, located, {row["id"] for _, row in groups[image.id]})
         _duplicates(inspection, image, located)
@@ -163,11 +167,28 @@ def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int,
     return groups
 
 
+def _points(inspection: Inspection, image: ImageRow, rows: list[tuple[int, Row]]) -> list[Point]:
+    """The valid centres of an image that are not dropped; the others are marked as bad."""
+    points = []
+    for position, row in rows:
+        if not is_point(row):
+            continue
+        try:
+            label = parse_category(row, inspection.document.categories, inspection.mapping)
+            points += [] if label == DROPPED else [parse_point(row, label, image.shape)]
+        except InputError as error:
+            inspection.add("bad-annotation", str(error), image=image.name, annotation=row["id"])
+            inspection.bad_annotations.add(position)
+    return points
+
+
 def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, Row]]) -> list[Located]:
     """The valid annotations of an image that are not dropped; the others are marked as bad."""
     located: list[Located] = []
     names, mapping, room = inspection.document.categories, inspection.mapping, MaskRoom()
     for position, row in rows:
+        if is_point(row):
+            continue
         place = {"image": image.name, "annotation": row["id"]}
         try:
             annotation = parse_annotation(row, image.shape, names, room, mapping)

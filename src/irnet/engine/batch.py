@@ -38,6 +38,10 @@ class Batch(NamedTuple):
             **{name: torch.cat([target[name] for target in targets]) for name in LISTS},
         )
 
+    def joined(self, other: Self) -> Self:
+        """Return these images and then those of another batch."""
+        return type(self)(*(torch.cat(pair) for pair in zip(self, other, strict=True)))
+
     def to(self, device: torch.device) -> Self:
         """Return the batch on a device."""
         names = ("images", "annotated", *LISTS)
@@ -52,3 +56,32 @@ class Batch(NamedTuple):
             {name: parts[name][i] for name in LISTS} | {"annotated": self.annotated[i]}
             for i in range(len(self.images))
         ]
+
+
+class FieldBatch(NamedTuple):
+    """Crops of fields without outlines, see `FieldCrops`; points and distractors of all images in a row."""
+
+    ids: Tensor  # (B,) numbers of the items
+    images: Tensor  # (B, 3, S, S) uint8, what is learned from
+    weak: Tensor  # (B, 3, S, S) uint8, what is labelled
+    points: Tensor  # (p, 2)
+    distractors: Tensor  # (q, 4)
+    counts: Tensor  # (B, 2) points and distractors of each image
+
+    @classmethod
+    def of(cls, numbers: Sequence[int], items: Sequence[Item]) -> Self:
+        """Return the batch of these items of `FieldCrops`."""
+        images, known = zip(*items, strict=True)
+        return cls(
+            ids=torch.tensor(numbers),
+            images=torch.stack(images),
+            weak=torch.stack([part["weak"] for part in known]),
+            points=torch.cat([part["points"] for part in known]),
+            distractors=torch.cat([part["distractors"] for part in known]),
+            counts=torch.tensor([(len(part["points"]), len(part["distractors"])) for part in known]),
+        )
+
+    def known(self) -> list[tuple[Tensor, Tensor]]:
+        """Return the points (p, 2) and the distractors (q, 4) of each image."""
+        points, distractors = self.counts.T.tolist()
+        return list(zip(self.points.split(points), self.distractors.split(distractors), strict=True))

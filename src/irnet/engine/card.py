@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from irnet.config import Settings, parse_settings
 from irnet.data.files import sha256, write_atomic
+from irnet.data.wording import number_of
 from irnet.engine.card_scores import score_sections
 from irnet.engine.checkpoint import read_tensors
 from irnet.engine.log import read_log, training_seconds
@@ -132,7 +133,7 @@ def _data(settings: Settings, trained: Mapping[str, Any]) -> dict[str, str | Non
     s = settings.train
     images = _generated(settings, data) if settings.data.source == "generated" else _own(data)
     seen = _crops_seen(s.batch * s.accumulate, trained)
-    return images | {"crops": f"{settings.data.crop} x {settings.data.crop} px{seen}"}
+    return images | _unlabelled(data) | {"crops": f"{settings.data.crop} x {settings.data.crop} px{seen}"}
 
 
 def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | None]:
@@ -157,6 +158,15 @@ def _own(data: Mapping[str, Any]) -> dict[str, str | None]:
     files = {f"file `{name}`": f"SHA-256 {digest}" for name, digest in data.get("files", {}).items()}
     parts = {f"{part} images": _part(data[part]) for part in ("training", "validation") if part in data}
     return {"images": "annotated files", **files, **parts}
+
+
+def _unlabelled(data: Mapping[str, Any]) -> dict[str, str | None]:
+    """Fields that the running mean of the weights labelled."""
+    if "unlabelled" not in data:
+        return {}
+    known = f", centres of {data['unlabelled_points']} nuclei known" if data.get("unlabelled_points") else ""
+    source = f"of `{data['unlabelled_from']}`, SHA-256 of their list {data['unlabelled_sha256']}"
+    return {"unlabelled": f"{number_of(data['unlabelled'], 'image')} without outlines {source}{known}"}
 
 
 def _part(part: Mapping[str, int]) -> str:

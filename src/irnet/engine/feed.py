@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from itertools import count, islice
 from multiprocessing.context import BaseContext
 from os import environ
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from irnet.data.dataset import CropDataset, Item
 from irnet.data.signals import STOPS, kept_from_children
-from irnet.engine.batch import Batch
+from irnet.engine.batch import Batch, FieldBatch
 
 BLOCK = 8  # groups that are mixed
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -36,6 +37,7 @@ class Feed:
         rank, ranks: this process among those of the run.
         workers: processes that prepare items, 0 for none.
         pinned: whether batches are put where a GPU can fetch them.
+        kind: what a batch is: `Batch`, or `FieldBatch` of `FieldCrops`.
     """
 
     def __init__(
@@ -48,19 +50,21 @@ class Feed:
         ranks: int = 1,
         workers: int = 0,
         pinned: bool = False,
+        kind: type[Batch] | type[FieldBatch] = Batch,
     ) -> None:
         self.crops = crops
         self.batch, self.reuse = batch, reuse
         self.rank, self.ranks = rank, ranks
         self.workers, self.pinned = workers, pinned
+        self.kind = kind
 
-    def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Yield the batches of the passes from number `start` on."""
+    def batches(self, start: int = 0) -> Iterator[Any]:
+        """Yield the batches, of `kind`, of the passes from number `start` on."""
         block = BLOCK if self.reuse > 1 else 1
         blocks_done, skipped = divmod(start, block * self.reuse)
         return islice(self._mixed(self._groups(blocks_done * block), block), skipped, None)
 
-    def _mixed(self, groups: Iterator[list[Batch]], block: int) -> Iterator[Batch]:
+    def _mixed(self, groups: Iterator[list], block: int) -> Iterator[Any]:
         while True:
             held = []
             for group in islice(groups, block):
@@ -69,12 +73,12 @@ class Feed:
             for crop in range(1, self.reuse):
                 yield from (group[crop] for group in held)
 
-    def _groups(self, first: int) -> Iterator[list[Batch]]:
+    def _groups(self, first: int) -> Iterator[list]:
         loader = DataLoader(
             _Numbered(self.crops),
             batch_sampler=_GroupNumbers(first, self.rank, self.ranks, self.batch, self.reuse),
             num_workers=self.workers,
-            collate_fn=_Grouped(self.reuse),
+            collate_fn=_Grouped(self.reuse, self.kind),
             multiprocessing_context=process_context() if self.workers else None,
             worker_init_fn=_start_worker,
             prefetch_factor=2 if self.workers else None,
@@ -113,12 +117,12 @@ class _Numbered(Dataset[tuple[int, Item]]):
 class _Grouped:
     """Cuts the items of a group into batches, one crop of each image in each."""
 
-    def __init__(self, reuse: int) -> None:
-        self.reuse = reuse
+    def __init__(self, reuse: int, kind: type[Batch] | type[FieldBatch]) -> None:
+        self.reuse, self.kind = reuse, kind
 
-    def __call__(self, items: Sequence[tuple[int, Item]]) -> list[Batch]:
+    def __call__(self, items: Sequence[tuple[int, Item]]) -> list:
         parts = [items[crop :: self.reuse] for crop in range(self.reuse)]
-        return [Batch.of(*zip(*part, strict=True)) for part in parts]
+        return [self.kind.of(*zip(*part, strict=True)) for part in parts]
 
 
 def process_context() -> BaseContext:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ import torch
 from irnet.config import Settings
 from irnet.data.files import write_atomic
 from irnet.data.sample import Sample
-from irnet.engine.batch import Batch
+from irnet.engine.batch import Batch, FieldBatch
 from irnet.engine.budget import TimeBudget
 from irnet.engine.card import write_card
 from irnet.engine.devices import describe_device
@@ -32,6 +32,8 @@ from irnet.engine.run import BEST, LAST, Run, settings_of
 from irnet.engine.scale import OWN, median_nucleus
 from irnet.engine.sources import Source, open_source
 from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
+from irnet.engine.teacher import Teacher
+from irnet.engine.unlabelled import Fields, need_teacher, open_fields
 from irnet.engine.weights import InitParts
 from irnet.errors import InputError
 
@@ -54,6 +56,7 @@ def train(
     data: str | Path | None,
     run_dir: str | Path,
     *,
+    unlabelled: str | Path | None = None,
     steps: int | None = None,
     time_s: float | None = None,
     init: str | None = None,
@@ -68,6 +71,8 @@ def train(
         data: a data set's folder or COCO file; not needed for generated smears.
         run_dir: gets last.safetensors (checkpoint), best.safetensors (weights) with its card best.md,
             recipe.json and log.jsonl.
+        unlabelled: a folder of images, or a data set, from which is learned without outlines: the running
+            mean of the weights labels them. It needs `init`.
         steps: optimiser steps, instead of `settings.train.steps`.
         time_s: seconds for the whole run; the first steps are measured, then their number is fixed and
             stored.
@@ -87,6 +92,10 @@ def train(
     settings = settings_of(folder) if resumed else settings
     with joined(device) as ranks, stop_requested() as stopping:
         source = open_source(settings, data)
+        fields = None if unlabelled is None else open_fields(settings, unlabelled)
+        if fields is not None:
+            need_teacher(settings, from_weights=resumed or init is not None)
+            source = fields.beside(source)
         run = Run.begin(
             folder,
             settings,
@@ -112,7 +121,7 @@ def train(
         ) as log:
             if run.init is not None and not resumed:
                 log.init(run.init)
-            _loop(run, source, ranks, log, stopping, budget)
+            _loop(run, source, fields, ranks, log, stopping, budget)
         best = folder / BEST if (folder / BEST).exists() else None
         if ranks.first and best is not None:
             write_card(best)  # anew: the log has gone on since
@@ -122,6 +131,7 @@ def train(
 def _loop(
     run: Run,
     source: Source,
+    fields: Fields | None,
     ranks: Ranks,
     log: RunLog,
     stopping: Callable[[], bool],
@@ -129,7 +139,7 @@ def _loop(
 ) -> None:
     s = run.settings.train
     network = ranks.wrap(run.model)
-    batches = _feed(run, source, ranks).batches(run.step * s.accumulate)
+    batches = _batches(run, source, fields, ranks)
     validator = Validator(source, ranks)
     first = run.step
     while run.steps is None or run.step < run.steps:
@@ -240,17 +250,19 @@ def _facts(source: Source, ranks: Ranks) -> dict[str, Any]:
     return {"data": source.identity | source.facts, "machine": machine}
 
 
-def _feed(run: Run, source: Source, ranks: Ranks) -> Feed:
+def _batches(run: Run, source: Source, fields: Fields | None, ranks: Ranks) -> Iterator[Batch]:
+    """Batches from the run's step on; with `fields` a share of each is labelled by the running mean."""
     s = run.settings.train
-    return Feed(
-        source.crops,
-        batch=s.batch,
-        reuse=source.reuse,
-        rank=ranks.rank,
-        ranks=ranks.size,
-        workers=s.workers,
-        pinned=ranks.device.type == "cuda",
-    )
+    common = {"rank": ranks.rank, "ranks": ranks.size, "pinned": ranks.device.type == "cuda"}
+    apart = 0 if fields is None else fields.per_pass
+    feed = Feed(source.crops, batch=s.batch - apart, reuse=source.reuse, workers=s.workers, **common)
+    batches = feed.batches(run.step * s.accumulate)
+    if fields is None:
+        return batches
+    unlabelled = Feed(fields.crops, batch=apart, workers=min(s.workers, 1), kind=FieldBatch, **common)
+    teacher = Teacher(run.average.model, run.settings, ranks.device)
+    pairs = zip(batches, unlabelled.batches(run.step * s.accumulate), strict=True)
+    return (batch.joined(teacher(crops)) for batch, crops in pairs)
 
 
 def _check_folder(folder: Path, resume: bool) -> bool:

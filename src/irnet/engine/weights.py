@@ -125,6 +125,7 @@ def generated_alone(settings: Settings, trained: Mapping[str, Any]) -> bool:
     """Whether weights, and those that they were forked from, learned from generated smears alone."""
     before = trained.get("init")
     drawn = settings.data.source == "generated" and not settings.data.generated.composed
+    drawn = drawn and "unlabelled" not in trained.get("data", {})
     return drawn and (before is None or before.get("generated_alone", False))
 
 

@@ -1,4 +1,4 @@
-"""One image seen in several views, mirrored and transposed, whose scores, boxes and masks are averaged."""
+"""Images seen in several views, mirrored and transposed, whose scores, boxes and masks are averaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from irnet.models.candidates import Judged
 from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
-from irnet.models.sampling import area_growth
+from irnet.models.sampling import Sizes, area_growth
 
 Powers = tuple[float, ...]  # of p(correct) in the final score, by class
 
@@ -44,12 +44,12 @@ VIEWS = (View(), View((-1,)), View((-2,)), View(transposed=True))
 
 
 class Seen(NamedTuple):
-    """What the trunk makes of one view."""
+    """What the trunk makes of one view of B images."""
 
     view: View
     features: Features
-    size: tuple[int, int]  # height and width of the view, px
-    scale: Tensor  # px of it per px of the image, in x and y, (2,)
+    sizes: Sizes  # height and width of the view of each image, px
+    scales: Tensor  # px of it per px of the image, in x and y, (B, 2)
 
 
 def find_in_views(
@@ -60,45 +60,52 @@ def find_in_views(
     The first view is the image itself: it alone proposes boxes, for proposals of several views crowd the
     DRM's candidates (docs/log.md, 2026-11-26). Masks are drawn once, for all that stay under any power.
     """
-    seen = []
-    for view in views:
-        batch, sizes, scales = model.prepare([view.turn(image)])
-        seen.append(Seen(view, model.backbone(batch), sizes[0], scales[0]))
     box = model.roi_heads.box
-    proposals, _ = model.rpn(list(seen[0].features.values()), [seen[0].size])
-    judged = _judge(box, seen, proposals)
+    seen, judged = look_in_views(model, [image], views)
     ranked = [judged.rank(classes)[0] for classes in powers or [box.drm_power]]
-    chosen = [box.select(judged.boxes[0], scores, [seen[0].size]) for scores in ranked]
+    chosen = [box.select(judged.boxes[0], scores, seen[0].sizes) for scores in ranked]
 
     kept, places = torch.cat([place for place, _ in chosen]).unique(return_inverse=True)
     labels = kept // judged.boxes.shape[2] + 1
     frames = enlarge(judged.boxes[0].flatten(0, 1)[kept], model.roi_heads.mask.box_scale)
-    masks = _draw(model.roi_heads.mask, seen, frames, labels)
-    frames = frames / seen[0].scale.repeat(2)
+    masks = draw_in_views(model.roi_heads.mask, seen, [frames], labels)
+    frames = frames / seen[0].scales[0].repeat(2)
     return [
         Instances(frames[place], labels[place], score, masks[place])
         for place, (_, score) in zip(places.split([len(p) for p, _ in chosen]), chosen, strict=True)
     ]
 
 
+def look_in_views(
+    model: IRNet, images: Sequence[Tensor], views: Sequence[View] = VIEWS
+) -> tuple[list[Seen], Judged]:
+    """What the trunk makes of images (3, H, W) of one size in each view, and candidates in the first."""
+    seen = []
+    for view in views:
+        batch, sizes, scales = model.prepare([view.turn(image) for image in images])
+        seen.append(Seen(view, model.backbone(batch), sizes, scales))
+    proposals, _ = model.rpn(list(seen[0].features.values()), seen[0].sizes)
+    return seen, _judge(model.roi_heads.box, seen, proposals)
+
+
 def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: list[Tensor]) -> Judged:
     """Candidates in the first view: class scores, boxes and the DRM's features are means over the views."""
-    size, (boxes, valid) = seen[0].size, pad(proposals)
+    size, (boxes, valid) = seen[0].sizes[0], pad(proposals)
     features, scores, decoded = [], [], []
     for one in seen:
         mine = one.view.turn_boxes(boxes, size)
-        hidden, logits, codes = box(one.features, mine, [one.size])
+        hidden, logits, codes = box(one.features, mine, one.sizes)
         features.append(hidden)
         scores.append(logits.softmax(dim=2)[..., 1:])
-        decoded.append(one.view.turn_boxes(box.decode(codes, mine, [one.size]), size))
+        decoded.append(one.view.turn_boxes(box.decode(codes, mine, one.sizes), size))
     hidden, score, place = (torch.stack(values).mean(dim=0) for values in (features, scores, decoded))
-    return box.judge(hidden, score, place, valid, area_growth([size], box.field_megapixels))
+    return box.judge(hidden, score, place, valid, area_growth(seen[0].sizes, box.field_megapixels))
 
 
-def _draw(mask: MaskBranch, seen: Sequence[Seen], frames: Tensor, labels: Tensor) -> Tensor:
-    """Means over the views of the masks (n, 28, 28) of frames (n, 4) in the first view."""
+def draw_in_views(mask: MaskBranch, seen: Sequence[Seen], frames: list[Tensor], labels: Tensor) -> Tensor:
+    """Means over the views of the masks (n, 28, 28) of each image's frames (n_b, 4) in the first view."""
     masks = []
     for one in seen:
-        placed = one.view.turn_boxes(frames, seen[0].size)
-        masks.append(one.view.turn(mask.masks(one.features, [placed], labels, [one.size])))
+        placed = [one.view.turn_boxes(boxes, seen[0].sizes[0]) for boxes in frames]
+        masks.append(one.view.turn(mask.masks(one.features, placed, labels, one.sizes)))
     return torch.stack(masks).mean(dim=0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from irnet.data.files import safe_join, write_atomic
 from irnet.data.formats import (
     coco,
+    cric,
     cvat,
     cx22,
     herlev,
@@ -28,7 +29,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
-PUBLIC = ("cx22", "herlev", "isbi2014", "sipakmed")
+PUBLIC = ("cric", "cx22", "herlev", "isbi2014", "sipakmed")
 _SUFFIXES = {  # what the files of annotations in a folder end in
     "cvat": (cvat.SUFFIX,),
     "imagej": (imagej.SUFFIX,),
@@ -115,6 +116,8 @@ def _read(
             return mark_annotated(labels.read(source, images=images))
         case "qupath":
             return mark_annotated(qupath.read(source, images=images, mapping=mapping))
+        case "cric":
+            return cric.read(source)
         case "cx22":
             return cx22.read(source)
         case "herlev":

@@ -4,6 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy as np
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco_json import Document, Id, Row, group, load, naming, stream
+from irnet.data.formats.coco_points import annotated_with, is_point, parse_points, point_rows
 from irnet.data.formats.coco_rows import (
     AnnotationRow,
     ImageRow,
     check_link,
     decoded_pixels,
+    image_row,
     is_found,
     parse_annotation,
     parse_image,
@@ -70,9 +73,15 @@ def entries_of(
                 )
         names.add(image.name)
         annotations = _parse(document, image, groups[image.id], mapping)
+        points = parse_points(document, image, groups[image.id], mapping)
         with naming(f"{document.path}: image {image.name!r}"):
+            image = annotated_with(image, points)
             truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
-        entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
+        entries.append(
+            Entry(
+                name=image.name, path=image.path, truth=replace(truth, points=points), patient=image.patient
+            )
+        )
         told += _count(annotations, crowd)
     told[_ONE_NAME] = len(document.categories) - len(set(document.categories.values()))
     marked = [row for row in document.annotations if row.get("iscrowd") == 1]
@@ -108,7 +117,7 @@ def part_of(entry: Entry, *, scores: bool = False) -> Part:
     """
     with naming(f"image {entry.name!r}"):
         _check_readable(entry.truth, scores)
-        return _image_row(1, entry), _annotation_rows(entry.truth, 1, scores)
+        return image_row(1, entry), _annotation_rows(entry.truth, 1, scores)
 
 
 def _check_readable(truth: Truth, scores: bool) -> None:
@@ -164,6 +173,8 @@ def _parse(
         _check_room(image, rows)
 
     for row in rows:
+        if is_point(row):
+            continue
         with naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
             annotation = parse_annotation(row, image.shape, document.categories, room, mapping)
         if annotation:
@@ -245,24 +256,6 @@ def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
         )
 
 
-def _image_row(image_id: int, entry: Entry) -> Row:
-    truth = entry.truth
-    height, width = truth.cells.image_shape
-    row: Row = {"id": image_id, "file_name": entry.name, "height": height, "width": width}
-    if entry.patient is not None:
-        row["patient"] = entry.patient
-    if truth.cells.mpp is not None:
-        row["mpp"] = truth.cells.mpp
-    if truth.annotated != frozenset(LABEL_NAMES):
-        row["annotated_categories"] = [LABEL_NAMES[label] for label in sorted(truth.annotated)]
-    if truth.distractors:
-        row["distractors"] = [
-            {"kind": d.kind, "bbox": [d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]]}
-            for d in truth.distractors
-        ]
-    return row
-
-
 def _annotation_rows(truth: Truth, image_id: int, scores: bool) -> list[Row]:
     cells = truth.cells
     kept = np.flatnonzero(cells.areas)
@@ -278,7 +271,7 @@ def _annotation_rows(truth: Truth, image_id: int, scores: bool) -> list[Row]:
     if truth.ignore is not None:
         regions = truth.ignore.select(truth.ignore.areas > 0)
         rows += [row | {"iscrowd": 1} for row in _rows(regions, image_id, 1 + len(rows))]
-    return rows
+    return rows + point_rows(truth.points, image_id, 1 + len(rows))
 
 
 def _rows(cells: Cells, image_id: int, first: int) -> list[Row]:

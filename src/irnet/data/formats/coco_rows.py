@@ -10,6 +10,7 @@ from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.coco_json import Document, Id, Row, identity, short
 from irnet.data.formats.room import MaskRoom
+from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
@@ -28,6 +29,7 @@ class ImageRow:
     mpp: float | None
     patient: str | None
     annotated: frozenset[int]
+    says_annotated: bool  # whether it has annotated_categories
     distractors: tuple[Distractor, ...]
 
 
@@ -63,6 +65,7 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
         mpp=None if row.get("mpp") is None else parse_mpp(row["mpp"]),
         patient=patient,
         annotated=_annotated(row, mapping),
+        says_annotated=row.get("annotated_categories") is not None,
         distractors=_distractors(row),
     )
 
@@ -74,10 +77,7 @@ def parse_annotation(
 
     Its mask is made where there is `room` for it among those of its image.
     """
-    category = identity(row, "category_id")
-    if category not in names:
-        raise InputError(f"category_id {category!r} is not in categories")
-    if (label := label_of(names[category], mapping)) == DROPPED:
+    if (label := parse_category(row, names, mapping)) == DROPPED:
         return None
     if row.get("iscrowd", 0) not in (0, 1):
         raise InputError(f"iscrowd must be 0 or 1, not {short(row['iscrowd'])}")
@@ -97,6 +97,14 @@ def parse_annotation(
         kind=str(row.get("kind") or ""),
         score=parse_score(row.get("score", 1.0)),
     )
+
+
+def parse_category(row: Row, names: Mapping[Id, str], mapping: Mapping[str, str] | None) -> int:
+    """The label of a row's category, see `label_of`. Raises InputError."""
+    category = identity(row, "category_id")
+    if category not in names:
+        raise InputError(f"category_id {category!r} is not in categories")
+    return label_of(names[category], mapping)
 
 
 def is_found(row: Row) -> bool:
@@ -173,6 +181,25 @@ def _lengths(rle: Row, shape: Shape) -> Sequence[int]:
     lengths = masks.unpack(counts) if isinstance(counts, str) else counts
     masks.validate_rle(lengths, shape)
     return lengths
+
+
+def image_row(image_id: int, entry: Entry) -> Row:
+    """The row of `images` that says what is known of an image as a whole."""
+    truth = entry.truth
+    height, width = truth.cells.image_shape
+    row: Row = {"id": image_id, "file_name": entry.name, "height": height, "width": width}
+    if entry.patient is not None:
+        row["patient"] = entry.patient
+    if truth.cells.mpp is not None:
+        row["mpp"] = truth.cells.mpp
+    if truth.annotated != frozenset(LABEL_NAMES):
+        row["annotated_categories"] = [LABEL_NAMES[label] for label in sorted(truth.annotated)]
+    if truth.distractors:
+        row["distractors"] = [
+            {"kind": d.kind, "bbox": [d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]]}
+            for d in truth.distractors
+        ]
+    return row
 
 
 def _annotated(row: Row, mapping: Mapping[str, str] | None) -> frozenset[int]:
