@@ -6,6 +6,7 @@ BIN := .venv/bin
 RECIPE ?= release
 TIME ?= 25m
 INIT ?= # weights to go on from, instead of ImageNet's
+UNLABELLED ?= # images without outlines to learn from as well, with INIT
 DEVICE ?= cuda
 RUN ?= runs/$(basename $(notdir $(RECIPE)))
 WEIGHTS ?= src/irnet/weights/irnet.safetensors
@@ -25,7 +26,7 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 
 weights: .venv/installed # needs the extra imagenet; where it was stopped, it goes on
-	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) $(if $(INIT),--init $(INIT)) --resume
+	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) $(if $(INIT),--init $(INIT)) $(if $(UNLABELLED),--unlabelled $(UNLABELLED)) --resume
 	$(BIN)/python -m irnet.engine.release $(RUN) $(RECIPE) $(WEIGHTS)
 
 viewer: # the built page is committed: this needs Node.js only where viewer/ was changed

@@ -162,7 +162,7 @@ def test_settings_survive_json():
 
 def test_schema_describes_the_sections():
     schema = json_schema()
-    assert set(schema["properties"]) == {"model", "loss", "train", "data", "predict"}
+    assert set(schema["properties"]) == {"model", "loss", "train", "data", "unlabelled", "predict"}
     assert schema["$defs"]["TrainSettings"]["additionalProperties"] is False
     assert "learning rate" in schema["$defs"]["TrainSettings"]["properties"]["lr"]["description"].lower()
 
