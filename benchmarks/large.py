@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
 from irnet.engine.evaluate import evaluate
-from irnet.engine.export import export
+from irnet.engine.export import FORMATS, export
 from irnet.engine.measure import measure_files
+from irnet.engine.report import write_report
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import survivors
 from irnet.synthetic import generate
@@ -135,6 +137,10 @@ def suppress(folder: Path) -> None:
         raise AssertionError("a copy survived its original")
 
 
+def export_to(to: str, folder: Path) -> None:
+    export(folder / "predictions.json", to, folder / to)
+
+
 STEPS: dict[str, Callable[[Path], object]] = {
     "make": lambda folder: None,
     "read": found,
@@ -145,10 +151,8 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "evaluate": lambda folder: evaluate(
         folder / "predictions.json", folder / "truth.json", folder / "scores"
     ),
-    "export qupath": lambda folder: export(folder / "predictions.json", "qupath"),
-    "export imagej": lambda folder: export(folder / "predictions.json", "imagej"),
-    "export labelme": lambda folder: export(folder / "predictions.json", "labelme"),
-}
+    "report": lambda folder: write_report(folder / "predictions.json"),
+} | {f"export {to}": partial(export_to, to) for to in FORMATS}
 
 if __name__ == "__main__":
     main()

@@ -78,13 +78,14 @@ def test_holes_have_outlines_of_their_own() -> None:
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
 def test_outlines_with_holes_are_the_very_mask(mask: np.ndarray) -> None:
     if mask.any():
-        again = polygons.rasterise(polygons.outlines(mask, (3, 2)), (20, 20), holes=True)
+        (rings,) = polygons.outlines([mask], np.array([[3, 2]]))
+        again = polygons.rasterise(rings, (20, 20), holes=True)
         assert np.array_equal(paste(*again, (20, 20))[2:, 3:][: mask.shape[0], : mask.shape[1]], mask)
 
 
 def test_an_outline_loses_most_of_its_vertices() -> None:
     crop, offset = polygons.rasterise([circle(40)], (100, 100))
-    (full,), (lean,) = polygons.contours(crop, offset), polygons.outlines(crop, offset)
+    (full,), ((lean,),) = polygons.contours(crop, offset), polygons.outlines([crop], np.array([offset]))
     assert len(lean) < 0.5 * len(full)
     assert np.array_equal(lean[0], lean[-1])
     assert {tuple(vertex) for vertex in lean} <= {tuple(vertex) for vertex in full}

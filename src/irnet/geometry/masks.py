@@ -131,9 +131,9 @@ def extent(counts: Sequence[int], shape: Shape) -> Window:
     return int(first[0]), y1, int(last[-1]) + 1, y2
 
 
-def decode(counts: Sequence[int], shape: Shape) -> tuple[Mask, Offset]:
-    """The tight crop and (x, y) of valid run lengths (see `validate_rle`)."""
-    x1, y1, x2, y2 = extent(counts, shape)
+def decode(counts: Sequence[int], shape: Shape, window: Window | None = None) -> tuple[Mask, Offset]:
+    """The tight crop and (x, y) of valid run lengths (see `validate_rle`); `window` is their `extent`."""
+    x1, y1, x2, y2 = extent(counts, shape) if window is None else window
     starts, ends = _runs(counts)
     column, row = np.divmod(starts, shape[0])
     places = (column - x1) * (y2 - y1) + row - y1  # in the crop, column by column

@@ -1,19 +1,20 @@
 """Polygons: rings of (x, y) vertices in pixels, (0, 0) being the top-left corner of the first pixel."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from skimage.measure import find_contours
 
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset, Shape, trim
+from irnet.geometry.tracing import trace
 
 Ring = NDArray[np.float64]
 MIN_VERTICES = 3
 MOST_CROSSINGS = 20_000_000  # rows that the edges of a ring cross, each counted: half a second of filling
+_TOGETHER = 512  # masks whose outlines are simplified at a time
 TOLERANCE = 0.35  # px: an outline passes every pixel centre at 0.354 px or more, so that none changes sides
 
 
@@ -112,18 +113,19 @@ def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
 
 def contours(crop: Mask, offset: Offset) -> list[Ring]:
     """Closed outer and inner outlines of a mask at its half level, longest first."""
-    padded = np.pad(np.asarray(crop, dtype=np.float64), 1)
-    rings = find_contours(padded, 0.5, fully_connected="high")
-    shift = np.array(offset, dtype=np.float64) - 0.5  # padding, and pixel centres lie half a pixel inside
-    return sorted((ring[:, ::-1] + shift for ring in rings), key=len, reverse=True)
+    (rings,) = trace([np.asarray(crop, dtype=bool)], np.array([offset], dtype=np.int64))
+    return rings
 
 
-def outlines(crop: Mask, offset: Offset) -> list[Ring]:
-    """`contours` without the vertices that no pixel depends on, about a third of them.
+def outlines(masks: Sequence[Mask], offsets: NDArray[np.int64]) -> Iterator[list[Ring]]:
+    """`contours` of each mask without the vertices that no pixel depends on, about a third of them.
 
-    `rasterise` with holes makes the very same mask of them.
+    `rasterise` with holes makes the very same masks of them. `offsets` (n, 2) are the x, y of the crops.
     """
-    return simplify(contours(crop, offset))
+    drawn = trace(masks, offsets)
+    while some := list(islice(drawn, _TOGETHER)):
+        thin = iter(simplify([ring for rings in some for ring in rings]))
+        yield from (list(islice(thin, len(rings))) for rings in some)
 
 
 def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:

@@ -49,5 +49,10 @@ def _centroid(surroundings: Surroundings, indices: np.ndarray) -> tuple[float, f
         return 0.0, 0.0, 0
     cells, boxes = surroundings.cells, surroundings.boxes[indices]
     (x1, y1), (x2, y2) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
-    ys, xs = np.nonzero(cover([cells.masks[i] for i in indices], cells.offsets[indices], (x1, y1, x2, y2)))
-    return (float(xs.mean()) + x1, float(ys.mean()) + y1, len(xs)) if len(xs) else (0.0, 0.0, 0)
+    under = cover([cells.masks[i] for i in indices], cells.offsets[indices], (x1, y1, x2, y2))
+    columns, rows = np.count_nonzero(under, axis=0), np.count_nonzero(under, axis=1)
+    area = int(columns.sum())
+    if not area:
+        return 0.0, 0.0, 0
+    x, y = columns @ np.arange(len(columns)) / area, rows @ np.arange(len(rows)) / area
+    return float(x) + x1, float(y) + y1, area

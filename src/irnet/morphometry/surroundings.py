@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from irnet.cells import NO_PARENT, Cells
 from irnet.geometry.boxes import neighbours
@@ -13,7 +12,6 @@ from irnet.geometry.masks import Window, cover
 Mask = NDArray[np.bool_]
 
 REACH = 1  # px: masks that touch by a side or a corner are neighbours
-TOUCHING = np.ones((2 * REACH + 1,) * 2, dtype=bool)
 
 
 class Surroundings:
@@ -49,10 +47,13 @@ class Surroundings:
         alike = near[(self.cells.labels[near] == self.cells.labels[index]) & (near != index)]
         if not len(alike):
             return 0
-        x1, y1, x2, y2 = self._window(index)
-        grown = binary_dilation(np.pad(self.cells.masks[index], REACH), TOUCHING).astype(bool)
-        window = (x1 - REACH, y1 - REACH, x2 + REACH, y2 + REACH)
-        return sum(bool((grown & self._cover(np.array([other]), window)).any()) for other in alike)
+        grown = _grown(self.cells.masks[index])
+        x, y = (self.cells.offsets[index] - REACH).tolist()
+        places = (self.cells.offsets[alike] - (x, y)).tolist()
+        return sum(
+            _meet(grown, self.cells.masks[other], place)
+            for other, place in zip(alike.tolist(), places, strict=True)
+        )
 
     def touches_border(self, index: int) -> bool:
         """Whether the instance reaches the frame's edge, so that a part of it may be missing."""
@@ -65,6 +66,21 @@ class Surroundings:
 
     def _cover(self, indices: NDArray[np.int64], window: Window) -> Mask:
         return cover([self.cells.masks[i] for i in indices], self.cells.offsets[indices], window)
+
+
+def _grown(mask: Mask) -> Mask:
+    """A mask and all pixels that touch it by a side or a corner, a pixel more on each side."""
+    wide = np.pad(mask, 2 * REACH)
+    tall = wide[:-2] | wide[1:-1] | wide[2:]
+    return tall[:, :-2] | tall[:, 1:-1] | tall[:, 2:]
+
+
+def _meet(mask: Mask, other: Mask, place: list[int]) -> bool:
+    """Whether two masks share a pixel; `place` is the x, y of the other's crop in that of the first."""
+    x, y = place
+    part = mask[max(y, 0) : y + other.shape[0], max(x, 0) : x + other.shape[1]]
+    left, top = max(-x, 0), max(-y, 0)
+    return bool((part & other[top : top + part.shape[0], left : left + part.shape[1]]).any())
 
 
 def _children(parents: NDArray[np.int64]) -> list[NDArray[np.int64]]:

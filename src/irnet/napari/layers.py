@@ -116,13 +116,13 @@ def _to_layer(
         "visible": visible,
         "metadata": {"irnet": {"entry": entry, "label": label, "scored": scored}},
     }
-    return [_vertices(cells, i) for i in index], attributes, "shapes"
+    drawn = outlines([cells.masks[i] for i in index], cells.offsets[index])
+    return [_vertices(rings) for rings in drawn], attributes, "shapes"
 
 
-def _vertices(cells: Cells, index: int) -> Ring:
+def _vertices(rings: list[Ring]) -> Ring:
     """The longest outline of a mask as napari has it, (k, 2) y, x."""
-    x, y = cells.offsets[index].tolist()
-    return outlines(cells.masks[index], (x, y))[0][:-1, ::-1] - 0.5
+    return rings[0][:-1, ::-1] - 0.5
 
 
 def _read_shapes(layer: Layer, seen: set[int]) -> list[Drawn]:
@@ -153,7 +153,8 @@ def _read_shape(
         return Drawn(NEW, label, mask, offset, 1.0, "", NEW, touched=True)
     seen.add(index)
     mask, offset = cells.masks[index], (int(cells.offsets[index, 0]), int(cells.offsets[index, 1]))
-    before = _vertices(cells, index)
+    (rings,) = outlines([mask], cells.offsets[[index]])
+    before = _vertices(rings)
     touched = before.shape != vertices.shape or bool(np.abs(before - vertices).max() > MOVED)
     if touched:
         mask, offset = _fill(vertices, form, cells.image_shape)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from irnet.cells import Cells
-from irnet.geometry.polygons import contours, simplify
+from irnet.geometry import polygons
 
 
 def outlines(cells: Cells) -> list[list[list[float]]]:
@@ -11,8 +11,7 @@ def outlines(cells: Cells) -> list[list[list[float]]]:
 
     Coordinates are of pixel corners, rounded to a tenth of a pixel.
     """
-    rings = [
-        contours(mask, (int(x), int(y))) for mask, (x, y) in zip(cells.masks, cells.offsets, strict=True)
+    return [
+        [np.round(ring[:-1], 1).ravel().tolist() for ring in rings]
+        for rings in polygons.outlines(cells.masks, cells.offsets)
     ]
-    thin = iter(simplify([ring for group in rings for ring in group]))
-    return [[np.round(next(thin)[:-1], 1).ravel().tolist() for _ in group] for group in rings]

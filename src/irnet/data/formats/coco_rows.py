@@ -165,9 +165,9 @@ def decoded_pixels(segmentation: Any, shape: Shape) -> int:
 
 def _decode(rle: Row, shape: Shape, room: MaskRoom) -> tuple[Mask, Offset]:
     lengths = _lengths(rle, shape)
-    x1, y1, x2, y2 = masks.extent(lengths, shape)
+    x1, y1, x2, y2 = window = masks.extent(lengths, shape)
     room.take((x2 - x1) * (y2 - y1))
-    return masks.decode(lengths, shape)
+    return masks.decode(lengths, shape, window)
 
 
 def _lengths(rle: Row, shape: Shape) -> Sequence[int]:

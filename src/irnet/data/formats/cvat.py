@@ -9,6 +9,7 @@ which would be one instance, share a number with it, the attribute `cell`. Nucle
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO, Literal
 from xml.etree import ElementTree
@@ -99,10 +100,11 @@ def _image(entry: Entry, number: int, style: Style) -> Element:
     cells, kinds = entry.truth.cells, entry.truth.kinds
     (height, width), numbers = cells.image_shape, number_pairs(cells)
     image = Element("image", id=str(number), name=entry.name, width=str(width), height=str(height))
-    for index in np.flatnonzero(cells.areas).tolist():
+    chosen = np.flatnonzero(cells.areas).tolist()
+    drawn = polygons.outlines([cells.masks[index] for index in chosen], cells.offsets[chosen])
+    for index, rings in zip(chosen, drawn if style == "polygons" else repeat([]), strict=False):
         label, (x, y) = int(cells.labels[index]), cells.offsets[index].tolist()
         pair, alone = numbers[index]
-        rings = polygons.outlines(cells.masks[index], (x, y)) if style == "polygons" else []
         common = {"label": LABEL_NAMES[label], "source": "auto", "occluded": "0"}
         if len(rings) == 1:
             points = ";".join(f"{x:.2f},{y:.2f}" for x, y in rings[0][:-1].tolist())

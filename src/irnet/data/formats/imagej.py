@@ -49,8 +49,11 @@ def write(path: str | os.PathLike, entry: Entry) -> None:
 
     def stream(file: BinaryIO) -> None:
         with zipfile.ZipFile(file, "w") as archive:
-            for name, index in _names(cells):
-                region = _region(cells, index, name)
+            names = _names(cells)
+            chosen = [index for _, index in names]
+            drawn = polygons.outlines([cells.masks[index] for index in chosen], cells.offsets[chosen])
+            for (name, index), rings in zip(names, drawn, strict=True):
+                region = _region(cells, index, name, [ring[:-1] for ring in rings])
                 info = zipfile.ZipInfo(f"{name}.roi", _START)
                 archive.writestr(info, region, zipfile.ZIP_DEFLATED)
 
@@ -96,11 +99,9 @@ def _names(cells: Cells) -> list[tuple[str, int]]:
     return names
 
 
-def _region(cells: Cells, index: int, name: str) -> bytes:
+def _region(cells: Cells, index: int, name: str, rings: list[Ring]) -> bytes:
     """An instance as the content of a .roi file: a polygon, or a composite if it has holes or pieces."""
     roifile = _roifile()
-    x, y = cells.offsets[index].tolist()
-    rings = [ring[:-1] for ring in polygons.outlines(cells.masks[index], (x, y))]
     region = roifile.ImagejRoi.frompoints(rings[0], name=name)
     region.roitype = roifile.ROI_TYPE.POLYGON
     region.stroke_color = COLOURS[int(cells.labels[index])]

@@ -11,9 +11,10 @@ import binascii
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import repeat
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.masks import Mask, Offset
+from irnet.geometry.polygons import Ring
 
 Style = Literal["polygons", "masks"]
 SUFFIX = ".json"
@@ -40,17 +42,11 @@ _NO_AREA = ("point", "points", "line", "lines", "linestrip")
 
 def write(path: str | os.PathLike, entry: Entry, *, style: Style = "polygons") -> None:
     """Write the cells of an image. labelme looks for the image, under its own name, beside the file."""
-    cells, kinds = entry.truth.cells, entry.truth.kinds
-    numbers = number_pairs(cells)
-    shapes = [
-        _shape(cells, index, numbers[index], kinds[index] if kinds else "", style)
-        for index in np.flatnonzero(cells.areas).tolist()
-    ]
+    cells = entry.truth.cells
     height, width = cells.image_shape
     data: Row = {
         "version": VERSION,
         "flags": {},
-        "shapes": shapes,
         "imagePath": PurePosixPath(entry.name).name,
         "imageData": None,
         "imageHeight": height,
@@ -58,7 +54,14 @@ def write(path: str | os.PathLike, entry: Entry, *, style: Style = "polygons") -
     }
     data |= {} if cells.mpp is None else {"mpp": cells.mpp}
     data |= {} if entry.patient is None else {"patient": entry.patient}
-    write_atomic(path, json.dumps(data, allow_nan=False, indent=1).encode())
+
+    def stream(file: BinaryIO) -> None:
+        file.write(json.dumps(data, allow_nan=False)[:-1].encode() + b', "shapes": [')
+        for number, shape in enumerate(_shapes(entry, style)):
+            file.write((",\n" if number else "\n").encode() + json.dumps(shape, allow_nan=False).encode())
+        file.write(b"\n]}\n")
+
+    write_atomic(path, stream)
 
 
 def read(
@@ -78,7 +81,16 @@ def read(
 # Writing
 
 
-def _shape(cells: Cells, index: int, number: tuple[int | None, bool], kind: str, style: Style) -> Row:
+def _shapes(entry: Entry, style: Style) -> Iterator[Row]:
+    cells, kinds = entry.truth.cells, entry.truth.kinds
+    numbers = number_pairs(cells)
+    chosen = np.flatnonzero(cells.areas).tolist()
+    drawn = polygons.outlines([cells.masks[index] for index in chosen], cells.offsets[chosen])
+    for index, rings in zip(chosen, drawn if style == "polygons" else repeat([]), strict=False):
+        yield _shape(cells, index, numbers[index], kinds[index] if kinds else "", rings)
+
+
+def _shape(cells: Cells, index: int, number: tuple[int | None, bool], kind: str, rings: list[Ring]) -> Row:
     label, mask = int(cells.labels[index]), cells.masks[index]
     pair, alone = number
     shape: Row = {"label": LABEL_NAMES[label], "group_id": pair if alone else None, "description": ""}
@@ -86,7 +98,6 @@ def _shape(cells: Cells, index: int, number: tuple[int | None, bool], kind: str,
     shape |= {"kind": kind} if kind else {}
     shape |= {"cell": pair} if pair and not alone else {}
     x, y = cells.offsets[index].tolist()
-    rings = polygons.outlines(mask, (x, y)) if style == "polygons" else []
     if len(rings) == 1:
         return shape | {"shape_type": "polygon", "points": rings[0][:-1].tolist()}
     height, width = mask.shape

@@ -34,7 +34,7 @@ from irnet.data.formats.qupath_features import (
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
-from irnet.geometry.masks import Mask, Offset
+from irnet.geometry.polygons import Ring
 
 Style = Literal["cells", "annotations"]
 SUFFIX = ".geojson"
@@ -100,20 +100,27 @@ def read(
 def _cell_features(entry: Entry, measurements: Sequence[Mapping[str, float]]) -> Iterator[Row]:
     cells, kinds = entry.truth.cells, entry.truth.kinds
     solid = cells.areas > 0
-    for index in np.flatnonzero(solid).tolist():
+    inside: dict[int, list[int]] = {}  # the nuclei of each cell
+    for index in np.flatnonzero(solid & (cells.parents != NO_PARENT)).tolist():
+        inside.setdefault(int(cells.parents[index]), []).append(index)
+    chosen = [
+        index
+        for index in np.flatnonzero(solid).tolist()
+        if cells.labels[index] == CYTOPLASM or not solid[cells.parents[index]] or cells.parents[index] < 0
+    ]
+    drawn = _outlines(cells, [part for index in chosen for part in (index, *inside.get(index, ()))])
+    for index in chosen:
         kind = kinds[index] if kinds else ""
+        metadata = {"score": _text(cells.scores[index])}
         if cells.labels[index] == CYTOPLASM:
-            nuclei = np.flatnonzero((cells.parents == index) & solid)
-            metadata = {"score": _text(cells.scores[index])}
-            if len(nuclei):
+            nuclei = inside.get(index, [])
+            if nuclei:
                 metadata["nucleus_scores"] = " ".join(_text(score) for score in cells.scores[nuclei])
-            feature = _feature(entry, index, "cell", kind, metadata)
-            if len(nuclei):
-                feature["nucleusGeometry"] = _geometry(cells.select(nuclei))
-        elif cells.parents[index] == NO_PARENT or not solid[cells.parents[index]]:
-            feature = _feature(entry, index, "detection", "", {"score": _text(cells.scores[index])})
+            feature = _feature(entry, index, "cell", kind, metadata, next(drawn))
+            if nuclei:
+                feature["nucleusGeometry"] = _geometry([next(drawn) for _ in nuclei])
         else:
-            continue
+            feature = _feature(entry, index, "detection", "", metadata, next(drawn))
         values = {name: value for name, value in measurements[index].items() if np.isfinite(value)}
         feature["properties"]["measurements"] = values
         yield feature
@@ -121,23 +128,30 @@ def _cell_features(entry: Entry, measurements: Sequence[Mapping[str, float]]) ->
 
 def _annotation_features(entry: Entry) -> Iterator[Row]:
     cells, kinds = entry.truth.cells, entry.truth.kinds
-    for index in np.flatnonzero(cells.areas).tolist():
+    chosen = np.flatnonzero(cells.areas).tolist()
+    for index, rings in zip(chosen, _outlines(cells, chosen), strict=True):
         owner = index if cells.labels[index] == CYTOPLASM else int(cells.parents[index])
         metadata = {"score": _text(cells.scores[index])}
         if owner != NO_PARENT:
             metadata["cell"] = str(owner + 1)
         if kinds and kinds[index]:
             metadata["kind"] = kinds[index]
-        yield _feature(entry, index, "annotation", "", metadata)
+        yield _feature(entry, index, "annotation", "", metadata, rings)
 
 
-def _feature(entry: Entry, index: int, object_type: str, kind: str, metadata: Mapping[str, str]) -> Row:
+def _outlines(cells: Cells, indices: Sequence[int]) -> Iterator[list[Ring]]:
+    return polygons.outlines([cells.masks[index] for index in indices], cells.offsets[indices])
+
+
+def _feature(
+    entry: Entry, index: int, object_type: str, kind: str, metadata: Mapping[str, str], rings: list[Ring]
+) -> Row:
     label = int(entry.truth.cells.labels[index])
     name = " ".join(kind.replace(":", " ").split()) or LABEL_NAMES[label]  # QuPath splits names at colons
     return {
         "type": "Feature",
         "id": str(uuid.uuid5(_NAMESPACE, f"{entry.name}/{index + 1}")),
-        "geometry": _geometry(entry.truth.cells.select([index])),
+        "geometry": _geometry([rings]),
         "properties": {
             "objectType": object_type,
             "classification": {"name": name, "color": COLOURS[label]},
@@ -154,16 +168,14 @@ def check() -> None:
         raise InputError("QuPath's geometry needs shapely: pip install 'irnet[export]'") from error
 
 
-def _geometry(cells: Cells) -> Row:
-    """The Polygon or MultiPolygon of all the masks, valid and on QuPath's grid."""
+def _geometry(masks: Sequence[list[Ring]]) -> Row:
+    """The Polygon or MultiPolygon of all the masks, given by their outlines, valid and on QuPath's grid."""
     check()
     import shapely
 
-    parts = [
-        part
-        for mask, offset in zip(cells.masks, cells.offsets.tolist(), strict=True)
-        for part in _parts(mask, (offset[0], offset[1]))
-    ]
+    parts = [part for rings in masks for part in _parts(rings)]
+    if len(parts) == 1:
+        return shapely.geometry.mapping(parts[0])
     merged = shapely.MultiPolygon(parts)
     if not merged.is_valid:  # nuclei that overlap
         merged = shapely.set_precision(shapely.union_all(parts), PRECISION)
@@ -171,12 +183,15 @@ def _geometry(cells: Cells) -> Row:
     return shapely.geometry.mapping(parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts))
 
 
-def _parts(mask: Mask, offset: Offset) -> list[Any]:
+def _parts(rings: list[Ring]) -> list[Any]:
     """Polygons of a mask's pieces, holes cut out, as shapely has them."""
     import shapely
 
-    lines = shapely.MultiLineString(polygons.outlines(mask, offset))
-    area = shapely.set_precision(shapely.make_valid(shapely.build_area(lines)), PRECISION)
+    if len(rings) == 1 and (area := shapely.Polygon(rings[0])).is_valid:
+        return [area]  # its vertices are halves of a pixel: on the grid
+    area = shapely.set_precision(
+        shapely.make_valid(shapely.build_area(shapely.MultiLineString(rings))), PRECISION
+    )
     return [part for part in shapely.get_parts(area) if part.geom_type == "Polygon" and not part.is_empty]
 
 
