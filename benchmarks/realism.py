@@ -25,7 +25,8 @@ from torch import nn
 
 from irnet.cells import NUCLEUS, Cells
 from irnet.data.formats.coco import read_coco
-from irnet.data.image import list_images, read_image
+from irnet.data.image import read_image
+from irnet.data.listing import list_images
 from irnet.synthetic import Patient, generate
 
 SIDE = 64  # px of a crop
@@ -62,10 +63,11 @@ def main() -> None:
     inputs = pixels.mean(axis=3)[:, None] if options.palette == "grey" else pixels.transpose(0, 3, 1, 2)
     judges: dict[str, tuple[Judge, NDArray]] = {"boost": (boost, features), "network": (convolve, inputs)}
     surety = np.zeros(len(is_real))
-    for name, (judge, values) in judges.items():
+    for name in options.judges:
+        judge, values = judges[name]
         opinion = cross_examine(judge, values, is_real, folds, options.seed)
         print(f"{name:8}{describe(opinion > 0.5, is_real, fields, options.seed)}")
-        surety += opinion / len(judges)
+        surety += opinion / len(options.judges)
     print_differences(list(table[0]), features, is_real)
     if options.sheet:
         draw_sheet(pixels, surety, is_real).save(options.sheet)
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--in-focus", action="store_true", help="only cameras without defocus and JPEG")
     parser.add_argument("--blur", type=float, default=0.0, help="smooth both sides (px)")
+    parser.add_argument("--judges", nargs="+", choices=["boost", "network"], default=["boost", "network"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="picture of the crops that gave themselves away")
     return parser
