@@ -171,6 +171,7 @@ def judge(finds: Finds, points: Tensor, distractors: Tensor, s: UnlabelledSettin
     mine = inside & sure[:, None]  # (n, n)
     alone = mine & (inside & sure).sum(dim=1, keepdim=True).eq(1)
     sure &= nucleus | (mine.any(dim=0) & (alone.sum(dim=0) < MANY))
+    sure &= ~nucleus | (inside & sure).any(dim=1)  # without those of cells that were left out
     lost = _teach_points(finds, points, sure, inside & (finds.scores >= high / 2))
 
     likely &= ~finds.bare | sure

@@ -259,7 +259,7 @@ def _batches(run: Run, source: Source, fields: Fields | None, ranks: Ranks) -> I
     batches = feed.batches(run.step * s.accumulate)
     if fields is None:
         return batches
-    unlabelled = Feed(fields.crops, batch=apart, workers=min(s.workers, 1), kind=FieldBatch, **common)
+    unlabelled = Feed(fields.crops, batch=apart, workers=-(-s.workers // 4), kind=FieldBatch, **common)
     teacher = Teacher(run.average.model, run.settings, ranks.device)
     pairs = zip(batches, unlabelled.batches(run.step * s.accumulate), strict=True)
     return (batch.joined(teacher(crops)) for batch, crops in pairs)

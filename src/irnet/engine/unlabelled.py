@@ -104,7 +104,7 @@ def _tell_scale(entries: Sequence[Entry], path: str | Path, settings: Settings) 
     if unknown and settings.data.mpp and not settings.unlabelled.mpp:
         _logger.warning(
             "%s: %d of %d images do not state um per pixel and are taken as they are; the network sees %g: "
-            "give --set unlabelled.mpp=..., irnet calibrate and irnet predict tell the scale",
+            "give --set unlabelled.mpp=... (irnet predict tells what it estimates)",
             path,
             unknown,
             len(entries),
@@ -120,9 +120,10 @@ def _digest(entries: Sequence[Entry]) -> str:
 
 def _strong(settings: AugmentSettings, strength: float, focus: float) -> Augmentation:
     """The recipe's changes of colour and sharpness, `strength` times as large and as frequent."""
-    values = settings.model_dump()
+    values: dict[str, Any] = settings.model_dump()
     for name in ("stain", "brightness", "contrast", "gamma", "blur_sigma", "noise_sigma"):
         values[name] *= strength
     for name in ("grey", "blur", "noise", "jpeg"):
         values[name] = min(1.0, values[name] * strength)
-    return Augmentation(**values | {"focus": focus})
+    values["focus"] = focus
+    return Augmentation(**values)

@@ -42,13 +42,14 @@ def test_it_becomes_a_data_set(tmp_path: Path) -> None:
 def test_images_that_are_not_there_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert [entry.name for entry in cric.read(collection(tmp_path, images="b"))] == ["b.png"]
-    assert "1 images" in caplog.text
+    assert "names: 1" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"rows": ["1,a.png,d,7,HSIL,one,1"]}, "line 2: .*whole numbers"),
+        ({"rows": [f"1,a.png,d,7,HSIL,1,{'9' * 400}"]}, "line 2: .*whole numbers"),
         ({"rows": ["1,a.png,d,7,HSIL,11,1"]}, "original images"),
         ({"rows": ["1,a.png,d,7,HSIL,0,1"]}, "original images"),
         ({"rows": ["1,a.png,d,7,HSIL"]}, "line 2: .*whole numbers"),
@@ -64,3 +65,11 @@ def test_a_bad_table_is_refused(tmp_path: Path, change: dict, said: str) -> None
 def test_a_folder_without_the_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 tables"):
         cric.read(tmp_path)
+
+
+def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
+    folder = collection(tmp_path)
+    (folder / "copy").mkdir()
+    (folder / "copy" / "a.png").write_bytes((folder / "base" / "a.png").read_bytes())
+    with pytest.raises(InputError, match="same name"):
+        cric.read(folder)

@@ -26,7 +26,10 @@ def read(path: str | os.PathLike) -> list[Entry]:
     """The fields in a folder and its folders that the table beside them (CSV) names. Raises InputError."""
     folder = Path(path)
     table, points = _table(folder)
-    files = {file.name: file for file in sorted(walk(folder)) if file.suffix.lower() in IMAGE_SUFFIXES}
+    files: dict[str, Path] = {}
+    for file in sorted(walk(folder)):
+        if file.suffix.lower() in IMAGE_SUFFIXES and files.setdefault(file.name, file) != file:
+            raise InputError(f"{file}: {files[file.name]} has the same name: leave one of them")
     named = [name for name in points if name in files]
     if not named:
         raise InputError(
@@ -34,7 +37,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
         )
     if len(named) < len(points):
         _logger.warning(
-            "%s: %d images that %s names are not there", folder, len(points) - len(named), table.name
+            "%s: not there, of the images that %s names: %d", folder, table.name, len(points) - len(named)
         )
     entries = [_entry(files[name], points[name], table) for name in named]
     tell_unread(folder, walk(folder), {table, *(entry.path for entry in entries)})
@@ -57,7 +60,7 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, list[Point]]]:
                     f"{found[0]}: no column {', '.join(missing)}: take the collection's own table"
                 )
             for row in rows:
-                points[str(row[NAME])].append(_point(row, f"{found[0]}, line {rows.line_num}"))
+                points[row[NAME] or ""].append(_point(row, f"{found[0]}, line {rows.line_num}"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{found[0]}: not a readable table: {error}") from error
     return found[0], points
@@ -66,7 +69,7 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, list[Point]]]:
 def _point(row: Mapping[str, str | None], place: str) -> Point:
     try:
         x, y = (int(row[name] or "") - _FIRST + 0.5 for name in (X, Y))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InputError(
             f"{place}: {X} and {Y} must be whole numbers, not {row[X]!r} and {row[Y]!r}"
         ) from None
