@@ -47,7 +47,7 @@ def whole(circles: Path, fields: Path, first: Path, tmp_path_factory: pytest.Tem
 def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def asked():
-        asked_so_far = iter(range(1, 100))
+        asked_so_far = iter(range(100))  # once before each step
         yield lambda: next(asked_so_far) == step
 
     monkeypatch.setattr(training, "stop_requested", asked)
