@@ -88,6 +88,15 @@ def test_the_weights_keep_all_but_their_point(weights: Path, tmp_path: Path, fin
     assert new[2]["step"] == 3
 
 
+def test_chosen_anew_the_file_still_says_the_point_of_training(weights: Path, tmp_path: Path, finds) -> None:
+    data = write_set(tmp_path / "fields", squares(TWO))
+    finds(squares(TWO, [0.9, 0.7]))
+    first = calibrate(weights, [data], tmp_path / "first.safetensors", device="cpu")
+    second = calibrate(tmp_path / "first.safetensors", [data], tmp_path / "second.safetensors", device="cpu")
+    assert second.before == first.chosen != first.before
+    assert load_weights(tmp_path / "second.safetensors")[2]["calibrated"]["before"] == first.before
+
+
 def test_another_threshold_has_to_earn_its_place(weights: Path, tmp_path: Path, finds) -> None:
     data = write_set(tmp_path / "fields", squares(TWO, label=CYTOPLASM, side=30))
     right, smaller = (squares(TWO, [0.9, 0.8], CYTOPLASM, side) for side in (30, 28))

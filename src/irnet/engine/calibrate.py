@@ -97,7 +97,10 @@ def calibrate(
     )
     changed = _changed(settings, calibration.chosen, views)
     record = {**calibration._asdict(), "exclude_border": exclude_border, "least_gain": LEAST_GAIN}
-    trained = trained | {"calibrated" if views == 1 else f"calibrated_{views}_views": record}
+    title = "calibrated" if views == 1 else f"calibrated_{views}_views"
+    if earlier := trained.get(title):
+        record["before"] = earlier["before"]  # the card says at which point training was scored
+    trained = trained | {title: record}
     save_weights(target, model.cpu(), settings=changed, trained=trained)
     card = render_card(WeightsFile.read(target), read_log(path.parent))
     write_atomic(target.with_suffix(".md"), card.encode())
