@@ -57,6 +57,15 @@ def test_nothing_is_found_in_a_good_file(tmp_path: Path) -> None:
     assert check([write(tmp_path, good())]) == []
 
 
+@pytest.mark.parametrize("name", ["Cytoplasm", " cytoplasm", "CYTOPLASM  "])
+def test_categories_that_differ_by_case_or_spaces_are_told(tmp_path: Path, name: str) -> None:
+    data = good()
+    data["categories"].append({"id": 9, "name": name})
+    (told,) = check([write(tmp_path, data)])
+    assert told.code == "doubled-category"
+    assert "differ by case or spaces alone" in told.message
+
+
 def spoil_unknown_category(data: dict, folder: Path) -> None:
     data["categories"][1]["name"] = "nuclei"
 

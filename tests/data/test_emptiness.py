@@ -128,6 +128,15 @@ def test_every_depth_and_order_of_a_png_is_counted(
         read_image(tmp_path / "a.png")
 
 
+def test_a_field_that_was_repeated_to_a_large_png_is_read(tmp_path: Path, monkeypatch, free: int) -> None:
+    monkeypatch.setattr(emptiness, "_NEAR", (2**16, 16))
+    field = np.random.default_rng(0).integers(0, 256, (SIDE // 16, SIDE), dtype=np.uint8)
+    path = png(tmp_path / "a.png", np.tile(field, (16, 1)))
+    assert np.array_equal(read_image(path).pixels[-len(field) :, :, 0], field)
+    with pytest.raises(InputError, match="copies of others"):
+        read_image(png(tmp_path / "b.png", np.tile(field[:2], (SIDE // 2, 1))))
+
+
 def test_pages_count_together(tmp_path: Path, free: int) -> None:
     def write(*pages: np.ndarray) -> Path:
         with tifffile.TiffWriter(tmp_path / "a.tif") as file:

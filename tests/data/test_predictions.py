@@ -185,6 +185,22 @@ def test_a_folder_for_each_class(data: Path, tmp_path: Path) -> None:
     assert sorted(truth.cells.labels.tolist()) == [CYTOPLASM, NUCLEUS]
 
 
+def test_files_that_are_not_read_are_named(data: Path, tmp_path: Path, caplog) -> None:
+    folder = save_maps(tmp_path / "maps" / "cytoplasm", MASKS[:1])
+    for name in ("a_seg.npy", "b_masks.webp", "a.png", ".hidden"):
+        (folder / name).write_bytes(b"")
+    (tmp_path / "maps" / "notes.txt").write_text("")
+    read_predictions(tmp_path / "maps", data, kind="labels")
+    assert "cytoplasm: not read: a_seg.npy, b_masks.webp" in caplog.text
+    assert "maps: not read: notes.txt" in caplog.text
+    assert "a.png" not in caplog.text
+
+    text = save_yolo(tmp_path / "yolo" / "labels")
+    (text / "a.json").write_text("{}")
+    read_predictions(tmp_path / "yolo", data, kind="yolo", mapping={"0": "cytoplasm", "1": "nucleus"})
+    assert "labels: not read: a.json" in caplog.text
+
+
 def test_pages_for_classes(data: Path, tmp_path: Path) -> None:
     for name in NAMES:
         pages = np.stack([MASKS[2], MASKS[0]]).astype(np.int32)
@@ -263,7 +279,7 @@ def test_confidences_in_some_files_alone_are_refused(data: Path, tmp_path: Path)
 
 def test_a_source_that_says_nothing_of_its_format(data: Path, tmp_path: Path) -> None:
     folder = save_yolo(save_maps(tmp_path / "both", MASKS[:1]))
-    with pytest.raises(InputError, match=r"both label maps and text files: .* --from"):
+    with pytest.raises(InputError, match=r"both label maps and text files \(\.png, \.txt\): .* --from"):
         read_predictions(folder, data, labels=["cytoplasm"])
     assert read_predictions(folder, data, kind="labels", labels=["cytoplasm"]).kind == "labels"
     (tmp_path / "none").mkdir()

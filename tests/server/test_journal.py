@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from irnet.errors import InputError
+from irnet.server import store
 from irnet.server.field import Change
 from irnet.server.journal import Journal
 from irnet.server.store import Review
@@ -153,3 +154,9 @@ def test_predictions_replaced_behind_an_open_viewer_take_no_edit(found: Path) ->
     source.write_bytes(before)
     review.edit(0, "finish", Change(rows={}, finished=True))
     assert Review(found).fields[0].finished
+
+
+def test_an_image_of_more_instances_than_the_page_can_show_is_refused(found: Path, monkeypatch) -> None:
+    monkeypatch.setattr(store, "MOST_ROWS", 4)
+    with pytest.raises(InputError, match=r"5 instances, more than the 4 that the page can show: cut it"):
+        Review(found)

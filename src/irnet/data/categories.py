@@ -27,11 +27,16 @@ def parse_mapping(text: str) -> dict[str, str]:
     return mapping
 
 
+def plain(name: str) -> str:
+    """A category's name without what makes no difference: case, spaces around it, more than one inside."""
+    return " ".join(name.split()).lower()
+
+
 def label_of(name: str, mapping: Mapping[str, str] | None = None) -> int:
-    """CYTOPLASM, NUCLEUS, EVERY_CLASS or DROPPED for a category's name, whatever its case. InputError."""
-    known = {ours.lower(): ours for ours in _TARGETS if ours != "drop"}
-    known |= {theirs.lower(): ours for theirs, ours in (mapping or {}).items()}
-    target = known.get(name.strip().lower())
+    """CYTOPLASM, NUCLEUS, EVERY_CLASS or DROPPED for a category's name, see `plain`. InputError."""
+    known = {ours: ours for ours in _TARGETS if ours != "drop"}
+    known |= {plain(theirs): ours for theirs, ours in (mapping or {}).items()}
+    target = known.get(plain(name))
     if target not in _TARGETS:
         raise InputError(
             f"unknown category {name!r}: say what it is with --map '{name}=cytoplasm' (or nucleus, drop)"

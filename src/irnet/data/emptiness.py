@@ -30,6 +30,7 @@ STREAMS = {
 _REMEDY = "save it as PNG or TIFF"
 _FREE_BYTES = 2**27  # of rows alike in a stream: a third of a second
 _PIECE, _UNIT = 2**18, (2**12, 2**20)  # bytes that are inflated at a time; that are compared as one row
+_NEAR = 2**21, 64  # bytes and rows at least: copies from further off cost a stream as much as new rows
 _PROGRESSIVE = 2**25  # pixels of a JPEG that holds all its coefficients while it is decoded
 _SCANS = 100  # of a progressive JPEG, which has about ten; each goes over the whole picture
 _NO_SIZE = (0xC4, 0xC8, 0xCC)  # markers among those of JPEG frames that begin none
@@ -96,7 +97,7 @@ def check_stream(parts: Iterable[bytes], layout: list[tuple[int, int, int]], bud
     budget.free = min(budget.free, _FREE_BYTES * width / stride)
     for width, stride, rows in layout:
         unit = unit_of(stride)
-        left, met = stride * rows, set[int]()
+        left, met, recent = stride * rows, set[int](), 0
         while left > 0:
             wanted = min(unit, left)
             while len(held) < wanted:
@@ -107,6 +108,10 @@ def check_stream(parts: Iterable[bytes], layout: list[tuple[int, int, int]], bud
             budget.spend(*(pixels * width / stride for pixels in _count(bytes(held[:size]), unit, met)))
             del held[:size]
             left -= size
+            recent += size
+            if recent >= max(_NEAR[0], _NEAR[1] * unit):
+                met.clear()
+                recent = 0
 
 
 def unit_of(stride: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells, Point
-from irnet.data.categories import DROPPED, label_of
+from irnet.data.categories import DROPPED, label_of, plain
 from irnet.data.findings import Finding, finding
 from irnet.data.formats.coco_json import Document, Id, Row, identity, load, short
 from irnet.data.formats.coco_points import annotated_with, is_point, parse_point
@@ -81,9 +81,14 @@ def inspect(
 def _unknown_categories(inspection: Inspection) -> set[Id]:
     """Ids of categories that mean nothing to us; a finding for each that is used."""
     document, unknown = inspection.document, set()
-    for name, count in Counter(document.categories.values()).items():
-        if count > 1:
-            inspection.add("doubled-category", f"{count} categories are called {short(name)}")
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in document.categories.values():
+        alike[plain(name)].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            spelled = ", ".join(short(name) for name in dict.fromkeys(names))
+            differ = ", which differ by case or spaces alone" if len(set(names)) > 1 else ""
+            inspection.add("doubled-category", f"{len(names)} categories are called {spelled}{differ}")
     for category, name in document.categories.items():
         try:
             label_of(name, inspection.mapping)

@@ -15,9 +15,10 @@ from irnet.data.formats.coco_results import is_results, read_results
 from irnet.data.formats.labels import read_labels
 from irnet.data.formats.run_record import load_checked
 from irnet.data.formats.yolo import Tail, find_tail, read_yolo
+from irnet.data.listing import tell_unread
 from irnet.data.lookup import Names
 from irnet.data.mask_image import MAP_SUFFIXES
-from irnet.data.matching import match_files
+from irnet.data.matching import Matching, match_files
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -102,7 +103,10 @@ def _guess(source: Path) -> Kind:
     maps, text = bool(suffixes & set(MAP_SUFFIXES)), ".txt" in suffixes
     if maps == text:
         held = "both label maps and text files" if maps else "neither label maps nor text files"
-        raise InputError(f"{source}: it holds {held}: say what to read with --from {' or '.join(KINDS)}")
+        kinds = ", ".join(sorted(suffix for suffix in suffixes if suffix)) or "nothing"
+        raise InputError(
+            f"{source}: it holds {held} ({kinds}): say what to read with --from {' or '.join(KINDS)}"
+        )
     return "labels" if maps else "yolo"
 
 
@@ -143,12 +147,23 @@ def _read_maps(
             if file := matching.files.get(truth.name):
                 shape = truth.truth.cells.image_shape
                 parts.setdefault(truth.name, []).append(read_labels(file, shape, classes))
+        _tell(folder, matching, truths)
+    if source.is_dir() and source not in folders:
+        tell_unread(source, source.iterdir(), folders)
     return _Found(
         cells={name: Cells.concat(each) for name, each in parts.items()},
         absent=list(absent),
         looked_for=frozenset(label for classes in folders.values() for label in classes),
         left_over=left_over,
     )
+
+
+def _tell(folder: Path, matching: Matching, truths: Sequence[Entry]) -> None:
+    """Warn of files that are neither read, nor left over and told in a note, nor pictures of the data set."""
+    pictures = {Path(truth.name).name for truth in truths}
+    if folder.is_dir():
+        files = [file for file in folder.iterdir() if file.name not in pictures]
+        tell_unread(folder, files, {*matching.files.values(), *matching.left_over})
 
 
 def _by_class(source: Path, mapping: Mapping[str, str] | None) -> dict[Path, list[int]]:
@@ -177,6 +192,7 @@ def _class(name: str, mapping: Mapping[str, str] | None) -> int:
 def _read_yolo(source: Path, truths: Sequence[Entry], mapping: Mapping[str, str] | None) -> _Found:
     folder = source / "labels" if (source / "labels").is_dir() else source  # as Ultralytics has it
     matching = match_files(folder, [truth.name for truth in truths], (".txt",))
+    _tell(folder, matching, truths)
     tail = find_tail(list(matching.files.values()))
     read = {
         truth.name: read_yolo(file, truth.truth.cells.image_shape, mapping=mapping, tail=tail)

@@ -16,6 +16,10 @@ from irnet.errors import InputError
 from irnet.server.field import Change, Field
 from irnet.server.journal import Journal
 
+MOST_ROWS = (
+    20_000  # of an image: the page is told all at once, about 2 kB and a millisecond of the server each
+)
+
 
 class Review:
     """Predictions (or annotations) and the corrections made to them.
@@ -34,6 +38,11 @@ class Review:
         for row in self.document.images:
             with naming(f"{self.source}: image {row['id']!r}"):
                 image = parse_image(row, self.document)
+                if (count := len(groups[image.id])) > MOST_ROWS:
+                    raise InputError(
+                        f"{count:,} instances, more than the {MOST_ROWS:,} that the page can show: cut it "
+                        "into fields, or look at it in QuPath (irnet export --to qupath)"
+                    )
             rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
             self.fields.append(Field(image=image, rows=rows, categories=self.categories))
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}

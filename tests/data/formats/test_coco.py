@@ -539,6 +539,21 @@ def test_what_could_not_be_read_is_not_written(tmp_path: Path, name: str) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_two_images_of_one_name_are_not_written(tmp_path: Path) -> None:
+    entries = [Entry(name="a.png", path=tmp_path / "a.png", truth=Truth(cells=SQUARE))] * 2
+    with pytest.raises(InputError, match=r"two images are called 'a\.png'"):
+        write_coco(tmp_path / "a.json", entries)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_box_that_is_none_is_not_written(tmp_path: Path, bad: float) -> None:
+    truth = Truth(cells=SQUARE, distractors=(Distractor(kind="dirt", box=(0.0, 0.0, bad, 2.0)),))
+    with pytest.raises(InputError, match=r"image 'a\.png': .*distractor's box is not finite"):
+        write_coco(tmp_path / "a.json", [Entry(name="a.png", path=tmp_path / "a.png", truth=truth)])
+    assert not list(tmp_path.iterdir())
+
+
 FRAMES = [(65_535, 65_536), (4095, 2**20), (2**20, 4095), (30_000, 30_000), (2**20 + 1, 1), (10**6, 10**6)]
 BOMBS = {
     "full": lambda h, w: {"size": [h, w], "counts": [0, h * w]},

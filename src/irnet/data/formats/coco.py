@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.categories import plain
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco_json import Document, Id, Row, group, load, naming, stream
 from irnet.data.formats.coco_points import annotated_with, is_point, parse_points, point_rows
@@ -83,7 +84,7 @@ def entries_of(
             )
         )
         told += _count(annotations, crowd)
-    told[_ONE_NAME] = len(document.categories) - len(set(document.categories.values()))
+    told[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
     marked = [row for row in document.annotations if row.get("iscrowd") == 1]
     told[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
     for message, count in told.items():
@@ -130,6 +131,8 @@ def _check_readable(truth: Truth, scores: bool) -> None:
         parse_mpp(cells.mpp)
     for score in cells.scores.tolist() if scores else ():
         parse_score(score)
+    if not np.isfinite([distractor.box for distractor in truth.distractors]).all():
+        raise InputError("a distractor's box is not finite")
     linked = np.flatnonzero(cells.parents != NO_PARENT)
     if (cells.labels[linked] != NUCLEUS).any() or (cells.labels[cells.parents[linked]] != CYTOPLASM).any():
         raise InputError("a parent must link a nucleus to a cytoplasm")
@@ -138,9 +141,15 @@ def _check_readable(truth: Truth, scores: bool) -> None:
 def write_parts(
     path: str | os.PathLike, parts: Callable[[], Iterator[Part]], *, info: Mapping[str, Any] | None = None
 ) -> None:
-    """Write one COCO file of many images of which only one at a time is held; `parts` gives them anew."""
-    images, names = [], dict(LABEL_NAMES)
+    """Write one COCO file of many images of which only one at a time is held; `parts` gives them anew.
+
+    Raises InputError where two images have one name: `read_coco` would refuse them.
+    """
+    images, met, names = [], set[str](), dict(LABEL_NAMES)
     for number, (image, annotations) in enumerate(parts(), start=1):
+        if (name := image["file_name"]) in met:
+            raise InputError(f"two images are called {name!r}: rename one")
+        met.add(name)
         images.append(image | {"id": number})
         if any(row["category_id"] == _IGNORE_ID for row in annotations):
             names[_IGNORE_ID] = "ignore"
