@@ -115,7 +115,8 @@ def build(overrides: list[str], device: torch.device) -> IRNet:
     torch.manual_seed(0)
     settings = load_recipe("default", overrides)
     model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
-    return model.to(device, memory_format=torch.channels_last)
+    order = torch.channels_last if device.type == "cuda" else torch.preserve_format
+    return model.to(device, memory_format=order)  # type: ignore[call-overload]
 
 
 def step(model: IRNet, images: list[Tensor], targets: list[dict]) -> None:

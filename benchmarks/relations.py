@@ -200,7 +200,7 @@ def run_labels(count: int = 24) -> None:
     for image, truth in windows(901_000, count):
         batch, sizes, _ = model.prepare([image.float()])
         features = model.backbone(batch)
-        proposals, _ = model.rpn(list(features.values()), sizes)
+        proposals = model.rpn(list(features.values()), sizes)[0].each()
         boxes = torch.cat([proposals[0], truth["boxes"]])[None]
         _, logits, codes = model.roi_heads.box(features, boxes, sizes)
         decoded, scores = model.roi_heads.box.decode(codes, boxes, sizes)[0], logits[0].softmax(dim=1)

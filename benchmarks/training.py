@@ -21,7 +21,7 @@ from irnet.engine.batch import Batch
 from irnet.engine.devices import choose_device
 from irnet.engine.feed import BLOCK, Feed
 from irnet.engine.sources import GeneratedFields, Source, open_source
-from irnet.engine.steps import optimise
+from irnet.engine.steps import optimise, read
 from irnet.models.build import build_model
 
 FIELDS = 8
@@ -37,20 +37,28 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=2, help="blocks of the feed that are timed")
     parser.add_argument("--data", default=None, help="data set, where the recipe does not draw it")
     parser.add_argument("--csv", type=Path)
+    parser.add_argument("--source", action="store_true", help="fields and crops alone")
     arguments = parser.parse_args()
     settings = load_recipe(arguments.recipe, [*arguments.set, "model.trunk_sha256="])
     source = open_source(settings, arguments.data)
     rows = time_source(source)
+    if arguments.source:
+        return show(rows)
     batch, fed = time_feed(settings, source, arguments.blocks)
     rows += fed + time_steps(settings, batch, choose_device(arguments.device), arguments.rounds)
-    for name, value, unit in rows:
-        print(f"{name:<44} {value:10.4f} {unit}")
+    show(rows)
     if arguments.csv:
         with arguments.csv.open("w", newline="") as file:
             csv.writer(file).writerows([("what", "value", "unit"), *rows])
 
 
 Row = tuple[str, float, str]
+
+
+def show(rows: list[Row]) -> None:
+    """Print what was measured."""
+    for name, value, unit in rows:
+        print(f"{name:<44} {value:10.4f} {unit}")
 
 
 def time_source(source: Source) -> list[Row]:
@@ -61,11 +69,11 @@ def time_source(source: Source) -> list[Row]:
         for number in range(FIELDS):
             source.crops.source.draw(number)
         rows.append(("field drawn", (time.process_time() - begun) / FIELDS, "CPU s"))
-    source.crops[0]
+    count = FIELDS * source.reuse
     begun = time.process_time()
-    for _ in range(FIELDS):
-        source.crops[0]
-    return [*rows, ("crop of a field", (time.process_time() - begun) / FIELDS, "CPU s")]
+    for number in range(count):
+        source.crops[number]
+    return [*rows, ("crop, its share of a field included", (time.process_time() - begun) / count, "CPU s")]
 
 
 def time_feed(settings: Settings, source: Source, blocks: int) -> tuple[Batch, list[Row]]:
@@ -103,7 +111,7 @@ def time_steps(settings: Settings, batch: Batch, device: torch.device, rounds: i
     for round_ in range(rounds + 1):
         for variant, (model, optimizer) in networks.items():
             begun = clock()
-            optimise(model, optimizer, [batch], device=device, precision=variant[0], clip=5.0)
+            list(read([optimise(model, optimizer, [batch], device=device, precision=variant[0], clip=5.0)]))
             if round_:  # the first warms up
                 times[variant].append(clock() - begun)
     rows = []

@@ -16,7 +16,7 @@ from irnet.engine.predict import Predictor
 from irnet.engine.weights import load_weights, save_weights
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
-from irnet.models.sampling import Truths, box_iou
+from irnet.models.sampling import Proposed, Truths, box_iou
 
 CSPNET = (
     "model.drm.enabled=false",
@@ -175,7 +175,7 @@ def test_masks_are_trained_in_boxes_that_overlap_a_truth():
     truth = target()
     truths = Truths.collate([truth, target(())], torch.ones(2, 2))
     moved = truth["boxes"] + torch.tensor([3.0, 0, 3, 0])
-    boxes = [torch.cat([moved, torch.tensor([[0.0, 0, 9, 9]])]), moved]
+    boxes = Proposed.of([torch.cat([moved, torch.tensor([[0.0, 0, 9, 9]])]), moved])
     chosen, image, match = mask_network()._choose(boxes, truths)
     assert image.tolist() == [0] * 6  # three that stage 1 offers, three truths; none where nothing is
     overlap = box_iou(chosen, truth["boxes"])

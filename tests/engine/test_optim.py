@@ -72,9 +72,9 @@ def test_the_average_follows_closely_at_first_and_slowly_later():
     model.weight.data.fill_(0.0)
     average = MovingAverage(model, decay=0.99)
     model.weight.data.fill_(1.0)
-    average.update(model, 0)  # decay (1 + 0) / (10 + 0)
+    average.update(0)  # decay (1 + 0) / (10 + 0)
     assert average.model.weight.item() == pytest.approx(0.9)
-    average.update(model, 10_000)
+    average.update(10_000)
     assert average.model.weight.item() == pytest.approx(0.9 * 0.99 + 0.01)
     assert not average.model.weight.requires_grad
 
@@ -83,7 +83,7 @@ def test_the_average_copies_counters_and_running_statistics_move():
     model = nn.BatchNorm1d(2)
     average = MovingAverage(model, decay=0.5)
     model(torch.randn(8, 2, generator=torch.Generator().manual_seed(0)))
-    average.update(model, 10_000)
+    average.update(10_000)
     assert average.model.num_batches_tracked == 1
     assert torch.equal(average.model.running_mean, model.running_mean / 2)
 
@@ -92,5 +92,5 @@ def test_without_decay_the_average_is_the_model():
     model = nn.Linear(2, 2)
     average = MovingAverage(model, decay=0)
     model.weight.data.add_(1)
-    average.update(model, 0)
+    average.update(0)
     assert torch.equal(average.model.weight, model.weight)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from irnet.engine.batch import Batch
-from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
+from irnet.engine.steps import NotFiniteError, optimise, read, step_seed, stop_requested
 
 CPU = torch.device("cpu")
 
@@ -38,7 +38,9 @@ def batch(*levels: int, first: int = 0) -> Batch:
 
 def step(model: nn.Module, *batches: Batch, clip: float = 0.0) -> dict[str, float]:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    return optimise(model, optimizer, batches, device=CPU, precision="fp32", clip=clip)
+    taken = optimise(model, optimizer, batches, device=CPU, precision="fp32", clip=clip)
+    (values,) = read([taken])
+    return values
 
 
 def test_accumulated_batches_are_one_large_batch():
@@ -55,19 +57,42 @@ def test_the_gradient_is_clipped_and_its_norm_told():
     assert model.weight.item() == pytest.approx(0.1, rel=1e-4)  # lr 0.1 times a gradient of norm 1
 
 
-def test_a_loss_that_is_not_finite_leaves_the_weights_alone():
+def test_the_first_step_whose_loss_is_not_finite_is_told():
     model = Mean()
-    model.weight.data.fill_(float("inf"))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    taken = []
+    for number in (1, 2, 3):
+        if number == 2:
+            model.weight.data.fill_(float("inf"))
+        given = [batch(1, first=10 * number), batch(1, first=10 * number + 5)]
+        taken.append(optimise(model, optimizer, given, device=CPU, precision="fp32", clip=0))
+    values = read(taken)
+    assert next(values)["loss/cls"] == 1
     with pytest.raises(NotFiniteError) as caught:
-        step(model, batch(1, first=7))
-    assert caught.value.record == {"losses": {"loss/cls": "inf"}, "gradient_norm": None, "items": [7]}
-    assert model.weight.item() == float("inf")
+        next(values)
+    assert caught.value.record == {"losses": {"loss/cls": "inf"}, "gradient_norm": None, "items": [20]}
+
+
+def test_a_gradient_that_is_not_finite_is_told():
+    model = Mean()
+    model.weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(NotFiniteError) as caught:
+        step(model, batch(3, first=7), batch(3, first=8))
+    assert caught.value.record == {"losses": {"loss/cls": "9.0"}, "gradient_norm": "nan", "items": [7, 8]}
+
+
+def test_figures_are_those_of_their_step_however_late_they_are_read():
+    model = Mean()
+    model.diagnostics = {"weight": model.weight.detach()[0]}  # a view, which the next step changes
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    taken = [optimise(model, optimizer, [batch(1)], device=CPU, precision="fp32", clip=0) for _ in range(2)]
+    assert [values["weight"] for values in read(taken)] == pytest.approx([0.2, 0.36])
 
 
 def test_bf16_steps_are_finite():
     model = Mean()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    losses = optimise(model, optimizer, [batch(3)], device=CPU, precision="bf16", clip=0)
+    (losses,) = read([optimise(model, optimizer, [batch(3)], device=CPU, precision="bf16", clip=0)])
     assert losses["loss"] == pytest.approx(9, rel=0.02)
     assert model.weight.dtype == torch.float32
 

@@ -54,7 +54,6 @@ def test_only_the_k_best_are_heard(relation: ObjectRelation) -> None:
 def test_keep_top_keeps_exactly_k() -> None:
     kept = keep_top(torch.zeros(3, 2, 50, 50), 40).isfinite()
     assert (kept.sum(dim=-1) == 40).all()
-    assert kept[..., :40].all()
 
 
 def test_geometry_ignores_place_and_scale() -> None:

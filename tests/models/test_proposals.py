@@ -65,7 +65,8 @@ def test_background_of_a_partly_annotated_image_gives_no_loss(rpn, target):
 @torch.no_grad()
 def test_proposals_stay_in_their_images_and_under_the_limit(rpn):
     rpn.eval()
-    boxes, losses = rpn(features(images=2), [(128, 128), (90, 70)])
+    proposed, losses = rpn(features(images=2), [(128, 128), (90, 70)])
+    boxes = proposed.each()
     assert losses == {}
     assert all(0 < len(b) <= rpn.post_nms[1] for b in boxes)
     assert boxes[1][:, 2].max() <= 70
@@ -78,8 +79,8 @@ def test_limits_grow_with_the_area_in_test(rpn):
     rpn.pre_nms, rpn.post_nms, rpn.nms = (50, 50), (50, 50), 1.0
     small, _ = rpn(features(), [(128, 128)])
     large, _ = rpn(features(1024, 2048), [(1024, 2048)])
-    assert len(small[0]) == 50
-    assert len(large[0]) == round(50 * 1024 * 2048 / 1e6 / rpn.field_megapixels)
+    assert small.valid.sum() == 50
+    assert large.valid.sum() == round(50 * 1024 * 2048 / 1e6 / rpn.field_megapixels)
 
 
 def test_losses_are_means_over_the_sample(rpn, target):

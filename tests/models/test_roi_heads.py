@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from irnet.models.box_branch import pad
+from irnet.models.box_branch import SampledBoxes
 from irnet.models.mask_branch import enlarge, image_of
-from irnet.models.sampling import Truths
+from irnet.models.sampling import Proposed, Truths
 
 SIZES = [(128, 128), (128, 128)]
 
@@ -24,7 +24,8 @@ def proposals(target):
     torch.manual_seed(0)
     boxes = [target(5)["boxes"], target(3, seed=1)["boxes"]]
     jittered = [(box.repeat(8, 1) + 2 * torch.randn(8 * len(box), 4)).clamp(0, 128) for box in boxes]
-    return [torch.cat([box, torch.tensor([[0.0, 0.0, 12.0, 12.0]]).repeat(30, 1)]) for box in jittered]
+    ground = torch.tensor([[0.0, 0.0, 12.0, 12.0]]).repeat(30, 1)
+    return Proposed.of([torch.cat([box, ground]) for box in jittered])
 
 
 @pytest.fixture
@@ -33,14 +34,15 @@ def truths(target):
 
 
 def test_padding_is_told_from_boxes():
-    boxes, valid = pad([torch.ones(3, 4), torch.ones(0, 4)])
+    boxes, valid = proposed = Proposed.of([torch.ones(3, 4), torch.ones(0, 4)])
     assert boxes.shape == (2, 3, 4)
     assert valid.tolist() == [[True] * 3, [False] * 3]
+    assert [len(each) for each in proposed.each()] == [3, 0]
 
 
 def test_sampled_boxes(tiny, proposals, truths):
     branch = tiny().roi_heads.box
-    chosen = branch.choose(*pad(proposals), truths)
+    chosen = branch.choose(*proposals, truths)
     assert chosen.boxes.shape == (2, 64, 4)
     assert chosen.positive.sum(dim=1).max() <= 16
     background = chosen.chosen & (chosen.labels == 0)
@@ -95,7 +97,7 @@ def test_candidates_limit_each_class(tiny, features, proposals):
 def test_no_or_one_proposal(tiny, features, counts):
     model = tiny("predict.floor=0.0", "predict.nms={cytoplasm=1.0, nucleus=1.0}")
     box = torch.tensor([[10.0, 10.0, 50.0, 60.0]])
-    found = model.roi_heads(features, [box[:n] for n in counts], SIZES)
+    found = model.roi_heads(features, Proposed.of([box[:n] for n in counts]), SIZES)
     assert [len(f.boxes) for f in found] == [2 * n for n in counts]
     assert all(f.masks.shape == (len(f.boxes), 28, 28) for f in found)
 
@@ -122,9 +124,9 @@ def test_ignored_candidates_give_no_drm_loss_unless_they_are_truth(tiny, target)
 def test_box_loss_of_perfect_codes_is_zero(tiny, proposals, truths):
     for form in ("smooth_l1", "giou"):
         branch = tiny(f"loss.box_form={form}").roi_heads.box
-        chosen = branch.choose(*pad(proposals), truths)
+        chosen = branch.choose(*proposals, truths)
         target = truths.boxes.gather(1, chosen.match[..., None].expand(-1, -1, 4))
-        code = branch.coder.encode_single(target.flatten(0, 1), chosen.boxes.flatten(0, 1)).view_as(target)
+        code = branch.coder.encode(target, chosen.boxes)
         codes = code[:, :, None].expand(-1, -1, 3, -1)
         assert branch.box_loss(codes, chosen, truths) < 1e-5
         assert branch.box_loss(codes + 0.5, chosen, truths) > 1e-2
@@ -172,6 +174,23 @@ def test_wide_masks_are_trained_on_what_their_frames_hold(tiny, features, propos
         torch.manual_seed(5)
         heads.losses(features, proposals, SIZES, truths)
     assert torch.equal(targets[1], enlarge(targets[0], 2.0))
+
+
+def test_padding_of_the_positives_changes_nothing(tiny, features, proposals, truths, monkeypatch):
+    found = []
+    for way in (SampledBoxes.positives, SampledBoxes.filled):
+        monkeypatch.setattr(SampledBoxes, "positives", way)
+        heads = tiny("model.box_batch=200", "model.box_positive_fraction=0.5").roi_heads
+        torch.nn.init.constant_(heads.mask.irm.gamma, 1.0)
+        torch.manual_seed(5)
+        losses, figures = heads.losses(features, proposals, SIZES, truths)
+        torch.stack([*losses.values()]).sum().backward()
+        found.append((losses, figures, heads.mask.head[0][0].weight.grad))
+    (losses, figures, gradient), (padded, padded_figures, padded_gradient) = found
+    assert proposals.valid.sum(dim=1).min() < 100  # so that an image has fewer positives than its quota
+    for name, loss in (losses | figures).items():
+        torch.testing.assert_close((padded | padded_figures)[name], loss, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(padded_gradient, gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_across_classes_the_candidates_are_one_set(tiny, features, proposals, monkeypatch):

@@ -21,7 +21,7 @@ from irnet.models.build import build_model, group_norm
 from irnet.models.image_batch import ImageBatch
 from irnet.models.postprocess import Instances
 from irnet.models.proposals import RegionProposals
-from irnet.models.sampling import Sizes, Truths
+from irnet.models.sampling import Proposed, Sizes, Truths
 
 CLASSES = len(LABEL_NAMES)
 LRN_CHANNELS = 5  # that local response normalisation sums over (Krizhevsky et al. 2012)
@@ -82,8 +82,8 @@ class CSPNet(nn.Module):
 
     def box_losses(
         self, features: Features, sizes: Sizes, truths: Truths
-    ) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """Boxes of each image for stage 2, (n, 4) without gradient, and the losses of stage 1."""
+    ) -> tuple[Proposed, dict[str, Tensor]]:
+        """Boxes of each image for stage 2, without gradient, and the losses of stage 1."""
         boxes, losses = self.rpn(list(features.values()), sizes, truths)
         if self.roi_heads is not None:
             more, _, _ = self.roi_heads.box.losses(features, boxes, sizes, truths)

@@ -13,11 +13,12 @@ from torch.nn import functional as F
 
 from irnet.models.backbones import Norm
 from irnet.models.box_branch import Detections
+from irnet.models.box_coder import BoxCoder
 from irnet.models.losses import class_loss, mean_over, smooth_l1
 from irnet.models.postprocess import select_boxes
 from irnet.models.proposals import assign_anchors
-from irnet.models.sampling import Sizes, Truths, area_growth, clip, sample
-from irnet.models.vision import AnchorGenerator, BoxCoder
+from irnet.models.sampling import Proposed, Sizes, Truths, area_growth, clip, sample
+from irnet.models.vision import AnchorGenerator
 
 KERNELS = (7, 5, 3, 3, 3)
 WIDTHS = (32, 64, 128, 256, 512)
@@ -86,7 +87,7 @@ class AnchorDetector(nn.Module):
     ) -> None:
         super().__init__()
         self.generator = AnchorGenerator((tuple(anchor_sizes),), (tuple(anchor_ratios),))
-        self.coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
+        self.coder = BoxCoder(1.0, 1.0)
         anchors = len(anchor_sizes) * len(anchor_ratios)
         self.cls_score = nn.Conv2d(WIDTHS[-1], anchors * (1 + classes), 1)
         self.bbox_pred = nn.Conv2d(WIDTHS[-1], anchors * 4, 1)
@@ -101,11 +102,13 @@ class AnchorDetector(nn.Module):
 
     def forward(
         self, features: Sequence[Tensor], sizes: Sizes, truths: Truths
-    ) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """The best boxes of each image, (n, 4) xyxy px without gradient, and the losses cls and box."""
+    ) -> tuple[Proposed, dict[str, Tensor]]:
+        """The best boxes of each image, without gradient, and the losses cls and box."""
         logits, codes, anchors = self._score(features)
         found = self._select(logits.detach(), codes.detach(), anchors, sizes, floor=0.0)
-        return [boxes for boxes, _, _ in found], self.losses(logits, codes, anchors, sizes, truths)
+        return Proposed.of([boxes for boxes, _, _ in found]), self.losses(
+            logits, codes, anchors, sizes, truths
+        )
 
     def detect(self, features: Sequence[Tensor], sizes: Sizes) -> list[Detections]:
         """What each image holds: boxes, labels and scores, best first."""
@@ -131,7 +134,7 @@ class AnchorDetector(nn.Module):
         labels = truths.labels[image, match] * is_object
         unlabelled = ~truths.annotated[:, None, :].expand(*labels.shape, -1)
         cls = class_loss(logits[image, index].flatten(0, 1), labels.flatten(), unlabelled.flatten(0, 1))
-        goal = self.coder.encode_single(truths.boxes[image, match][is_object], anchors[index][is_object])
+        goal = self.coder.encode(truths.boxes[image, match][is_object], anchors[index][is_object])
         box = smooth_l1(codes[image, index][is_object], goal, beta=BETA)
         return {
             "cls": mean_over(cls, chosen.flatten(), chosen),
@@ -158,8 +161,7 @@ class AnchorDetector(nn.Module):
         scores = logits.softmax(dim=2)[..., 1:]  # (B, A, C)
         best = scores.amax(dim=2).topk(min(count, len(anchors)), dim=1).indices  # (B, N)
         image = torch.arange(len(best), device=best.device)[:, None]
-        boxes = self.coder.decode_single(codes[image, best].flatten(0, 1), anchors[best.flatten()])
-        boxes = clip(boxes.view(*best.shape, 4), sizes)
+        boxes = clip(self.coder.decode(codes[image, best], anchors[best]), sizes)
         return [
             select_boxes(
                 box.expand(self.classes, -1, -1),

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from irnet.models.backbones import Norm
-from irnet.models.box_branch import pad
 from irnet.models.losses import mask_loss, mask_targets
-from irnet.models.sampling import Sizes, Truths, clip, sample, truth_iou
+from irnet.models.sampling import Proposed, Sizes, Truths, clip, sample, truth_iou
 from irnet.models.vision import roi_pool
 
 WIDTHS = (32, 64, 128, 256)
@@ -109,7 +108,7 @@ class MaskNetwork(nn.Module):
         return list(own.float().sigmoid().split(counts))
 
     def losses(
-        self, images: Tensor, boxes: list[Tensor], sizes: Sizes, truths: Truths
+        self, images: Tensor, boxes: Proposed, sizes: Sizes, truths: Truths
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of the masks of a sample of the boxes and of the truth boxes, and figures to log.
 
@@ -117,7 +116,7 @@ class MaskNetwork(nn.Module):
         for cells overlap.
         """
         chosen, image, match = self._choose(boxes, truths)
-        counts = torch.bincount(image, minlength=len(boxes))
+        counts = torch.bincount(image, minlength=len(images))
         frames = self.frames(list(chosen.split(counts.tolist())), sizes)
         targets = mask_targets(
             torch.cat(frames), truths.boxes[image, match], truths.masks[image, match], side=self.side
@@ -135,9 +134,9 @@ class MaskNetwork(nn.Module):
         return [clip(box[None], [size])[0] for box, size in zip(grown, sizes, strict=True)]
 
     @torch.no_grad()
-    def _choose(self, boxes: list[Tensor], truths: Truths) -> tuple[Tensor, Tensor, Tensor]:
+    def _choose(self, boxes: Proposed, truths: Truths) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes that overlap a truth enough, (n, 4), image by image; their images and truths, (n,)."""
-        proposed, valid = pad(boxes)
+        proposed, valid = boxes
         candidates = torch.cat([proposed, truths.boxes], dim=1)
         overlap, match = truth_iou(candidates, truths).max(dim=2)
         positive = torch.cat([valid, truths.valid], dim=1) & (overlap >= self.roi_iou)

@@ -45,7 +45,7 @@ class TrainSettings(Section):
     """Largest norm of the gradient; 0 does not clip."""
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
-    """Keep kernels and features in NHWC order: for GPUs; measured by benchmarks/training.py."""
+    """Keep kernels and features in NHWC order: for GPUs; a CPU does so where it helps, whatever is set."""
     seed: CountOrZero = 0
     """Everything random is a function of the seed and the step."""
     log_every: Count = 10

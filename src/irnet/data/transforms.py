@@ -5,6 +5,7 @@ A window is a square of `size` px cut out of the warped image. Every draw comes 
 
 import io
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -65,16 +66,27 @@ class Warp:
     def source(self) -> Array:
         """Extent of the window in the image, x1, y1, x2, y2."""
         corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) * self.size
-        points = (corners - self.shift) @ np.linalg.inv(self.linear).T
+        points = (corners - self.shift) @ self.back.T
         return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+    @cached_property
+    def back(self) -> NDArray[np.floating]:
+        """The inverse of `linear`."""
+        return np.linalg.inv(self.linear)
+
+    @cached_property
+    def growth(self) -> float:
+        """Area in the window of a pixel of the image."""
+        return abs(float(np.linalg.det(self.linear)))
 
     def inverse(self, origin: Array, step: Array) -> tuple[float, ...]:
         """The six coefficients by which PIL finds, for pixel u of a raster, the image's point.
 
         The raster's pixel u lies at `origin + step * u` in the window.
         """
-        back = np.linalg.inv(self.linear)
-        return tuple(np.column_stack([back * step, back @ (origin - self.shift)]).ravel())
+        (a, b), (d, e) = (self.back * step).tolist()
+        c, f = (self.back @ (origin - self.shift)).tolist()
+        return a, b, c, d, e, f
 
 
 def draw_warp(
@@ -141,7 +153,7 @@ def _scale(image: Pixels, warp: Warp, fill: Pixels) -> Pixels:
 
 
 def _transform(image: Pixels, warp: Warp, fill: Pixels) -> Pixels:
-    scale = np.sqrt(abs(np.linalg.det(warp.linear)))
+    scale = np.sqrt(warp.growth)
     if scale < 0.75:  # sampling would skip pixels: shrink with averaging first
         height, width = image.shape[:2]
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -165,13 +177,20 @@ def warp_masks(
     A box is tight around what the window shows of the instance. Each mask fills its box, 0 outside and 255
     inside the instance. Kept is what shows at least `min_share` of the instance and `min_pixels` of its area.
     """
+    extents = _extents(cells.boxes, warp)
+    meeting = geometry.area(geometry.clip(extents, warp.size, warp.size)) > 0
+    whole = (extents.min(axis=1) >= 0) & (extents.max(axis=1) <= warp.size)
     boxes, masks, kept = [], [], []
-    for i in _meeting(cells.boxes, warp):
-        box, share, area = _visible(cells.masks[i], cells.offsets[i], warp)
-        if share < min_share or area < min_pixels or not area:
+    for i in np.flatnonzero(meeting):
+        mask, offset = cells.masks[i], cells.offsets[i]
+        shown = mask if whole[i] else mask & _inside(mask.shape, offset, warp)
+        pixels = np.count_nonzero(shown)
+        hidden = not whole[i] and pixels < min_share * np.count_nonzero(mask)
+        if not pixels or hidden or pixels * warp.growth < min_pixels:
             continue
+        box = _tight_box(shown, offset, warp)
         boxes.append(box)
-        masks.append(_resample(cells.masks[i], cells.offsets[i], box, warp, resolution))
+        masks.append(_resample(mask, offset, box, warp, resolution))
         kept.append(i)
     shape = (len(kept), resolution, resolution)
     return geometry.as_boxes(boxes), np.array(masks, np.uint8).reshape(shape), np.array(kept, np.int64)
@@ -188,40 +207,37 @@ def _extents(boxes: Array, warp: Warp) -> Array:
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
-def _meeting(boxes: Array, warp: Warp) -> NDArray[np.int64]:
-    """Indices of the boxes that may reach into the window."""
-    return np.flatnonzero(geometry.area(geometry.clip(_extents(boxes, warp), warp.size, warp.size)))
+def _inside(shape: tuple[int, ...], offset: NDArray, warp: Warp) -> NDArray[np.bool_]:
+    """Pixels of a crop of `shape` at `offset` whose centres the window shows."""
+    y, x = (np.arange(side) + start + 0.5 for side, start in zip(shape, offset[::-1], strict=True))
+    inside = np.ones(shape, dtype=bool)
+    for (by_x, by_y), shift in zip(warp.linear, warp.shift, strict=True):
+        place = by_x * x + (by_y * y + shift)[:, None]
+        inside &= (place >= 0) & (place < warp.size)
+    return inside
 
 
-def _visible(mask: NDArray, offset: NDArray, warp: Warp) -> tuple[Array, float, float]:
-    """Box of what the window shows of a mask, the share of its pixels, and their area in window pixels."""
-    extent = _extents(np.concatenate([offset, offset + mask.shape[::-1]])[None], warp)
-    whole = extent.min() >= 0 and extent.max() <= warp.size
-    pixels = _row_ends(mask) if whole else np.argwhere(mask)[:, ::-1]
-    u, v = warp(pixels + (offset + 0.5)).T.copy()
-    inside = (u >= 0) & (u < warp.size) & (v >= 0) & (v < warp.size)
-    share = np.count_nonzero(inside) / max(len(pixels), 1)
-    if not share:
-        return np.zeros(4), 0.0, 0.0
-    u, v = u[inside], v[inside]
+def _tight_box(shown: NDArray, offset: NDArray, warp: Warp) -> Array:
+    """Box in the window of the pixels `shown` of a crop."""
+    places = warp(_row_ends(shown) + (offset + 0.5))
     half = np.abs(warp.linear).sum(axis=1) / 2  # half of a source pixel's extent in the window
-    low, high = np.array([u.min(), v.min()]) - half, np.array([u.max(), v.max()]) + half
-    box = np.concatenate([low, high]).clip(0, warp.size)
-    return box, share, share * np.count_nonzero(mask) * abs(float(np.linalg.det(warp.linear)))
+    return np.concatenate([places.min(axis=0) - half, places.max(axis=0) + half]).clip(0, warp.size)
 
 
 def _row_ends(mask: NDArray) -> NDArray[np.int64]:
     """The first and the last pixel of each row, x and y: among them are the extremes under any warp."""
-    y = np.flatnonzero(mask.any(axis=1))
     first, last = mask.argmax(axis=1), mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)
-    return np.column_stack([np.concatenate([first[y], last[y]]), np.tile(y, 2)])
+    y = np.flatnonzero(mask[np.arange(len(mask)), first])
+    ends = np.empty((2, len(y), 2), dtype=np.int64)
+    ends[0, :, 0], ends[1, :, 0], ends[..., 1] = first[y], last[y], y
+    return ends.reshape(-1, 2)
 
 
 def _resample(mask: NDArray, offset: NDArray, box: Array, warp: Warp, resolution: int) -> Pixels:
     """A mask's crop sampled on the raster that fills `box` of the window."""
-    local = Warp(warp.linear, warp.shift + warp.linear @ offset, warp.size)
-    coefficients = local.inverse(box[:2], (box[2:] - box[:2]) / resolution)
-    crop = Image.fromarray(mask.astype(np.uint8) * 255)
+    a, b, c, d, e, f = warp.inverse(box[:2], (box[2:] - box[:2]) / resolution)
+    coefficients = (a, b, c - offset[0], d, e, f - offset[1])
+    crop = Image.fromarray(mask.view(np.uint8) * np.uint8(255))
     side = (resolution, resolution)
     return np.asarray(crop.transform(side, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR))
 

@@ -141,6 +141,7 @@ def load_checkpoint(
     for name, tensor in parts["optimizer"].items():
         key, _, parameter_name = name.partition("/")
         parameter = parameters[parameter_name]
-        # AdamW counts its steps in a CPU tensor of float32.
-        optimizer.state[parameter][key] = tensor if key == "step" else tensor.to(parameter.device)
+        # AdamW counts its steps in a CPU tensor of float32, unless all of it runs on the GPU.
+        here = key == "step" and not optimizer.defaults.get("fused")
+        optimizer.state[parameter][key] = tensor if here else tensor.to(parameter.device)
     return state

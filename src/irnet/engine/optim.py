@@ -59,7 +59,8 @@ def build_optimizer(
     """Return SGD with momentum (the paper) or AdamW (short runs) over `parameter_groups`."""
     if kind == "sgd":
         return torch.optim.SGD(groups, momentum=momentum)
-    return torch.optim.AdamW(groups)
+    device = groups[0]["params"][0].device
+    return torch.optim.AdamW(groups, fused=device.type in ("cpu", "cuda"))
 
 
 def warmup_factor(step: int, *, warmup_steps: int, start: float) -> float:
@@ -88,19 +89,22 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 
 class MovingAverage(Generic[Network]):
-    """Exponential moving average of a model's weights, in a model of its own (`.model`, eval mode)."""
+    """Exponential moving average of a model's weights, in a model of its own (`.model`, eval mode).
+
+    The model that it follows keeps its tensors: its weights change in place.
+    """
 
     def __init__(self, model: Network, *, decay: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
+        self._mine, self._source = list(self.model.state_dict().values()), list(model.state_dict().values())
+        self._moving = [i for i, tensor in enumerate(self._mine) if tensor.is_floating_point()]
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Move towards `model`, closely in the first steps, so that the initial weights are forgotten."""
+    def update(self, step: int) -> None:
+        """Move towards the model, closely in the first steps, so that the initial weights are forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        source = model.state_dict()
-        for name, tensor in self.model.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.lerp_(source[name], 1.0 - decay)
-            else:
-                tensor.copy_(source[name])
+        mine, source = ([tensors[i] for i in self._moving] for tensors in (self._mine, self._source))
+        torch._foreach_lerp_(mine, source, 1.0 - decay)  # type: ignore[reportPrivateImportUsage]
+        for i in set(range(len(self._mine))).difference(self._moving):
+            self._mine[i].copy_(self._source[i])

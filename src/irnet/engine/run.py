@@ -72,7 +72,8 @@ class Run:
         if init is not None and not resumed:
             origin = start_from(model, init, settings, parts=init_parts)
         s = settings.train
-        order = torch.channels_last if s.channels_last else torch.preserve_format
+        wanted = s.channels_last and device.type != "cpu"  # there the network chooses, layer by layer
+        order = torch.channels_last if wanted else torch.preserve_format
         model.to(device, memory_format=order).train()  # type: ignore[call-overload]
         groups = parameter_groups(
             model,
@@ -152,10 +153,6 @@ class Run:
             **self.facts,
         }
         save_weights(self.folder / BEST, self.average.model, settings=settings, trained=trained)
-
-    def diagnostics(self) -> dict[str, float]:
-        """Return what the network says of its last step: gamma, self weight, effective n, hub share."""
-        return {name: float(value) for name, value in self.model.diagnostics.items()}
 
     def rate(self) -> float:
         """Return the share of the base learning rates that the next step takes."""

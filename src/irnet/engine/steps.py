@@ -8,10 +8,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Literal
+from itertools import chain, islice
+from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from irnet.data.signals import STOPS
 from irnet.engine.batch import Batch
@@ -25,11 +26,26 @@ class NotFiniteError(RuntimeError):
         super().__init__(f"loss not finite: {record['losses']}, gradient norm {record['gradient_norm']}")
         self.record = record
 
+    @classmethod
+    def of(cls, losses: dict[str, float], norm: float | None, items: list[int]) -> NotFiniteError:
+        """Return the error of losses, or of a gradient of this norm."""
+        told = {name: repr(value) for name, value in losses.items()}
+        return cls({"losses": told, "gradient_norm": None if norm is None else repr(norm), "items": items})
+
 
 def step_seed(seed: int, step: int, rank: int) -> int:
     """Return the seed of everything random inside the network in this step on this rank."""
     digest = hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()
     return int.from_bytes(digest[:7], "big")
+
+
+class Taken(NamedTuple):
+    """A step that was taken, and its figures where they were computed: `read` waits for them."""
+
+    names: list[str]  # of the losses
+    items: list[list[int]]  # of each pass
+    figures: list[str]  # what else the network tells of its last pass
+    values: Tensor  # losses pass by pass, the gradient's norm, figures
 
 
 def optimise(
@@ -40,31 +56,48 @@ def optimise(
     device: torch.device,
     precision: Literal["fp32", "bf16"],
     clip: float,
-) -> dict[str, float]:
-    """Take one optimiser step on the mean loss of `batches`; return the mean of each part of the loss.
+) -> Taken:
+    """Take one optimiser step on the mean loss of `batches`, without waiting for a GPU.
 
-    Raises `NotFiniteError` before the weights are touched.
+    A loss that is not finite spoils the weights: `read` the step before they are kept.
     """
     optimizer.zero_grad(set_to_none=True)
-    parts = []
+    passes, names = [], []
     for number, batch in enumerate(batches):
         last = number == len(batches) - 1
         there = batch.to(device)
         with _gradients_shared(model, last), autocast(device, precision):
             losses = model(list(there.images), there.targets())
-        values = dict(
-            zip([f"loss/{name}" for name in losses], torch.stack([*losses.values()]).tolist(), strict=True)
-        )
-        _refuse(values, None, batches[number : number + 1])
+        names, parts = [*losses], torch.stack([*losses.values()])
         with _gradients_shared(model, last):
-            (torch.stack([*losses.values()]).sum() / len(batches)).backward()
-        parts.append(values)
-    means = {name: sum(values[name] for values in parts) / len(parts) for name in parts[0]}
-    limit = clip or math.inf
-    norm = float(nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], limit))
-    _refuse(means, norm, batches)
+            (parts.sum() / len(batches)).backward()
+        passes.append(parts.detach())
+    norm = nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], clip or math.inf)
     optimizer.step()
-    return {"loss": sum(means.values()), **means, "gradient_norm": norm}
+    figures = getattr(getattr(model, "module", model), "diagnostics", {})
+    others = torch.stack([norm, *(value.to(norm) for value in figures.values())])
+    items = [batch.ids.tolist() for batch in batches]
+    return Taken(names, items, [*figures], torch.cat([*passes, others]))
+
+
+def read(taken: Sequence[Taken]) -> Iterator[dict[str, float]]:
+    """Yield the mean of each part of the loss of steps, the gradient's norm and the network's figures.
+
+    Raises `NotFiniteError` at the first step whose loss or gradient was not finite.
+    """
+    numbers = iter(torch.cat([step.values for step in taken]).tolist())
+    for step in taken:
+        names = [f"loss/{name}" for name in step.names]
+        passes = [dict(zip(names, islice(numbers, len(names)), strict=True)) for _ in step.items]
+        norm, *figures = islice(numbers, 1 + len(step.figures))
+        for losses, items in zip(passes, step.items, strict=True):
+            if not all(map(math.isfinite, losses.values())):
+                raise NotFiniteError.of(losses, None, items)
+        means = {name: sum(losses[name] for losses in passes) / len(passes) for name in names}
+        if not math.isfinite(norm):
+            raise NotFiniteError.of(means, norm, [*chain(*step.items)])
+        told = dict(zip(step.figures, figures, strict=True))
+        yield {"loss": sum(means.values()), **means, "gradient_norm": norm, **told}
 
 
 @contextmanager
@@ -93,15 +126,3 @@ def stop_requested() -> Iterator[Callable[[], bool]]:
 def _gradients_shared(model: nn.Module, now: bool) -> AbstractContextManager:
     """Let ranks exchange gradients in the last pass of a step only."""
     return nullcontext() if now or not hasattr(model, "no_sync") else model.no_sync()  # type: ignore[operator]
-
-
-def _refuse(losses: dict[str, float], norm: float | None, batches: Sequence[Batch]) -> None:
-    if all(map(math.isfinite, losses.values())) and (norm is None or math.isfinite(norm)):
-        return
-    raise NotFiniteError(
-        {
-            "losses": {name: repr(value) for name, value in losses.items()},
-            "gradient_norm": None if norm is None else repr(norm),
-            "items": [i for batch in batches for i in batch.ids.tolist()],
-        }
-    )

@@ -31,11 +31,13 @@ from irnet.engine.ranks import Ranks, joined
 from irnet.engine.run import BEST, LAST, Run, settings_of
 from irnet.engine.scale import OWN, median_nucleus
 from irnet.engine.sources import Source, open_source
-from irnet.engine.steps import NotFiniteError, optimise, step_seed, stop_requested
+from irnet.engine.steps import NotFiniteError, Taken, optimise, read, step_seed, stop_requested
 from irnet.engine.teacher import Teacher
 from irnet.engine.unlabelled import Fields, need_teacher, open_fields
 from irnet.engine.weights import InitParts
 from irnet.errors import InputError
+
+BUDGET_EVERY = 5  # steps between two looks at the clock until their number is fixed
 
 
 class Outcome(NamedTuple):
@@ -141,17 +143,24 @@ def _loop(
     network = ranks.wrap(run.model)
     batches = _batches(run, source, fields, ranks)
     validator = Validator(source, ranks)
-    first = run.step
+    first, taken = run.step, list[Taken]()
     while run.steps is None or run.step < run.steps:
         if ranks.any(stopping()):
+            if taken:
+                _tell(run, taken, ranks, log)
             _stop(run, ranks, log)
             return
         torch.manual_seed(step_seed(s.seed, run.step, ranks.rank))
         set_learning_rate(run.optimizer, run.rate())
-        losses = _step(run, network, list(islice(batches, s.accumulate)), ranks)
-        run.average.update(run.model, run.step)
+        given = list(islice(batches, s.accumulate))
+        taken.append(
+            optimise(network, run.optimizer, given, device=ranks.device, precision=s.precision, clip=s.clip)
+        )
+        run.average.update(run.step)
         run.step += 1
-        log.step(run.step, losses | run.diagnostics())
+        if not _is_due(run, ranks):
+            continue
+        _tell(run, taken, ranks, log)
         if run.steps is None and budget is not None:
             with log.paused():
                 _fix_steps(run, validator, ranks, log, budget, first)
@@ -169,17 +178,25 @@ def _stop(run: Run, ranks: Ranks, log: RunLog) -> None:
     log.say(f"stopped at step {run.step}; --resume goes on from there")
 
 
-def _step(run: Run, network: torch.nn.Module, batches: list[Batch], ranks: Ranks) -> dict[str, float]:
-    """Take one step; a loss that is not finite leaves not_finite.json in the run's folder."""
+def _is_due(run: Run, ranks: Ranks) -> bool:
+    """Return whether steps are to be read now: each on a CPU; a GPU goes on with the next ones meanwhile."""
     s = run.settings.train
+    due = (s.log_every, s.validate_every, s.checkpoint_every, *([BUDGET_EVERY] if run.steps is None else []))
+    return ranks.device.type == "cpu" or run.step == run.steps or any(run.step % n == 0 for n in due)
+
+
+def _tell(run: Run, taken: list[Taken], ranks: Ranks, log: RunLog) -> None:
+    """Log the steps taken since; a loss that is not finite leaves not_finite.json in the run's folder."""
+    step = run.step - len(taken)
     try:
-        return optimise(
-            network, run.optimizer, batches, device=ranks.device, precision=s.precision, clip=s.clip
-        )
+        for values in read(taken):
+            step += 1
+            log.step(step, values)
     except NotFiniteError as error:
-        record = {"step": run.step, "rank": ranks.rank, "seed": s.seed, **error.record}
+        record = {"step": step, "rank": ranks.rank, "seed": run.settings.train.seed, **error.record}
         write_atomic(run.folder / "not_finite.json", json.dumps(record, indent=1).encode())
         raise
+    taken.clear()
 
 
 def _validate(run: Run, validator: Validator, ranks: Ranks, log: RunLog) -> None:

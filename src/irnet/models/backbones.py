@@ -64,7 +64,13 @@ class Pyramid(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Features "0" to "3" and "pool" of normalised images (B, 3, H, W), sides multiples of 32."""
-        return self.fpn(self.body(images))
+        if images.device.type != "cpu":
+            return self.fpn(self.body(images))
+        # NHWC halves the time of a trunk's depthwise kernels; at stride 4 it is slow for gradients of others.
+        features = self.body(images.contiguous(memory_format=torch.channels_last))
+        if torch.is_grad_enabled():
+            features = {name: feature.contiguous() for name, feature in features.items()}
+        return self.fpn(features)
 
 
 class EfficientNetLite(nn.Module):

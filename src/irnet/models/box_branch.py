@@ -6,38 +6,52 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
+from irnet.models.box_coder import BoxCoder
 from irnet.models.candidates import Candidates, Judged, label_candidates, top_candidates
 from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
 from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
 from irnet.models.postprocess import Suppression, select_places
 from irnet.models.proposals import STRIDES
-from irnet.models.sampling import Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
-from irnet.models.vision import BoxCoder, FastRCNNPredictor, TwoMLPHead, pyramid_pool
+from irnet.models.sampling import Proposed, Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
+from irnet.models.vision import FastRCNNPredictor, TwoMLPHead, pyramid_pool
 
 LEVELS = ["0", "1", "2", "3"]  # P2 to P5
 LEVEL_STRIDES = STRIDES[: len(LEVELS)]
 SIDE = 7  # of the pooled features
-CODE_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
+CODE_WEIGHTS = (10.0, 5.0)  # of centres and sizes
 
 Features = dict[str, Tensor]
 Detections = tuple[Tensor, Tensor, Tensor]  # boxes (n, 4), labels (n,), scores (n,) of one image
 
 
 class SampledBoxes(NamedTuple):
-    """The boxes of each image that give a loss, S an image."""
+    """The boxes of each image that give a loss, S an image, positives first."""
 
     boxes: Tensor  # (B, S, 4)
     labels: Tensor  # (B, S) class of the truth, 0 for background
     match: Tensor  # (B, S) index of the truth that each overlaps most
     chosen: Tensor  # (B, S) bool, false where padding
     proposed: Tensor  # (B, S) bool, false for truth boxes that were added
+    quota: int  # most positives of an image
 
     @property
     def positive(self) -> Tensor:
         """(B, S) bool."""
         return self.chosen & (self.labels > 0)
+
+    def positives(self) -> tuple[Tensor, Tensor, list[int]]:
+        """Image and place of each positive, (n,), and how many each image has."""
+        if self.boxes.device.type != "cpu":
+            return self.filled()
+        image, place = self.positive.nonzero(as_tuple=True)
+        return image, place, self.positive.sum(dim=1).tolist()
+
+    def filled(self) -> tuple[Tensor, Tensor, list[int]]:
+        """The same with padding up to each image's quota: a GPU need not be asked how many there are."""
+        images, quota = len(self.boxes), min(self.quota, self.boxes.shape[1])
+        number = torch.arange(images * quota, device=self.boxes.device)
+        return number // quota, number % quota, [quota] * images
 
 
 class BoxBranch(nn.Module):
@@ -97,8 +111,8 @@ class BoxBranch(nn.Module):
         nn.init.zeros_(self.predictor.cls_score.bias)
         nn.init.zeros_(self.predictor.bbox_pred.bias)
         self.drm = drm
-        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE)
-        self.coder = BoxCoder(CODE_WEIGHTS)
+        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE, inside=True)
+        self.coder = BoxCoder(*CODE_WEIGHTS)
         self.batch, self.positive_fraction, self.positive_iou = batch, positive_fraction, positive_iou
         self.box_form, self.smooth_l1_beta = box_form, smooth_l1_beta
         self.candidates, self.drm_training, self.truth_candidates = candidates, drm_training, truth_candidates
@@ -124,9 +138,9 @@ class BoxBranch(nn.Module):
             codes.float().unflatten(0, batch).unflatten(2, (-1, 4)),
         )
 
-    def detect(self, features: Features, proposals: list[Tensor], sizes: Sizes) -> list[Detections]:
+    def detect(self, features: Features, proposals: Proposed, sizes: Sizes) -> list[Detections]:
         """What each image holds: boxes, labels and scores (s p^a with the DRM, s without), best first."""
-        boxes, valid = pad(proposals)
+        boxes, valid = proposals
         hidden, logits, codes = self(features, boxes, sizes)
         growth = area_growth(sizes, self.field_megapixels)
         ranked = self.rank(hidden, logits, self.decode(codes, boxes, sizes), valid, growth)
@@ -176,14 +190,13 @@ class BoxBranch(nn.Module):
 
     def decode(self, codes: Tensor, boxes: Tensor, sizes: Sizes) -> Tensor:
         """The box of each class, cut to its image, (B, R, C, 4), without gradient."""
-        flat = self.coder.decode_single(codes.detach().flatten(0, 1).flatten(1), boxes.flatten(0, 1))
-        return clip(flat.view_as(codes), sizes)[:, :, 1:]
+        return clip(self.coder.decode(codes.detach()[:, :, 1:], boxes[:, :, None]), sizes)
 
     def losses(
-        self, features: Features, proposals: list[Tensor], sizes: Sizes, truths: Truths
+        self, features: Features, proposals: Proposed, sizes: Sizes, truths: Truths
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], SampledBoxes]:
         """Losses cls, box and drm; figures to log; and the sampled boxes, whose positives train the masks."""
-        boxes, valid = pad(proposals)
+        boxes, valid = proposals
         chosen = self.choose(boxes, valid, truths)
         hidden, logits, codes = self(features, chosen.boxes, sizes)
         unlabelled = ~truths.annotated[:, None, :].expand(*chosen.labels.shape, -1)
@@ -220,19 +233,22 @@ class BoxBranch(nn.Module):
             match=match.gather(1, index),
             chosen=chosen,
             proposed=proposed.gather(1, index),
+            quota=int(self.batch * self.positive_fraction),
         )
 
     def box_loss(self, codes: Tensor, chosen: SampledBoxes, truths: Truths) -> Tensor:
         """Box regression of the positives' own class, over the number of sampled boxes."""
-        code = codes.gather(2, chosen.labels[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]  # (B, S, 4)
-        target = truths.boxes.gather(1, chosen.match[..., None].expand(-1, -1, 4))
-        where = chosen.positive
-        code, target, boxes = code[where], target[where], chosen.boxes[where]  # (n, 4)
+        labels, match, boxes, where = (
+            field[:, : chosen.quota] for field in (chosen.labels, chosen.match, chosen.boxes, chosen.positive)
+        )
+        code = codes[:, : chosen.quota].gather(2, labels[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]
+        target = truths.boxes.gather(1, match[..., None].expand(-1, -1, 4))  # (B, quota, 4)
         if self.box_form == "giou":
-            losses = giou(self.coder.decode_single(code, boxes), target)
+            losses = giou(self.coder.decode(code, boxes), target)
         else:
-            losses = smooth_l1(code, self.coder.encode_single(target, boxes), beta=self.smooth_l1_beta)
-        return losses.sum() / chosen.chosen.sum().clamp(min=1)
+            goal = torch.where(where[..., None], self.coder.encode(target, boxes), 0.0)
+            losses = smooth_l1(code, goal, beta=self.smooth_l1_beta)
+        return torch.where(where, losses, 0.0).sum() / chosen.chosen.sum().clamp(min=1)
 
     def drm_loss(
         self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, truths: Truths
@@ -244,24 +260,13 @@ class BoxBranch(nn.Module):
         )
         labels = label_candidates(best, truths, rule=self.drm_label, iou=self.drm_label_iou)
         logit = self.correctness(best)
-        logit, labels, scores = logit[best.valid], labels[best.valid], best.scores[best.valid]
-        p, right = logit.detach().float().sigmoid(), labels >= self.drm_label_iou
-        figures = {
-            "p_correct": mean_over(p, right, right),
-            "p_duplicate": mean_over(p, ~right, ~right),
-        }
-        return drm_loss(logit, scores, labels, form=self.drm_form), figures
+        p, right = logit.detach().float().sigmoid(), (labels >= self.drm_label_iou) & best.valid
+        wrong = best.valid & ~right
+        figures = {"p_correct": mean_over(p, right, right), "p_duplicate": mean_over(p, wrong, wrong)}
+        return drm_loss(logit, best.scores, labels, form=self.drm_form, valid=best.valid), figures
 
     def _may_compete(self, boxes: Tensor, valid: Tensor, truths: Truths) -> Tensor:
         """Boxes (B, R, C, 4) of annotated classes outside the ignore regions, (B, R, C) bool."""
         flat = boxes.flatten(1, 2)
         unknown = ignored(flat, truths) & (truth_iou(flat, truths).amax(dim=2) < self.drm_label_iou)
         return valid[..., None] & truths.annotated[:, None, :] & ~unknown.view(boxes.shape[:3])
-
-
-def pad(boxes: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Boxes of the images as (B, R, 4), and which of them are real, (B, R) bool."""
-    counts = torch.tensor([len(box) for box in boxes])
-    padded = pad_sequence(boxes, batch_first=True)
-    valid = torch.arange(padded.shape[1]) < counts[:, None]
-    return padded, valid.to(padded.device)

@@ -136,16 +136,22 @@ def drm_labels(
     merit = scores if rule == "max_score" else overlap
     mine = (truth[:, None] == torch.arange(len(truth_boxes), device=boxes.device)) & (overlap > iou)[:, None]
     best = merit[:, None].masked_fill(~mine, -torch.inf).argmax(dim=0)  # (M,) the first of equal ones
-    labels[best[mine.any(dim=0)]] = 1
-    return labels
+    return labels.scatter_reduce(0, best, mine.any(dim=0).to(labels), "amax")
 
 
-def drm_loss(logits: Tensor, scores: Tensor, labels: Tensor, *, form: LossForm = "product") -> Tensor:
+def drm_loss(
+    logits: Tensor,
+    scores: Tensor,
+    labels: Tensor,
+    *,
+    form: LossForm = "product",
+    valid: Tensor | None = None,
+) -> Tensor:
     """Mean binary cross-entropy of s p (product) or p (probability) over candidates, a scalar; 0 for none.
 
-    Labels (N,) lie in 0 to 1. The class probabilities `scores` get no gradient. Computed in float32 from the
-    logits: finite, and with a gradient at extreme ones. Paper: probability. Default: product, for s p is what
-    ranks boxes at test.
+    Labels (N,) lie in 0 to 1; what is not `valid` (N,) does not count. The class probabilities `scores` get
+    no gradient. Computed in float32 from the logits: finite, and with a gradient at extreme ones. Paper:
+    probability. Default: product, for s p is what ranks boxes at test.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if form == "probability":
@@ -154,7 +160,9 @@ def drm_loss(logits: Tensor, scores: Tensor, labels: Tensor, *, form: LossForm =
         log_s = scores.detach().to(logits.dtype).clamp(min=1e-8).log()
         log_sp = (log_s + F.logsigmoid(logits)).clamp(max=MAX_LOG)
         losses = -(labels * log_sp + (1 - labels) * log1mexp(log_sp))
-    return losses.sum() / max(losses.numel(), 1)
+    if valid is None:
+        return losses.sum() / max(losses.numel(), 1)
+    return torch.where(valid, losses, 0.0).sum() / valid.sum().clamp(min=1)
 
 
 def log1mexp(log_p: Tensor) -> Tensor:

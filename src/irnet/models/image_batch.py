@@ -36,20 +36,23 @@ class ImageBatch(nn.Module):
 
         The images are (3, H, W) RGB, uint8 or float, 0 to 255; sizes may differ.
         """
-        resized = [self._resize(image.to(self.mean.dtype)) for image in images]
+        resized = [self._resize(image) for image in images] if self.min_size else list(images)
         sizes = [(image.shape[1], image.shape[2]) for image in resized]
         height, width = (-(-max(side) // STRIDE) * STRIDE for side in zip(*sizes, strict=True))
-        batch = self.mean.expand(len(images), 3, height, width).clone()  # padding is zero once normalised
-        for place, image in zip(batch, resized, strict=True):
-            place[:, : image.shape[1], : image.shape[2]] = image
-        scales = [
-            (w / image.shape[2], h / image.shape[1]) for (h, w), image in zip(sizes, images, strict=True)
-        ]
-        return (batch - self.mean) / self.std, sizes, torch.tensor(scales, device=batch.device)
+        if set(sizes) == {(height, width)}:
+            batch = torch.stack(resized).to(self.mean.dtype)
+        else:
+            batch = self.mean.expand(len(images), 3, height, width).clone()  # zero once normalised
+            for place, image in zip(batch, resized, strict=True):
+                place[:, : image.shape[1], : image.shape[2]] = image
+        scales = torch.ones(len(images), 2, device=batch.device)
+        if self.min_size:
+            pairs = [(w / i.shape[2], h / i.shape[1]) for (h, w), i in zip(sizes, images, strict=True)]
+            scales = torch.tensor(pairs, device=batch.device)
+        return (batch - self.mean) / self.std, sizes, scales
 
     def _resize(self, image: Tensor) -> Tensor:
-        if not self.min_size:
-            return image
+        image = image.to(self.mean.dtype)
         short, long = sorted(image.shape[1:])
         scale = min(self.min_size / short, self.max_size / long)
         return F.interpolate(

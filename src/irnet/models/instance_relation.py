@@ -69,6 +69,7 @@ class InstanceRelation(nn.Module):
         labels: Tensor,
         images: Tensor | None = None,
         truths: Tensor | None = None,
+        real: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Refined mask logits (n, classes, 28, 28) in the order of the instances, and figures to log.
 
@@ -80,6 +81,8 @@ class InstanceRelation(nn.Module):
             labels: (n,) class of each instance, the truth's in training and the predicted one at test.
             images: (n,) which image of the batch each instance is from; None: all from one.
             truths: (n,) in training, which truth of its image each instance is matched to, -1 for none.
+            real: (n,) bool, false for padding, which the figures leave out and which needs a label of its
+                own; None: all are real.
 
         Returns:
             Logits, and detached scalars: gamma; self_weight, the mean w_pp; effective, the mean exp(entropy)
@@ -92,7 +95,8 @@ class InstanceRelation(nn.Module):
             allowed = self._allowed(labels, images, truths)
             weights = self.associate(A, allowed)
             A = exchange(A, weights, self.gamma)
-            figures = {"gamma": self.gamma.detach(), **describe(weights.detach(), allowed)}
+            real = torch.ones_like(labels, dtype=torch.bool) if real is None else real
+            figures = {"gamma": self.gamma.detach(), **describe(weights.detach(), allowed, real)}
         if self.inputs == "msk":
             return mask_logits.scatter(1, channel, A), figures
         return self.classifier(self.deconv(A).relu()), figures  # (n, classes, 28, 28)
@@ -153,17 +157,19 @@ def exchange(A: Tensor, weights: Tensor, gamma: Tensor) -> Tensor:
         return (gamma * message + A).to(A.dtype)
 
 
-def describe(weights: Tensor, allowed: Tensor) -> dict[str, Tensor]:
-    """Figures that show a degenerate association, which the loss hides. Zeros for no instance."""
-    n = max(len(weights), 1)
+def describe(weights: Tensor, allowed: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """Figures that show a degenerate association, which the loss hides: means over the `real` instances (n,).
+
+    Zeros for no instance.
+    """
     entropy = -torch.special.xlogy(weights, weights).sum(dim=1)
-    votes = F.one_hot(weights.argmax(dim=1), len(weights)).sum(dim=0) if len(weights) else weights.sum(dim=0)
-    hub = (votes * allowed).amax(dim=1) / allowed.sum(dim=1).clamp(min=1) if len(weights) else entropy
-    return {
-        "self_weight": weights.diagonal().sum() / n,
-        "effective": entropy.exp().sum() / n,
-        "hub": hub.sum() / n,
-    }
+    hub = entropy
+    if len(weights):
+        votes = torch.zeros_like(entropy).scatter_add(0, weights.argmax(dim=1), torch.ones_like(entropy))
+        hub = (votes * allowed).amax(dim=1) / allowed.sum(dim=1).clamp(min=1)
+    figures = {"self_weight": weights.diagonal(), "effective": entropy.exp(), "hub": hub}
+    n = real.sum().clamp(min=1)
+    return {name: torch.where(real, values, 0.0).sum() / n for name, values in figures.items()}
 
 
 def _equal(ids: Tensor) -> Tensor:

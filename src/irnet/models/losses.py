@@ -32,21 +32,24 @@ def class_loss(logits: Tensor, labels: Tensor, unlabelled: Tensor) -> Tensor:
         labels: (k,) class of each box, 0 for background.
         unlabelled: (k, C) bool, classes that were not annotated in the image of the box.
     """
-    own = F.one_hot(labels, logits.shape[1]).bool()
+    own = labels[:, None] == torch.arange(logits.shape[1], device=labels.device)
     hidden = F.pad(unlabelled & (labels == 0)[:, None], (1, 0))
     log_p = logits.float().log_softmax(dim=1)
     return -log_p.masked_fill(~(own | hidden), -torch.inf).logsumexp(dim=1)
 
 
-def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor, real: Tensor | None = None) -> Tensor:
     """Mean binary cross-entropy of the masks of each box's own class, a scalar; 0 for no box.
 
     Args:
         logits: (n, 1 + C, 28, 28); labels: (n,); targets: (n, 28, 28) in 0 to 1.
+        real: (n,) bool, false where a box is padding; None: all are real.
     """
     own = logits[torch.arange(len(labels), device=labels.device), labels].float()  # (n, 28, 28)
     losses = F.binary_cross_entropy_with_logits(own, targets, reduction="none")
-    return losses.sum() / max(losses.numel(), 1)
+    if real is None:
+        return losses.sum() / max(losses.numel(), 1)
+    return mean_over(losses.mean(dim=(1, 2)), real, real)
 
 
 def mask_targets(boxes: Tensor, truth_boxes: Tensor, truth_masks: Tensor, *, side: int) -> Tensor:

@@ -41,11 +41,14 @@ class MaskBranch(nn.Module):
         self.predictor = MaskRCNNPredictor(mask_width, mask_width, classes + 1)
         self.irm = irm
         self.box_scale = box_scale
-        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE)
+        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE, inside=box_scale == 1)
 
     def forward(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
         """Deep features (n, mask_width, 14, 14) and logits (n, 1 + C, 28, 28) of the frames `boxes`."""
-        deep = self.head(self.pool(features, boxes, sizes))
+        pooled = self.pool(features, boxes, sizes)
+        if pooled.device.type == "cpu":  # .75 of the time
+            pooled = pooled.contiguous(memory_format=torch.channels_last)
+        deep = self.head(pooled)
         return deep, self.predictor(deep)
 
     def masks(self, features: Features, boxes: list[Tensor], labels: Tensor, sizes: Sizes) -> Tensor:
@@ -61,17 +64,19 @@ class MaskBranch(nn.Module):
         self, features: Features, chosen: SampledBoxes, sizes: Sizes, truths: Truths
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Losses mask and irm of the positives' own class, and figures to log."""
-        image, place = chosen.positive.nonzero(as_tuple=True)  # (n,) each
-        labels, match, flat = (field[image, place] for field in (chosen.labels, chosen.match, chosen.boxes))
-        flat = enlarge(flat, self.box_scale)
-        boxes = list(flat.split(chosen.positive.sum(dim=1).tolist()))
-        deep, logits = self(features, boxes, sizes)
-        targets = mask_targets(flat, truths.boxes[image, match], truths.masks[image, match], side=2 * SIDE)
-        losses = {"mask": mask_loss(logits, labels, targets)}
+        image, place, counts = chosen.positives()
+        real, match = chosen.positive[image, place], chosen.match[image, place]  # (n,)
+        labels = chosen.labels[image, place] * real  # padding is of no class and hears of padding alone
+        flat = enlarge(chosen.boxes[image, place], self.box_scale)
+        deep, logits = self(features, list(flat.split(counts)), sizes)
+        somewhere = torch.cat([flat[:, :2], flat[:, :2] + 1], dim=1)
+        truth = torch.where(real[:, None], truths.boxes[image, match], somewhere)
+        targets = mask_targets(flat, truth, truths.masks[image, match], side=2 * SIDE)
+        losses = {"mask": mask_loss(logits, labels, targets, real)}
         if self.irm is None:
             return losses, {}
-        refined, figures = self.irm(deep, logits, labels, image, match)
-        return {**losses, "irm": mask_loss(refined, labels, targets)}, figures
+        refined, figures = self.irm(deep, logits, labels, image, match, real)
+        return {**losses, "irm": mask_loss(refined, labels, targets, real)}, figures
 
 
 def enlarge(boxes: Tensor, factor: float) -> Tensor:

@@ -80,9 +80,9 @@ class ObjectRelation(nn.Module):
 
 
 def keep_top(logits: Tensor, k: int) -> Tensor:
-    """`logits` (..., N) with all but the k largest of each row at -inf; of equal ones the first are kept."""
-    order = logits.argsort(dim=-1, descending=True, stable=True)[..., :k]
-    return torch.full_like(logits, -torch.inf).scatter(-1, order, logits.gather(-1, order))
+    """`logits` (..., N) with all but the k largest of each row at -inf; of equal ones any are kept."""
+    best = logits.topk(min(k, logits.shape[-1]), dim=-1, sorted=False)
+    return torch.full_like(logits, -torch.inf).scatter(-1, best.indices, best.values)
 
 
 def pair_geometry(a: Tensor, b: Tensor) -> Tensor:

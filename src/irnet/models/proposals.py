@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.backbones import Norm
+from irnet.models.box_coder import BoxCoder
 from irnet.models.losses import mean_over, smooth_l1
-from irnet.models.sampling import Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
-from irnet.models.vision import AnchorGenerator, BoxCoder, Conv2dNormActivation, batched_nms
+from irnet.models.sampling import Proposed, Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
+from irnet.models.suppression import suppress
+from irnet.models.vision import AnchorGenerator, Conv2dNormActivation
 
 STRIDES = (4, 8, 16, 32, 64)  # of P2 to P6
 SMALLEST = 1e-3  # px; thinner boxes have no overlap to speak of
@@ -73,7 +75,8 @@ class RegionProposals(nn.Module):
         super().__init__()
         self.head = ProposalHead(width=width, anchors=len(anchor_ratios), norm=norm)
         self.anchors = AnchorGenerator(tuple((s,) for s in anchor_sizes), (tuple(anchor_ratios),) * 5)
-        self.coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
+        self.coder = BoxCoder(1.0, 1.0)
+        self._laid: tuple[object, list[Tensor]] = (None, [])  # the grid of the last shapes
         self.pre_nms, self.post_nms, self.nms = pre_nms, post_nms, nms
         self.positive_iou, self.negative_iou = positive_iou, negative_iou
         self.batch, self.positive_fraction = batch, positive_fraction
@@ -82,8 +85,8 @@ class RegionProposals(nn.Module):
 
     def forward(
         self, features: Sequence[Tensor], sizes: Sizes, truths: Truths | None = None
-    ) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """Proposals of each image, (n, 4) xyxy px, best first, without gradient; with `truths` the losses.
+    ) -> tuple[Proposed, dict[str, Tensor]]:
+        """Proposals of each image, best first, without gradient; with `truths` the losses.
 
         Args:
             features: P2 to P6, (B, width, h, w).
@@ -101,14 +104,21 @@ class RegionProposals(nn.Module):
     def _grid(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Anchors of each level, (n_l, 4)."""
         device = features[0].device
-        self.anchors.set_cell_anchors(torch.float32, device)
         shapes = [list(feature.shape[-2:]) for feature in features]
-        return self.anchors.grid_anchors(shapes, [[stride, stride] for stride in STRIDES])  # type: ignore[arg-type]
+        if self._laid[0] != (shapes, device):
+            with torch.inference_mode(False):
+                self.anchors.set_cell_anchors(torch.float32, device)
+                grid = self.anchors.grid_anchors(shapes, [[stride, stride] for stride in STRIDES])  # type: ignore[arg-type]
+            self._laid = (shapes, device), grid
+        return self._laid[1]
 
     def propose(
         self, logits: list[Tensor], deltas: list[Tensor], anchors: list[Tensor], sizes: Sizes
-    ) -> list[Tensor]:
-        """The best boxes of each level that no better one of their level covers."""
+    ) -> Proposed:
+        """The best boxes of each level that no better one of their level covers.
+
+        In training as many as the limit allows, padding included: their number need not be asked for.
+        """
         growth = 1.0 if self.training else area_growth(sizes, self.field_megapixels)
         pre, post = (round(pair[not self.training] * growth) for pair in (self.pre_nms, self.post_nms))
         best = [level.topk(min(pre, level.shape[1]), dim=1) for level in logits]
@@ -116,19 +126,20 @@ class RegionProposals(nn.Module):
             [self._decode(d, a, top.indices) for d, a, top in zip(deltas, anchors, best, strict=True)], dim=1
         )
         boxes = clip(boxes, sizes)  # (B, K, 4)
-        scores = torch.cat([top.values for top in best], dim=1)
-        counts = torch.tensor([top.values.shape[1] for top in best])
-        levels = torch.arange(len(best)).repeat_interleave(counts).to(boxes.device)
-        return [self._suppress(b, s, levels)[:post] for b, s in zip(boxes, scores, strict=True)]
+        scores = [top.values for top in best]
+        counts = [score.shape[1] for score in scores]
+        real = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(dim=2)
+        kept = suppress(boxes.split(counts, dim=1), scores, real.split(counts, dim=1), self.nms)
+
+        most = min(post, kept.shape[1])
+        if not self.training:
+            most = min(most, int(kept.sum(dim=1).amax()))
+        values, index = torch.cat(scores, dim=1).masked_fill(~kept, -torch.inf).topk(most, dim=1)
+        return Proposed(boxes.gather(1, index[..., None].expand(-1, -1, 4)), values > -torch.inf)
 
     def _decode(self, deltas: Tensor, anchors: Tensor, index: Tensor) -> Tensor:
         chosen = deltas.gather(1, index[..., None].expand(-1, -1, 4))
-        return self.coder.decode_single(chosen.flatten(0, 1), anchors[index.flatten()]).view_as(chosen)
-
-    def _suppress(self, boxes: Tensor, scores: Tensor, levels: Tensor) -> Tensor:
-        kept = ((boxes[:, 2:] - boxes[:, :2]) >= SMALLEST).all(dim=1)
-        boxes, scores, levels = boxes[kept], scores[kept], levels[kept]
-        return boxes[batched_nms(boxes, scores, levels, self.nms)]
+        return self.coder.decode(chosen, anchors[index])
 
     def losses(
         self, logits: Tensor, deltas: Tensor, anchors: Tensor, sizes: Sizes, truths: Truths
@@ -151,7 +162,7 @@ class RegionProposals(nn.Module):
         )
         deep = index[..., None].expand(-1, -1, 4)
         truth = truths.boxes.gather(1, match.gather(1, index)[..., None].expand(-1, -1, 4))
-        target = self.coder.encode_single(truth.flatten(0, 1), anchors[index.flatten()]).view_as(truth)
+        target = self.coder.encode(truth, anchors[index])
         box = smooth_l1(deltas.gather(1, deep), torch.where(is_object[..., None], target, 0.0), beta=BETA)
         return {
             "objectness": mean_over(objectness, chosen, chosen),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from irnet.models.box_branch import BoxBranch, Features
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
-from irnet.models.sampling import Sizes, Truths
+from irnet.models.sampling import Proposed, Sizes, Truths
 
 
 class RoIHeads(nn.Module):
@@ -20,14 +20,14 @@ class RoIHeads(nn.Module):
         self.mask = mask
 
     def losses(
-        self, features: Features, proposals: list[Tensor], sizes: Sizes, truths: Truths
+        self, features: Features, proposals: Proposed, sizes: Sizes, truths: Truths
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Losses cls, box, drm, mask and irm, and figures to log, of a batch with truth."""
         box_losses, drm_figures, chosen = self.box.losses(features, proposals, sizes, truths)
         mask_losses, irm_figures = self.mask.losses(features, chosen, sizes, truths)
         return box_losses | mask_losses, drm_figures | irm_figures
 
-    def forward(self, features: Features, proposals: list[Tensor], sizes: Sizes) -> list[Instances]:
+    def forward(self, features: Features, proposals: Proposed, sizes: Sizes) -> list[Instances]:
         """The instances of each image: boxes first, then masks for those that stay."""
         found = self.box.detect(features, proposals, sizes)
         frames = [enlarge(box, self.mask.box_scale) for box, _, _ in found]

@@ -7,6 +7,7 @@ one of those classes". Boxes of which more than half lies in an ignore region ar
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,25 @@ from torch.nn.utils.rnn import pad_sequence
 Sizes = list[tuple[int, int]]  # height and width of each image inside the padded batch (px)
 
 INSIDE = 0.5  # share of its area above which a box lies in an ignore region
+
+
+class Proposed(NamedTuple):
+    """Boxes of B images, R of each."""
+
+    boxes: Tensor  # (B, R, 4) xyxy px
+    valid: Tensor  # (B, R) bool, false where padding
+
+    @classmethod
+    def of(cls, boxes: list[Tensor]) -> Proposed:
+        """The boxes (n, 4) of each image, padded to the longest."""
+        counts = torch.tensor([len(box) for box in boxes])
+        padded = pad_sequence(boxes, batch_first=True)
+        valid = torch.arange(padded.shape[1]) < counts[:, None]
+        return cls(padded, valid.to(padded.device))
+
+    def each(self) -> list[Tensor]:
+        """Those of each image without padding, (n, 4)."""
+        return [box[there] for box, there in zip(*self, strict=True)]
 
 
 class Truths(NamedTuple):
@@ -59,8 +79,16 @@ def with_padding(values: Tensor) -> Tensor:
 
 def clip(boxes: Tensor, sizes: Sizes) -> Tensor:
     """Boxes (B, ..., 4) cut to their images."""
-    limits = boxes.new_tensor([[width, height, width, height] for height, width in sizes])
+    limits = _limits(tuple(sizes), boxes.dtype, boxes.device)
     return boxes.clamp(min=0).minimum(limits.view(-1, *[1] * (boxes.ndim - 2), 4))
+
+
+@lru_cache(maxsize=16)
+def _limits(sizes: tuple[tuple[int, int], ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Right and lower ends of images, (B, 4); kept, for what is sent to a GPU anew is waited for."""
+    with torch.inference_mode(False):
+        ends = [[width, height, width, height] for height, width in sizes]
+        return torch.tensor(ends, dtype=dtype, device=device)
 
 
 def area_growth(sizes: Sizes, megapixels: float = 1.0) -> float:
@@ -71,16 +99,16 @@ def area_growth(sizes: Sizes, megapixels: float = 1.0) -> float:
 def box_iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of boxes (B, n, 4) and (B, m, 4), (B, n, m); 0 where both are empty."""
     shared = intersection(a, b)
-    union = area(a)[..., :, None] + area(b)[..., None, :] - shared
-    return shared / union.clamp(min=torch.finfo(union.dtype).tiny)
+    union = (area(a)[..., :, None] + area(b)[..., None, :]).sub_(shared)
+    return shared.div_(union.clamp_(min=torch.finfo(union.dtype).tiny))
 
 
 def intersection(a: Tensor, b: Tensor) -> Tensor:
     """Shared area of boxes (B, n, 4) and (B, m, 4), (B, n, m)."""
     a, b = a[..., :, None, :], b[..., None, :, :]
-    width = torch.minimum(a[..., 2], b[..., 2]) - torch.maximum(a[..., 0], b[..., 0])
-    height = torch.minimum(a[..., 3], b[..., 3]) - torch.maximum(a[..., 1], b[..., 1])
-    return width.clamp_(min=0) * height.clamp_(min=0)
+    width = torch.minimum(a[..., 2], b[..., 2]).sub_(torch.maximum(a[..., 0], b[..., 0]))
+    height = torch.minimum(a[..., 3], b[..., 3]).sub_(torch.maximum(a[..., 1], b[..., 1]))
+    return width.clamp_(min=0).mul_(height.clamp_(min=0))
 
 
 def area(boxes: Tensor) -> Tensor:
@@ -90,7 +118,7 @@ def area(boxes: Tensor) -> Tensor:
 
 def truth_iou(boxes: Tensor, truths: Truths) -> Tensor:
     """Overlap of boxes (B, n, 4) with the truths, (B, n, G); 0 for padding."""
-    return box_iou(boxes, truths.boxes) * truths.valid[:, None, :]
+    return box_iou(boxes, truths.boxes).mul_(truths.valid[:, None, :])
 
 
 def ignored(boxes: Tensor, truths: Truths) -> Tensor:

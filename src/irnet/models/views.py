@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from irnet.models.box_branch import BoxBranch, Features, pad
+from irnet.models.box_branch import BoxBranch, Features
 from irnet.models.candidates import Judged
 from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
-from irnet.models.sampling import Sizes, area_growth
+from irnet.models.sampling import Proposed, Sizes, area_growth
 
 Powers = tuple[float, ...]  # of p(correct) in the final score, by class
 
@@ -88,9 +88,9 @@ def look_in_views(
     return seen, _judge(model.roi_heads.box, seen, proposals)
 
 
-def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: list[Tensor]) -> Judged:
+def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: Proposed) -> Judged:
     """Candidates in the first view: class scores, boxes and the DRM's features are means over the views."""
-    size, (boxes, valid) = seen[0].sizes[0], pad(proposals)
+    size, (boxes, valid) = seen[0].sizes[0], proposals
     features, scores, decoded = [], [], []
     for one in seen:
         mine = one.view.turn_boxes(boxes, size)

@@ -7,16 +7,17 @@ are kept.
 import math
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 from torchvision.models import ResNet, resnet18, resnet34, resnet50
 from torchvision.models._utils import IntermediateLayerGetter
-from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import (
     FeaturePyramidNetwork,
     MultiScaleRoIAlign,
-    batched_nms,
     generalized_box_iou_loss,
     nms,
     roi_align,
@@ -28,7 +29,6 @@ from torchvision.ops.poolers import initLevelMapper
 
 __all__ = [
     "AnchorGenerator",
-    "BoxCoder",
     "Conv2dNormActivation",
     "FastRCNNPredictor",
     "FeaturePyramidNetwork",
@@ -37,9 +37,9 @@ __all__ = [
     "LastLevelMaxPool",
     "MaskRCNNHeads",
     "MaskRCNNPredictor",
+    "PyramidPool",
     "ResNet",
     "TwoMLPHead",
-    "batched_nms",
     "generalized_box_iou_loss",
     "nms",
     "pyramid_pool",
@@ -51,13 +51,52 @@ __all__ = [
 ]
 
 
-def pyramid_pool(levels: Sequence[str], strides: Sequence[int], *, side: int) -> MultiScaleRoIAlign:
-    """RoIAlign of side x side samples from the levels of a pyramid.
+class PyramidPool(MultiScaleRoIAlign):
+    """RoIAlign from the levels of a pyramid; on a GPU, in training, from all of them at once."""
+
+    at_once = False  # whether boxes are known to lie inside their image, as `pool_at_once` wants them
+
+    def forward(
+        self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]
+    ) -> Tensor:
+        """Samples (n, channels, side, side) of the boxes (n_i, 4) xyxy px of each image."""
+        if self.training and self.at_once and boxes[0].device.type != "cpu":
+            return self.pool_at_once(x, boxes)
+        return super().forward(x, boxes, image_shapes)
+
+    def pool_at_once(self, x: dict[str, Tensor], boxes: list[Tensor]) -> Tensor:
+        """The same of as many boxes in each image, from one canvas on which the levels lie in a column.
+
+        How many boxes belong to which level is never asked. Every level has a rim of its outermost values, so
+        that boxes inside their image see what they would see without neighbours.
+        """
+        assert self.map_levels is not None
+        assert self.scales is not None
+        levels = [x[name] for name in self.featmap_names]
+        width = max(level.shape[3] for level in levels) + 2
+        rimmed = [F.pad(level, (1, 1, 1, 1), mode="replicate") for level in levels]
+        canvas = torch.cat([F.pad(level, (0, width - level.shape[3])) for level in rimmed], dim=2)
+
+        flat = torch.cat(boxes)
+        own, scale, top = self.map_levels([flat]), torch.ones_like(flat[:, 0]), torch.ones_like(flat[:, 0])
+        row = 1
+        for number, (level, factor) in enumerate(zip(levels, self.scales, strict=True)):
+            scale, top = scale.masked_fill(own == number, factor), top.masked_fill(own == number, row)
+            row += level.shape[2] + 2
+        image = torch.arange(len(flat), device=flat.device) // len(boxes[0])
+        corner = torch.stack([torch.ones_like(top), top], dim=1).repeat(1, 2)
+        rois = torch.cat([image[:, None], flat * scale[:, None] + corner], dim=1)
+        return roi_align(canvas, rois, self.output_size, sampling_ratio=self.sampling_ratio)
+
+
+def pyramid_pool(levels: Sequence[str], strides: Sequence[int], *, side: int, inside: bool) -> PyramidPool:
+    """RoIAlign of side x side samples from the levels of a pyramid, of boxes `inside` their images or not.
 
     torchvision guesses the strides from the first image that it meets, and keeps the guess: one much smaller
     than its padding would displace every box from then on. So they are given here.
     """
-    pool = MultiScaleRoIAlign(list(levels), output_size=side, sampling_ratio=2)
+    pool = PyramidPool(list(levels), output_size=side, sampling_ratio=2)
     pool.scales = [1 / stride for stride in strides]
     pool.map_levels = initLevelMapper(*(round(math.log2(strides[i])) for i in (0, -1)))
+    pool.at_once = inside
     return pool

@@ -13,6 +13,7 @@ from irnet.engine.checkpoint import read_tensors, write_tensors
 from irnet.models.box_branch import LEVELS, Features
 from irnet.models.irnet import IRNet
 from irnet.models.postprocess import Instances
+from irnet.models.sampling import Proposed
 
 
 class Seen(NamedTuple):
@@ -51,7 +52,7 @@ class FrozenTrunk(nn.Module):
         return _recall(path, image.device)
 
     def _find(self, seen: Seen) -> Instances:
-        found = self.model.roi_heads(seen.features, [seen.proposals], [seen.size])[0]
+        found = self.model.roi_heads(seen.features, Proposed.of([seen.proposals]), [seen.size])[0]
         return found._replace(boxes=found.boxes / seen.scale.repeat(2))
 
 
@@ -61,7 +62,7 @@ def look(model: IRNet, image: Tensor) -> Seen:
     batch, sizes, scales = model.prepare([image])
     features = model.backbone(batch)
     proposals, _ = model.rpn(list(features.values()), sizes)
-    return Seen({level: features[level] for level in LEVELS}, proposals[0], sizes[0], scales[0])
+    return Seen({level: features[level] for level in LEVELS}, proposals.each()[0], sizes[0], scales[0])
 
 
 def _keep(path: Path, seen: Seen) -> None:

@@ -17,11 +17,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from irnet.data.dataset import CropDataset, Item
 from irnet.engine.checkpoint import read_tensors, write_tensors
-from irnet.models.box_branch import pad
 from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
 from irnet.models.mask_branch import SIDE, enlarge
-from irnet.models.sampling import Truths
+from irnet.models.sampling import Proposed, Truths
 from irnet.study.frozen import look
 
 SCALES = (1.0, 1.5)  # of the boxes that masks are drawn in (model.mask_box_scale)
@@ -44,7 +43,7 @@ class BoxLesson(NamedTuple):
             pad_sequence([crop[name].float() for crop in crops], batch_first=True)
             for name in ("hidden", "logits", "decoded")
         )
-        valid = pad([crop["decoded"][:, 0] for crop in crops])[1]
+        valid = Proposed.of([crop["decoded"][:, 0] for crop in crops]).valid
         truths = [
             {name: crop[name] for name in KNOWN}
             | {"masks": crop["boxes"].new_zeros(len(crop["boxes"]), 1, 1)}
@@ -101,7 +100,7 @@ def _see(model: IRNet, item: Item, folder: Path, number: int, device: torch.devi
     truth = {name: value.to(device) for name, value in item[1].items()}
     truth |= {name: truth[name] * seen.scale.repeat(2) for name in ("boxes", "ignore")}  # as the network sees
     truths = Truths.collate([truth], torch.ones(1, 2, device=device))
-    boxes, valid = pad([seen.proposals])
+    boxes, valid = Proposed.of([seen.proposals])
     hidden, logits, codes = heads.box(seen.features, boxes, [seen.size])
     decoded = heads.box.decode(codes, boxes, [seen.size])
     judged = {"hidden": hidden[0].half(), "logits": logits[0], "decoded": decoded[0]}
