@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from irnet.models.sampling import Proposed
 from irnet.models.views import VIEWS, View, find_in_views
 
 MIRRORS = (View(), View((-1,)), View((-2,)), View((-1, -2)))  # closed under mirroring, as VIEWS are not
@@ -54,7 +55,7 @@ def test_a_mirrored_image_has_the_mirrored_answer(tiny, images, size, monkeypatc
     proposals = torch.cat([corners, corners + 28], dim=1)
 
     def find(picture: torch.Tensor, boxes: torch.Tensor):
-        monkeypatch.setattr(model.rpn, "forward", lambda *_: ([boxes], {}))
+        monkeypatch.setattr(model.rpn, "forward", lambda *_: (Proposed.of([boxes]), {}))
         return find_in_views(model, picture, views=MIRRORS)[0]
 
     straight = find(image, proposals)
