@@ -11,7 +11,6 @@ file, or compares with it where it is there.
 """
 
 import argparse
-import json
 import time
 import warnings
 from collections import Counter
@@ -140,7 +139,10 @@ def time_on_gpu(bench: Bench, steps: int, every: int) -> tuple[float, int]:
 
 
 def compare(bench: Bench, path: Path) -> None:
-    """Write the losses of a step with each batch, or print how far they are from those in the file."""
+    """Write batches and the loss of a step with each, or print how far from there the same batches lead."""
+    before = torch.load(path) if path.exists() else None
+    if before:
+        bench.batches = [Batch(**fields) for fields in before["batches"]]
     losses = []
     with (
         patch.object(torch.Tensor, "float", torch.Tensor.double),
@@ -148,10 +150,10 @@ def compare(bench: Bench, path: Path) -> None:
     ):
         for number, batch in enumerate(bench.batches):
             losses += read([bench.step(number, batch)])
-    if not path.exists():
-        path.write_text(json.dumps(losses))
+    if before is None:
+        torch.save({"batches": [batch._asdict() for batch in bench.batches], "losses": losses}, path)
         return
-    for number, (was, now) in enumerate(zip(json.loads(path.read_text()), losses, strict=True)):
+    for number, (was, now) in enumerate(zip(before["losses"], losses, strict=True)):
         far = {name: abs(now[name] - value) / max(abs(value), 1e-12) for name, value in was.items()}
         worst = max(far, key=far.__getitem__)
         print(f"step {number}: loss {was['loss']:.6f}, {now['loss']:.6f}; farthest {worst}, {far[worst]:.1e}")
