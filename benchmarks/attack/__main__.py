@@ -11,6 +11,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 from hostile_campaign import BAD, GOOD, Job, Result, bombs, damaged, run, variants
@@ -101,14 +102,16 @@ def kill_all(count: int, log: Path) -> list[dict]:
 
 
 def kills_table(kills: Sequence[dict]) -> str:
-    """How many processes were killed in their work, by verb, and what was wrong afterwards."""
-    lines = ["| verb | kills | before it was done | edits acknowledged | wrong |", "|---|---|---|---|---|"]
-    for verb in VERBS:
-        rows = [row for row in kills if row["verb"] == verb]
+    """How many processes were ended in their work, by verb and signal, and what was wrong afterwards."""
+    lines = [
+        "| verb | signal | processes | before it was done | edits acknowledged | wrong |",
+        "|---|---|---|---|---|---|",
+    ]
+    for verb, signal in product(VERBS, ("SIGKILL", "SIGTERM")):
+        rows = [row for row in kills if (row["verb"], row["signal"]) == (verb, signal)]
         early, edits = sum(row["early"] for row in rows), sum(row["edits"] for row in rows)
-        lines.append(
-            f"| {verb} | {len(rows)} | {early} | {edits} | {sum(bool(row['wrong']) for row in rows)} |"
-        )
+        cells = (verb, signal, len(rows), early, edits, sum(bool(row["wrong"]) for row in rows))
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
