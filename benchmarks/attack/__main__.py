@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
-from hostile_campaign import BAD, GOOD, Job, Result, bombs, damaged, run, variants
+from hostile_campaign import BAD, GOOD, Job, Result, bombs, damaged, flaws, run, variants
 from hostile_kills import VERBS, kill
 
 
@@ -41,8 +41,8 @@ def main() -> None:
 
 
 def plan(count: int) -> list[Job]:
-    """So many inputs: every bomb, a twentieth written in every way, the rest damaged."""
-    others = bombs() + variants(range(max(1, count // 20 // len(variants([0])))))
+    """So many inputs: every bomb and flaw, a twentieth written in every way, the rest damaged."""
+    others = bombs() + flaws(range(4)) + variants(range(max(1, count // 20 // len(variants([0])))))
     jobs: list[Job] = []
     number = 0
     while len(jobs) < count - len(others):
@@ -67,7 +67,7 @@ def attack(jobs: Sequence[Job], log: Path) -> list[Result]:
 def inputs_table(results: Iterable[Result]) -> str:
     """What became of the inputs, by reader, and what they took at most."""
     rows: dict[str, list[Result]] = defaultdict(list)
-    groups = {"variant": "scenes in every way", "bomb": "bombs"}
+    groups = {"variant": "scenes in every way", "flaw": "scenes in misleading files", "bomb": "bombs"}
     for result in results:
         name = result.job.name.split()[0]  # of one reader's kinds the first word
         rows[groups.get(result.job.kind, f"damaged: {name}")].append(result)

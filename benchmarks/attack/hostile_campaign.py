@@ -19,6 +19,7 @@ from hostile_bombs import BOMBS
 from hostile_bombs import MOST_MEGABYTES as BOMB_MEGABYTES
 from hostile_bombs import MOST_SECONDS as BOMB_SECONDS
 from hostile_changes import damage
+from hostile_flaws import FLAWS, Warned
 from hostile_formats import FORMATS, drawn, seen
 from hostile_scene import draw
 from hostile_targets import Target, targets
@@ -30,13 +31,13 @@ MOST_SECONDS = 10  # of the processor, for one input
 MOST_WALL = 90  # on a machine that others use
 GOOD = ("read", "refused")
 BAD = ("crash", "hang", "traceback", "unnamed", "wrong", "burst")
-SCENES = 16  # inputs that are made of one scene
+SCENES = 16  # inputs that are made of one scene, turns of rare ones left out
 
 
 class Job(NamedTuple):
     """An input: a function of these three and of nothing else."""
 
-    kind: str  # damaged | variant | bomb
+    kind: str  # damaged | variant | flaw | bomb
     name: str
     number: int
 
@@ -73,6 +74,16 @@ def variants(numbers: Sequence[int], names: Sequence[str] = ()) -> list[Job]:
         for name in names or FORMATS
         for variant, how in {"as it is": Variant(), **VARIANTS}.items()
         if not how.only or Path(FORMATS[name].files).suffix in how.only
+    ]
+
+
+def flaws(numbers: Sequence[int]) -> list[Job]:
+    """Scenes in files that mean something else."""
+    return [
+        Job("flaw", f"{name}: {flaw}", number)
+        for number in numbers
+        for flaw, how in FLAWS.items()
+        for name in how.formats
     ]
 
 
@@ -173,6 +184,8 @@ def _children() -> float:
 def _one(job: Job, every: dict[str, Target], prepared: "Prepared", folder: Path) -> tuple[str, str]:
     if job.kind == "variant":
         return _vary(job, folder / "variant")
+    if job.kind == "flaw":
+        return _mislead(job, folder / "flaw")
     if job.kind == "bomb":
         return _read(lambda: BOMBS[job.name].read(folder / "bomb"), BOMBS[job.name].file)
     return _damage(every[job.name], job, prepared)
@@ -218,6 +231,27 @@ def _vary(job: Job, folder: Path) -> tuple[str, str]:
     return "wrong", f"class, area, area of its cell: {sizes[0]}, not {sizes[1]}"
 
 
+def _mislead(job: Job, folder: Path) -> tuple[str, str]:
+    """Wrong unless it is refused, or told of in a warning."""
+    name, _, flaw = job.name.partition(": ")
+    form, warned = FORMATS[name], Warned()
+    shutil.rmtree(folder, ignore_errors=True)
+    form.write(folder / "in", draw(random.Random(f"{name}/{job.number}"), **form.drawn))
+    FLAWS[flaw].folder(folder / "in")
+    logging.disable(logging.NOTSET)
+    logging.getLogger().addHandler(warned)
+    try:
+        form.convert(folder / "in", folder / "out")
+    except InputError as error:
+        return "refused", str(error).replace(str(folder), "")
+    finally:
+        logging.getLogger().removeHandler(warned)
+        logging.disable()
+    if not warned.lines:
+        return "wrong", "read without a word"
+    return "read", "; ".join(warned.lines).replace(str(folder), "")[:300]
+
+
 class Prepared:
     """Valid files of each kind, made once for some inputs and put back after each."""
 
@@ -227,7 +261,7 @@ class Prepared:
 
     def get(self, target: Target, job: Job) -> tuple[Path, dict[Path, bytes]]:
         """The folder, and the contents of the files to damage."""
-        generation = job.number // SCENES
+        generation = job.number // (SCENES * target.rare)
         known = self._known.get(job.name)
         if known is None or known[0] != generation:
             folder = self.folder / job.name.replace(" ", "-")

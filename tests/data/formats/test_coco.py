@@ -240,6 +240,32 @@ def test_stray_pieces_of_polygons_are_left_out_and_counted(tmp_path: Path, caplo
     assert "fewer than three vertices were left out: 3" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("bbox", "told"),
+    [
+        ([1, 2, 3, 1], False),
+        ([0.5, 1.5, 4, 2], False),
+        ([2, 1, 1, 3], True),  # y before x
+        ([1, 2, 4, 3], True),  # corners
+        ([0, 0, 0, 0], False),
+        ([9] * 3 + [10**400], False),
+        ([1, 2, 3], False),
+        (None, False),
+    ],
+)
+def test_a_box_that_lies_elsewhere_than_its_mask_is_told(tmp_path: Path, caplog, bbox, told: bool) -> None:
+    cells = read_one(tmp_path, table([[1, 2, 4, 2, 4, 3, 1, 3]], bbox=bbox)).truth.cells
+    assert cells.boxes.tolist() == [[1, 2, 4, 3]]
+    assert ("do polygons have y before x?: 1" in caplog.text) == told
+
+
+def test_annotations_that_stand_twice_are_told(tmp_path: Path, caplog) -> None:
+    data = table()
+    data["annotations"] = [data["annotations"][0] | {"id": number} for number in (1, 2, 3)]
+    assert len(read_one(tmp_path, data).truth.cells) == 3
+    assert "and count once more: 2" in caplog.text
+
+
 @pytest.mark.parametrize("score", [-0.5, 2.5, 97])
 def test_scores_outside_0_to_1_are_refused_with_the_remedy(tmp_path: Path, score: float) -> None:
     with pytest.raises(InputError, match="divide percent by 100, put logits through a sigmoid"):

@@ -76,6 +76,8 @@ def test_a_cell_in_two_pieces_is_one_instance(tmp_path: Path) -> None:
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, SHAPE)
+RESAMPLED = np.where(MAP == 3, 2, 0).astype(np.uint16)  # and a cell with the number 1, as is the other's edge
+RESAMPLED[5:20, [5, 24]] = RESAMPLED[[5, 19], 5:25] = RESAMPLED[8:18, 40:50] = 1
 NO_MAPS = {
     "float.tif": (MAP.astype(np.float32), "float32 are no whole numbers"),
     "nan.tif": (np.full(SHAPE, np.nan), "no whole numbers"),
@@ -94,8 +96,18 @@ NO_MAPS = {
     "bool.tif": (MAP == 3, "binary map"),
     "bit.png": (MAP == 3, "binary map"),
     "spots.png": (((np.indices(SHAPE) % 4) == 0).all(axis=0).astype(np.uint8), "1 labels in 150 pieces"),
+    "resampled.tif": (RESAMPLED, "edges of labels have numbers of others.*nearest neighbour"),
     "picture.png": (NOISE.astype(np.uint8), "binary map or a picture"),
 }
+
+
+def test_a_cell_within_a_cell_is_no_edge(tmp_path: Path) -> None:
+    values = np.where(MAP == 3, 2, 0).astype(np.uint16)
+    values[8:14, 8:14] = 1
+    values[5:20, 22] = 3  # cuts the cell
+    assert sorted(read_labels(save(tmp_path / "a.tif", values), SHAPE).areas.tolist()) == [15, 36, 249]
+    values[7:18, 7:20] = 1
+    assert sorted(read_labels(save(tmp_path / "b.tif", values), SHAPE).areas.tolist()) == [15, 142, 143]
 
 
 @pytest.mark.parametrize("name", NO_MAPS)

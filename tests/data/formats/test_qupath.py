@@ -395,5 +395,11 @@ def test_objects_of_several_planes_are_refused(tmp_path: Path) -> None:
     for z, row in enumerate(drawn):
         row["geometry"]["plane"] = {"c": -1, "z": z, "t": 0}
     assert len(read(tmp_path, drawn[1:])) == 2
+    del drawn[0]["geometry"]["plane"]  # as QuPath leaves it out where it is the first
     with pytest.raises(InputError, match="objects of 2 planes of a stack"):
         read(tmp_path, drawn)
+
+
+def test_objects_that_stand_twice_are_told(tmp_path: Path, caplog) -> None:
+    assert len(read(tmp_path, [cell(), cell()])) == 4
+    assert "have the class and the pixels of one before them, and count once more: 2" in caplog.text

@@ -11,6 +11,7 @@ import numpy as np
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import plain
+from irnet.data.copies import COPIES, count_copies
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco_json import Document, Id, Row, group, load, naming, stream
 from irnet.data.formats.coco_points import annotated_with, is_point, parse_points, point_rows
@@ -36,6 +37,11 @@ Crowd = Literal["ignore", "instances"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
 _IGNORE_ID = len(LABEL_NAMES) + 1
 _MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
+_TOLD = {  # by field of AnnotationRow
+    "clipped": "polygons that left their image were cut to it",
+    "stray": "pieces of polygons with fewer than three vertices were left out",
+    "astray": "boxes lie elsewhere than their masks, which are taken: do polygons have y before x?",
+}
 _CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
 _TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
 _ONE_NAME = "categories of the name of another, read as one with it"
@@ -78,12 +84,10 @@ def entries_of(
         with naming(f"{document.path}: image {image.name!r}"):
             image = annotated_with(image, points)
             truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
-        entries.append(
-            Entry(
-                name=image.name, path=image.path, truth=replace(truth, points=points), patient=image.patient
-            )
-        )
+        truth = replace(truth, points=points)
+        entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
         told += _count(annotations, crowd)
+        told[COPIES] += count_copies(truth.cells)
     told[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
     marked = [row for row in document.annotations if row.get("iscrowd") == 1]
     told[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
@@ -202,15 +206,9 @@ def _check_room(image: ImageRow, rows: Sequence[Row]) -> None:
 
 def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
     """What was done to annotations that the user should know, by message."""
-    return Counter(
-        {
-            "polygons that left their image were cut to it": sum(a.clipped for a in annotations),
-            "pieces of polygons with fewer than three vertices were left out": sum(
-                a.stray for a in annotations
-            ),
-            _CROWDS: sum(a.crowd and a.label != EVERY_CLASS for a in annotations) * (crowd == "ignore"),
-        }
-    )
+    told = Counter({message: sum(getattr(a, name) for a in annotations) for name, message in _TOLD.items()})
+    told[_CROWDS] = sum(a.crowd and a.label != EVERY_CLASS for a in annotations) * (crowd == "ignore")
+    return told
 
 
 def _truth(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Truth:

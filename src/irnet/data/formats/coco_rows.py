@@ -16,6 +16,7 @@ from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 
 _ROUNDING = 1e-6  # of 32-bit floats
+_FAR = 1e9  # px: no box
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,6 +45,7 @@ class AnnotationRow:
     crowd: bool
     clipped: bool  # its polygon left the frame and was cut to it
     stray: int  # pieces of its polygon that have no area: left out
+    astray: bool  # its bbox lies elsewhere than its mask
     cell_id: Id | None
     kind: str
     score: float
@@ -93,6 +95,7 @@ def parse_annotation(
         crowd=label == EVERY_CLASS or (row.get("iscrowd") == 1 and not is_found(row)),
         clipped=clipped,
         stray=len(row["segmentation"]) - len(rings),
+        astray=not clipped and _is_elsewhere(row.get("bbox"), crop, offset),
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
         kind=str(row.get("kind") or ""),
         score=parse_score(row.get("score", 1.0)),
@@ -105,6 +108,19 @@ def parse_category(row: Row, names: Mapping[Id, str], mapping: Mapping[str, str]
     if category not in names:
         raise InputError(f"category_id {category!r} is not in categories")
     return label_of(names[category], mapping)
+
+
+def _is_elsewhere(box: Any, crop: Mask, offset: Offset) -> bool:
+    """Whether a `bbox` (x, y, width, height) is another than a mask's; most tools write both."""
+    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) and abs(v) < _FAR for v in box):
+        return False
+    (x, y, width, height), (left, top), (rows, columns) = box, offset, crop.shape
+    if min(width, height) <= 0:
+        return False
+    across = min(x + width, left + columns) - max(x, left)
+    down = min(y + height, top + rows) - max(y, top)
+    shared = max(0, across) * max(0, down)
+    return 4 * shared < width * height + rows * columns  # an IoU below a third
 
 
 def is_found(row: Row) -> bool:

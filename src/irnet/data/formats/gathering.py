@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.copies import COPIES, count_copies
 from irnet.data.formats.room import MaskRoom
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -97,15 +98,16 @@ class Gathering:
         kinds = tuple(instance.kind for instance in cells)
         solid = self._cells(cells)
         parents, apart = _parents(solid, cells)
-        self._tell(place, apart)
+        self._tell(place, apart, count_copies(solid))
         return Truth(
             cells=replace(solid, parents=parents),
             kinds=kinds if any(kinds) else (),
             ignore=self._cells(regions) if regions else None,
         )
 
-    def _tell(self, place: object, apart: int) -> None:
+    def _tell(self, place: object, apart: int, copies: int) -> None:
         told = {
+            COPIES: copies,
             "outlines that left their image were cut to it": self.cut,
             "nuclei that touch no cell of their group were linked to none": apart,
         }

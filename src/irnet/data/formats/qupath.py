@@ -219,7 +219,7 @@ def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None
         features = list(features_of(data))
     picture = pictures.of_file(file, file.suffix)
     gathering = Gathering(*picture.measure())
-    planes = {plane for feature in features if (plane := plane_of(feature))}
+    planes = {plane_of(feature) for feature in features}
     if len(planes) > 1:
         raise InputError(
             f"{file}: objects of {len(planes)} planes of a stack: export those of one, with its image"

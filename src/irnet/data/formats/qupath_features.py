@@ -50,11 +50,11 @@ def object_type(feature: Row) -> Any:
     return named
 
 
-def plane_of(feature: Row) -> tuple[str, str] | None:
-    """Slice and time of a stack that the object lies in, None: it does not say."""
+def plane_of(feature: Row) -> tuple[str, str]:
+    """Slice and time of a stack that the object lies in; QuPath leaves out those of the first."""
     geometry = feature["geometry"]
     plane = geometry.get("plane") if isinstance(geometry, dict) else None
-    return (str(plane.get("z", 0)), str(plane.get("t", 0))) if isinstance(plane, dict) else None
+    return (str(plane.get("z", 0)), str(plane.get("t", 0))) if isinstance(plane, dict) else ("0", "0")
 
 
 def properties_of(feature: Row) -> Row:

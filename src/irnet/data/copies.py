@@ -1,0 +1,20 @@
+"""Instances that stand twice: a file that was imported, or joined, once too often counts every cell again."""
+
+import hashlib
+
+import numpy as np
+
+from irnet.cells import Cells
+
+COPIES = "instances have the class and the pixels of one before them, and count once more"
+
+
+def count_copies(cells: Cells) -> int:
+    """How many instances have the class and the pixels of one before them."""
+    rows = zip(cells.labels.tolist(), cells.offsets.tolist(), cells.masks, strict=True)
+    seen = {(label, *offset, *mask.shape, _digest(mask)) for label, offset, mask in rows if mask.size}
+    return sum(mask.size > 0 for mask in cells.masks) - len(seen)
+
+
+def _digest(mask: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()
