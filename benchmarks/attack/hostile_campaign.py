@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import os
 import random
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from hostile_bombs import BOMBS
 from hostile_bombs import MOST_MEGABYTES as BOMB_MEGABYTES
 from hostile_bombs import MOST_SECONDS as BOMB_SECONDS
 from hostile_changes import damage
+from hostile_clock import childrens_cpu, cpu
 from hostile_flaws import FLAWS, Warned
 from hostile_formats import FORMATS, drawn, seen
 from hostile_scene import draw
@@ -121,9 +121,9 @@ def _start(jobs: Sequence[Job], folder: Path) -> tuple[Connection, BaseProcess]:
 
 
 def _await(receiver: Connection, process: BaseProcess, job: Job) -> Result:
-    begun, before = time.monotonic(), _cpu(process.pid)
+    begun, before = time.monotonic(), cpu(process.pid)
     while not receiver.poll(0.5):
-        waited, spent = time.monotonic() - begun, _cpu(process.pid) - before
+        waited, spent = time.monotonic() - begun, cpu(process.pid) - before
         if (spent > 3 * MOST_SECONDS or waited > MOST_WALL) and not receiver.poll():
             return Result(job, "hang", f"no answer after {waited:.0f} s", spent, 0.0)
     try:
@@ -133,15 +133,6 @@ def _await(receiver: Connection, process: BaseProcess, job: Job) -> Result:
         if process.exitcode == 1:  # an error of Python, told on the way out
             raise RuntimeError(f"{job}: the campaign itself went wrong") from None
         return Result(job, "crash", f"exit code {process.exitcode}", 0.0, 0.0)
-
-
-def _cpu(pid: int | None) -> float:
-    """Seconds of the processor that a process has had; 0 where the system does not say."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def work(sender: Connection, jobs: Sequence[Job], folder: Path) -> None:
@@ -155,12 +146,12 @@ def work(sender: Connection, jobs: Sequence[Job], folder: Path) -> None:
         if job.kind == "bomb":
             shutil.rmtree(folder / "bomb", ignore_errors=True)
             BOMBS[job.name].make(folder / "bomb")
-        before, begun, spent = _reset_memory(), time.process_time(), _children()
+        before, begun, spent = _reset_memory(), time.process_time(), childrens_cpu()
         try:
             outcome, detail = _one(job, every, prepared, folder)
         except Exception as error:
             outcome, detail = "traceback", "".join(traceback.format_exception(error, limit=-4))
-        own, childrens = time.process_time() - begun, _children() - spent
+        own, childrens = time.process_time() - begun, childrens_cpu() - spent
         seconds = own + childrens
         megabytes = max(0.0, memory("VmHWM") - before)
         if seconds > MOST_SECONDS:
@@ -173,12 +164,6 @@ def work(sender: Connection, jobs: Sequence[Job], folder: Path) -> None:
 def _bursts(own: float, childrens: float, megabytes: float) -> bool:
     """Whether a bomb took more than it may; a child first imports its libraries, which takes a while."""
     return own > BOMB_SECONDS or childrens > 3 * BOMB_SECONDS or megabytes > BOMB_MEGABYTES
-
-
-def _children() -> float:
-    """Seconds of the processor that ended children had; they are held to less memory than would matter."""
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def _one(job: Job, every: dict[str, Target], prepared: "Prepared", folder: Path) -> tuple[str, str]:

@@ -12,7 +12,6 @@ import random
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from multiprocessing.process import BaseProcess
@@ -21,6 +20,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+from hostile_clock import childrens_cpu, cpu
 from hostile_files import png
 from hostile_scene import CELL, Scene, draw
 from hostile_targets import cells_of
@@ -92,10 +92,11 @@ def end(process: BaseProcess, log: Path, number: signal.Signals) -> list[str]:
 
 
 def run_and_end(command: Sequence[str], seconds: float, number: signal.Signals) -> Ended:
-    """Run a command for so long, then end it."""
+    """Run a command for so many seconds of the processor, then end it."""
     log = workplace() / "ended.txt"
     process = begin(command, log)
-    process.join(seconds)
+    while process.exitcode is None and cpu(process.pid) < seconds:
+        process.join(0.005)
     if process.exitcode is not None:
         return Ended(False, [])
     return Ended(True, end(process, log, number))
@@ -114,12 +115,12 @@ def finish(command: Sequence[str]) -> list[str]:
 
 @cache
 def reference(command: Callable[..., list[str]], *options: str) -> tuple[Path, float]:
-    """What a command makes that nobody stops, and how long it takes."""
+    """What a command makes that nobody stops, and how many seconds of the processor it takes."""
     out = workplace() / "-".join(("whole", command.__name__, *options))
-    begun = time.monotonic()
+    before = childrens_cpu()
     if wrong := finish(command(out, *options)):
         raise RuntimeError(f"the attack itself went wrong: {wrong}")
-    return out, time.monotonic() - begun
+    return out, childrens_cpu() - before
 
 
 @cache
