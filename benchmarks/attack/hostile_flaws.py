@@ -145,8 +145,8 @@ def _resampled(values: np.ndarray) -> np.ndarray:
     """As a picture viewer makes a map smaller and larger again: numbers between numbers at each edge."""
     from scipy.ndimage import zoom
 
-    small = zoom(values.astype(float), 0.5, order=1)
-    back = zoom(small, np.array(values.shape) / np.array(small.shape), order=1)
+    small: Any = zoom(values.astype(float), 0.5, order=1)
+    back: Any = zoom(small, np.array(values.shape) / np.array(small.shape), order=1)
     return np.round(back).astype(values.dtype)
 
 

@@ -31,7 +31,6 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 PATIENCE = 600  # seconds for a whole process
-STOPPED = (0, 143)  # exit codes after SIGTERM; 0: training saves, the viewer is done, or all was
 IMAGES = 4
 _USED = (
     "engine.train",
@@ -42,7 +41,6 @@ _USED = (
     "cli",
     "report.found",
 )
-_TERMINATED = "irnet: terminated\n"
 
 
 class Ended(NamedTuple):
@@ -85,8 +83,9 @@ def end(process: BaseProcess, log: Path, number: signal.Signals) -> list[str]:
         process.kill()
         return [f"still there {PATIENCE} seconds after it was asked to stop"]
     said = log.read_text()
-    silent = process.exitcode == 143 and not said.endswith(_TERMINATED)
-    if process.exitcode not in STOPPED or "Traceback" in said or silent:
+    told = (said.splitlines() or [""])[-1].startswith("irnet: ")
+    well = {0: True, 143: told, -signal.SIGTERM: not said}  # 0: it saved, or all was done; -15: not begun
+    if not well.get(process.exitcode) or "Traceback" in said:
         return [f"exit {process.exitcode} when asked to stop: {said[-500:]}"]
     return []
 

@@ -1,5 +1,6 @@
 """0 done, 1 our fault, 2 bad input; a traceback goes to a file and never to the screen."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,5 +97,13 @@ def test_a_signal_ends_with_a_line_and_its_code(
     signal(SIGINT, default_int_handler)  # a process in the background may have been told to ignore it
     monkeypatch.setattr("irnet.engine.predict_files.predict_files", lambda *_, **__: raise_signal(number))
     ran = run("predict", tmp_path, "-o", tmp_path / "out")
-    signal(SIGTERM, before)
     assert (ran.code, ran.err) == (code, f"irnet: {word}\n")
+    assert getsignal(SIGTERM) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no POSIX signals")
+def test_sigterm_before_a_verb_begins_ends_the_process() -> None:
+    stop = "cli._Verbs.make_context = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)"
+    code = f"import os, signal; from irnet import cli; {stop}; cli.main(['doctor'])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (-SIGTERM, "")

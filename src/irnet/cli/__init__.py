@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,8 @@ class _Verbs(TyperGroup):
 
     def invoke(self, ctx: Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except _Terminated as stop:
             _fail(str(stop) or "terminated", TERMINATED)
         except KeyboardInterrupt as stop:
@@ -90,10 +92,6 @@ def main(args: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are no text
-    before = signal.getsignal(signal.SIGTERM)
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread:
-        signal.signal(signal.SIGTERM, _terminate)
     try:
         app(args, prog_name="irnet")
     except InputError as error:
@@ -103,9 +101,6 @@ def main(args: Sequence[str] | None = None) -> None:
         _fail(
             f"{kind}: {error}\nThis is a fault of irnet. Its traceback is in {_save_traceback()}", OUR_FAULT
         )
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)  # nothing is left to be cleaned up
 
 
 def _print_version(wanted: bool) -> None:
@@ -122,6 +117,19 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Clean up after SIGTERM inside the block; before and after it, there is nothing to clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _terminate(_signal: int, _frame: object) -> None:
