@@ -72,6 +72,8 @@ def test_keypoints_beside_an_outline_are_no_points(tmp_path: Path) -> None:
         ({"keypoints": [4, 4]}, "one centre"),
         ({"keypoints": [4, 4, 2, 5, 5, 2]}, "one centre"),
         ({"keypoints": ["4", 4, 2]}, "finite number"),
+        ({"keypoints": [0, 0, 0]}, "not marked"),
+        ({"keypoints": [4, 4, 3]}, "not marked"),
         ({"keypoints": [4, 9, 2]}, "outside of the image"),
         ({"keypoints": [4, 4, 2], "category_id": 9}, "not in categories"),
     ],

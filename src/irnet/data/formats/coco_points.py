@@ -14,6 +14,8 @@ from irnet.data.formats.coco_rows import ImageRow, parse_category, parse_number
 from irnet.errors import InputError
 from irnet.geometry.masks import Shape
 
+_MARKED = (1, 2)  # COCO: marked but hidden, marked; 0 is not marked, its x and y mean nothing
+
 
 def is_point(row: Row) -> bool:
     """Whether an annotation is the centre of an instance, and no outline."""
@@ -39,7 +41,9 @@ def parse_point(row: Row, label: int, shape: Shape) -> Point:
     numbers = row["keypoints"]
     if not isinstance(numbers, list) or len(numbers) != 3:
         raise InputError("keypoints must be [x, y, 2], the one centre of an instance")
-    x, y = (parse_number(value, "keypoints") for value in numbers[:2])
+    x, y, visibility = (parse_number(value, "keypoints") for value in numbers)
+    if visibility not in _MARKED:
+        raise InputError(f"keypoints end in {visibility:g}: not marked. Remove it, or write 1 or 2 if it is")
     if not (0 <= x <= shape[1] and 0 <= y <= shape[0]):
         raise InputError(
             f"its centre ({x:g}, {y:g}) lies outside of the image of {list(shape)} (height, width)"
