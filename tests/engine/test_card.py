@@ -242,6 +242,11 @@ def test_a_bundled_card_is_that_of_its_file(name: str):
     path = find_weights(name)
     text = path.with_suffix(".md").read_text(encoding="utf-8")
     assert row(text, "SHA-256") == [sha256(path)]
-    thresholds = WeightsFile.read(path).settings.predict.score
-    assert row(text, "cytoplasm") == [f"{thresholds.cytoplasm:g}"]
+    predict = WeightsFile.read(path).settings.predict
+    sections = text.split("## Operating thresholds")[
+        1:
+    ]  # for one view, and for several where they have their own
+    points = [predict, *predict.views.values()]
+    for section, point in zip(sections, points, strict=True):
+        assert row(section, "cytoplasm") == [f"{point.score.cytoplasm:g}"]
     assert path.with_name(path.name + ".sha256").read_text() == f"{sha256(path)}  {path.name}\n"
