@@ -124,11 +124,11 @@ def test_what_is_no_image_is_refused(image: np.ndarray, mpp: float | None, messa
 
 def test_most_cells_of_generated_smears_are_found() -> None:
     found = truths = 0.0
-    for seed in (1, 4):
+    for seed in range(1, 9):
         image, truth = generate(seed, size=(360, 360), mpp=0.37, layout="sparse", palette="grey")
         recall = score_image(truth, JOMLS()(image, 0.37)).classes[CYTOPLASM].ratios["recall"]
         found, truths = found + recall.numerator, truths + recall.denominator
-    assert truths > 5
+    assert truths > 20
     assert found / truths > 0.5
 
 
