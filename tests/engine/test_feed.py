@@ -1,5 +1,9 @@
 """What pass p sees depends on (seed, p) alone."""
 
+import os
+import signal
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -53,3 +57,29 @@ def test_batches_hold_what_the_items_hold(crops: CropDataset):
         assert torch.equal(batch.images[place], image)
         assert found.keys() == target.keys()
         assert all(torch.equal(found[name], target[name]) for name in target)
+
+
+BUSY = """
+import sys, time
+from multiprocessing import active_children
+from pathlib import Path
+from irnet.engine.feed import Feed
+from toy_run import Asleep
+
+begun = Path(sys.argv[1])
+batches = Feed(Asleep(begun), batch=1, workers=1).batches()
+(worker,) = active_children()
+while not begun.exists() and worker.is_alive():
+    time.sleep(0.1)
+del batches
+worker.join(30)
+print(begun.exists(), worker.exitcode)
+worker.kill()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no POSIX signals")
+def test_workers_that_are_busy_end_with_the_feed(tmp_path: Path):
+    command, here = [sys.executable, "-c", BUSY, str(tmp_path / "begun")], Path(__file__).parent
+    ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    assert ran.stdout == f"True {-signal.SIGKILL}\n", ran.stderr

@@ -9,6 +9,7 @@ number 0), "nan_pass". "torchrun" sets its environment, for one of several proce
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -58,6 +59,17 @@ class Toy(nn.Module):
     def _nothing(self) -> Instances:
         empty = torch.zeros(0)
         return Instances(torch.zeros(0, 4), empty.long(), empty, torch.zeros(0, 28, 28))
+
+
+class Asleep:
+    """A data set that never gives an item; it makes the file `begun` when it is asked for one."""
+
+    def __init__(self, begun: Path) -> None:
+        self.begun = begun
+
+    def __getitem__(self, index: int) -> None:
+        self.begun.touch()
+        time.sleep(1000)
 
 
 def kill(number: int = signal.SIGKILL) -> None:

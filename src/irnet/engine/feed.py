@@ -87,7 +87,11 @@ class Feed:
         if not self.workers:
             return iter(loader)
         with starting_processes():
-            return iter(loader)
+            groups = iter(loader)
+        for worker in multiprocessing.active_children():
+            popen = worker._popen  # type: ignore[attr-defined]
+            popen.terminate = popen.kill  # SIGTERM is kept from it: whoever waits for its end would wait on
+        return groups
 
 
 class _GroupNumbers(Sampler[list[int]]):
