@@ -86,9 +86,10 @@ def test_label_maps_tell_what_is_lost(run, smears: Path, tmp_path: Path) -> None
     assert lost > 0
     assert f"{lost:,} px of overlap are lost in all" in ran.err
     kept = [tifffile.imread(tmp_path / f"{name}_cells.tif") for name in range(3)]
-    assert [len(np.unique(values)) - 1 for values in kept] == [
-        int((entry.truth.cells.labels == 1).sum()) for entry in read_coco(smears)
-    ]
+    for values, entry in zip(kept, read_coco(smears), strict=True):
+        assert (
+            0 < len(np.unique(values)) - 1 <= (entry.truth.cells.labels == 1).sum()
+        )  # one may lie under others
 
 
 def test_predictions_lead_to_their_images(run, smears: Path, tmp_path: Path) -> None:

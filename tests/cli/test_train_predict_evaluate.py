@@ -45,6 +45,7 @@ def test_options_reach_the_training(run, monkeypatch: pytest.MonkeyPatch, tmp_pa
         "init": "bundled",
         "resume": True,
         "device": "auto",
+        "unlabelled": None,
     }
 
 
