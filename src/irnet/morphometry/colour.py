@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.feature import graycomatrix
 
 from irnet.cells import Cells
 from irnet.geometry.masks import cover
@@ -19,13 +20,10 @@ BAND = 1024  # rows that are looked at together: no map of the whole image is ma
 
 LEVELS = 64  # of optical density, for texture
 STEP = 0.02  # of optical density between two levels
-_ALL, _FIRST, _LAST = slice(None), slice(None, -1), slice(1, None)
-_NEIGHBOURS = (  # rows and columns of one and the other pixel, in four directions
-    ((_ALL, _FIRST), (_ALL, _LAST)),
-    ((_FIRST, _FIRST), (_LAST, _LAST)),
-    ((_FIRST, _ALL), (_LAST, _ALL)),
-    ((_FIRST, _LAST), (_LAST, _FIRST)),
-)
+DIRECTIONS = (0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
+SQUARES = np.square(
+    np.subtract.outer(np.arange(LEVELS), np.arange(LEVELS))
+).ravel()  # of the levels' distance
 
 
 class Colour(NamedTuple):
@@ -96,14 +94,11 @@ def measure_texture(density: NDArray[np.float64], mask: Mask) -> tuple[float, fl
     levels[~mask] = 0
     shares = np.bincount(levels[mask], minlength=LEVELS + 1) / np.count_nonzero(mask)
     shares = shares[shares > 0]
-    apart = []  # in the directions in which there is a pair at all
-    for one, other in _NEIGHBOURS:
-        first, second = levels[one], levels[other]
-        both = (first > 0) & (second > 0)
-        if pairs := np.count_nonzero(both):
-            steps = first[both].astype(np.int64) - second[both]
-            apart.append(steps @ steps / pairs)
-    contrast = float(np.mean(apart)) if apart else None
+    pairs = graycomatrix(levels, [1], DIRECTIONS, levels=LEVELS + 1, symmetric=True)[1:, 1:]
+    counts = pairs[:, :, 0].reshape(-1, len(DIRECTIONS))
+    met = counts.sum(axis=0) > 0  # directions in which there is a pair at all
+    apart = SQUARES @ counts[:, met] / counts[:, met].sum(axis=0)
+    contrast = float(apart.mean()) if met.any() else None
     return float(-(shares * np.log2(shares)).sum()) + 0.0, contrast
 
 
