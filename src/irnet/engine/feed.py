@@ -86,9 +86,10 @@ class Feed:
         )
         if not self.workers:
             return iter(loader)
+        others = set(multiprocessing.active_children())
         with starting_processes():
             groups = iter(loader)
-        for worker in multiprocessing.active_children():
+        for worker in set(multiprocessing.active_children()) - others:
             popen = worker._popen  # type: ignore[attr-defined]
             popen.terminate = popen.kill  # SIGTERM is kept from it: whoever waits for its end would wait on
         return groups
