@@ -6,7 +6,7 @@ from PIL import Image
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.config import AugmentSettings
-from irnet.data import transforms
+from irnet.data import recolouring, transforms
 from irnet.data.transforms import Augmentation, Warp, draw_warp, warp_boxes, warp_image, warp_masks
 
 FLIPS = [np.array(m, dtype=float) for m in ([[1, 0], [0, 1]], [[-1, 0], [0, 1]], [[1, 0], [0, -1]])]
@@ -235,14 +235,14 @@ def test_zoom_is_the_scale_without_augmentation() -> None:
 
 def test_none_leaves_colours_alone() -> None:
     image = noise_image()
-    assert (transforms.recolour(image, np.random.default_rng(0), Augmentation.none()) == image).all()
+    assert (recolouring.recolour(image, np.random.default_rng(0), Augmentation.none()) == image).all()
 
 
 def test_recolour_is_a_function_of_its_draws() -> None:
     image = noise_image()
     everything = augmentation(grey=0.5, blur=0.5, noise=0.5, jpeg=0.5)
     for seed in range(8):
-        again = [transforms.recolour(image, np.random.default_rng(seed), everything) for _ in range(2)]
+        again = [recolouring.recolour(image, np.random.default_rng(seed), everything) for _ in range(2)]
         assert (again[0] == again[1]).all()
         assert again[0].shape == image.shape
         assert again[0].dtype == np.uint8
@@ -251,20 +251,20 @@ def test_recolour_is_a_function_of_its_draws() -> None:
 
 def test_stain_scales_optical_density_and_keeps_white() -> None:
     image = np.array([[[255, 255, 255], [128, 64, 200]]], dtype=np.uint8)
-    assert (transforms.mix_stain(image, np.eye(3)) == image).all()
-    doubled = transforms.mix_stain(image, 2 * np.eye(3))
+    assert (recolouring.mix_stain(image, np.eye(3)) == image).all()
+    doubled = recolouring.mix_stain(image, 2 * np.eye(3))
     assert doubled[0, 0].tolist() == [255, 255, 255]
     assert doubled[0, 1].tolist() == [64, 16, 157]  # 255 (I / 255)^2
-    swapped = transforms.mix_stain(image, np.eye(3)[[1, 0, 2]])
+    swapped = recolouring.mix_stain(image, np.eye(3)[[1, 0, 2]])
     assert swapped[0, 1].tolist() == [64, 128, 200]
 
 
 def test_tone() -> None:
     image = np.array([[[0, 128, 255]]], dtype=np.uint8)
-    same = transforms.adjust_tone(image, brightness=0, contrast=1, gamma=1)
-    brighter = transforms.adjust_tone(image, brightness=0.1, contrast=1, gamma=1)
-    flatter = transforms.adjust_tone(image, brightness=0, contrast=0.5, gamma=1)
-    darker = transforms.adjust_tone(image, brightness=0, contrast=1, gamma=2)
+    same = recolouring.adjust_tone(image, brightness=0, contrast=1, gamma=1)
+    brighter = recolouring.adjust_tone(image, brightness=0.1, contrast=1, gamma=1)
+    flatter = recolouring.adjust_tone(image, brightness=0, contrast=0.5, gamma=1)
+    darker = recolouring.adjust_tone(image, brightness=0, contrast=1, gamma=2)
     assert same.tolist() == image.tolist()
     assert brighter.ravel().tolist() == [26, 154, 255]
     assert flatter.ravel().tolist() == [64, 128, 191]
@@ -277,7 +277,7 @@ def test_blur_has_about_its_sigma(sigma: float) -> None:
     for place in range(60, 70):  # the shape depends a little on where a point falls
         image = np.zeros((128, 128, 3), dtype=np.uint8)
         image[:, place] = 255
-        profile = transforms.blur(image, sigma)[64, :, 0].astype(float)
+        profile = recolouring.blur(image, sigma)[64, :, 0].astype(float)
         centre = (profile * np.arange(128)).sum() / profile.sum()
         variances.append((profile * (np.arange(128) - centre) ** 2).sum() / profile.sum())
     assert np.sqrt(np.mean(variances)) == pytest.approx(sigma, rel=0.15)
@@ -285,22 +285,22 @@ def test_blur_has_about_its_sigma(sigma: float) -> None:
 
 def test_no_blur_is_the_image() -> None:
     image = noise_image()
-    assert (transforms.blur(image, 0.0) == image).all()
+    assert (recolouring.blur(image, 0.0) == image).all()
 
 
 def test_noise_has_its_sigma() -> None:
     image = np.full((200, 200, 3), 128, dtype=np.uint8)
-    noisy = transforms.add_noise(image, np.random.default_rng(0), 5.0).astype(float)
+    noisy = recolouring.add_noise(image, np.random.default_rng(0), 5.0).astype(float)
     assert noisy.mean() == pytest.approx(128, abs=0.1)
     assert noisy.std() == pytest.approx(5, rel=0.03)
 
 
 def test_noise_stays_in_range() -> None:
     white = np.full((50, 50, 3), 255, dtype=np.uint8)
-    assert transforms.add_noise(white, np.random.default_rng(0), 10.0).min() > 200
+    assert recolouring.add_noise(white, np.random.default_rng(0), 10.0).min() > 200
 
 
 def test_compression_loses_little() -> None:
     smooth = np.asarray(Image.fromarray(noise_image(8)).resize((128, 128), Image.Resampling.BICUBIC))
-    difference = np.abs(transforms.compress(smooth, 90).astype(int) - smooth)
+    difference = np.abs(recolouring.compress(smooth, 90).astype(int) - smooth)
     assert 0 < difference.mean() < 8

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Truth
+from irnet.data.recolouring import recolour
 from irnet.data.sample import Entry
-from irnet.data.transforms import Augmentation, draw_warp, recolour, warp_boxes, warp_image, warp_masks
+from irnet.data.transforms import Augmentation, draw_warp, warp_boxes, warp_image, warp_masks
 from irnet.errors import InputError
 from irnet.geometry.boxes import as_boxes
 
