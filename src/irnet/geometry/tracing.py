@@ -11,8 +11,8 @@ Ring = NDArray[np.float64]
 _BATCH = 2**21  # pixels of masks that are looked at together
 
 # Of a square of four pixels (bits 1, 2, 4, 8: upper left and right, lower left and right) the sides that its
-# piece of outline joins. Pixels that touch by a corner are one object.
-_TOP, _LEFT, _RIGHT, _BOTTOM = 0, 1, 2, 3
+# piece of outline joins: 0 is the top, 1 the left, 2 the right, 3 the bottom. Pixels that touch by a corner
+# are one object.
 _FIRST = {1: (0, 1), 2: (2, 0), 3: (2, 1), 4: (1, 3), 5: (0, 3), 6: (1, 0), 7: (2, 3), 8: (3, 2)}
 _FIRST |= {9: (0, 2), 10: (3, 0), 11: (3, 1), 12: (1, 2), 13: (0, 2), 14: (1, 0)}
 _SECOND = {6: (2, 3), 9: (3, 1)}  # squares with two pieces
