@@ -1,5 +1,7 @@
 """Numbers in the lines that a user reads."""
 
+AS_SHARES = "outlines lie within the first pixel: are they shares of the image's size? Pixels are meant"
+
 
 def number_of(number: int, noun: str) -> str:
     """A number of things.

@@ -111,6 +111,12 @@ def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
     return np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8) % 2 == 1  # 256 is even: overflow is harmless
 
 
+def are_shares(rings: Sequence[ArrayLike]) -> bool:
+    """Whether all coordinates lie from 0 to 1, as where they are shares of an image's size and not pixels."""
+    values = np.concatenate([np.ravel(np.asarray(ring, dtype=np.float64)) for ring in rings])
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
 def contours(crop: Mask, offset: Offset) -> list[Ring]:
     """Closed outer and inner outlines of a mask at its half level, longest first."""
     (rings,) = trace([np.asarray(crop, dtype=bool)], np.array([offset], dtype=np.int64))

@@ -161,6 +161,14 @@ def test_every_kind_of_mask_is_read(tmp_path: Path, segmentation: object) -> Non
     assert np.array_equal(cells.to_dense(), BLOCK[None])
 
 
+def test_coordinates_that_look_like_shares_are_told(tmp_path: Path, caplog) -> None:
+    read_one(tmp_path, table([[0.1, 0.1, 0.9, 0.1, 0.9, 0.9, 0.1, 0.9]]))
+    assert "are they shares of the image's size? Pixels are meant: 1" in caplog.text
+    caplog.clear()
+    read_one(tmp_path, table([[2, 0, 5, 0, 5, 4, 2, 4]]))
+    assert "shares" not in caplog.text
+
+
 def test_polygons_cut_to_the_frame_are_counted(tmp_path: Path, caplog) -> None:
     data = table([[2, -3, 5, -3, 5, 4, 2, 4]])
     data["annotations"].append(

@@ -48,15 +48,18 @@ def test_points_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert not read.truth.annotated
 
 
-def test_an_image_of_points_counts_as_not_annotated_unless_it_says_so(tmp_path: Path) -> None:
+def test_an_image_of_points_counts_as_not_annotated_unless_it_says_so(tmp_path: Path, caplog) -> None:
     rows = [{"keypoints": [4, 4, 2]}, MASK]
     (read,) = read_coco(data_set(tmp_path, rows))
     assert len(read.truth.cells) == len(read.truth.points) == 1
     assert read.truth.annotated == frozenset()
+    assert "say there which classes were outlined: 1" in caplog.text
+    caplog.clear()
     table = json.loads((tmp_path / "annotations.json").read_text())
     table["images"][0]["annotated_categories"] = ["cytoplasm", "nucleus"]
     (tmp_path / "annotations.json").write_text(json.dumps(table))
     assert read_coco(tmp_path)[0].truth.annotated == frozenset(LABEL_NAMES)
+    assert "outlined" not in caplog.text
 
 
 def test_keypoints_beside_an_outline_are_no_points(tmp_path: Path) -> None:

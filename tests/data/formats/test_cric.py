@@ -34,6 +34,12 @@ def test_centres_and_classes_are_read(tmp_path: Path) -> None:
     assert not len(first.truth.cells)
 
 
+def test_a_row_that_stands_twice_is_one_nucleus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, _ = cric.read(collection(tmp_path, [*ROWS, ROWS[0]]))
+    assert len(first.truth.points) == 2
+    assert "left out: 1" in caplog.text
+
+
 def test_it_becomes_a_data_set(tmp_path: Path) -> None:
     assert convert("cric", collection(tmp_path / "cric"), tmp_path / "out") == 2
     assert [len(entry.truth.points) for entry in read_coco(tmp_path / "out")] == [2, 1]

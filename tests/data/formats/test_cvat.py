@@ -108,6 +108,11 @@ def test_what_has_no_area_is_left_out_and_counted(tmp_path: Path, caplog) -> Non
         assert f"left out ({tag}: no area): 2" in caplog.text
 
 
+def test_coordinates_that_look_like_shares_are_told(tmp_path: Path, caplog) -> None:
+    read(tmp_path, '<polygon label="nucleus" points="0.1,0.1;0.9,0.1;0.9,0.9"/>' + square(2, 2, 10))
+    assert "are they shares of the image's size? Pixels are meant: 1" in caplog.text
+
+
 def test_shapes_outside_their_image_are_left_out_and_counted(tmp_path: Path, caplog) -> None:
     assert len(read(tmp_path, square(2, 2, 10) + square(20, 20, 10, outside="1"))) == 1
     assert "left out (outside its image, as its track says): 1" in caplog.text

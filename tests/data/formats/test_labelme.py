@@ -153,6 +153,11 @@ def test_what_has_no_area_is_left_out_and_counted(tmp_path: Path, caplog) -> Non
     assert "left out (linestrip: no area): 1" in caplog.text
 
 
+def test_coordinates_that_look_like_shares_are_told(tmp_path: Path, caplog) -> None:
+    read(tmp_path, shape(points=[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]), shape())
+    assert "are they shares of the image's size? Pixels are meant: 1" in caplog.text
+
+
 PNG = base64.b64encode(to_png(np.full((5, 5), 255, dtype=np.uint8))).decode()
 BAD = {
     "no label": (shape(label=None), "shape 1: label must be text"),

@@ -30,6 +30,7 @@ from irnet.data.formats.coco_rows import (
 from irnet.data.formats.room import MASK_PIXELS, MaskRoom
 from irnet.data.formats.run_record import load_checked
 from irnet.data.sample import Entry
+from irnet.data.wording import AS_SHARES
 from irnet.errors import InputError
 from irnet.geometry.masks import validate_shape
 
@@ -40,10 +41,15 @@ _MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instan
 _TOLD = {  # by field of AnnotationRow
     "clipped": "polygons that left their image were cut to it",
     "stray": "pieces of polygons with fewer than three vertices were left out",
+    "shares": AS_SHARES,
     "astray": "boxes lie elsewhere than their masks, which are taken: do polygons have y before x?",
 }
 _CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
 _TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
+_POINTED = (
+    "outlines in images with marked points and without annotated_categories, which count as not annotated; "
+    "say there which classes were outlined"
+)
 _ONE_NAME = "categories of the name of another, read as one with it"
 _logger = logging.getLogger(__name__)
 
@@ -82,6 +88,7 @@ def entries_of(
         annotations = _parse(document, image, groups[image.id], mapping)
         points = parse_points(document, image, groups[image.id], mapping)
         with naming(f"{document.path}: image {image.name!r}"):
+            told[_POINTED] += len(annotations) * bool(points and not image.says_annotated)
             image = annotated_with(image, points)
             truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
         truth = replace(truth, points=points)

@@ -45,6 +45,7 @@ class AnnotationRow:
     crowd: bool
     clipped: bool  # its polygon left the frame and was cut to it
     stray: int  # pieces of its polygon that have no area: left out
+    shares: bool  # its polygon has coordinates from 0 to 1
     astray: bool  # its bbox lies elsewhere than its mask
     cell_id: Id | None
     kind: str
@@ -95,6 +96,7 @@ def parse_annotation(
         crowd=label == EVERY_CLASS or (row.get("iscrowd") == 1 and not is_found(row)),
         clipped=clipped,
         stray=len(row["segmentation"]) - len(rings),
+        shares=isinstance(rings, list) and polygons.are_shares(rings),
         astray=not clipped and _is_elsewhere(row.get("bbox"), crop, offset),
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
         kind=str(row.get("kind") or ""),

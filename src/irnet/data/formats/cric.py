@@ -52,6 +52,7 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, list[Point]]]:
             f"{folder}: {len(found)} tables (.csv) in it or its folders: leave the collection's one"
         )
     points: dict[str, list[Point]] = defaultdict(list)
+    twice = 0
     try:
         with found[0].open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
@@ -60,9 +61,16 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, list[Point]]]:
                     f"{found[0]}: no column {', '.join(missing)}: take the collection's own table"
                 )
             for row in rows:
-                points[row[NAME] or ""].append(_point(row, f"{found[0]}, line {rows.line_num}"))
+                point = _point(row, f"{found[0]}, line {rows.line_num}")
+                places = [one.place for one in points[row[NAME] or ""]]
+                if point.place in places:
+                    twice += 1
+                else:
+                    points[row[NAME] or ""].append(point)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{found[0]}: not a readable table: {error}") from error
+    if twice:
+        _logger.warning("%s: rows with the place of a nucleus before them, left out: %d", found[0], twice)
     return found[0], points
 
 

@@ -12,6 +12,7 @@ from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS,
 from irnet.data.copies import COPIES, count_copies
 from irnet.data.formats.room import MaskRoom
 from irnet.data.sample import Entry
+from irnet.data.wording import AS_SHARES
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
@@ -44,6 +45,7 @@ class Gathering:
         self.mpp = mpp
         self.instances: list[Instance] = []
         self.cut = 0  # outlines that left the image
+        self.shares = 0  # outlines with coordinates from 0 to 1
         self.left_out: Counter[str] = Counter()  # what was not drawn, by reason
         self._room = MaskRoom()
 
@@ -52,6 +54,7 @@ class Gathering:
         valid = polygons.validate(rings, self.shape)
         self._room.take(polygons.pixels_filled(valid, self.shape), instances=0)
         vertices, (height, width) = np.concatenate(valid), self.shape
+        self.shares += polygons.are_shares(valid)
         self.cut += bool((vertices < 0).any() or (vertices > [width, height]).any())
         return polygons.rasterise(valid, self.shape, holes=True)
 
@@ -108,6 +111,7 @@ class Gathering:
     def _tell(self, place: object, apart: int, copies: int) -> None:
         told = {
             COPIES: copies,
+            AS_SHARES: self.shares,
             "outlines that left their image were cut to it": self.cut,
             "nuclei that touch no cell of their group were linked to none": apart,
         }
