@@ -61,7 +61,7 @@ class Waits(TorchDispatchMode):
     def tolist(self, tensor: torch.Tensor) -> list:
         """Count a tensor that is read whole."""
         self.counts["values read"] += 1
-        return tensor.cpu().numpy().tolist()
+        return tensor.detach().cpu().numpy().tolist()
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def count(bench: Bench) -> Counter[str]:
     waits = Waits()
     with as_on_a_gpu():
         bench.step(0, bench.batches[0])
-        with patch.object(torch.Tensor, "tolist", waits.tolist), waits:
+        with patch.object(torch.Tensor, "tolist", lambda tensor: waits.tolist(tensor)), waits:
             bench.step(1, bench.batches[1])
     waits.counts["values read"] -= 2  # numbers and counts of the batch, which stay on the CPU
     return waits.counts

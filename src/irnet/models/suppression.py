@@ -45,11 +45,13 @@ def suppress_at_once(boxes: Sequence[Tensor], real: Sequence[Tensor], iou: float
     covers = (box_iou(box.flatten(0, 1), box.flatten(0, 1)) > iou).triu_(diagonal=1).to(box.dtype)
 
     kept = there.flatten(0, 1)  # (L B, most)
-    possible, before = kept, torch.zeros_like(kept)
-    while not torch.equal(before, kept):
+    possible = kept
+    while True:
         for _ in range(ROUNDS):
             before = kept
             covered = torch.bmm(kept.to(covers.dtype)[:, None], covers)[:, 0] > 0
             kept = possible & ~covered
+        if torch.equal(before, kept):
+            break
     sets = kept.view_as(there)
     return torch.cat([stay[:, :n] for stay, n in zip(sets, counts, strict=True)], dim=1)
