@@ -215,7 +215,8 @@ def test_losses_fall_on_one_image(stage1):
         history.append({name: loss.item() for name, loss in losses.items()})
     assert history[0]["mask"] == pytest.approx(np.log(2), abs=0.01)
     assert history[-1]["mask"] < 0.75 * history[0]["mask"]
-    assert history[-1]["cls"] < 0.8 * history[0]["cls"]
+    last = np.mean([losses["cls"] for losses in history[-4:]])  # one step draws few boxes: it says little
+    assert last < 0.8 * history[0]["cls"]
 
 
 @pytest.mark.parametrize("stage1", ["fpn", "cspn6"])
