@@ -27,6 +27,7 @@ MAY_DIFFER = {  # on another machine
     ("versions", "python"),
     ("versions", "torch"),
 }
+OFF_BEFORE = {"bare_ground": 0.0}  # of predict: what came after the first studies and acts by default
 
 
 class Effort(NamedTuple):
@@ -204,15 +205,23 @@ def _trunk(options: Options) -> dict[str, str | None] | None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A study's record, None where there is none."""
+    """A study's record, its settings as they are named today; None where there is none."""
     if not path.exists():
         return None
     try:
         record = json.loads(path.read_bytes())
         sound = isinstance(record["options"], dict) and isinstance(record["data"]["path"], str)
-        return record if sound else _refuse(path)
+        return record | {"settings": _today(record["settings"], path)} if sound else _refuse(path)
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError):
         return _refuse(path)
+
+
+def _today(settings: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The settings of a record that another version wrote: those that came later do what was done before."""
+    predict = OFF_BEFORE | settings["predict"]
+    return parse_settings({**settings, "predict": predict}, source=str(path)).model_dump(mode="json")
 
 
 def _refuse(path: Path) -> Any:
