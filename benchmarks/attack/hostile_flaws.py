@@ -91,6 +91,40 @@ def _coco_scaled(factor: float) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def _smaller(value: Any, factor: float) -> Any:
+    """Nested lists of coordinates, times a factor."""
+    return [_smaller(each, factor) for each in value] if isinstance(value, list) else value * factor
+
+
+def _coco_in_um(data: dict[str, Any]) -> None:
+    for row in data["annotations"]:
+        row["segmentation"] = _smaller(row["segmentation"], 0.25)
+
+
+def _labelme_in_um(data: dict[str, Any]) -> None:
+    for row in data["shapes"]:
+        row["points"] = _smaller(row["points"], 0.25)
+
+
+def _qupath_in_um(data: dict[str, Any]) -> None:
+    for row in data["features"]:
+        row["geometry"]["coordinates"] = _smaller(row["geometry"]["coordinates"], 0.25)
+
+
+def _cvat_in_um(folder: Path) -> None:
+    def smaller(match: re.Match[str]) -> str:
+        numbers = re.sub(r"[\d.]+", lambda number: str(float(number[0]) / 4), match[1])
+        return f'points="{numbers}"'
+
+    for file in folder.glob("*.xml"):
+        file.write_text(re.sub(r'points="([^"]*)"', smaller, file.read_text()))
+
+
+def _lines_twice(folder: Path) -> None:
+    for file in folder.glob("found/*.txt"):
+        file.write_text(file.read_text() * 2)
+
+
 def _crowded(data: dict[str, Any]) -> None:
     data["annotations"][0]["iscrowd"] = 1
 
@@ -156,6 +190,11 @@ FLAWS = {
     "y before x": Flaw(_COCO, _json(_coco_swapped)),
     "of a picture twice as large": Flaw(_COCO, _json(_coco_scaled(2.0))),
     "of a picture half as large": Flaw(_COCO, _json(_coco_scaled(0.5))),
+    "coordinates in um": Flaw(_COCO, _json(_coco_in_um)),
+    "points in um": Flaw(("labelme",), _json(_labelme_in_um)),
+    "features in um": Flaw(("qupath annotations",), _json(_qupath_in_um)),
+    "elements in um": Flaw(("cvat",), _cvat_in_um),
+    "lines twice": Flaw(("yolo",), _lines_twice),
     "a crowd": Flaw(_COCO, _json(_crowded)),
     "two categories of one name": Flaw(_COCO, _json(_one_category)),
     "shapes twice": Flaw(_SHAPES, _twice("shapes")),

@@ -1,5 +1,6 @@
 """Every format that irnet reads: who writes a scene in it, who reads it, and what of the scene it holds."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ READERS = {
     "qupath": qupath.read,
     "sipakmed": sipakmed.read,
 }
+_logger = logging.getLogger(__name__)
 NUMBERS = {"0": "cytoplasm", "1": "nucleus"}
 Seen = list[tuple[int, bytes, bytes]]  # class, mask and the mask of its cell, of each instance
 
@@ -60,7 +62,10 @@ class Format:
         source = folder / ("results.json" if self.reader == "results" else "found")
         kind = "coco" if self.reader == "results" else self.reader.removeprefix("found ")
         mapping = NUMBERS if kind == "yolo" else None
-        return read_predictions(source, folder / "set", kind=kind, mapping=mapping).found  # type: ignore[arg-type]
+        predictions = read_predictions(source, folder / "set", kind=kind, mapping=mapping)  # type: ignore[arg-type]
+        for note in predictions.notes:  # which the verb prints
+            _logger.warning("%s", note)
+        return predictions.found
 
     def convert(self, folder: Path, out: Path) -> list[Entry]:
         """The images by way of a data set where the format becomes one."""

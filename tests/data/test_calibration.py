@@ -191,6 +191,20 @@ def test_the_units_of_imagej(tmp_path: Path, name: str) -> None:
     assert read(path)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("line", "per_unit", "unit"),
+    [("unit=um", 72, 2), ("unit=um", 300, 2), ("unit=um", 28, 3), ("unit=mm", 72, 2)],
+)
+def test_a_density_of_print_is_no_size_in_the_unit_of_imagej(
+    tmp_path: Path, line: str, per_unit: int, unit: int
+) -> None:
+    resolution = {"resolution": (per_unit, per_unit), "resolutionunit": unit}
+    path = write(tmp_path / "a.tif", f"ImageJ=1.54f\n{line}", array=GREY, **resolution)
+    mpp, notes = read(path)
+    assert mpp is None
+    assert "by ImageJ metadata are no microscope's: not used" in notes
+
+
 def test_three_channels_that_imagej_shows_together_are_one_image(tmp_path: Path) -> None:
     planes = np.moveaxis(IMAGE, 2, 0)
     metadata = {"axes": "CYX", "mode": "composite", "unit": "um"}
@@ -239,7 +253,8 @@ RESOLUTIONS = {
     "um": ((4, 4), 5, 0.25),
     "none": ((4, 4), 1, None),
     "paper": ((300, 300), 2, None),
-    "coarse, in um": ((0.1, 0.1), 5, 10.0),
+    "coarse, in um": ((0.5, 0.5), 5, 2.0),
+    "no microscope's": ((0.1, 0.1), 5, None),
     "not square": ((40_000, 20_000), 3, None),
 }
 

@@ -57,6 +57,25 @@ def test_nothing_is_found_in_a_good_file(tmp_path: Path) -> None:
     assert check([write(tmp_path, good())]) == []
 
 
+def test_null_says_nothing_and_costs_no_cell(tmp_path: Path) -> None:
+    data = good()
+    for row in data["annotations"]:
+        row |= {"iscrowd": None, "score": None, "kind": None}
+    assert check([write(tmp_path, data)]) == []
+    assert fix(tmp_path, tmp_path / "fixed.json") == []
+    assert len(json.loads((tmp_path / "fixed.json").read_text())["annotations"]) == 6
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.036])
+def test_coordinates_in_um_or_shares_are_told(tmp_path: Path, factor: float) -> None:
+    data = good()
+    for row in data["annotations"]:
+        row["segmentation"] = [[value * factor for value in row["segmentation"][0]]]
+    found = [finding for finding in check([write(tmp_path, data)]) if finding.code == "odd-coordinates"]
+    assert len(found) == 3
+    assert ("in um" if factor == 0.25 else "shares of the image's size") in found[0].message
+
+
 @pytest.mark.parametrize("name", ["Cytoplasm", " cytoplasm", "CYTOPLASM  "])
 def test_categories_that_differ_by_case_or_spaces_are_told(tmp_path: Path, name: str) -> None:
     data = good()

@@ -1,6 +1,7 @@
 """Results of other tools, matched to the images of a data set."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ BAD_RESULTS = {
     "negative": ({"segmentation": {"size": list(SHAPE), "counts": [-5, 1505]}}, "must not be negative"),
     "size": ({"segmentation": {"size": [9, 9], "counts": [81]}}, None),
     "score": ({"score": "high"}, "score must be a finite number"),
-    "unscored": ({"score": None}, "score must be"),
+    "unscored": ({"score": None}, "8 of 9 annotations have a score"),
     "category": ({"category_id": 77}, "category_id 77"),
 }
 
@@ -263,6 +264,18 @@ def test_yolo_text_in_its_usual_folder(data: Path, tmp_path: Path) -> None:
     assert (found.kind, found.scored) == ("yolo", True)
     assert found.found[0].truth.annotated == {CYTOPLASM}
     assert found.found[0].truth.cells.scores.tolist() == [0.75]
+
+
+@pytest.mark.parametrize("tail", ["", " 0.75"])
+def test_lines_that_stand_twice_are_told(data: Path, tmp_path: Path, tail: str) -> None:
+    folder = save_yolo(tmp_path / "labels", tail)
+    read = partial(read_predictions, folder, data, mapping={"0": "cytoplasm", "1": "nucleus"})
+    assert read().notes == ()
+    with (folder / "b.txt").open("a") as file:
+        file.write(f"0 0.5 0 0.5 0.5 0 0.5 0 0{tail}\n")  # begins at another vertex
+        file.write(f"1 0 0 0.5 0 0.5 0.5 0 0.5{tail}\n")  # of another class
+    (note,) = read().notes
+    assert note == "instances have the class and the pixels of one before them, and count once more: 1"
 
 
 def test_confidences_in_some_files_alone_are_refused(data: Path, tmp_path: Path) -> None:

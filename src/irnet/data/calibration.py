@@ -13,14 +13,13 @@ from xml.parsers import expat
 
 import PIL.Image
 
+from irnet.cells import PLAUSIBLE_MPP
 from irnet.data import lengths
 from irnet.data.ome import find_pixels
 from irnet.data.xml_text import read_elements
 from irnet.errors import InputError
 
 SUBFILE, WIDTH, HEIGHT, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, UNIT = 254, 256, 257, 270, 282, 283, 296
-_PRINTED = (0.05, 2.0)  # um: resolution tags in inch or cm beyond it are about paper
-_STATED = (0.01, 100.0)  # um: what any microscope has
 _TIFF_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "um"}
 _SQUARE = 0.01  # sides that differ by more are not taken for squares
 _SAME_FIELD = 0.02  # by how much the proportions of a smaller copy may differ: its sides are rounded
@@ -92,7 +91,7 @@ def _gather(picture: PIL.Image.Image, page: int) -> _Page:
 
 def _square(source: str, size: Size) -> tuple[float | None, list[str]]:
     text = f"{size[0]:.4g} x {size[1]:.4g} um"
-    if not all(_STATED[0] <= side <= _STATED[1] for side in size):
+    if not all(map(_is_plausible, size)):
         return None, [f"pixels of {text} by {source} metadata are no microscope's: not used"]
     if not math.isclose(*size, rel_tol=_SQUARE):
         return None, [f"pixels of {text} by {source} metadata are not square: not used"]
@@ -142,7 +141,7 @@ def _imagej_side(tags: Tags, tag: int, unit: str, stated: str | None) -> float:
         return 0.0
     um = lengths.unit_of(unit) / per_unit
     other = lengths.unit_of(stated) / per_unit if stated else um
-    return other if not _STATED[0] <= um <= _STATED[1] and _STATED[0] <= other <= _STATED[1] else um
+    return other if not _is_plausible(um) and _is_plausible(other) else um
 
 
 def _aperio(place: _Page) -> Size | None:
@@ -179,9 +178,8 @@ def _resolution(place: _Page) -> Size | None:
         return None
     um = lengths.unit_of(unit)
     size = um / per_x, um / per_y
-    low, high = _PRINTED if unit in ("inch", "cm") else _STATED
-    if not all(low <= side <= high for side in size):
-        return None
+    if unit in ("inch", "cm") and not all(map(_is_plausible, size)):
+        return None  # they are about paper
     copied = [_number(place.full.get(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION)] == [per_x, per_y]
     return _reduced(size, place) if copied else size
 
@@ -204,6 +202,10 @@ def _reduced(size: Size, place: _Page) -> Size:
         raise InputError(f"page {place.number} shows another field than the page they are of")
     factor = round((x + y) / 2) if abs(x - round(x)) < _SAME_FIELD * x else (x + y) / 2
     return size[0] * factor, size[1] * factor
+
+
+def _is_plausible(um: float) -> bool:
+    return PLAUSIBLE_MPP[0] <= um <= PLAUSIBLE_MPP[1]
 
 
 def _number(value: Any) -> float:

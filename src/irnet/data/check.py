@@ -55,8 +55,8 @@ def fix(
 
     Categories are renamed by `mapping`, crowds become cells with crowd="instances". What we do not know is
     kept. Raises InputError when only the user can know: for unknown categories, doubled ids and names of
-    images and files of crowds only, when no image would be left, and when `out` exists or lies elsewhere than
-    `path` (its images would not be found).
+    images and files of crowds only, when no image or no annotation would be left, and when `out` exists or
+    lies elsewhere than `path` (its images would not be found).
     """
     source, out = locate(path), Path(out)
     if out.exists():
@@ -71,6 +71,11 @@ def fix(
     if before.images and not kept["images"]:
         raise InputError(
             f"{source}: no image would be left of {len(before.images)}: {inspection.findings[0].line()}"
+        )
+    if len(inspection.bad_annotations) == len(before.annotations) > 0:
+        raise InputError(
+            f"{source}: no annotation would be left of {len(before.annotations)}: "
+            f"{inspection.findings[0].line()}"
         )
     write_atomic(out, dump(kept))
     for table in ("images", "annotations"):

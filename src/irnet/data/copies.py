@@ -1,12 +1,20 @@
 """Instances that stand twice: a file that was imported, or joined, once too often counts every cell again."""
 
 import hashlib
+import logging
 
 import numpy as np
 
 from irnet.cells import Cells
 
 COPIES = "instances have the class and the pixels of one before them, and count once more"
+_logger = logging.getLogger(__name__)
+
+
+def tell_copies(place: object, cells: Cells) -> None:
+    """Warn of the instances of an image that stand twice."""
+    if copies := count_copies(cells):
+        _logger.warning("%s: %s: %d", place, COPIES, copies)
 
 
 def count_copies(cells: Cells) -> int:

@@ -29,6 +29,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "bad-link": ("error", "correct cell_id; --fix removes it"),
     "out-of-frame": ("warning", "it is cut to the frame when read; --fix writes it cut"),
     "stray-piece": ("warning", "it is read without them; --fix writes it so"),
+    "odd-coordinates": (
+        "warning",
+        "compare them with the picture (irnet view): export x, y in px of the image",
+    ),
     "degenerate": ("warning", "look at it; --fix leaves it out"),
     "duplicate": ("warning", "remove one of the two; --fix keeps the first"),
     "not-annotated": ("warning", "add its class to annotated_categories or remove it"),

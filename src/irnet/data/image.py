@@ -75,12 +75,25 @@ def check_kinds(files: Iterable[Path]) -> None:
 def states_no_mpp(path: str | os.PathLike, page: int | None = None) -> bool:
     """Whether a file can be opened and its header does not say um per pixel; no pixel is decoded."""
     try:
-        with opened(path) as (file, _), PIL.Image.open(file, formats=FORMATS) as picture:
-            if picture.format != "TIFF":
-                return True
-            return calibration.um_per_pixel(picture, tiff.choose_pages(picture, page)[0])[0] is None
+        return _stated_mpp(path, page)[0] is None
     except InputError:  # `read_image` says what is wrong
         return False
+
+
+def unused_size(path: str | os.PathLike, page: int | None = None) -> str | None:
+    """What a file's header says of um per pixel that is not understood, None where there is nothing."""
+    try:
+        mpp, notes = _stated_mpp(path, page)
+    except InputError:
+        return None
+    return notes[0] if mpp is None and notes else None
+
+
+def _stated_mpp(path: str | os.PathLike, page: int | None) -> tuple[float | None, list[str]]:
+    with opened(path) as (file, _), PIL.Image.open(file, formats=FORMATS) as picture:
+        if picture.format != "TIFF":
+            return None, []
+        return calibration.um_per_pixel(picture, tiff.choose_pages(picture, page)[0])
 
 
 def orientation(path: str | os.PathLike) -> int:

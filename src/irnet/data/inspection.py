@@ -10,10 +10,12 @@ import numpy as np
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells, Point
 from irnet.data.categories import DROPPED, label_of, plain
+from irnet.data.corner import IN_A_CORNER, is_in_a_corner
 from irnet.data.findings import Finding, finding
 from irnet.data.formats.coco_json import Document, Id, Row, identity, load, short
 from irnet.data.formats.coco_points import annotated_with, is_point, parse_point
 from irnet.data.formats.coco_rows import (
+    ODD,
     AnnotationRow,
     ImageRow,
     check_link,
@@ -68,6 +70,7 @@ def inspect(
         located = _annotations(inspection, image, groups[image.id])
         _links(inspection, image, located, {row["id"] for _, row in groups[image.id]})
         _duplicates(inspection, image, located)
+        _coordinates(inspection, image, [annotation for _, annotation in located])
         annotations += [annotation for _, annotation in located]
     if crowd == "ignore":
         _crowds(inspection, annotations)
@@ -252,6 +255,18 @@ def _duplicates(inspection: Inspection, image: ImageRow, located: list[Located])
     for crop, area in zip(crops, cells.areas, strict=True):
         if area >= TELLING_AREA:
             inspection.outlines.setdefault(_digest(crop), image.name)
+
+
+def _coordinates(inspection: Inspection, image: ImageRow, annotations: list[AnnotationRow]) -> None:
+    """Outlines that are valid and look as if other coordinates were meant."""
+    counts = {told: sum(getattr(a, name) for a in annotations) for name, told in ODD.items()}
+    crops, offsets = [a.crop for a in annotations], [a.offset for a in annotations]
+    cells = Cells.build(crops, offsets, [a.label for a in annotations], image.shape)
+    drawn = all(annotation.outlined and not annotation.shares for annotation in annotations)
+    counts[IN_A_CORNER] = drawn and is_in_a_corner(cells)
+    for told, count in counts.items():
+        if count:
+            inspection.add("odd-coordinates", f"{told}: {count}", image=image.name)
 
 
 def _crowds(inspection: Inspection, annotations: list[AnnotationRow]) -> None:

@@ -2,19 +2,20 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.data.categories import label_of
+from irnet.data.copies import COPIES, count_copies
 from irnet.data.formats import coco
 from irnet.data.formats.coco_json import Document, load
 from irnet.data.formats.coco_results import is_results, read_results
 from irnet.data.formats.labels import read_labels
 from irnet.data.formats.run_record import load_checked
-from irnet.data.formats.yolo import Tail, find_tail, read_yolo
+from irnet.data.formats.yolo import Tail, YoloFile, find_tail, read_yolo
 from irnet.data.listing import tell_unread
 from irnet.data.lookup import Names
 from irnet.data.mask_image import MAP_SUFFIXES
@@ -211,16 +212,18 @@ def _read_yolo(source: Path, truths: Sequence[Entry], mapping: Mapping[str, str]
         scored=True in sides,
         looked_for=looked_for or EVERY,
         left_over=matching.left_over,
-        notes=_yolo_notes(tail, sum(found.left_out for found in read.values())),
+        notes=_yolo_notes(tail, read.values()),
     )
 
 
-def _yolo_notes(tail: Tail, left_out: int) -> list[str]:
+def _yolo_notes(tail: Tail, read: Collection[YoloFile]) -> list[str]:
     notes = (
         [] if tail == "score or none" else ["the whole number at the end of each line is taken for a track"]
     )
-    if left_out:
+    if left_out := sum(file.left_out for file in read):
         notes.append(f"lines of fewer than three vertices, or that cover no pixel, left out: {left_out}")
+    if copies := sum(count_copies(file.cells) for file in read):
+        notes.append(f"{COPIES}: {copies}")
     return notes
 
 

@@ -169,6 +169,47 @@ def test_coordinates_that_look_like_shares_are_told(tmp_path: Path, caplog) -> N
     assert "shares" not in caplog.text
 
 
+def test_null_says_nothing(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("iscrowd", "score", "cell_id", "kind", "keypoints", "bbox", "file_name", "area"))
+    data = table(**nothing)
+    data["images"][0] |= dict.fromkeys(("patient", "mpp", "annotated_categories", "distractors", "license"))
+    path = write(tmp_path / "annotations.json", data | {"info": None})
+    (entry,) = read_coco(path)
+    assert np.array_equal(entry.truth.cells.to_dense(), BLOCK[None])
+    assert (entry.truth.ignore, entry.truth.kinds, entry.truth.annotated) == (None, (), {1, 2})
+    assert not load(path).scored
+
+
+@pytest.mark.parametrize("number", [float, str])
+def test_whole_numbers_may_be_written_otherwise(tmp_path: Path, number: type) -> None:
+    data = table()
+    data["images"][0] |= {"height": number(8), "width": number(10)}
+    if number is float:  # tables with gaps have no whole numbers
+        data["images"][0]["id"], data["categories"][0]["id"] = 3.0, 1.0
+        data["annotations"][0] |= {"id": 7.0, "image_id": 3.0, "category_id": 1.0}
+    assert np.array_equal(read_one(tmp_path, data).truth.cells.to_dense(), BLOCK[None])
+
+
+def test_an_image_without_its_size_is_refused(tmp_path: Path) -> None:
+    data = table()
+    del data["images"][0]["height"]
+    with pytest.raises(InputError, match=r"two whole numbers \[height, width\], not \[None, 10\]"):
+        read_one(tmp_path, data)
+
+
+def test_coordinates_that_look_like_um_are_told(tmp_path: Path, caplog) -> None:
+    places = [(80, 90), (300, 160), (200, 300)]
+    for um_per_px, told in ((0.25, True), (1.0, False)):
+        data = table()
+        data["images"][0] |= {"height": 400, "width": 500}
+        rings = [[v * um_per_px for v in (x, y, x + 60, y, x + 60, y + 50, x, y + 50)] for x, y in places]
+        row = data["annotations"][0]
+        data["annotations"] = [row | {"id": i, "segmentation": [ring]} for i, ring in enumerate(rings)]
+        caplog.clear()
+        read_one(tmp_path, data)
+        assert ("are coordinates in um, or of a smaller copy?" in caplog.text) == told
+
+
 def test_polygons_cut_to_the_frame_are_counted(tmp_path: Path, caplog) -> None:
     data = table([[2, -3, 5, -3, 5, 4, 2, 4]])
     data["annotations"].append(

@@ -1,18 +1,22 @@
 """Every format that is converted comes back from COCO as it was."""
 
+import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 from format_scenes import place, smear
 from scipy.io import savemat
 
-from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.check import check
 from irnet.data.formats import SOURCES, convert, cvat, herlev, imagej, isbi2014, labelme, masks, qupath
 from irnet.data.formats.coco import read_coco
+from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 SHAPE = (20, 24)
@@ -326,6 +330,48 @@ def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
     painted(tmp_path / "source" / "b")
     with pytest.raises(InputError, match="name of 2 images"):
         convert("herlev", tmp_path / "source", tmp_path / "out")
+
+
+def test_an_image_that_is_annotated_twice_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    place(tmp_path / "in", smear())
+    shape = '<polygon label="nucleus" points="1,1;9,1;9,9"/>'
+    image = f'<image name="a.png" width="120" height="100">{shape}</image>'
+    (tmp_path / "in" / "a.xml").write_text(f"<annotations>{image}{image}</annotations>")
+    with pytest.raises(
+        InputError, match=r"a\.png is annotated 2 times.*put its shapes together in one place"
+    ):
+        convert("cvat", tmp_path / "in", tmp_path / "out")
+
+
+def test_a_size_of_pixels_that_is_not_used_is_told(tmp_path: Path, caplog) -> None:
+    cells = smear()
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        np.random.default_rng(0).integers(0, 256, cells.image_shape, dtype=np.uint8),
+        description="ImageJ=1.54f\nunit=um",
+        metadata=None,
+        resolution=(72, 72),
+        resolutionunit="INCH",
+    )
+    labelme.write(
+        tmp_path / "a.json", Entry(name="a.tif", path=path, truth=Truth(cells=replace(cells, mpp=None)))
+    )
+    convert("labelme", tmp_path, tmp_path / "out")
+    assert "0.01389 x 0.01389 um by ImageJ metadata are no microscope's: not used; write mpp" in caplog.text
+    assert read_coco(tmp_path / "out")[0].truth.cells.mpp is None
+
+
+@pytest.mark.parametrize("source_format", ["masks", "labelme"])
+def test_an_instance_that_stands_twice_is_told(tmp_path: Path, caplog, source_format: str) -> None:
+    if source_format == "masks":
+        folder = mask_folders(tmp_path / "in")
+        (first, *_) = sorted((folder / "masks").glob("*/cytoplasm_*.png"))
+        shutil.copy(first, first.with_name("cytoplasm_copy99.png"))
+    else:
+        labelme.write(tmp_path / "in" / "a.json", place(tmp_path / "in", Cells.concat([smear(), smear()])))
+    convert(source_format, tmp_path / "in", tmp_path / "out")
+    assert "instances have the class and the pixels of one before them, and count once more" in caplog.text
 
 
 @pytest.mark.parametrize("source_format", ["qupath", "imagej", "labelme", "cvat"])

@@ -40,6 +40,11 @@ def test_a_row_that_stands_twice_is_one_nucleus(tmp_path: Path, caplog: pytest.L
     assert "left out: 1" in caplog.text
 
 
+def test_numbers_as_spreadsheets_write_them_are_read(tmp_path: Path) -> None:
+    (entry,) = cric.read(collection(tmp_path, ["1,a.png,d,7,HSIL,5.0, 4"], images="a"))
+    assert [point.place for point in entry.truth.points] == [(4.5, 3.5)]
+
+
 def test_it_becomes_a_data_set(tmp_path: Path) -> None:
     assert convert("cric", collection(tmp_path / "cric"), tmp_path / "out") == 2
     assert [len(entry.truth.points) for entry in read_coco(tmp_path / "out")] == [2, 1]
@@ -56,8 +61,9 @@ def test_images_that_are_not_there_are_counted(tmp_path: Path, caplog: pytest.Lo
     [
         ({"rows": ["1,a.png,d,7,HSIL,one,1"]}, "line 2: .*whole numbers"),
         ({"rows": [f"1,a.png,d,7,HSIL,1,{'9' * 400}"]}, "line 2: .*whole numbers"),
-        ({"rows": ["1,a.png,d,7,HSIL,11,1"]}, "original images"),
-        ({"rows": ["1,a.png,d,7,HSIL,0,1"]}, "original images"),
+        ({"rows": ["1,a.png,d,7,HSIL,11,1"]}, "nucleus_x 11 and nucleus_y 1 lie outside.*original images"),
+        ({"rows": ["1,a.png,d,7,HSIL,0,1"]}, "line 2: .*whole numbers from 1 on, .* not '0' and '1'"),
+        ({"rows": ["1,a.png,d,7,HSIL,5.5,1"]}, "line 2: .*whole numbers from 1 on, .* not '5.5' and '1'"),
         ({"rows": ["1,a.png,d,7,HSIL"]}, "line 2: .*whole numbers"),
         ({"header": HEADER.replace("nucleus_x", "x")}, "no column nucleus_x"),
         ({"rows": ["1,z.png,d,7,HSIL,1,1"]}, "none of the 1 images"),

@@ -45,6 +45,18 @@ def test_the_file_is_the_same_each_time(tmp_path: Path) -> None:
     assert write(tmp_path, smear()).read_bytes() == first
 
 
+def test_what_is_wrong_is_named_with_archive_and_region(tmp_path: Path) -> None:
+    region = roifile.ImagejRoi.frompoints(np.array([(1, 1), (9, 1), (9, 9)], dtype=np.float32))
+    region.props = "score: high\n"
+    pack(tmp_path, {"c1.roi": region})
+    with pytest.raises(InputError, match=r"a\.zip: region 'c1': the property score must be .* not 'high'"):
+        imagej.read(tmp_path)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("c1.roi", region.tobytes())
+    with pytest.raises(InputError, match=r"a\.zip: c1\.roi is compressed as ImageJ never does: zip"):
+        imagej.read(tmp_path)
+
+
 def test_a_region_starts_at_the_corner_of_its_first_pixel(tmp_path: Path) -> None:
     mask = np.zeros((1, *SHAPE), dtype=bool)
     mask[0, 10:20, 30:50] = True

@@ -135,6 +135,20 @@ def test_a_nucleus_is_linked_by_group_only_where_it_overlaps(tmp_path: Path, gro
     assert "nuclei that touch no cell of their group were linked to none: 1" in caplog.text
 
 
+@pytest.mark.parametrize("size", [("60", "70"), (60.0, 70.0), (None, None)])
+def test_the_size_of_the_image_may_be_text(tmp_path: Path, size: tuple) -> None:
+    data = write(tmp_path, smear().shift(0, 0, SHAPE)) | {"imageHeight": size[0], "imageWidth": size[1]}
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    assert len(labelme.read(tmp_path)) == 1
+
+
+def test_a_file_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, image="gone.png")
+    assert str(caught.value).count("a.json") == 1
+    assert "no image gone.png: put it beside" in str(caught.value)
+
+
 def test_an_empty_group_is_none(tmp_path: Path) -> None:
     cells = read(tmp_path, *[square(x, 2, 10, group_id=" ") for x in (2, 20)], **CELL)
     assert cells.areas.tolist() == [100, 100]

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from irnet.data.files import safe_join, write_atomic
 from irnet.data.formats import (
@@ -22,10 +23,11 @@ from irnet.data.formats import (
     sipakmed,
 )
 from irnet.data.formats.gathering import mark_annotated
-from irnet.data.image import orientation
+from irnet.data.image import orientation, unused_size
 from irnet.data.listing import tell_unread, walk
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
+from irnet.data.wording import number_of
 from irnet.errors import InputError
 
 DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
@@ -71,13 +73,25 @@ def convert(
     names = Counter(entry.name.lower() for entry in entries)  # some file systems know no case
     for name, count in names.most_common(1):
         if count > 1:
-            raise InputError(f"{source}: {name} is the name of {count} images: rename one")
+            _refuse_doubled(source, name, [entry.path for entry in entries if entry.name.lower() == name])
     _tell_turned(source, entries)
+    if source_format != "coco":  # whose rows alone say um per pixel
+        _tell_unsized(source, entries)
     for entry in entries:
         content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)
     coco.write_coco(target, entries, info={"description": f"converted from {source_format}"})
     return len(entries)
+
+
+def _refuse_doubled(source: str | os.PathLike, name: str, paths: Sequence[Path]) -> NoReturn:
+    if len(set(paths)) < len(paths):
+        raise InputError(
+            f"{source}: {name} is annotated {len(paths)} times, and nobody can tell which counts: put its "
+            "shapes together in one place, or remove the others"
+        )
+    listed = ", ".join(map(str, paths[:_NAMED]))
+    raise InputError(f"{source}: {name} is the name of {len(paths)} images, {listed}: rename all but one")
 
 
 def _tell_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
@@ -91,6 +105,16 @@ def _tell_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
             source,
             ", ".join(turned[:_NAMED]),
             more,
+        )
+
+
+def _tell_unsized(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
+    """Warn of images whose files say um per pixel in a way that is not used."""
+    unsized = [entry for entry in entries if entry.truth.cells.mpp is None and entry.pixels is None]
+    notes = Counter(note for entry in unsized if (note := unused_size(entry.path, entry.page)))
+    for note, count in notes.items():
+        _logger.warning(
+            "%s: %s; write mpp into the rows of annotations.json: %s", source, note, number_of(count, "image")
         )
 
 

@@ -97,7 +97,10 @@ class Pictures:
         return next(iter(found.values()))
 
     def of_name(self, name: str, file: Path) -> Picture:
-        """The image that `file` names, relative to itself or as it was called elsewhere (`lookup`)."""
+        """The image that `file` names, relative to itself or as it was called elsewhere (`lookup`).
+
+        Raises InputError, which leaves it to the caller to name the file.
+        """
         folder = file.parent.relative_to(self.root).as_posix()
         asked = name if folder == "." else f"{folder}/{name}"
         if self.known:
@@ -106,7 +109,7 @@ class Pictures:
             found = (files.find(asked) for files in self._folders)
             picture = next((picture for name in found if name and (picture := self._find(name))), None)
         if picture is None:
-            raise InputError(f"{file}: no image {name}: {self._remedy()}")
+            raise InputError(f"no image {name}: {self._remedy()}")
         return picture
 
     def _find(self, name: str) -> Picture | None:

@@ -12,37 +12,36 @@ import numpy as np
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import plain
 from irnet.data.copies import COPIES, count_copies
+from irnet.data.corner import IN_A_CORNER, is_in_a_corner
 from irnet.data.files import write_atomic
 from irnet.data.formats.coco_json import Document, Id, Row, group, load, naming, stream
-from irnet.data.formats.coco_points import annotated_with, is_point, parse_points, point_rows
+from irnet.data.formats.coco_points import annotated_with, is_point, parse_points
 from irnet.data.formats.coco_rows import (
+    ODD,
     AnnotationRow,
     ImageRow,
     check_link,
     decoded_pixels,
-    image_row,
     is_found,
     parse_annotation,
     parse_image,
     parse_mpp,
     parse_score,
 )
+from irnet.data.formats.coco_written import IGNORE_ID, annotation_rows, image_row
 from irnet.data.formats.room import MASK_PIXELS, MaskRoom
 from irnet.data.formats.run_record import load_checked
 from irnet.data.sample import Entry
-from irnet.data.wording import AS_SHARES
 from irnet.errors import InputError
 from irnet.geometry.masks import validate_shape
 
 Crowd = Literal["ignore", "instances"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
-_IGNORE_ID = len(LABEL_NAMES) + 1
 _MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
 _TOLD = {  # by field of AnnotationRow
     "clipped": "polygons that left their image were cut to it",
     "stray": "pieces of polygons with fewer than three vertices were left out",
-    "shares": AS_SHARES,
-    "astray": "boxes lie elsewhere than their masks, which are taken: do polygons have y before x?",
+    **ODD,
 }
 _CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
 _TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
@@ -95,6 +94,9 @@ def entries_of(
         entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
         told += _count(annotations, crowd)
         told[COPIES] += count_copies(truth.cells)
+        told[IN_A_CORNER] += all(a.outlined and not a.shares for a in annotations) and is_in_a_corner(
+            truth.cells
+        )
     told[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
     marked = [row for row in document.annotations if row.get("iscrowd") == 1]
     told[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
@@ -129,7 +131,7 @@ def part_of(entry: Entry, *, scores: bool = False) -> Part:
     """
     with naming(f"image {entry.name!r}"):
         _check_readable(entry.truth, scores)
-        return image_row(1, entry), _annotation_rows(entry.truth, 1, scores)
+        return image_row(1, entry), annotation_rows(entry.truth, 1, scores=scores)
 
 
 def _check_readable(truth: Truth, scores: bool) -> None:
@@ -162,8 +164,8 @@ def write_parts(
             raise InputError(f"two images are called {name!r}: rename one")
         met.add(name)
         images.append(image | {"id": number})
-        if any(row["category_id"] == _IGNORE_ID for row in annotations):
-            names[_IGNORE_ID] = "ignore"
+        if any(row["category_id"] == IGNORE_ID for row in annotations):
+            names[IGNORE_ID] = "ignore"
     tables = {
         "categories": [{"id": label, "name": name} for label, name in names.items()],
         "images": images,
@@ -268,38 +270,3 @@ def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
             f"{document.path}: every annotation is a crowd (iscrowd = 1), a region to ignore, as CVAT "
             f"exports masks: {_MAKE_CELLS}"
         )
-
-
-def _annotation_rows(truth: Truth, image_id: int, scores: bool) -> list[Row]:
-    cells = truth.cells
-    kept = np.flatnonzero(cells.areas)
-    ids = {int(index): 1 + place for place, index in enumerate(kept)}
-    rows = _rows(cells.select(kept), image_id, 1)
-    for row, index in zip(rows, kept, strict=True):
-        if (parent := int(cells.parents[index])) in ids:
-            row["cell_id"] = ids[parent]
-        if truth.kinds and truth.kinds[index]:
-            row["kind"] = truth.kinds[index]
-        if scores:
-            row["score"] = float(cells.scores[index])
-    if truth.ignore is not None:
-        regions = truth.ignore.select(truth.ignore.areas > 0)
-        rows += [row | {"iscrowd": 1} for row in _rows(regions, image_id, 1 + len(rows))]
-    return rows + point_rows(truth.points, image_id, 1 + len(rows))
-
-
-def _rows(cells: Cells, image_id: int, first: int) -> list[Row]:
-    boxes = np.concatenate([cells.boxes[:, :2], cells.boxes[:, 2:] - cells.boxes[:, :2]], axis=1)
-    columns = zip(cells.labels.tolist(), cells.to_rle(), boxes.tolist(), cells.areas.tolist(), strict=True)
-    return [
-        {
-            "id": first + place,
-            "image_id": image_id,
-            "category_id": _IGNORE_ID if label == EVERY_CLASS else label,
-            "segmentation": rle,
-            "bbox": box,
-            "area": area,
-            "iscrowd": 0,
-        }
-        for place, (label, rle, box, area) in enumerate(columns)
-    ]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
@@ -19,6 +20,11 @@ Id = int | str
 Row = dict[str, Any]
 _HELD = ("annotations.json", "predictions.json")  # by folders that a verb may be given
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SIDES = {"height", "width"}
+_WHOLE = _SIDES | {"id", "image_id", "category_id", "cell_id"}
+_OPTIONAL = {"iscrowd", "score", "cell_id", "kind", "keypoints", "bbox", "file_name", "patient", "mpp"}
+_OPTIONAL |= {"annotated_categories", "distractors", "finished", "accepted"}
+_DIGITS = 19  # of 64 bits
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
@@ -93,6 +99,8 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
     if not isinstance(data, dict):
         raise InputError(f"{path}: a COCO file is an object with images, annotations and categories")
     tables = [_table(path, data, name) for name in ("images", "annotations", "categories")]
+    for row in chain(*tables):
+        settle(row)
     names = {}
     for row in tables[2]:
         with naming(f"{path}: category {short(row.get('name'))}"):
@@ -162,6 +170,22 @@ def identity(row: Row, key: str = "id") -> Id:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise InputError(f"{key} must be a whole number or text, not {short(value)}")
     return value
+
+
+def settle(row: Row) -> None:
+    """Change a row, in place, to what it means: null is nothing said, 1.0 and "512" are whole numbers."""
+    for key in _OPTIONAL & row.keys():
+        if row[key] is None:
+            del row[key]
+    for key in _WHOLE & row.keys():
+        row[key] = whole(row[key]) if key in _SIDES or isinstance(row[key], float) else row[key]
+
+
+def whole(value: Any) -> Any:
+    """A whole number where it was written with decimals or as text (512.0, "512"), else what it is."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < _DIGITS:
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def group(document: Document) -> dict[Id, list[Row]]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from irnet.data.formats.coco_json import Document, Id, Row, group, identity, naming, parse
+from irnet.data.formats.coco_json import Document, Id, Row, group, identity, naming, parse, settle
 from irnet.data.lookup import Names
 from irnet.errors import InputError
 from irnet.geometry import masks
@@ -42,6 +42,7 @@ def read_results(
     owners = []
     categories = dict(dataset.categories)
     for place, row in enumerate(rows):
+        settle(row)
         with naming(f"{path}, result {place}"):
             owners.append(images.of(row))
             if (category := str(identity(row, "category_id"))) in (mapping or {}):

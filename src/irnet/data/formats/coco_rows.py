@@ -10,11 +10,15 @@ from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.formats.coco_json import Document, Id, Row, identity, short
 from irnet.data.formats.room import MaskRoom
-from irnet.data.sample import Entry
+from irnet.data.wording import AS_SHARES
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 
+ODD = {  # what is said of fields of AnnotationRow: what is valid and looks as if something else was meant
+    "shares": AS_SHARES,
+    "astray": "boxes lie elsewhere than their masks, which are taken: do polygons have y before x?",
+}
 _ROUNDING = 1e-6  # of 32-bit floats
 _FAR = 1e9  # px: no box
 
@@ -45,6 +49,7 @@ class AnnotationRow:
     crowd: bool
     clipped: bool  # its polygon left the frame and was cut to it
     stray: int  # pieces of its polygon that have no area: left out
+    outlined: bool  # by polygons
     shares: bool  # its polygon has coordinates from 0 to 1
     astray: bool  # its bbox lies elsewhere than its mask
     cell_id: Id | None
@@ -58,7 +63,8 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
     if not isinstance(name, str):
         raise InputError(f"file_name must be text, not {short(name)}")
     name, path = document.place(name)
-    height, width = masks.validate_shape([row.get("height", 0), row.get("width", 0)])
+    size: list[Any] = [row.get("height"), row.get("width")]
+    height, width = masks.validate_shape(size)
     patient = None if row.get("patient") is None else str(identity(row, "patient"))
     return ImageRow(
         id=identity(row),
@@ -87,7 +93,10 @@ def parse_annotation(
     rings = _without_stray(row.get("segmentation"))
     crop, offset, clipped = parse_mask(rings, shape, room)
     if not crop.size:
-        raise InputError("its mask is empty")
+        raise InputError(
+            "its mask is empty: it covers no pixel of the image; remove it, or look at its coordinates (are "
+            "they shares of the image's size?)"
+        )
     return AnnotationRow(
         id=identity(row),
         label=label,
@@ -96,6 +105,7 @@ def parse_annotation(
         crowd=label == EVERY_CLASS or (row.get("iscrowd") == 1 and not is_found(row)),
         clipped=clipped,
         stray=len(row["segmentation"]) - len(rings),
+        outlined=isinstance(rings, list),
         shares=isinstance(rings, list) and polygons.are_shares(rings),
         astray=not clipped and _is_elsewhere(row.get("bbox"), crop, offset),
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
@@ -199,25 +209,6 @@ def _lengths(rle: Row, shape: Shape) -> Sequence[int]:
     lengths = masks.unpack(counts) if isinstance(counts, str) else counts
     masks.validate_rle(lengths, shape)
     return lengths
-
-
-def image_row(image_id: int, entry: Entry) -> Row:
-    """The row of `images` that says what is known of an image as a whole."""
-    truth = entry.truth
-    height, width = truth.cells.image_shape
-    row: Row = {"id": image_id, "file_name": entry.name, "height": height, "width": width}
-    if entry.patient is not None:
-        row["patient"] = entry.patient
-    if truth.cells.mpp is not None:
-        row["mpp"] = truth.cells.mpp
-    if truth.annotated != frozenset(LABEL_NAMES):
-        row["annotated_categories"] = [LABEL_NAMES[label] for label in sorted(truth.annotated)]
-    if truth.distractors:
-        row["distractors"] = [
-            {"kind": d.kind, "bbox": [d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]]}
-            for d in truth.distractors
-        ]
-    return row
 
 
 def _annotated(row: Row, mapping: Mapping[str, str] | None) -> frozenset[int]:

@@ -6,12 +6,14 @@ nucleus without one may be there as well, and no outline is known, so no class c
 
 import csv
 import logging
+import math
 import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
 from irnet.cells import NUCLEUS, Cells, Point, Truth
+from irnet.data.formats.coco_json import short
 from irnet.data.image import read_image
 from irnet.data.listing import IMAGE_SUFFIXES, tell_unread, walk
 from irnet.data.sample import Entry
@@ -20,6 +22,7 @@ from irnet.errors import InputError
 NAME, KIND, X, Y = "image_filename", "bethesda_system", "nucleus_x", "nucleus_y"
 _logger = logging.getLogger(__name__)
 _FIRST = 1  # number of the first pixel of a row or column
+_FAR = 1e9  # px: no image
 
 
 def read(path: str | os.PathLike) -> list[Entry]:
@@ -75,13 +78,22 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, list[Point]]]:
 
 
 def _point(row: Mapping[str, str | None], place: str) -> Point:
-    try:
-        x, y = (int(row[name] or "") - _FIRST + 0.5 for name in (X, Y))
-    except (ValueError, OverflowError):
+    numbers = [_number(row[name]) for name in (X, Y)]
+    if not all(number.is_integer() and _FIRST <= number < _FAR for number in numbers):
         raise InputError(
-            f"{place}: {X} and {Y} must be whole numbers, not {row[X]!r} and {row[Y]!r}"
-        ) from None
+            f"{place}: {X} and {Y} must be whole numbers from {_FIRST} on, which is the first pixel, not "
+            f"{short(row[X])} and {short(row[Y])}: take the collection's own table"
+        )
+    x, y = (number - _FIRST + 0.5 for number in numbers)
     return Point(label=NUCLEUS, place=(x, y), kind=row[KIND] or "")
+
+
+def _number(text: str | None) -> float:
+    """A number, as spreadsheets write it too (5.0); NaN for what is none."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return math.nan
 
 
 def _entry(file: Path, points: list[Point], table: Path) -> Entry:
@@ -90,9 +102,10 @@ def _entry(file: Path, points: list[Point], table: Path) -> Entry:
         point.place for point in points if not (0 < point.place[0] < width and 0 < point.place[1] < height)
     ]
     if outside:
+        x, y = (round(value - 0.5) + _FIRST for value in outside[0])
         raise InputError(
-            f"{table}: nucleus at {outside[0]} of {file.name}, which has {width} x {height} px: the table "
-            "is of the original images, take those"
+            f"{table}: {X} {x} and {Y} {y} lie outside of {file.name}, which has {width} x {height} px: the "
+            "table is of the original images, take those"
         )
     cells = Cells.empty((height, width))
     truth = Truth(cells=cells, annotated=frozenset(), points=tuple(points))

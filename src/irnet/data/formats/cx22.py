@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei
+from irnet.data.copies import tell_copies
 from irnet.data.listing import tell_unread, walk
 from irnet.data.matlab import Value, open_hdf5
 from irnet.data.sample import Entry
@@ -58,6 +59,7 @@ def _entry(folder: Path, number: int, image: Value, cells: Value, nuclei: Value)
     origins = [(0, 0)] * len(solid)
     labels = [label for label, _ in solid]
     truth = Cells.build([mask for _, mask in solid], origins, labels, (pixels.shape[0], pixels.shape[1]))
+    tell_copies(place, truth)
     return Entry(
         name=f"{folder.name}_{number:04}.png",
         path=folder / _IMAGES,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.copies import COPIES, count_copies
+from irnet.data.corner import IN_A_CORNER, is_in_a_corner
 from irnet.data.formats.room import MaskRoom
 from irnet.data.sample import Entry
 from irnet.data.wording import AS_SHARES
@@ -46,6 +47,7 @@ class Gathering:
         self.instances: list[Instance] = []
         self.cut = 0  # outlines that left the image
         self.shares = 0  # outlines with coordinates from 0 to 1
+        self.drawn = 0  # outlines
         self.left_out: Counter[str] = Counter()  # what was not drawn, by reason
         self._room = MaskRoom()
 
@@ -55,6 +57,7 @@ class Gathering:
         self._room.take(polygons.pixels_filled(valid, self.shape), instances=0)
         vertices, (height, width) = np.concatenate(valid), self.shape
         self.shares += polygons.are_shares(valid)
+        self.drawn += 1
         self.cut += bool((vertices < 0).any() or (vertices > [width, height]).any())
         return polygons.rasterise(valid, self.shape, holes=True)
 
@@ -101,17 +104,18 @@ class Gathering:
         kinds = tuple(instance.kind for instance in cells)
         solid = self._cells(cells)
         parents, apart = _parents(solid, cells)
-        self._tell(place, apart, count_copies(solid))
+        self._tell(place, apart, solid)
         return Truth(
             cells=replace(solid, parents=parents),
             kinds=kinds if any(kinds) else (),
             ignore=self._cells(regions) if regions else None,
         )
 
-    def _tell(self, place: object, apart: int, copies: int) -> None:
+    def _tell(self, place: object, apart: int, cells: Cells) -> None:
         told = {
-            COPIES: copies,
+            COPIES: count_copies(cells),
             AS_SHARES: self.shares,
+            IN_A_CORNER: self.drawn > self.shares and is_in_a_corner(cells),
             "outlines that left their image were cut to it": self.cut,
             "nuclei that touch no cell of their group were linked to none": apart,
         }

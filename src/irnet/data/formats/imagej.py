@@ -18,7 +18,7 @@ import numpy as np
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import naming
+from irnet.data.formats.coco_json import naming, short
 from irnet.data.formats.coco_rows import parse_score
 from irnet.data.formats.gathering import Gathering
 from irnet.data.formats.imagej_shapes import name_without_area, outlines_of
@@ -134,12 +134,12 @@ def _unpack(file: Path, gathering: Gathering) -> list[tuple[str, bytes]]:
             others = [info for info in infos if not info.filename.lower().endswith(".roi")]
             infos = [info for info in infos if info not in others]
             if (size := sum(info.file_size for info in infos)) > MAX_BYTES:
-                raise InputError(f"{file}: {size:,} bytes unpacked are more than {MAX_BYTES:,}: not read")
+                raise InputError(f"{size:,} bytes unpacked are more than {MAX_BYTES:,}: not read")
             for _ in others:
                 gathering.leave_out("file that is no .roi")
             return [(info.filename.rpartition("/")[2][:-4], _read_member(archive, info)) for info in infos]
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
     except Exception as error:  # whatever a damaged archive makes the reader meet
         raise InputError(f"{file}: no zip of regions, or a damaged one ({error}): save it again") from error
 
@@ -147,7 +147,7 @@ def _unpack(file: Path, gathering: Gathering) -> list[tuple[str, bytes]]:
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The content, no more of it than the archive says: `ZipFile.read` unpacks it all before it looks."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError("compressed as ImageJ never does")
+        raise InputError(f"{info.filename} is compressed as ImageJ never does: zip the regions anew")
     with archive.open(info) as member:
         content = member.read(info.file_size)
         member.read(1)  # at the end the checksum is compared
@@ -190,7 +190,13 @@ def _refuse_slices(places: set[tuple[int, int, int]]) -> None:
 
 def _score(properties: str) -> float:
     found = re.search(r"^score: *(\S+) *$", properties, re.MULTILINE)
-    return parse_score(float(found[1])) if found else 1.0
+    if not found:
+        return 1.0
+    try:
+        score = float(found[1])
+    except ValueError:
+        raise InputError(f"the property score must be a number, not {short(found[1])}") from None
+    return parse_score(score)
 
 
 def check() -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.components import link_nuclei, split_components
+from irnet.data.copies import tell_copies
 from irnet.data.image import read_image
 from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, tell_unread
 from irnet.data.mask_image import read_mask
@@ -76,6 +77,7 @@ def _cells(place: str, shape: tuple[int, ...], masks: Sequence[Any], nucleus_map
     origins = [(0, 0)] * len(masks)
     size = shape[0], shape[1]
     cells = Cells.build([mask != 0 for mask in masks] + crops, origins + offsets, labels, size)
+    tell_copies(place, cells)
     return link_nuclei(cells.select(cells.areas > 0))
 
 

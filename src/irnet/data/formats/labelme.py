@@ -22,7 +22,7 @@ from irnet.cells import LABEL_NAMES, Cells, check_mpp
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import Id, Row, identity, naming, parse, short
+from irnet.data.formats.coco_json import Id, Row, identity, naming, parse, short, whole
 from irnet.data.formats.coco_rows import parse_number, parse_score
 from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.mask_image import read_png_mask
@@ -135,7 +135,7 @@ def _check(data: Any) -> None:
 
 
 def _size(data: Row) -> tuple[Any, Any]:
-    return data.get("imageHeight"), data.get("imageWidth")
+    return whole(data.get("imageHeight")), whole(data.get("imageWidth"))
 
 
 def _take(row: Any, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:

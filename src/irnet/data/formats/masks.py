@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.data.categories import DROPPED, label_of
+from irnet.data.copies import tell_copies
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.gathering import mark_annotated
 from irnet.data.image import read_image
@@ -71,6 +72,7 @@ def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entr
         cells=_cells(solid, shape, picture.mpp),
         ignore=_cells(regions, shape, picture.mpp) if regions else None,
     )
+    tell_copies(folder, truth.cells)
     return Entry(name=image.name, path=image, truth=truth)
 
 
