@@ -8,14 +8,15 @@ import torch
 from PIL import Image
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
-from irnet.config import load_recipe
+from irnet.config import PerClass, load_recipe
 from irnet.data.files import sha256
 from irnet.data.formats.coco import write_coco
 from irnet.data.sample import Entry, Sample
 from irnet.engine.calibrate import calibrate
 from irnet.engine.networks import build_network
+from irnet.engine.predict import Predictor
 from irnet.engine.rehearsal import Option, Rehearsal
-from irnet.engine.scale import Scale
+from irnet.engine.scale import OWN, Scale
 from irnet.engine.weights import load_weights, save_weights
 from irnet.errors import InputError
 
@@ -190,4 +191,34 @@ def test_refused_without_a_trace(weights: Path, tmp_path: Path, finds) -> None:
             calibrate(weights, [data], out, device="cpu")
     with pytest.raises(InputError, match="views 3 is out of range"):
         calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu", views=3)
+    with pytest.raises(InputError, match=r"annotations\.json is named twice"):
+        calibrate(weights, [data, data / "annotations.json"], tmp_path / "mine.safetensors", device="cpu")
+    (tmp_path / "mine.md").write_text("my notes")
+    with pytest.raises(InputError, match=r"mine\.md exists: name a new"):
+        calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu")
+    assert (tmp_path / "mine.md").read_text() == "my notes"
     assert not (tmp_path / "mine.safetensors").exists()
+
+
+@pytest.mark.parametrize("views", [1, 4])
+def test_the_scale_of_a_set_is_that_of_predict(weights: Path, tmp_path: Path, finds, monkeypatch, views: int):
+    """Whatever the classes' points: told by the nuclei that predict and evaluate would count."""
+    model, settings, _ = load_weights(weights)
+    apart = PerClass(cytoplasm=0.0, nucleus=1.0)
+    predict = settings.predict.model_copy(update={"drm_power": apart})
+    save_weights(
+        weights, model, settings=settings.model_copy(update={"predict": predict}), trained={"step": 3}
+    )
+    asked: list[Predictor] = []
+
+    def note(method, entries):
+        asked.append(method)
+        return OWN
+
+    monkeypatch.setattr("irnet.engine.calibrate.scale_of_set", note)
+    finds(squares(TWO, [0.9, 0.7]))
+    data = write_set(tmp_path / "fields", squares(TWO))
+    calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu", views=views)
+    alike = Predictor.load(weights, device="cpu", views=views)
+    assert (asked[0].settings, asked[0].views) == (alike.settings, views)
+    assert type(asked[0].model) is type(alike.model)

@@ -70,13 +70,17 @@ def calibrate(
         views: 4 chooses the point for four views, and leaves that for one as it is.
 
     Raises:
-        InputError: `out` exists, bad weights, bad data, or nothing in it that the network finds.
+        InputError: `out` or a card of its name exists, bad weights, bad data, a set named twice, or
+            nothing in them that the network finds.
     """
     target = Path(out)
     if target.suffix != ".safetensors":
         raise InputError(f"{out}: name a new file that ends in .safetensors")
-    if target.exists():
-        raise InputError(f"{out} exists: name a new file, or remove it with its card and its .sha256")
+    card = target.with_suffix(".md")
+    for file in (target, card):
+        if file.exists():
+            raise InputError(f"{file} exists: name a new file, or remove {target.name} and {card.name}")
+    _refuse_doubled(sets)
     entries = [read_coco(data) for data in sets]
     for data, images in zip(sets, entries, strict=True):
         need_annotated(images, data)
@@ -102,9 +106,15 @@ def calibrate(
         record["before"] = earlier["before"]  # the card says at which point training was scored
     trained = trained | {title: record}
     save_weights(target, model.cpu(), settings=changed, trained=trained)
-    card = render_card(WeightsFile.read(target), read_log(path.parent))
-    write_atomic(target.with_suffix(".md"), card.encode())
+    write_atomic(card, render_card(WeightsFile.read(target), read_log(path.parent)).encode())
     return calibration
+
+
+def _refuse_doubled(sets: Sequence[str | Path]) -> None:
+    """Raise InputError where a set is named twice: it would count as two."""
+    counts = Counter(locate(data).resolve() for data in sets)
+    if doubled := [str(file) for file, number in counts.items() if number > 1]:
+        raise InputError(f"{doubled[0]} is named twice: every set counts the same, name each once")
 
 
 def _changed(settings: Settings, chosen: dict[str, dict[str, float]], views: int) -> Settings:
@@ -144,7 +154,7 @@ def _try_all(
     """Every option and cut on one data set."""
     instances = Counter[str]()
     ratios: dict[str, dict[Option, NDArray[np.float64]]] = {name: {} for name in LABEL_NAMES.values()}
-    scale = scale_of_set(rehearsal.predictor(rehearsal.present("nucleus")), entries)
+    scale = scale_of_set(rehearsal.now, entries)
     for entry in entries:
         instances.update(
             {LABEL_NAMES[label]: len(entry.truth.cells.of(label)) for label in entry.truth.annotated}

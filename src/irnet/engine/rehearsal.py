@@ -65,6 +65,12 @@ class Rehearsal:
         """Return the option that the settings hold for a class."""
         return Option(*(self.point[name][field] for field in Option._fields))
 
+    @property
+    def now(self) -> Predictor:
+        """The predictor of the present point, that of each class: what `irnet predict` is."""
+        network, views = self.memory.network, self.memory.views
+        return Predictor(network, settings=self.settings, device=self.device, views=views)
+
     def find(self, sample: Sample, scale: Scale) -> dict[Option, Cells]:
         """Return every candidate of an image under each option, down to `predict.floor`; see `find_all`."""
         self.memory.pictures.clear()
