@@ -52,6 +52,11 @@ def test_a_wrong_command_line_is_bad_input(run, args: list[str]) -> None:
     assert run(*args).code == 2
 
 
+def test_two_scales_are_refused(run) -> None:
+    ran = run("predict", "a.png", "-o", "found", "--keep-scale", "--scale", "2")
+    assert (ran.code, ran.err) == (2, "irnet: --keep-scale is --scale 1, not 2: leave it out\n")
+
+
 @pytest.mark.parametrize(
     "args",
     [

@@ -92,8 +92,38 @@ def test_a_scale_that_is_given_holds_for_images_that_say_none(
     ]
     predict_files([folder / "known.tif"], tmp_path / "known")
     assert read_json(tmp_path / "known" / "run.json")["scale"] is None
-    with pytest.raises(InputError, match="leave --scale out"):
-        predict_files([folder / "0.png"], tmp_path / "both", scale=0.5, mpp=0.37)
+
+
+def test_a_scale_that_changes_nothing_is_told_of(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    with PIL.Image.open(folder / "0.png") as picture:
+        picture.save(folder / "known.tif", resolution_unit=3, resolution=1e4 / 0.37)
+    report = predict_files([folder / "known.tif"], tmp_path / "out", scale=2.0)
+    assert "--scale 2 changed nothing: every image says its um per pixel" in report.lines()
+    assert read_json(tmp_path / "out" / "run.json")["scale"] is None
+
+
+@pytest.mark.parametrize("asked", [{"scale": float("nan")}, {"scale": 0.0}, {"scale": 0.5, "mpp": 0.37}])
+def test_a_scale_that_means_nothing_is_refused_and_leaves_no_trace(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path, asked: dict[str, float]
+):
+    with pytest.raises(InputError, match=r"leave --scale out$|times the image's size$"):
+        predict_files([folder / "0.png"], tmp_path / "out", **asked)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match=r"leave --scale out|times the image's size"):
+        blobs_installed.predict(folder / "0.png", **asked)
+
+
+def test_a_stopped_run_keeps_no_scale_that_was_given(
+    blobs_installed: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs_installed, "find", stop)
+        with pytest.raises(KeyboardInterrupt, match="no image was done, nothing is kept"):
+            predict_files([folder / "0.png"], tmp_path / "out", scale=2.0)
+    assert predict_files([folder / "0.png"], tmp_path / "out", scale=1.0).exit_code == 0
 
 
 def test_um_per_pixel_that_cannot_be_right_are_told_of(

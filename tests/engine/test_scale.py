@@ -12,7 +12,7 @@ from irnet.engine.scale import (
     centre,
     doubt_mpp,
     estimate_scale,
-    fixed_scale,
+    given_scale,
     median_nucleus,
     spread,
 )
@@ -119,7 +119,7 @@ def test_a_scale_survives_its_record():
 @pytest.mark.parametrize("zoom", [0.0, -1.0, 1e300, float("nan"), float("inf")])
 def test_a_scale_out_of_range_is_refused(zoom: float):
     with pytest.raises(InputError, match=r"give 0\.05 to 20 times"):
-        fixed_scale(zoom)
+        given_scale(zoom)
 
 
 def test_images_are_chosen_all_over_the_list():

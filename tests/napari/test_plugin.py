@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, Cells
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.engine.finding import Finding
 from irnet.errors import InputError
 from irnet.napari import widget
@@ -81,11 +81,21 @@ def test_the_widget_tells_what_the_user_should_know(network: OneSquare):
     assert network.asked == [((20, 30, 3), None, 1.0)]
 
 
+def test_the_widget_doubts_um_per_pixel_that_make_nuclei_too_large(network: OneSquare, monkeypatch):
+    masks, places = [np.ones((9, 9))] * 3, [(1, 1), (11, 1), (21, 1)]
+    three = Cells.build(masks, places, [NUCLEUS] * 3, (20, 40), scores=[0.7] * 3, mpp=2.0)
+    monkeypatch.setattr(network, "find", lambda *_, **__: Finding(three, 1.0, ()))
+    with pytest.warns(UserWarning, match="field: nuclei of 20.3 um in the median"):
+        widget.find_cells(image_layer(np.zeros((20, 40), np.uint8)), um_per_pixel=2.0)
+
+
 def test_the_widget_refuses(network: OneSquare):
     with pytest.raises(InputError, match="no image"):
         widget.find_cells(image_layer(np.zeros((4, 20, 30, 3), np.uint8)))
     with pytest.raises(InputError, match="out of range"):
         widget.find_cells(image_layer(np.zeros((20, 30), np.uint8)), least_score=0.01)
+    with pytest.raises(InputError, match="leave --scale out"):
+        widget.find_cells(image_layer(np.zeros((20, 30), np.uint8)), um_per_pixel=0.3, scale=2.0)
 
 
 def test_every_field_of_the_widget_has_a_default_but_the_image():

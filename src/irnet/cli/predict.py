@@ -48,7 +48,10 @@ def predict(
     Example:  irnet predict smears/ -o found --mpp 0.25
     """
     from irnet.engine.predict_files import predict_files
+    from irnet.errors import InputError
 
+    if keep_scale and scale not in (None, 1.0):
+        raise InputError(f"--keep-scale is --scale 1, not {scale:g}: leave it out")
     report = predict_files(
         images,
         out,
@@ -56,7 +59,7 @@ def predict(
         model=model,
         score=score,
         mpp=mpp,
-        scale=1.0 if keep_scale and scale is None else scale,
+        scale=1.0 if keep_scale else scale,
         page=page,
         views=views,
         device=device,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from irnet.data.image import read_image, states_no_mpp
 from irnet.engine.methods import Method
-from irnet.engine.scale import Scale, fixed_scale, spread
+from irnet.engine.scale import Scale, given_scale, spread
 from irnet.errors import InputError
 
 Progress = Callable[[str, int, int], None]
@@ -39,9 +39,7 @@ def scale_of_files(
     Raises:
         InputError: `scale` is out of range, or given beside `mpp`.
     """
-    if scale is not None and mpp is not None:
-        raise InputError("--mpp and --scale both say how large the images are: leave --scale out")
-    fixed = None if scale is None else fixed_scale(scale)
+    fixed = given_scale(scale, mpp)
     unknown = [file for file in files if mpp is None and states_no_mpp(file, page)]
     if not unknown:
         return None

@@ -27,7 +27,7 @@ from irnet.engine.scale import (
     Scale,
     digest,
     doubt_mpp,
-    fixed_scale,
+    given_scale,
     resize_cells,
     resize_image,
     resized_shape,
@@ -148,14 +148,16 @@ class Predictor:
             views: 1 or 4, see `Predictor`; None is as it was loaded.
 
         Raises:
-            InputError: no image of a known kind, or `mpp`, `score`, `scale` or `views` out of range.
+            InputError: no image of a known kind, `mpp`, `score`, `scale` or `views` out of range, or
+            `scale` beside `mpp`.
         """
         if views not in (None, self.views):
             return self.seeing(views).predict(image, mpp, score, scale=scale)
         self.check(mpp=mpp, score=score)
+        fixed = given_scale(scale, mpp)
         opened = [open_picture(one) for one in (image if isinstance(image, list) else [image])]
         unknown = [one.pixels for one in opened if mpp is None and one.mpp is None]
-        taken = self.scale_of(spread(unknown)) if scale is None else fixed_scale(scale)
+        taken = fixed or self.scale_of(spread(unknown))
         for note in taken.notes if unknown else ():
             _logger.warning(note)
         found = [self.find(one.pixels, one.mpp if mpp is None else mpp, scale=taken) for one in opened]

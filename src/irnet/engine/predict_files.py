@@ -29,7 +29,7 @@ from irnet.data.wording import number_of
 from irnet.engine.first_look import scale_of_files
 from irnet.engine.methods import Method, open_method
 from irnet.engine.run_files import refuse_corrected
-from irnet.engine.scale import Scale, doubt_mpp
+from irnet.engine.scale import Scale, doubt_mpp, given_scale
 from irnet.engine.unfinished import Result, Task, Unfinished
 from irnet.engine.versions import versions
 from irnet.errors import InputError
@@ -130,6 +130,7 @@ def predict_files(
         refuse_corrected(out)
         opened = open_method(method, model, device, views=views)
         opened.check(mpp=mpp, score=score)
+        given_scale(scale, mpp)
         visit = _Visit(opened, score=score, mpp=mpp, scale=scale, page=page, save=save)
         return visit.go(out, _tasks(files), progress)
 
@@ -169,6 +170,8 @@ class _Visit:
             self._tell_how_to_go_on(stop, kept, len(tasks))
             raise
         notes = self.scale.notes if self.scale else ()
+        if self.done and self.scale is None and self.asked["scale"] is not None:
+            notes = (f"--scale {self.asked['scale']:g} changed nothing: every image says its um per pixel",)
         return Report([*self.done.values()], self.errors, self.method.name, self.cuts, notes, before)
 
     def _choose_scale(
@@ -182,6 +185,9 @@ class _Visit:
             chosen.append(scale_of_files(self.method, files, **self.asked, progress=progress))
             return chosen[0].record() if chosen[0] else None
 
+        if self.asked["scale"] is not None:  # nothing to find out, nothing to keep
+            choose()
+            return chosen[0]
         record = kept.once("scale", choose)
         if chosen:  # with what was found on the way
             return chosen[0]

@@ -64,9 +64,16 @@ class Scale(NamedTuple):
 OWN = Scale()  # images are taken as they are
 
 
-def fixed_scale(zoom: float) -> Scale:
-    """Return the scale that a user gives. Raises `InputError` when it is out of range."""
+def given_scale(zoom: float | None, mpp: float | None = None) -> Scale | None:
+    """Return the scale that a user gives, None where he gives none.
+
+    Raises `InputError` when it is out of range, or given beside `mpp`, which says how large images are too.
+    """
+    if zoom is None:
+        return None
     low, high = GIVEN
+    if mpp is not None:
+        raise InputError("--mpp and --scale both say how large the images are: leave --scale out")
     if not low <= zoom <= high:
         raise InputError(f"scale {zoom:g} is out of range: give {low:g} to {high:g} times the image's size")
     return Scale(zoom, notes=(f"{UNKNOWN}: {_taken(zoom)}, as asked",))

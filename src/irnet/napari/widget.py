@@ -62,16 +62,16 @@ def segment(
     Raises InputError for an array that is no image, or values out of range.
     """
     from irnet.engine.picture import open_picture
-    from irnet.engine.scale import fixed_scale
+    from irnet.engine.scale import doubt_mpp, given_scale
 
     predictor = load_bundled()
     predictor.check(mpp=mpp, score=score)
-    fixed = None if scale is None else fixed_scale(scale)
+    fixed = given_scale(scale, mpp)
     found = predictor.find(open_picture(pixels).pixels, mpp, scale=fixed)
-    for note in found.notes:
+    cells = predictor.choose(found.cells, score)
+    for note in (*found.notes, *doubt_mpp(cells)):
         warnings.warn(f"{path.name}: {note}", stacklevel=2)
-    truth = Truth(cells=predictor.choose(found.cells, score))
-    return to_layers(Entry(name=path.name, path=path, truth=truth), scored=True)
+    return to_layers(Entry(name=path.name, path=path, truth=Truth(cells=cells)), scored=True)
 
 
 @cache
