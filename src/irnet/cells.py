@@ -176,17 +176,22 @@ class Cells:
     def shift(self, dx: int, dy: int, image_shape: tuple[int, int]) -> Self:
         """The instances moved into a frame of `image_shape` and cut to it; what falls outside is dropped."""
         height, width = image_shape
-        moved, offsets = [], []
-        for mask, (x, y) in zip(self.masks, self.offsets + np.array([dx, dy]), strict=True):
+        places = self.boxes + np.array([dx, dy, dx, dy])
+        kept, moved, offsets = [], [], []
+        for i in np.flatnonzero(
+            (places[:, :2] < (width, height)).all(axis=1) & (places[:, 2:] > 0).all(axis=1)
+        ):
+            x, y = int(self.offsets[i, 0]) + dx, int(self.offsets[i, 1]) + dy
             left, top = max(0, -x), max(0, -y)
-            right, bottom = max(left, width - x), max(top, height - y)
-            moved.append(mask[top:bottom, left:right])
-            offsets.append((x + left, y + top))
-        kept = [i for i, mask in enumerate(moved) if mask.any()]
+            part = self.masks[i][top : height - y, left : width - x]
+            if part.any():
+                kept.append(i)
+                moved.append(part)
+                offsets.append((x + left, y + top))
         inside = self.select(kept)
         return type(self).build(
-            [moved[i] for i in kept],
-            [offsets[i] for i in kept],
+            moved,
+            offsets,
             inside.labels,
             image_shape,
             scores=inside.scores,

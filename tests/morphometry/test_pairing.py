@@ -131,6 +131,19 @@ def test_the_links_together_are_the_cheapest_of_all():
     assert pairing_confidence(linked)[3] == pytest.approx(expected)
 
 
+def test_a_chain_of_cells_without_end_is_solved_by_its_links_alone(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(0)
+    masks = [np.ones((12, 30), dtype=bool)] * 300 + [np.ones((4, 4), dtype=bool)] * 300
+    nuclei = rng.choice(3000, 300, replace=False)  # no two of them are alike
+    offsets = [(10 * x, 2) for x in range(300)] + [(x, 6) for x in nuclei]
+    labels = [CYTOPLASM] * 300 + [NUCLEUS] * 300
+    cells = Cells.build(masks, offsets, labels, (20, 3100), scores=rng.uniform(0.1, 1, 600))
+    linked = pair_nuclei(cells)
+    assert (linked.parents >= 0).sum() > 100
+    monkeypatch.setattr("irnet.morphometry.pairing._DENSE", -1)
+    assert pair_nuclei(cells).parents.tolist() == linked.parents.tolist()
+
+
 def test_the_page_says_what_is_weighed():
     page = Path(__file__).parents[2] / "docs" / "reference" / "measurements.md"
     text = page.read_text(encoding="utf-8")

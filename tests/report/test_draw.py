@@ -7,6 +7,7 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.errors import InputError
 from irnet.report.colours import LOOSE, PALETTE, colour_cells
 from irnet.report.draw import overlay
+from irnet.report.pictures import draw_field
 
 GREY = np.full((120, 160, 3), 128, dtype=np.uint8)
 
@@ -40,6 +41,17 @@ def test_an_enlarged_image_has_its_lines_as_wide_and_twice_as_far() -> None:
     assert np.abs(drawn[away < 0.3].astype(int) - colour_cells(small)[0]).mean() < 25
     with pytest.raises(InputError, match="frame"):
         overlay(GREY, small, zoom=1.5)
+
+
+def test_a_large_image_is_drawn_as_small_as_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irnet.report.pictures.LARGEST", 160)
+    y, x = np.mgrid[:480, :640] + 0.5
+    cells = Cells.from_dense((np.hypot(x - 320, y - 240) < 160)[None], [CYTOPLASM])
+    drawn = draw_field(np.full((480, 640, 3), 128, dtype=np.uint8), cells)
+    assert drawn.shape == GREY.shape
+    away = distance_to_circle(80, 60, 40)
+    assert (drawn[away > 4] == 128).all()
+    assert np.abs(drawn[away < 0.3].astype(int) - colour_cells(cells)[0]).mean() < 25
 
 
 def test_lines_are_smooth() -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
 from irnet.cells import NO_PARENT, NUCLEUS, Cells
 from irnet.morphometry.evidence import Candidates, find_candidates
@@ -25,6 +26,7 @@ Costs = NDArray[np.float64]
 FIRST, FURTHER = 7.9, 4.5  # gain of a cell's first nucleus, and of each one more
 WEIGHTS = np.array([9.3, 2.2, 5.4, 0.33, 2.9])  # of evidence.TERMS
 FORBIDDEN = 1e6
+_DENSE = 2**18  # links of a group, possible or not: more are solved by the possible ones alone
 
 
 def pair_nuclei(cells: Cells, among: NDArray[np.bool_] | None = None) -> Cells:
@@ -37,8 +39,7 @@ def pair_nuclei(cells: Cells, among: NDArray[np.bool_] | None = None) -> Cells:
     chosen = np.arange(len(cells)) if among is None else np.flatnonzero(among)
     parents = np.full(len(cells), NO_PARENT)
     for group in _groups(find_candidates(cells.select(chosen))):
-        _, options = _solve(group.costs, np.zeros(group.costs.shape[1]))
-        parents[chosen[group.nuclei]] = np.append(chosen[group.cells], NO_PARENT)[options]
+        parents[chosen[group.nuclei]] = np.append(chosen[group.cells], NO_PARENT)[group.solve()]
     return dataclasses.replace(cells, parents=parents)
 
 
@@ -58,24 +59,58 @@ def pairing_confidence(cells: Cells) -> NDArray[np.float64]:
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """m nuclei and k cells that no possible link joins to any other."""
+    """m nuclei and k cells that no possible link joins to any other, and the e links between them."""
 
     nuclei: NDArray[np.int64]  # (m,)
     cells: NDArray[np.int64]  # (k,)
-    costs: Costs  # (m, k + 1) of each link, gains aside, and of being bare; FORBIDDEN: none
+    rows: NDArray[np.int64]  # (e,) the nucleus of each link, ascending
+    columns: NDArray[np.int64]  # (e,) its cell
+    costs: Costs  # (e,) gains aside
+
+    def solve(self) -> NDArray[np.int64]:
+        """Of each nucleus the cell (m,) in the links that cost least; k: it is bare."""
+        if len(self.nuclei) * (len(self.cells) + 1) > _DENSE:
+            return _solve_sparse(self)
+        costs, _ = self._table(np.arange(len(self.nuclei)))
+        return _solve(costs, np.zeros(costs.shape[1]))[1]
 
     def confidence(self, parents: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each nucleus's link to its parent, (m,)."""
-        linked = parents[:, None] == np.append(self.cells, NO_PARENT)  # (m, k + 1)
-        possible = self.costs < FORBIDDEN
+        place = np.searchsorted(self.cells, parents).clip(0, len(self.cells) - 1)
+        links = np.where(self.cells[place] == parents, place, len(self.cells))  # the last: to none of them
+        taken = np.bincount(links, minlength=len(self.cells) + 1)
         confidence = np.zeros(len(parents))
-        for row in np.flatnonzero((linked & possible).any(axis=1)):
-            near = possible[:, :-1] @ possible[row, :-1]
-            taken, costs = linked[~near].sum(axis=0), self.costs[near]
-            mine, link = np.arange(len(near))[near] == row, linked[row]
-            margin = _least(costs, taken, mine, link) - _least(costs, taken, mine, ~link)
+        for row, near in enumerate(self._near()):
+            costs, cells = self._table(near)
+            options = np.append(cells, len(self.cells))
+            mine, link = near == row, options == links[row]
+            if parents[row] != NO_PARENT and not (link[:-1] & (costs[mine, :-1] < FORBIDDEN)).any():
+                continue  # to a cell that it cannot belong to
+            others = taken[options] - (links[near][:, None] == options).sum(axis=0)
+            margin = _least(costs, others, mine, link) - _least(costs, others, mine, ~link)
             confidence[row] = 1 / (1 + np.exp(-margin))
         return confidence
+
+    def _near(self) -> Iterator[NDArray[np.int64]]:
+        """Of each nucleus those that could share a cell with it, itself among them, ascending."""
+        shape = len(self.nuclei), len(self.cells)
+        possible = coo_array((np.ones(len(self.rows)), (self.rows, self.columns)), shape=shape).tocsr()
+        near = (possible @ possible.T).tocsr()
+        near.sort_indices()
+        return (near.indices[start:stop] for start, stop in pairwise(near.indptr.tolist()))
+
+    def _table(self, nuclei: NDArray[np.int64]) -> tuple[Costs, NDArray[np.int64]]:
+        """Costs of some nuclei (n,) for each cell that is possible for one and for being bare, and the cells.
+
+        The costs (n, c + 1) are FORBIDDEN where a link is not possible.
+        """
+        starts, stops = np.searchsorted(self.rows, nuclei), np.searchsorted(self.rows, nuclei, side="right")
+        links = np.concatenate([np.arange(*ends) for ends in zip(starts, stops, strict=True)])
+        cells, columns = np.unique(self.columns[links], return_inverse=True)
+        table = np.full((len(nuclei), len(cells) + 1), FORBIDDEN)
+        table[np.repeat(np.arange(len(nuclei)), stops - starts), columns] = self.costs[links]
+        table[:, -1] = 0.0
+        return table, cells
 
 
 def _least(costs: Costs, taken: NDArray, row: NDArray[np.bool_], closed: NDArray[np.bool_]) -> float:
@@ -99,6 +134,26 @@ def _solve(costs: Costs, taken: NDArray) -> tuple[float, NDArray[np.int64]]:
     return float(price[rows, columns].sum()), places[columns]
 
 
+def _solve_sparse(group: _Group) -> NDArray[np.int64]:
+    """The options of `_solve` for a large group, where no option is taken by others."""
+    room = np.bincount(group.columns, minlength=len(group.cells))
+    first = np.cumsum(room) - room  # places of a cell stand together, and after all a place of each nucleus
+    copies = room[group.columns]
+    links = np.repeat(np.arange(len(copies)), copies)
+    nth = np.arange(len(links)) - np.repeat(np.cumsum(copies) - copies, copies)
+    price = group.costs[links] - np.where(nth == 0, FIRST, FURTHER)
+    bare = np.arange(len(group.nuclei))
+    rows = np.concatenate([group.rows[links], bare])
+    columns = np.concatenate([first[group.columns[links]] + nth, room.sum() + bare])
+
+    # A weight of 0 is no link to scipy; more on each changes nothing, for each nucleus has one.
+    weights = np.concatenate([price, np.zeros(len(bare))]) + 2 * FIRST
+    shape = len(bare), int(room.sum()) + len(bare)
+    _, chosen = min_weight_full_bipartite_matching(coo_array((weights, (rows, columns)), shape=shape))
+    places = np.repeat(np.arange(len(room)), room)
+    return np.append(places, np.full(len(bare), len(room)))[chosen]
+
+
 def _groups(candidates: Candidates) -> Iterator[_Group]:
     """The parts of an image that can be solved one by one."""
     if not len(candidates.nuclei):
@@ -113,7 +168,4 @@ def _groups(candidates: Candidates) -> Iterator[_Group]:
     for mine in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1):
         nuclei, rows = np.unique(candidates.nuclei[mine], return_inverse=True)
         cells, columns = np.unique(candidates.cells[mine], return_inverse=True)
-        table = np.full((len(nuclei), len(cells) + 1), FORBIDDEN)
-        table[rows, columns] = costs[mine]
-        table[:, -1] = 0.0
-        yield _Group(nuclei, cells, table)
+        yield _Group(nuclei, cells, rows, columns, costs[mine])

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from irnet.cells import NO_PARENT, NUCLEUS, Cells
 from irnet.errors import InputError
-from irnet.geometry.polygons import contours
+from irnet.geometry.tracing import trace
 from irnet.report.colours import colour_cells
 
 Picture = NDArray[np.uint8]
@@ -20,6 +20,8 @@ BAND = (
 )
 RIM = 1.5  # px of dark rim around a line, so that it holds on bright and dark grounds
 RIM_STRENGTH = 0.35
+STEP = 0.5  # px between the vertices of a line: more are left out of a reduced picture
+FEW = 8  # vertices that a ring keeps, if it has them
 
 
 def overlay(
@@ -43,15 +45,16 @@ def overlay(
     broken = (cells.labels == NUCLEUS) & (cells.parents == NO_PARENT) if dashed is None else dashed
     order, drawn = _back_to_front(cells), np.empty_like(image)
     reach = width + 2 * RIM + 1  # px that a line may leave its crop by
+    joint = "curve" if zoom >= 1 else None  # the vertices of a reduced picture lie too close to need one
     tops, bottoms = (zoom * cells.boxes[order][:, [1, 3]] + (-reach, reach)).T
     for top in range(0, len(image), BAND):
         band = image[top : top + BAND].astype(np.float32)
         met = order[(tops < top + BAND) & (bottoms > top)]
-        outlines = [_outline(cells, i, zoom=zoom, dashed=bool(broken[i])) for i in met]
+        outlines = _outlines(cells.select(met), zoom, broken[met])
         for lines in outlines:
-            _stroke(band, top, lines, width + 2 * RIM, np.zeros(3), RIM_STRENGTH)
+            _stroke(band, top, lines, width + 2 * RIM, np.zeros(3), RIM_STRENGTH, joint=joint)
         for lines, colour in zip(outlines, colours[met], strict=True):
-            _stroke(band, top, lines, width, colour, 1.0)
+            _stroke(band, top, lines, width, colour, 1.0, joint=joint)
         drawn[top : top + BAND] = np.round(band)
     return drawn
 
@@ -60,17 +63,25 @@ def _back_to_front(cells: Cells) -> NDArray[np.int64]:
     return np.lexsort((-cells.areas, cells.labels))
 
 
-def _outline(cells: Cells, index: int, *, zoom: float, dashed: bool) -> list[Points]:
-    x, y = cells.offsets[index]
-    rings = [zoom * _smooth(ring[:-1]) for ring in contours(cells.masks[index], (int(x), int(y)))]
-    return [dash for ring in rings for dash in _dashes(ring)] if dashed else rings
+def _outlines(cells: Cells, zoom: float, dashed: NDArray[np.bool_]) -> list[list[Points]]:
+    """The lines of each instance, in px of a picture `zoom` times as large as the frame."""
+    every = max(1, int(STEP / zoom))
+    lines = []
+    for rings, broken in zip(trace(cells.masks, cells.offsets), dashed.tolist(), strict=True):
+        smooth = [zoom * _smooth(ring[:-1], every) for ring in rings]
+        lines.append([dash for ring in smooth for dash in _dashes(ring)] if broken else smooth)
+    return lines
 
 
-def _smooth(ring: Points) -> Points:
-    """A closed ring, each vertex averaged with its neighbours along it; its first points come again."""
+def _smooth(ring: Points, every: int) -> Points:
+    """A closed ring, each vertex averaged with its neighbours along it; its first points come again.
+
+    Where it has many vertices, it keeps one of `every` so many.
+    """
     reach = min(SMOOTHING, len(ring)) // 2
     mean = np.mean([np.roll(ring, step, axis=0) for step in range(-reach, reach + 1)], axis=0)
-    return np.concatenate([mean, mean[:2]])
+    kept = mean[:: max(1, min(every, len(mean) // FEW))]
+    return np.concatenate([kept, kept[:2]])
 
 
 def _dashes(ring: Points) -> list[Points]:
@@ -83,7 +94,14 @@ def _dashes(ring: Points) -> list[Points]:
 
 
 def _stroke(
-    band: NDArray[np.float32], top: int, lines: list[Points], width: float, colour: NDArray, strength: float
+    band: NDArray[np.float32],
+    top: int,
+    lines: list[Points],
+    width: float,
+    colour: NDArray,
+    strength: float,
+    *,
+    joint: str | None,
 ) -> None:
     """Draw anti-aliased lines onto the rows of a picture from `top` on, (h, W, 3), in place."""
     for line in lines:
@@ -94,8 +112,8 @@ def _stroke(
         if high[0] <= low[0] or last <= first:
             continue
         sheet = Image.new("L", tuple((high - low) * SUPERSAMPLING))
-        vertices = [tuple(p) for p in (line - low) * SUPERSAMPLING]
-        ImageDraw.Draw(sheet).line(vertices, fill=255, width=round(width * SUPERSAMPLING), joint="curve")
+        vertices = list(map(tuple, ((line - low) * SUPERSAMPLING).tolist()))
+        ImageDraw.Draw(sheet).line(vertices, fill=255, width=round(width * SUPERSAMPLING), joint=joint)
         cover = np.asarray(sheet.reduce(SUPERSAMPLING), dtype=np.float32)[:, :, None] / 255 * strength
         patch = band[first - top : last - top, low[0] : high[0]]
         patch += (colour.astype(np.float32) - patch) * cover[first - low[1] : last - low[1]]

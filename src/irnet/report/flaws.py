@@ -45,12 +45,15 @@ def flaws(truth: Cells, found: Cells) -> list[Flaw]:
     return listed
 
 
-def frame_flaws(image: Picture, listed: Sequence[Flaw], *, width: int = 3) -> Picture:
-    """The image with a box in the colour of its kind about every difference."""
+def frame_flaws(image: Picture, listed: Sequence[Flaw], *, width: int = 3, zoom: float = 1.0) -> Picture:
+    """The image with a box in the colour of its kind about every difference.
+
+    It may be `zoom` times as large as the frame of the boxes.
+    """
     sheet = Image.fromarray(image)
     pen = ImageDraw.Draw(sheet)
     for flaw in listed:
-        pen.rectangle(flaw.box, outline=FRAMES[flaw.kind], width=width)
+        pen.rectangle([zoom * side for side in flaw.box], outline=FRAMES[flaw.kind], width=width)
     return np.asarray(sheet)
 
 

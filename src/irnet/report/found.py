@@ -19,7 +19,7 @@ from irnet.report.figure import count
 from irnet.report.histogram import draw_histogram
 from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
-from irnet.report.pictures import Album, Shown, draw_field
+from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
 
 Progress = Callable[[str, int, int], None]
@@ -100,7 +100,7 @@ def _draw(fields: Sequence[Field], groups: Sequence[Group], progress: Progress |
             image = None
         shown = None
         if image is not None:
-            shown = album.add(draw_field(image, one.cells), one.cells.mpp) if album.places else None
+            shown = album.add(draw_field(image, one.cells), length_um(one.cells)) if album.places else None
             pictures.close_ups |= {o: draw_close_up(image, one.cells, o.id) for o in mine}
         pictures.fields.append(shown)
     return pictures

@@ -7,6 +7,7 @@ import io
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from irnet.cells import Cells
@@ -36,29 +37,45 @@ class Album:
         self.places = min(count, (limit - RESERVE) // LEAST)
         self.share = (limit - RESERVE) // max(1, self.places)
 
-    def add(self, picture: Picture, mpp: float | None = None) -> Shown | None:
+    def add(self, picture: Picture, length: float | None = None) -> Shown | None:
         """A picture as large as its share lets it be, None when the album is full or its share too small.
 
-        With `mpp`, um per pixel, it has a scale bar.
+        With `length`, um of its longer side, it has a scale bar.
         """
         if not self.places:
             return None
         self.places -= 1
-        return _fit(picture, self.share, mpp)
+        return _fit(picture, self.share, length)
 
 
-def draw_field(image: Picture, cells: Cells) -> Picture:
-    """The image with all contours, as wide as a picture of the whole field needs them."""
-    return overlay(image, cells, width=max(2.0, LINE * max(image.shape)))
+def length_um(cells: Cells) -> float | None:
+    """The longer side of an image, um; None where um per pixel are not known."""
+    return None if cells.mpp is None else cells.mpp * max(cells.image_shape)
 
 
-def _fit(picture: Picture, share: int, mpp: float | None) -> Shown | None:
+def draw_field(image: Picture, cells: Cells, *, colours: NDArray[np.uint8] | None = None) -> Picture:
+    """The image with all contours, as wide as a picture of the whole field needs them.
+
+    It is no larger than a page shows it: lines of thousands of cells are drawn no larger than they are seen.
+    `colours` (n, 3) as in `draw.overlay`.
+    """
+    small = resize(image, min(LARGEST, max(image.shape[:2])))
+    zoom = max(small.shape[:2]) / max(image.shape[:2])
+    return overlay(small, cells, width=width_of(small), colours=colours, zoom=zoom)
+
+
+def width_of(picture: Picture) -> float:
+    """How wide its lines are, px."""
+    return max(2.0, LINE * max(picture.shape))
+
+
+def _fit(picture: Picture, share: int, length: float | None) -> Shown | None:
     """A JPEG of at most `share` bytes, as large as that lets it be; None where even a coarse one is more."""
     side, quality = min(LARGEST, max(picture.shape[:2])), QUALITY
     while True:
         small = resize(picture, side)
-        if mpp is not None:
-            small = add_scale_bar(small, mpp * max(picture.shape[:2]) / side)
+        if length is not None:
+            small = add_scale_bar(small, length / side)
         shown = to_jpeg(small, quality)
         excess = len(shown.source) * 3 / 4 / share
         if excess <= 1 or quality < QUALITY:

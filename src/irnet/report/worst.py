@@ -16,10 +16,10 @@ from irnet.metrics.ignore import counted
 from irnet.metrics.image import ImageScore
 from irnet.metrics.match import partners
 from irnet.report.colours import LOOSE, colour_cells
-from irnet.report.draw import Picture, overlay
+from irnet.report.draw import Picture
 from irnet.report.flaws import Flaw, flaws, frame_flaws
 from irnet.report.page import Table, Value
-from irnet.report.pictures import LINE, Album, Shown
+from irnet.report.pictures import Album, Shown, draw_field, length_um, width_of
 
 MOST = 6  # images that are shown
 FIGURES = ("true", "missed", "false", "F1", "AJI")
@@ -94,16 +94,16 @@ def _figures(one: Scored, label: int) -> list[Value]:
 
 def _draw(one: Scored, truth: Cells, found: Cells, listed: Sequence[Flaw], album: Album) -> Case:
     image = one.entry.read().image
-    width = max(2.0, LINE * max(image.shape))
     colours = colour_cells(truth)
     own = np.concatenate([colours, [LOOSE]])[partners(found, truth)]  # NO_PARENT is the last row
-    framed = frame_flaws(overlay(image, found, width=width, colours=own), listed, width=round(1.5 * width))
+    picture = draw_field(image, found, colours=own)
+    zoom = max(picture.shape) / max(image.shape)
     drawn: list[tuple[str, Picture]] = [
         ("image", image),
-        ("truth", overlay(image, truth, width=width, colours=colours)),
-        ("found", framed),
+        ("truth", draw_field(image, truth, colours=colours)),
+        ("found", frame_flaws(picture, listed, width=round(1.5 * width_of(picture)), zoom=zoom)),
     ]
-    shown = [(caption, album.add(picture, truth.mpp)) for caption, picture in drawn]
+    shown = [(caption, album.add(picture, length_um(truth))) for caption, picture in drawn]
     kinds = [flaw.kind for flaw in listed]
     told = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("missed", "false", "poor"))
     return Case(one.entry.name, f"AJI {one.aji:.3f}; {told}", [(c, s) for c, s in shown if s])
