@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from irnet.baselines.cspnet import local_response_norm
+from irnet.baselines.cspnet_masks import SIDE as SAMPLES
 from irnet.baselines.cspnet_masks import MaskNetwork
 from irnet.cells import LABEL_NAMES
 from irnet.data.dataset import CropDataset, Item
@@ -59,7 +60,7 @@ def score(network: MaskNetwork, items: list[Item]) -> str:
     for image, target in items:
         frames = network.frames([moved(target["boxes"], generator)], [(SIDE, SIDE)])
         (masks,) = network.masks(normalised(image), frames, [target["labels"]])
-        truth = mask_targets(frames[0], target["boxes"], target["masks"], side=network.side) > 0.5
+        truth = mask_targets(frames[0], target["boxes"], target["masks"], side=SAMPLES) > 0.5
         shared, either = ((masks > 0.5) & truth).sum((1, 2)), ((masks > 0.5) | truth).sum((1, 2))
         for label, iou in zip(
             target["labels"].tolist(), (shared / either.clamp(min=1)).tolist(), strict=True
@@ -72,9 +73,7 @@ def score(network: MaskNetwork, items: list[Item]) -> str:
 def train(norm: str, std: float, steps: int, lr: float, seed: int) -> tuple[list[str], float]:
     """Scores after a quarter, a half and all of the steps, and CPU seconds a step."""
     torch.manual_seed(seed)
-    network = MaskNetwork(
-        classes=2, norm=NORMS[norm], side=25, padding=3, width=256, dropout=0.5, rois=128, roi_iou=0.5
-    )
+    network = MaskNetwork(classes=2, norm=NORMS[norm], rois=128)
     for layer in (network.fc1, network.fc2):
         nn.init.normal_(layer.weight, std=std)
     optimizer = torch.optim.AdamW(network.parameters(), lr=lr)

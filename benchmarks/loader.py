@@ -28,7 +28,6 @@ from PIL import Image
 from irnet.cells import Truth
 from irnet.config import AugmentSettings
 from irnet.data.dataset import CropDataset
-from irnet.data.transforms import Augmentation
 from irnet.synthetic import generate
 
 INSTANCES = 23
@@ -80,9 +79,9 @@ def main() -> None:
     for form in ("PNG", "JPEG"):
         file = encoded(image, form)
         rows.append((f"decode {form}", 1000, *measure(lambda _, file=file: decode(file), range(5))))
-    augmented = Augmentation(**AugmentSettings().model_dump())
+    augmented = AugmentSettings()
     for size in (1000, 512):
-        for name, augmentation in (("window", Augmentation.none()), ("window, augmented", augmented)):
+        for name, augmentation in (("window", AugmentSettings.none()), ("window, augmented", augmented)):
             items = CropDataset(
                 lambda _: (image, truth), size=size, length=options.items, augmentation=augmentation
             )

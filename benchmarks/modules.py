@@ -33,7 +33,7 @@ def main() -> None:
     for name, switch in {
         "both": nullcontext(),
         "without IRM": off(heads.mask, "irm", None),
-        "without DRM": off(heads.box, "drm_at_test", False),
+        "without DRM": off(heads.box, "drm", None),
     }.items():
         with switch:
             found = {

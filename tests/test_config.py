@@ -175,3 +175,12 @@ def test_a_value_that_no_parser_takes_is_refused_in_a_line(tmp_path: Path, text:
     (tmp_path / "deep.toml").write_text(f"[train]\nlr = {text}")
     with pytest.raises(InputError, match=r"deep\.toml: not a readable TOML file"):
         load_recipe(tmp_path / "deep.toml")
+
+
+def test_a_setting_of_earlier_versions_may_say_what_always_holds(tmp_path: Path):
+    recipe = tmp_path / "earlier.toml"
+    text = find_recipe("default").read_text()
+    recipe.write_text(text.replace("[model.rpn]", "[model.rpn]\nnms = 0.7"))
+    assert load_recipe(recipe, ["data.augment.jpeg_quality=[50, 95]"]) == load_recipe("default")
+    with pytest.raises(InputError, match=r"model\.rpn\.nms = 0\.6: no setting any more, always 0\.7: leave"):
+        load_recipe(recipe, ["model.rpn.nms=0.6"])

@@ -128,17 +128,8 @@ def test_the_hidden_layer_has_2_6_million_weights():
 # Boxes of stage 2
 
 
-def mask_network(**changes) -> MaskNetwork:
-    options = {
-        "classes": 2,
-        "side": 25,
-        "padding": 3,
-        "width": 8,
-        "dropout": 0.5,
-        "rois": 128,
-        "roi_iou": 0.5,
-    }
-    return MaskNetwork(norm=local_response_norm, **(options | changes))
+def mask_network(rois: int = 128) -> MaskNetwork:
+    return MaskNetwork(classes=2, norm=local_response_norm, rois=rois)
 
 
 class Same(nn.Module):
@@ -161,7 +152,7 @@ def test_frames_are_whole_pixels_of_the_image():
 
 def test_pooling_sees_the_pixels_of_the_frame():
     features = torch.rand(2, 16, 64, 64)
-    network = mask_network(dropout=0.0)
+    network = mask_network().eval()
     network.classes, network.levels = 16, Same(features)  # type: ignore[assignment]
     network.fc1, network.fc2 = nn.Identity(), nn.Identity()  # type: ignore[assignment]
     frames = [torch.tensor([[5.0, 7, 30, 32]]), torch.tensor([[0.0, 0, 50, 50], [39, 39, 64, 64]])]
@@ -203,7 +194,8 @@ def test_stages_share_no_gradient(stage1):
 
 @pytest.mark.parametrize("stage1", ["fpn", "cspn6"])
 def test_losses_fall_on_one_image(stage1):
-    network = build(f"model.cspnet.stage1={stage1}", "model.cspnet.dropout=0.0").train()
+    network = build(f"model.cspnet.stage1={stage1}").train()
+    network.masks.dropout.p = 0.0
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     truth = target()
     history = []

@@ -9,13 +9,12 @@ import torch
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.config import AugmentSettings
-from irnet.data.dataset import CropDataset, Item, collate
+from irnet.data.dataset import CropDataset, Item
 from irnet.data.sample import Entry, Sample
-from irnet.data.transforms import Augmentation
 from irnet.errors import InputError
 
 SIDE = 96
-AUGMENTED = Augmentation(**AugmentSettings().model_dump())
+AUGMENTED = AugmentSettings()
 
 
 def field(seed: int) -> tuple[np.ndarray, Truth]:
@@ -168,11 +167,3 @@ def test_nothing_to_train_on_is_said() -> None:
         CropDataset([], size=64)
     with pytest.raises(InputError, match="say the length"):
         CropDataset(field, size=64)
-
-
-def test_collate() -> None:
-    dataset = CropDataset(field, size=64, length=3)
-    images, targets = collate([dataset[i] for i in range(3)])
-    assert images.shape == (3, 3, 64, 64)
-    assert images.dtype == torch.uint8
-    assert [len(t["boxes"]) for t in targets] == [len(dataset[i][1]["boxes"]) for i in range(3)]

@@ -7,7 +7,7 @@ from PIL import Image
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.config import AugmentSettings
 from irnet.data import recolouring, transforms
-from irnet.data.transforms import Augmentation, Warp, draw_warp, warp_boxes, warp_image, warp_masks
+from irnet.data.transforms import Warp, draw_warp, warp_boxes, warp_image, warp_masks
 
 FLIPS = [np.array(m, dtype=float) for m in ([[1, 0], [0, 1]], [[-1, 0], [0, 1]], [[1, 0], [0, -1]])]
 TURNS = [np.array(m, dtype=float) for m in ([[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]])]
@@ -167,8 +167,8 @@ def test_boxes_are_warped_and_cut() -> None:
 # What is drawn
 
 
-def augmentation(**changes: object) -> Augmentation:
-    return Augmentation(**AugmentSettings.model_validate(changes).model_dump())
+def augmentation(**changes: object) -> AugmentSettings:
+    return AugmentSettings.model_validate(changes)
 
 
 def draws(n: int = 200, **changes: object) -> list[Warp]:
@@ -225,7 +225,7 @@ def test_zoom_is_the_scale_without_augmentation() -> None:
         np.zeros((0, 4)),
         size=64,
         zoom=1.5,
-        augmentation=Augmentation.none(),
+        augmentation=AugmentSettings.none(),
     )
     assert (warp.linear == 1.5 * np.eye(2)).all()
 
@@ -235,7 +235,7 @@ def test_zoom_is_the_scale_without_augmentation() -> None:
 
 def test_none_leaves_colours_alone() -> None:
     image = noise_image()
-    assert (recolouring.recolour(image, np.random.default_rng(0), Augmentation.none()) == image).all()
+    assert (recolouring.recolour(image, np.random.default_rng(0), AugmentSettings.none()) == image).all()
 
 
 def test_recolour_is_a_function_of_its_draws() -> None:

@@ -53,6 +53,15 @@ def test_weights_are_loaded_and_started_from(run: Path):
     assert settings_of(run).train.steps == settings.train.steps
 
 
+def test_a_setting_that_is_none_any_more_may_not_say_otherwise(tmp_path: Path):
+    settings = json.loads(json.dumps(HEADER["meta"]["settings"]))
+    settings["model"]["box_iou"] = 0.4
+    path = tmp_path / "other.safetensors"
+    write_tensors(path, {"none": torch.zeros(1)}, HEADER["meta"] | {"settings": settings})
+    with pytest.raises(InputError, match=r"other\.safetensors: model\.box_iou = 0\.4: no setting any more"):
+        load_weights(path)
+
+
 def test_the_card_is_written_anew(run: Path):
     log = read_log(run)
     assert [line["kind"] for line in log] == ["train", "train", "validation"]

@@ -130,10 +130,10 @@ def test_one_instance_listens_to_itself() -> None:
     torch.testing.assert_close(module(deep, masks, labels)[0], expected)
 
 
-def test_without_the_diagonal_nobody_hears_itself() -> None:
-    module = build(gamma=0.5, diagonal=False)
-    allowed = module._allowed(torch.tensor([1, 1, 1, 2]), None, None)
-    weights = module.associate(torch.rand(4, 16, 14, 14), allowed)
+def test_rows_of_those_who_may_hear_nobody_are_zero() -> None:
+    labels = torch.tensor([1, 1, 1, 2])
+    allowed = (labels[:, None] == labels) & ~torch.eye(4, dtype=torch.bool)
+    weights = build(gamma=0.5).associate(torch.rand(4, 16, 14, 14), allowed)
     assert weights.diagonal().abs().sum() == 0
     torch.testing.assert_close(weights.sum(dim=1), torch.tensor([1.0, 1.0, 1.0, 0.0]))  # the last is alone
 
@@ -152,7 +152,7 @@ def test_associations_are_those_that_refine_the_masks(inputs: str) -> None:
 
 
 def test_instances_of_one_truth_can_be_hidden_in_training_only() -> None:
-    module = build(same_truth=False)
+    module = build(exclude_same_truth=True)
     labels, truths = torch.ones(5, dtype=torch.long), torch.tensor([3, 3, 4, -1, -1])
     assert module._allowed(labels, None, truths).all()
     allowed = module.train()._allowed(labels, None, truths)

@@ -209,10 +209,10 @@ def test_bf16_is_finite(tiny, images, target):
 
 
 @torch.no_grad()
-def test_drm_can_be_switched_off_at_test(tiny, images):
+def test_drm_can_be_taken_out(tiny, images):
     model = tiny("predict.max_per_megapixel=20").eval()
     assert not len(model(images)[0].boxes)  # an untrained DRM trusts no box: s p < floor
-    model.roi_heads.box.drm_at_test = False
+    model.roi_heads.box.drm = None
     assert len(model(images)[0].boxes)
 
 

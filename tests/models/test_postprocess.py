@@ -85,7 +85,7 @@ def test_suppression_is_by_class_and_overlap():
 def test_soft_suppression_damps_by_every_better_box():
     boxes = torch.tensor([[0.0, 0, 10, 5], [0, 0, 10, 10], [50, 0, 60, 10], [0, 0, 10, 9]])
     scores = torch.tensor([0.8, 0.9, 0.7, 0.2])  # IoU with the second: .5, 1, 0, .9
-    damped = soften(boxes, scores, sigma=0.5)
+    damped = soften(boxes, scores)
     by_second, by_first = np.exp(-(0.9**2) / 0.5), np.exp(-((5 / 9) ** 2) / 0.5)
     assert damped.tolist() == pytest.approx([0.8 * np.exp(-0.5), 0.9, 0.7, 0.2 * by_second * by_first])
 
@@ -94,7 +94,7 @@ def test_soft_suppression_follows_the_scores_as_they_fall():
     """The second box falls behind the third, which is then damped by the first alone."""
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 4]])
     scores = torch.tensor([0.9, 0.8, 0.7])
-    damped = soften(boxes, scores, sigma=0.5)
+    damped = soften(boxes, scores)
     third = 0.7 * np.exp(-(0.4**2) / 0.5)
     assert damped.tolist() == pytest.approx([0.9, 0.8 * np.exp(-2) * np.exp(-(0.4**2) / 0.5), third])
 
@@ -105,9 +105,7 @@ def test_soft_suppression_follows_the_scores_as_they_fall():
 def test_kinds_of_suppression(suppression, kept):
     boxes = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 10, 10]]])
     scores = torch.tensor([[0.9, 0.8]])
-    found = select_boxes(
-        boxes, scores, floor=0.1, nms_iou=(0.5,), limit=9, suppression=suppression, soft_sigma=0.5
-    )
+    found = select_boxes(boxes, scores, floor=0.1, nms_iou=(0.5,), limit=9, suppression=suppression)
     assert found[2].tolist() == pytest.approx(kept, rel=1e-3)
 
 

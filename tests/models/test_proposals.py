@@ -74,9 +74,10 @@ def test_proposals_stay_in_their_images_and_under_the_limit(rpn):
 
 
 @torch.no_grad()
-def test_limits_grow_with_the_area_in_test(rpn):
+def test_limits_grow_with_the_area_in_test(rpn, monkeypatch):
+    monkeypatch.setattr("irnet.models.proposals.NMS_IOU", 1.0)
     rpn.eval()
-    rpn.pre_nms, rpn.post_nms, rpn.nms = (50, 50), (50, 50), 1.0
+    rpn.pre_nms, rpn.post_nms = (50, 50), (50, 50)
     small, _ = rpn(features(), [(128, 128)])
     large, _ = rpn(features(1024, 2048), [(1024, 2048)])
     assert small.valid.sum() == 50

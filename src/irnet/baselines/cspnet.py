@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from irnet.baselines.cspnet_boxes import AnchorDetector, FiveLayers
+from irnet.baselines.cspnet_boxes import NMS_IOU, AnchorDetector, FiveLayers
 from irnet.baselines.cspnet_masks import MaskNetwork
 from irnet.cells import LABEL_NAMES
 from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings
@@ -126,21 +126,11 @@ def build_cspnet(
         backbone, rpn, roi_heads = _mask_rcnn_boxes(model, loss, predict, trunk=trunk)
     else:
         backbone, rpn, roi_heads = FiveLayers(norm=norm), _anchor_detector(model, predict), None
-    own = model.cspnet
     return CSPNet(
         backbone=backbone,
         rpn=rpn,
         roi_heads=roi_heads,
-        masks=MaskNetwork(
-            classes=CLASSES,
-            norm=norm,
-            side=own.mask_side,
-            padding=own.padding,
-            width=own.fc_width,
-            dropout=own.dropout,
-            rois=own.rois,
-            roi_iou=own.roi_iou,
-        ),
+        masks=MaskNetwork(classes=CLASSES, norm=norm, rois=model.cspnet.rois),
         mean=model.mean,
         std=model.std,
         min_size=model.min_size,
@@ -158,7 +148,7 @@ def _mask_rcnn_boxes(
     model: ModelSettings, loss: LossSettings, predict: PredictSettings, *, trunk: bool
 ) -> tuple[Pyramid, RegionProposals, BoxHeads]:
     """The recipe's Mask R-CNN without its mask branch; its boxes are suppressed loosely, the masks decide."""
-    loose = PerClass(cytoplasm=model.cspnet.box_nms, nucleus=model.cspnet.box_nms)
+    loose = PerClass(cytoplasm=NMS_IOU, nucleus=NMS_IOU)
     boxes = predict.model_copy(update={"nms": loose, "suppression": "box"})
     detector = build_model(model, loss, boxes, trunk=trunk)
     return detector.backbone, detector.rpn, BoxHeads(box=detector.roi_heads.box)
@@ -177,6 +167,5 @@ def _anchor_detector(model: ModelSettings, predict: PredictSettings) -> AnchorDe
         ignore_straddling=rpn.ignore_straddling,
         candidates=(rpn.pre_nms_train, rpn.pre_nms_test),
         limit=(rpn.post_nms_train, predict.max_per_megapixel),
-        nms=model.cspnet.box_nms,
         floor=predict.floor,
     )

@@ -26,6 +26,7 @@ POOLED = 2  # layers that a max-pool follows
 STRIDE = 4
 FRAME = 22  # px by which unpadded layers fall short of the border, and half of what one unit sees
 BOX_WEIGHT = 10.0  # of smooth L1 beside the softmax
+NMS_IOU = 0.8  # of the suppression within a class: the masks decide
 BETA = 1.0  # where smooth L1 turns linear
 
 
@@ -65,7 +66,6 @@ class AnchorDetector(nn.Module):
         positive_iou, negative_iou, batch, positive_fraction, ignore_straddling: anchors that give a loss.
         candidates: anchors that enter suppression; limit: boxes that leave it; (training, test). Those of
             test are meant for one megapixel and grow with the area beyond.
-        nms: IoU of the suppression, within a class.
         floor: lowest score in test.
     """
 
@@ -82,7 +82,6 @@ class AnchorDetector(nn.Module):
         ignore_straddling: bool,
         candidates: tuple[int, int],
         limit: tuple[int, int],
-        nms: float,
         floor: float,
     ) -> None:
         super().__init__()
@@ -98,7 +97,7 @@ class AnchorDetector(nn.Module):
         self.positive_iou, self.negative_iou = positive_iou, negative_iou
         self.batch, self.positive_fraction = batch, positive_fraction
         self.ignore_straddling = ignore_straddling
-        self.candidates, self.limit, self.nms, self.floor = candidates, limit, nms, floor
+        self.candidates, self.limit, self.floor = candidates, limit, floor
 
     def forward(
         self, features: Sequence[Tensor], sizes: Sizes, truths: Truths
@@ -167,7 +166,7 @@ class AnchorDetector(nn.Module):
                 box.expand(self.classes, -1, -1),
                 score.T,
                 floor=floor,
-                nms_iou=(self.nms,) * self.classes,
+                nms_iou=(NMS_IOU,) * self.classes,
                 limit=limit,
             )
             for box, score in zip(boxes, scores[image, best], strict=True)

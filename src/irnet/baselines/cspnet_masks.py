@@ -15,6 +15,11 @@ from irnet.models.vision import roi_pool
 
 WIDTHS = (32, 64, 128, 256)
 MERGED = 16  # channels that RoIs are pooled from
+SIDE = 25  # samples a side of a pooled box and of a mask
+PADDING = 3  # px by which boxes are grown on each side before a mask is drawn in them
+HIDDEN = 256  # width of the layer that masks are drawn from
+DROPOUT = 0.5  # share of that layer that is dropped in training
+ROI_IOU = 0.5  # least overlap with a truth of the boxes in the loss
 
 
 class MergedLevels(nn.Module):
@@ -57,53 +62,38 @@ class MaskNetwork(nn.Module):
     Args:
         classes: without background.
         norm: norm of the convolutions.
-        side: samples a side of a pooled box and of a mask.
-        padding: px by which boxes are grown on each side.
-        width: of the hidden layer; dropout: behind it.
-        rois: boxes of each image in the loss; roi_iou: their least overlap with a truth.
+        rois: boxes of each image in the loss.
     """
 
-    def __init__(
-        self,
-        *,
-        classes: int,
-        norm: Norm,
-        side: int,
-        padding: int,
-        width: int,
-        dropout: float,
-        rois: int,
-        roi_iou: float,
-    ) -> None:
+    def __init__(self, *, classes: int, norm: Norm, rois: int) -> None:
         super().__init__()
         self.levels = MergedLevels(norm=norm)
-        self.fc1 = nn.Linear(MERGED * side * side, width)
-        self.fc2 = nn.Linear(width, classes * side * side)
+        self.fc1 = nn.Linear(MERGED * SIDE * SIDE, HIDDEN)
+        self.fc2 = nn.Linear(HIDDEN, classes * SIDE * SIDE)
         for layer in (self.fc1, self.fc2):
             nn.init.normal_(layer.weight, std=0.001)
             nn.init.zeros_(layer.bias)
-        self.dropout = nn.Dropout(dropout)
-        self.classes, self.side, self.padding = classes, side, padding
-        self.rois, self.roi_iou = rois, roi_iou
+        self.dropout = nn.Dropout(DROPOUT)
+        self.classes, self.rois = classes, rois
 
     def forward(self, images: Tensor, frames: list[Tensor]) -> Tensor:
-        """Logits (n, C, side, side) of the frames of all images.
+        """Logits (n, C, SIDE, SIDE) of the frames of all images.
 
         Args:
             images: (B, 3, H, W) normalised.
             frames: of each image (n, 4), whole px, see `frame`.
         """
         last = [torch.cat([frame[:, :2], frame[:, 2:] - 1], dim=1) for frame in frames]  # its last pixel
-        pooled = roi_pool(self.levels(images).float(), last, self.side)  # (n, 16, side, side)
+        pooled = roi_pool(self.levels(images).float(), last, SIDE)  # (n, 16, SIDE, SIDE)
         hidden = self.dropout(F.relu(self.fc1(pooled.flatten(1))))
-        return self.fc2(hidden).view(-1, self.classes, self.side, self.side)
+        return self.fc2(hidden).view(-1, self.classes, SIDE, SIDE)
 
     def masks(self, images: Tensor, frames: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
-        """Mask probabilities of the class of each frame, (n, side, side) of each image."""
+        """Mask probabilities of the class of each frame, (n, SIDE, SIDE) of each image."""
         label = torch.cat(labels)
         counts = [len(frame) for frame in frames]
         if not len(label):
-            return list(label.new_zeros((0, self.side, self.side), dtype=torch.float32).split(counts))
+            return list(label.new_zeros((0, SIDE, SIDE), dtype=torch.float32).split(counts))
         own = self(images, frames)[torch.arange(len(label), device=label.device), label - 1]
         return list(own.float().sigmoid().split(counts))
 
@@ -119,7 +109,7 @@ class MaskNetwork(nn.Module):
         counts = torch.bincount(image, minlength=len(images))
         frames = self.frames(list(chosen.split(counts.tolist())), sizes)
         targets = mask_targets(
-            torch.cat(frames), truths.boxes[image, match], truths.masks[image, match], side=self.side
+            torch.cat(frames), truths.boxes[image, match], truths.masks[image, match], side=SIDE
         )
         logits = self(images, frames)
         loss = mask_loss(logits, truths.labels[image, match] - 1, targets)
@@ -128,8 +118,7 @@ class MaskNetwork(nn.Module):
     def frames(self, boxes: list[Tensor], sizes: Sizes) -> list[Tensor]:
         """The boxes of each image, (n, 4), grown by the padding to whole px: where their masks are drawn."""
         grown = [
-            torch.cat([box[:, :2].floor() - self.padding, box[:, 2:].ceil() + self.padding], dim=1)
-            for box in boxes
+            torch.cat([box[:, :2].floor() - PADDING, box[:, 2:].ceil() + PADDING], dim=1) for box in boxes
         ]
         return [clip(box[None], [size])[0] for box, size in zip(grown, sizes, strict=True)]
 
@@ -139,7 +128,7 @@ class MaskNetwork(nn.Module):
         proposed, valid = boxes
         candidates = torch.cat([proposed, truths.boxes], dim=1)
         overlap, match = truth_iou(candidates, truths).max(dim=2)
-        positive = torch.cat([valid, truths.valid], dim=1) & (overlap >= self.roi_iou)
+        positive = torch.cat([valid, truths.valid], dim=1) & (overlap >= ROI_IOU)
         index, chosen = sample(positive, torch.zeros_like(positive), batch=self.rois, positive_fraction=1.0)
         image, place = chosen.nonzero(as_tuple=True)
         index = index[image, place]

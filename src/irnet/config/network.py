@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, Posi
 class RPNSettings(Section):
     """Region proposal network (section 2; Mask R-CNN)."""
 
+    removed: ClassVar = {"nms": 0.7}
+
     pre_nms_train: Count = 1000
     """Best anchors of each pyramid level and image that enter NMS in training."""
     pre_nms_test: Count = 1000
@@ -20,8 +22,6 @@ class RPNSettings(Section):
     """Proposals an image in training."""
     post_nms_test: Count = 500
     """Proposals an image in test, for up to `model.field_megapixels`; grows with the area beyond."""
-    nms: Fraction = 0.7
-    """Proposals of one level that overlap a better one by more than this IoU are dropped."""
     positive_iou: Fraction = 0.7
     """Anchors with at least this IoU to a truth box are positive."""
     negative_iou: Fraction = 0.3
@@ -37,6 +37,8 @@ class RPNSettings(Section):
 class DRMSettings(Section):
     """Duplicate removal module (section 2.2)."""
 
+    removed: ClassVar = {"label_iou": 0.5}
+
     enabled: bool = True
     """Off: the class score alone ranks the boxes (Table 1, "IRNet w/o DRM")."""
     candidates: Count = 150
@@ -46,8 +48,6 @@ class DRMSettings(Section):
     label: Literal["max_score", "max_iou", "quality"] = "max_score"
     """Which box of a truth is "correct": the one of highest class score, or of highest IoU (the paper); or
     every box in so far as it is good, by its IoU with its truth ("quality")."""
-    label_iou: Fraction = 0.5
-    """Boxes below this IoU to every truth are duplicates in any case."""
     loss: Literal["product", "probability"] = "product"
     """Cross-entropy of s p (class score times p), or of p alone (the paper)."""
     truth_candidates: bool = False
@@ -100,6 +100,15 @@ class IRMSettings(Section):
 class CSPNetSettings(Section):
     """CSPNet, a rival (Table 1; Akram et al. 2016): boxes of one network, masks of another."""
 
+    removed: ClassVar = {
+        "mask_side": 25,
+        "padding": 3,
+        "fc_width": 256,
+        "dropout": 0.5,
+        "roi_iou": 0.5,
+        "box_nms": 0.8,
+    }
+
     enabled: bool = False
     """On: CSPNet instead of Mask R-CNN and IRNet; it suppresses masks (`predict.suppression = "mask"`)."""
     stage1: Literal["fpn", "cspn6"] = "fpn"
@@ -107,24 +116,14 @@ class CSPNetSettings(Section):
     with the recipe's anchors and `model.rpn`."""
     norm: Literal["lrn", "group"] = "lrn"
     """Local response normalisation (as published) or group norm, in stage 2 and in the six-layer network."""
-    mask_side: Annotated[int, Field(ge=1, le=256)] = 25
-    """Side of a pooled box and of its mask (samples)."""
-    padding: CountOrZero = 3
-    """Boxes are grown by this on each side before a mask is drawn in them (px)."""
-    fc_width: Width = 256
-    """Width of the hidden layer that masks are drawn from."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Share of that layer that is dropped in training."""
     rois: Count = 128
     """Boxes an image in the loss of the masks."""
-    roi_iou: Fraction = 0.5
-    """Least IoU of these boxes with a truth box."""
-    box_nms: Fraction = 0.8
-    """Boxes of a class that overlap a better one by more than this IoU get no mask."""
 
 
 class ModelSettings(Section):
     """The network (section 2)."""
+
+    removed: ClassVar = {"box_iou": 0.5}
 
     backbone: Literal[
         "resnet18", "resnet34", "resnet50", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"
@@ -166,8 +165,6 @@ class ModelSettings(Section):
     """Boxes an image in the losses of the box head."""
     box_positive_fraction: Fraction = 0.25
     """Most of these boxes that may be positive; they are also the ones whose masks are trained."""
-    box_iou: Fraction = 0.5
-    """Boxes with at least this IoU to a truth box are positive, the others background."""
     rpn: RPNSettings = RPNSettings()
     drm: DRMSettings = DRMSettings()
     irm: IRMSettings = IRMSettings()

@@ -155,6 +155,12 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         known = _keys(location[:-1])
         return f"unknown key {key}{_nearest(str(location[-1]), known)}"
+    if problem["type"] == "removed_setting":
+        said = problem["ctx"]
+        return (
+            f"{key}.{said['name']} = {_VALUE.repr(said['value'])}: no setting any more, always "
+            f"{said['always']!r}: leave it out, or use the version of irnet that the file is of"
+        )
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return message

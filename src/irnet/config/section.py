@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -17,11 +18,26 @@ Triple = tuple[float, float, float]
 
 
 class Section(BaseModel):
-    """A group of settings: unknown keys are refused, fields are documented by the string below them."""
+    """A group of settings: unknown keys are refused, fields are documented by the string below them.
+
+    `removed` holds settings of earlier versions, each with the value that it has for good: files may say it.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
     )
+    removed: ClassVar[dict[str, Any]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_removed_out(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        for name in cls.removed.keys() & values.keys():
+            if values[name] != cls.removed[name]:
+                said = {"name": name, "value": values[name], "always": cls.removed[name]}
+                raise PydanticCustomError("removed_setting", "removed", said)
+        return {name: value for name, value in values.items() if name not in cls.removed}
 
 
 class PerClass(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -63,7 +63,9 @@ class TrainSettings(Section):
 
 
 class AugmentSettings(Section):
-    """Random changes of the training images (`data.transforms.Augmentation`); 0 and false switch one off."""
+    """Random changes of the training images (`data.transforms`); 0 and false switch one off."""
+
+    removed: ClassVar = {"jpeg_quality": [50, 95]}
 
     mirror: bool = True
     """Mirror half of the items, left to right."""
@@ -96,16 +98,19 @@ class AugmentSettings(Section):
     noise_sigma: NonNegative = 5.0
     """Largest standard deviation of the noise (grey levels)."""
     jpeg: Fraction = 0.3
-    """Share of items that are compressed again."""
-    jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]] = (50, 95)
-    """Lowest and highest quality of that."""
+    """Share of items that are compressed again, at a quality of 50 to 95."""
+
+    @classmethod
+    def none(cls) -> Self:
+        """The image as it is; only the window is drawn."""
+        shares = ("tilt", "stain", "brightness", "contrast", "gamma", "grey", "blur", "noise", "jpeg")
+        return cls(mirror=False, quarter_turns=False, scale=(1.0, 1.0), **dict.fromkeys(shares, 0.0))
 
     @model_validator(mode="after")
-    def _check_ranges(self) -> AugmentSettings:
-        for name in ("scale", "jpeg_quality"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"data.augment.{name} = [{low:g}, {high:g}]: write the lower end first")
+    def _check_range(self) -> AugmentSettings:
+        low, high = self.scale
+        if low > high:
+            raise ValueError(f"data.augment.scale = [{low:g}, {high:g}]: write the lower end first")
         return self
 
 
@@ -213,6 +218,8 @@ class OperatingPoint(Section):
 class PredictSettings(OperatingPoint):
     """From scored boxes to cells."""
 
+    removed: ClassVar = {"soft_sigma": 0.5}
+
     views: dict[Literal["4"], OperatingPoint] = Field(default_factory=dict)
     """The same for 4 views (`irnet calibrate --views 4`); where it is missing, that of one view holds."""
     floor: Fraction = 0.05
@@ -221,8 +228,6 @@ class PredictSettings(OperatingPoint):
     """Boxes of one class that overlap a better one by more than this IoU are dropped (section 2.2)."""
     suppression: Literal["box", "mask", "soft"] = "box"
     """What `nms` compares: boxes, before masks are drawn, or masks; soft: scores fall instead (Gaussian)."""
-    soft_sigma: Positive = 0.5
-    """Of soft suppression: a score is multiplied by exp(-IoU^2 / sigma) for each better box of its class."""
     max_per_megapixel: Count = 400
     """Most cells and nuclei an image of up to one megapixel (px); grows with the area beyond."""
     bare_ground: NonNegative = 0.04

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,9 +11,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Truth
+from irnet.config import AugmentSettings
 from irnet.data.recolouring import recolour
 from irnet.data.sample import Entry
-from irnet.data.transforms import Augmentation, draw_warp, warp_boxes, warp_image, warp_masks
+from irnet.data.transforms import draw_warp, warp_boxes, warp_image, warp_masks
 from irnet.errors import InputError
 from irnet.geometry.boxes import as_boxes
 
@@ -55,7 +55,7 @@ class CropDataset(Dataset[Item]):
         size: int,
         length: int | None = None,
         seed: int = 0,
-        augmentation: Augmentation | None = None,
+        augmentation: AugmentSettings | None = None,
         mpp: float | None = None,
         mask_size: int = 112,
         min_share: float = 0.05,
@@ -69,7 +69,7 @@ class CropDataset(Dataset[Item]):
         self.source = source
         self.length = len(source) if length is None and not callable(source) else int(length or 0)
         self.size, self.seed, self.mpp = size, seed, mpp
-        self.augmentation = augmentation or Augmentation.none()
+        self.augmentation = augmentation or AugmentSettings.none()
         self.mask_size, self.min_share, self.min_pixels = mask_size, min_share, min_pixels
         self.budget = budget
         self._images: OrderedDict[int, tuple[NDArray[np.uint8], Truth]] = OrderedDict()
@@ -139,7 +139,8 @@ class FieldCrops(CropDataset):
     def _window(self, image: NDArray[np.uint8], truth: Truth, rng: Generator) -> Item:
         places = np.array([point.place for point in truth.points if point.label == NUCLEUS]).reshape(-1, 2)
         zoom = truth.cells.mpp / self.mpp if self.mpp and truth.cells.mpp else 1.0
-        upright = replace(self.augmentation, mirror=True, quarter_turns=True, tilt=0.0, scale=(1.0, 1.0))
+        kept = {"mirror": True, "quarter_turns": True, "tilt": 0.0, "scale": (1.0, 1.0)}
+        upright = self.augmentation.model_copy(update=kept)
         warp = draw_warp(
             rng, image.shape, np.tile(places, 2), size=self.size, zoom=zoom, augmentation=upright
         )
@@ -153,9 +154,3 @@ class FieldCrops(CropDataset):
             "points": torch.from_numpy(moved[inside]).float(),
             "distractors": torch.from_numpy(boxes).float(),
         }
-
-
-def collate(items: Sequence[Item]) -> tuple[Tensor, list[dict[str, Tensor]]]:
-    """A batch: images (B, 3, size, size) uint8 and the list of their truths."""
-    images, targets = zip(*items, strict=True)
-    return torch.stack(images), list(targets)

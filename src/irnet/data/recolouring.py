@@ -7,10 +7,13 @@ from numpy.random import Generator
 from PIL import Image
 from scipy.special import ndtri
 
-from irnet.data.transforms import Array, Augmentation, Pixels
+from irnet.config import AugmentSettings
+from irnet.data.transforms import Array, Pixels
+
+JPEG_QUALITY = (50, 95)  # lowest and highest
 
 
-def recolour(image: Pixels, rng: Generator, augmentation: Augmentation) -> Pixels:
+def recolour(image: Pixels, rng: Generator, augmentation: AugmentSettings) -> Pixels:
     """The image as another stain, lamp, focus, camera and file would show it."""
     a = augmentation
     if a.stain:
@@ -24,7 +27,7 @@ def recolour(image: Pixels, rng: Generator, augmentation: Augmentation) -> Pixel
     if a.noise and rng.random() < a.noise:
         image = add_noise(image, rng, rng.uniform(0, a.noise_sigma))
     if a.jpeg and rng.random() < a.jpeg:
-        image = compress(image, int(rng.integers(*a.jpeg_quality, endpoint=True)))
+        image = compress(image, int(rng.integers(*JPEG_QUALITY, endpoint=True)))
     return image
 
 

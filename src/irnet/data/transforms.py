@@ -3,9 +3,8 @@
 A window is a square of `size` px cut out of the warped image. Every draw comes from the generator passed in.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
 
 import numpy as np
 from numpy.random import Generator
@@ -13,40 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from irnet.cells import Cells
+from irnet.config import AugmentSettings
 from irnet.geometry import boxes as geometry
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What may happen to a training image (`config.AugmentSettings`). Zeros and False switch a step off."""
-
-    mirror: bool  # left-right in half of the items
-    quarter_turns: bool  # by 0, 90, 180 or 270 degrees
-    tilt: float  # share of items turned by any angle on top
-    rotation: float  # largest, degrees either way
-    scale: tuple[float, float]  # log-uniform
-    focus: float  # share of windows placed on an instance; the others fall anywhere
-    stain: float  # sigma of the mixing of optical densities
-    brightness: float  # largest shift, as a share of white
-    contrast: float  # largest relative change
-    gamma: float  # largest relative change
-    grey: float  # share of items without colour
-    blur: float  # share of items blurred
-    blur_sigma: float  # largest, px
-    noise: float  # share of items with sensor noise
-    noise_sigma: float  # largest, grey levels
-    jpeg: float  # share of items compressed again
-    jpeg_quality: tuple[int, int]  # lowest and highest
-
-    @classmethod
-    def none(cls) -> Self:
-        """The image as it is; only the window is drawn."""
-        values: dict[str, Any] = {field.name: 0.0 for field in fields(cls)}
-        values |= {"mirror": False, "quarter_turns": False, "jpeg_quality": (100, 100)}
-        return cls(**values | {"scale": (1.0, 1.0), "focus": 0.9})
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +64,7 @@ def draw_warp(
     *,
     size: int,
     zoom: float = 1.0,
-    augmentation: Augmentation,
+    augmentation: AugmentSettings,
 ) -> Warp:
     """A random warp of an image of `shape` (H, W, ...) to a window of `size` px.
 
@@ -114,7 +84,7 @@ def draw_warp(
     return Warp(linear, size / 2 - linear @ centre, size)
 
 
-def _draw_linear(rng: Generator, zoom: float, augmentation: Augmentation) -> Array:
+def _draw_linear(rng: Generator, zoom: float, augmentation: AugmentSettings) -> Array:
     scale = zoom * np.exp(rng.uniform(*np.log(augmentation.scale)))
     turns = rng.integers(4) if augmentation.quarter_turns else 0
     angle = np.radians(rng.uniform(-augmentation.rotation, augmentation.rotation))

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Truth
-from irnet.config import AugmentSettings, DataSettings, GeneratedSettings, Settings
+from irnet.config import DataSettings, GeneratedSettings, Settings
 from irnet.data.dataset import CropDataset
 from irnet.data.files import sha256
 from irnet.data.formats.coco import read_coco
 from irnet.data.formats.coco_json import locate
 from irnet.data.sample import Entry, Sample
 from irnet.data.split import PARTS, assign
-from irnet.data.transforms import Augmentation
 from irnet.engine.feed import process_context, starting_processes
 from irnet.engine.needs import need_annotated, need_images
 from irnet.errors import InputError
@@ -193,7 +192,7 @@ def _crops(source: Sequence[Entry] | GeneratedFields, settings: Settings) -> Cro
         size=data.crop,
         length=ENDLESS,
         seed=settings.train.seed,
-        augmentation=_augmentation(data.augment),
+        augmentation=data.augment,
         mpp=data.mpp or None,
         mask_size=data.mask_size,
         min_share=data.min_visible,
@@ -225,10 +224,6 @@ def _read_cutouts(data: str) -> list[Cutout]:
             f"{data}: no annotated cell lies free with one nucleus; set data.generated.composed = 0"
         )
     return found
-
-
-def _augmentation(settings: AugmentSettings) -> Augmentation:
-    return Augmentation(**settings.model_dump())
 
 
 def _spread(entries: Sequence[Entry], most: int) -> list[Entry]:

@@ -18,7 +18,6 @@ from irnet.data.formats.coco_json import locate
 from irnet.data.image import read_image
 from irnet.data.listing import list_images
 from irnet.data.sample import Entry
-from irnet.data.transforms import Augmentation
 from irnet.engine.needs import need_images
 from irnet.engine.sources import ENDLESS, Source
 from irnet.errors import InputError
@@ -118,7 +117,7 @@ def _digest(entries: Sequence[Entry]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _strong(settings: AugmentSettings, strength: float, focus: float) -> Augmentation:
+def _strong(settings: AugmentSettings, strength: float, focus: float) -> AugmentSettings:
     """The recipe's changes of colour and sharpness, `strength` times as large and as frequent."""
     values: dict[str, Any] = settings.model_dump()
     for name in ("stain", "brightness", "contrast", "gamma", "blur_sigma", "noise_sigma"):
@@ -126,4 +125,4 @@ def _strong(settings: AugmentSettings, strength: float, focus: float) -> Augment
     for name in ("grey", "blur", "noise", "jpeg"):
         values[name] = min(1.0, values[name] * strength)
     values["focus"] = focus
-    return Augmentation(**values)
+    return settings.model_copy(update=values)

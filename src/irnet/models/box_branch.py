@@ -20,6 +20,8 @@ LEVELS = ["0", "1", "2", "3"]  # P2 to P5
 LEVEL_STRIDES = STRIDES[: len(LEVELS)]
 SIDE = 7  # of the pooled features
 CODE_WEIGHTS = (10.0, 5.0)  # of centres and sizes
+POSITIVE_IOU = 0.5  # with a truth: such boxes are positive, the others background
+LABEL_IOU = 0.5  # with every truth: below it candidates are duplicates in any case
 
 Features = dict[str, Tensor]
 Detections = tuple[Tensor, Tensor, Tensor]  # boxes (n, 4), labels (n,), scores (n,) of one image
@@ -59,21 +61,18 @@ class BoxBranch(nn.Module):
 
     Args:
         width: channels of the pyramid; fc_width: of the two layers; classes: without background.
-        batch, positive_fraction, positive_iou: the boxes that give a loss.
+        batch, positive_fraction: the boxes that give a loss.
         box_form, smooth_l1_beta: the box loss.
         drm: None ranks by class score alone.
         candidates: boxes of each class that the DRM sees, in test for `field_megapixels`; more beyond.
-        drm_label, drm_label_iou, drm_form: its labels and loss, see drm_labels and drm_loss.
+        drm_label, drm_form: its labels and loss, see drm_labels and drm_loss.
         drm_training: its candidates in training are the sampled boxes or, as in test, all proposals.
         truth_candidates: whether added truth boxes are among the sampled candidates.
         drm_end_to_end: whether its loss on proposals reaches the layers under it.
         drm_across: whether boxes of both classes attend to each other.
         drm_power: of each class, the power of p(correct) in the final score s p^a.
-        floor, nms_iou, suppression, soft_sigma, max_per_megapixel: which boxes leave the network, see
-            select_boxes.
+        floor, nms_iou, suppression, max_per_megapixel: which boxes leave the network, see select_boxes.
     """
-
-    drm_at_test = True  # switch off to see what the class score alone gives
 
     def __init__(
         self,
@@ -83,13 +82,11 @@ class BoxBranch(nn.Module):
         classes: int,
         batch: int,
         positive_fraction: float,
-        positive_iou: float,
         box_form: Literal["smooth_l1", "giou"],
         smooth_l1_beta: float,
         drm: DuplicateRemoval | None,
         candidates: int,
         drm_label: LabelRule,
-        drm_label_iou: float,
         drm_form: LossForm,
         drm_training: Literal["sampled", "proposals"],
         truth_candidates: bool,
@@ -99,7 +96,6 @@ class BoxBranch(nn.Module):
         floor: float,
         nms_iou: tuple[float, ...],
         suppression: Suppression,
-        soft_sigma: float,
         max_per_megapixel: int,
         field_megapixels: float,
     ) -> None:
@@ -113,18 +109,16 @@ class BoxBranch(nn.Module):
         self.drm = drm
         self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE, inside=True)
         self.coder = BoxCoder(*CODE_WEIGHTS)
-        self.batch, self.positive_fraction, self.positive_iou = batch, positive_fraction, positive_iou
+        self.batch, self.positive_fraction = batch, positive_fraction
         self.box_form, self.smooth_l1_beta = box_form, smooth_l1_beta
         self.candidates, self.drm_training, self.truth_candidates = candidates, drm_training, truth_candidates
         self.drm_label: LabelRule = drm_label
         self.drm_form: LossForm = drm_form
-        self.drm_label_iou, self.drm_across = drm_label_iou, drm_across
-        self.drm_end_to_end = drm_end_to_end
+        self.drm_across, self.drm_end_to_end = drm_across, drm_end_to_end
         self.drm_power = drm_power
         self.floor, self.nms_iou, self.max_per_megapixel = floor, nms_iou, max_per_megapixel
         self.field_megapixels = field_megapixels
         self.suppression: Suppression = suppression
-        self.soft_sigma = soft_sigma
 
     def forward(self, features: Features, boxes: Tensor, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor]:
         """Features (B, R, F), class logits (B, R, 1 + C), box codes (B, R, 1 + C, 4) of boxes (B, R, 4)."""
@@ -159,7 +153,6 @@ class BoxBranch(nn.Module):
             nms_iou=self.nms_iou,
             limit=round(self.max_per_megapixel * area_growth(sizes)),
             suppression=self.suppression,
-            soft_sigma=self.soft_sigma,
         )
 
     def rank(
@@ -172,7 +165,7 @@ class BoxBranch(nn.Module):
     def judge(self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, growth: float) -> Judged:
         """The candidates of class probabilities (B, R, C) and boxes (B, R, C, 4), and their p(correct)."""
         scores = scores * valid[..., None]
-        if self.drm is None or not self.drm_at_test:
+        if self.drm is None:
             return Judged(
                 boxes.transpose(1, 2), scores.transpose(1, 2), torch.ones_like(scores.transpose(1, 2))
             )
@@ -223,7 +216,7 @@ class BoxBranch(nn.Module):
         valid = torch.cat([valid, truths.valid], dim=1)
         boxes = torch.cat([boxes, truths.boxes], dim=1)
         overlap, match = truth_iou(boxes, truths).max(dim=2)
-        positive = valid & (overlap >= self.positive_iou)
+        positive = valid & (overlap >= POSITIVE_IOU)
         negative = valid & ~positive & ~ignored(boxes, truths)
         index, chosen = sample(positive, negative, batch=self.batch, positive_fraction=self.positive_fraction)
         labels = truths.labels.gather(1, match) * positive
@@ -258,9 +251,9 @@ class BoxBranch(nn.Module):
         best = top_candidates(
             hidden, boxes, scores, self._may_compete(boxes, valid, truths), count=self.candidates
         )
-        labels = label_candidates(best, truths, rule=self.drm_label, iou=self.drm_label_iou)
+        labels = label_candidates(best, truths, rule=self.drm_label, iou=LABEL_IOU)
         logit = self.correctness(best)
-        p, right = logit.detach().float().sigmoid(), (labels >= self.drm_label_iou) & best.valid
+        p, right = logit.detach().float().sigmoid(), (labels >= LABEL_IOU) & best.valid
         wrong = best.valid & ~right
         figures = {"p_correct": mean_over(p, right, right), "p_duplicate": mean_over(p, wrong, wrong)}
         return drm_loss(logit, best.scores, labels, form=self.drm_form, valid=best.valid), figures
@@ -268,5 +261,5 @@ class BoxBranch(nn.Module):
     def _may_compete(self, boxes: Tensor, valid: Tensor, truths: Truths) -> Tensor:
         """Boxes (B, R, C, 4) of annotated classes outside the ignore regions, (B, R, C) bool."""
         flat = boxes.flatten(1, 2)
-        unknown = ignored(flat, truths) & (truth_iou(flat, truths).amax(dim=2) < self.drm_label_iou)
+        unknown = ignored(flat, truths) & (truth_iou(flat, truths).amax(dim=2) < LABEL_IOU)
         return valid[..., None] & truths.annotated[:, None, :] & ~unknown.view(boxes.shape[:3])

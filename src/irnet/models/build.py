@@ -92,7 +92,6 @@ def _rpn(model: ModelSettings, norm: Norm | None) -> RegionProposals:
         anchor_ratios=model.anchor_ratios,
         pre_nms=(rpn.pre_nms_train, rpn.pre_nms_test),
         post_nms=(rpn.post_nms_train, rpn.post_nms_test),
-        nms=rpn.nms,
         positive_iou=rpn.positive_iou,
         negative_iou=rpn.negative_iou,
         batch=rpn.batch,
@@ -112,13 +111,11 @@ def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettin
         classes=CLASSES,
         batch=model.box_batch,
         positive_fraction=model.box_positive_fraction,
-        positive_iou=model.box_iou,
         box_form=loss.box_form,
         smooth_l1_beta=loss.smooth_l1_beta,
         drm=drm,
         candidates=model.drm.candidates,
         drm_label=model.drm.label,
-        drm_label_iou=model.drm.label_iou,
         drm_form=model.drm.loss,
         drm_training=model.drm.training_boxes,
         truth_candidates=model.drm.truth_candidates,
@@ -128,7 +125,6 @@ def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettin
         floor=predict.floor,
         nms_iou=tuple(by_label(predict.nms).values()),
         suppression=predict.suppression,
-        soft_sigma=predict.soft_sigma,
         max_per_megapixel=predict.max_per_megapixel,
         field_megapixels=model.field_megapixels,
     )
@@ -150,7 +146,7 @@ def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:
             affinity=model.irm.affinity,
             temperature=model.irm.temperature,
             width=model.mask_width,
-            same_truth=not model.irm.exclude_same_truth,
+            exclude_same_truth=model.irm.exclude_same_truth,
         )
     return MaskBranch(
         width=model.fpn_width,

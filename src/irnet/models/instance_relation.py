@@ -27,8 +27,7 @@ class InstanceRelation(nn.Module):
         temperature: factor of the cosine at the start of training; it is learned.
         width, features: channels inside the encoder and at its end (16 in the paper).
         gamma: the factor of Eq. 1 at the start of training.
-        diagonal: whether an instance is among those it listens to.
-        same_truth: whether, in training, instances of one truth listen to each other.
+        exclude_same_truth: in training, hide instances of one truth from each other.
     """
 
     def __init__(
@@ -39,18 +38,17 @@ class InstanceRelation(nn.Module):
         inputs: Inputs = "df+msk",
         relation: bool = True,
         affinity: Affinity = "cosine",
-        temperature: float = 4.0,
+        temperature: float = 5.0,
         width: int = 256,
         features: int = 16,
         gamma: float = 0.0,
-        diagonal: bool = True,
-        same_truth: bool = True,
+        exclude_same_truth: bool = False,
     ) -> None:
         super().__init__()
         if inputs == "msk" and not relation:
             raise ValueError('inputs "msk" has no layer but the relation: set relation=True')
         self.inputs, self.affinity = inputs, affinity
-        self.diagonal, self.same_truth = diagonal, same_truth
+        self.exclude_same_truth = exclude_same_truth
         self.gamma = nn.Parameter(torch.tensor(gamma)) if relation else None
         learned = relation and affinity == "cosine"
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature))) if learned else None
@@ -125,10 +123,8 @@ class InstanceRelation(nn.Module):
         """Who may listen to whom, (n, n) bool."""
         images = torch.zeros_like(labels) if images is None else images
         allowed = _equal(labels) & _equal(images)
-        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        if not self.diagonal:
-            allowed &= ~itself
-        if self.training and not self.same_truth and truths is not None:
+        if self.training and self.exclude_same_truth and truths is not None:
+            itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
             allowed &= ~(_equal(truths) & (truths >= 0)) | itself
         return allowed
 

@@ -17,6 +17,7 @@ from irnet.models.vision import nms
 Suppression = Literal["box", "mask", "soft"]
 
 SMALLEST = 1e-2  # px; thinner boxes hold nothing
+SIGMA = 0.5  # of soft suppression
 THRESHOLD = 0.5  # of the mask probability, where no other is given
 
 
@@ -37,7 +38,6 @@ def select_boxes(
     nms_iou: tuple[float, ...],
     limit: int,
     suppression: Suppression = "box",
-    soft_sigma: float = 0.5,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The boxes of one image that stay: suppression class by class, then the best of all classes.
 
@@ -47,7 +47,6 @@ def select_boxes(
         nms_iou: of each class, the overlap from which a worse box is dropped.
         limit: most boxes of the image.
         suppression: "soft" lowers the scores of worse boxes instead; "mask" keeps all, for masks to decide.
-        soft_sigma: see `soften`.
 
     Returns:
         Boxes (n, 4), labels (n,) from 1, scores (n,), best first.
@@ -59,7 +58,6 @@ def select_boxes(
         nms_iou=nms_iou,
         limit=limit,
         suppression=suppression,
-        soft_sigma=soft_sigma,
     )
     return boxes.flatten(0, 1)[chosen], chosen // boxes.shape[1] + 1, score
 
@@ -72,7 +70,6 @@ def select_places(
     nms_iou: tuple[float, ...],
     limit: int,
     suppression: Suppression = "box",
-    soft_sigma: float = 0.5,
 ) -> tuple[Tensor, Tensor]:
     """The same as places (n,) in the flattened (C N) candidates, and their scores (n,)."""
     places, kept_scores = [], []
@@ -80,7 +77,7 @@ def select_places(
         real = ((score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST).all(dim=1)).nonzero()[:, 0]
         box, score = box[real], score[real]
         if suppression == "soft":
-            score = soften(box, score, sigma=soft_sigma)
+            score = soften(box, score)
         kept = nms(box, score, iou) if suppression == "box" else (score > floor).nonzero()[:, 0]
         places.append(number * boxes.shape[1] + real[kept])
         kept_scores.append(score[kept])
@@ -88,12 +85,12 @@ def select_places(
     return torch.cat(places)[order[:limit]], score[:limit]
 
 
-def soften(boxes: Tensor, scores: Tensor, *, sigma: float) -> Tensor:
+def soften(boxes: Tensor, scores: Tensor) -> Tensor:
     """Scores (n,) of boxes (n, 4) after Gaussian soft-NMS (Bodla et al. 2017, Eq. 3).
 
-    From the best box down, every box that still waits is damped by exp(-IoU^2 / sigma) with it.
+    From the best box down, every box that still waits is damped by exp(-IoU^2 / SIGMA) with it.
     """
-    damping = (-(box_iou(boxes, boxes) ** 2) / sigma).exp()  # (n, n)
+    damping = (-(box_iou(boxes, boxes) ** 2) / SIGMA).exp()  # (n, n)
     waiting = torch.ones_like(scores, dtype=torch.bool)
     for _ in range(len(scores)):
         best = scores.masked_fill(~waiting, -1).argmax()

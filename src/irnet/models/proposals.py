@@ -16,6 +16,7 @@ from irnet.models.vision import AnchorGenerator, Conv2dNormActivation
 
 STRIDES = (4, 8, 16, 32, 64)  # of P2 to P6
 SMALLEST = 1e-3  # px; thinner boxes have no overlap to speak of
+NMS_IOU = 0.7  # of the suppression within a level
 BETA = 1 / 9  # where smooth L1 turns linear
 
 
@@ -50,7 +51,6 @@ class RegionProposals(nn.Module):
         anchor_sizes: side of the anchors of each level (px); anchor_ratios: their height over width.
         pre_nms, post_nms: boxes of a level before, of an image after suppression, (training, test). Those of
             test are meant for `field_megapixels` and grow with the area beyond.
-        nms: IoU of the suppression within a level.
         positive_iou, negative_iou, batch, positive_fraction: the anchors that give a loss.
         ignore_straddling: anchors across the border give none.
     """
@@ -64,7 +64,6 @@ class RegionProposals(nn.Module):
         anchor_ratios: Sequence[float],
         pre_nms: tuple[int, int],
         post_nms: tuple[int, int],
-        nms: float,
         positive_iou: float,
         negative_iou: float,
         batch: int,
@@ -77,7 +76,7 @@ class RegionProposals(nn.Module):
         self.anchors = AnchorGenerator(tuple((s,) for s in anchor_sizes), (tuple(anchor_ratios),) * 5)
         self.coder = BoxCoder(1.0, 1.0)
         self._laid: tuple[object, list[Tensor]] = (None, [])  # the grid of the last shapes
-        self.pre_nms, self.post_nms, self.nms = pre_nms, post_nms, nms
+        self.pre_nms, self.post_nms = pre_nms, post_nms
         self.positive_iou, self.negative_iou = positive_iou, negative_iou
         self.batch, self.positive_fraction = batch, positive_fraction
         self.ignore_straddling = ignore_straddling
@@ -129,7 +128,7 @@ class RegionProposals(nn.Module):
         scores = [top.values for top in best]
         counts = [score.shape[1] for score in scores]
         real = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(dim=2)
-        kept = suppress(boxes.split(counts, dim=1), scores, real.split(counts, dim=1), self.nms)
+        kept = suppress(boxes.split(counts, dim=1), scores, real.split(counts, dim=1), NMS_IOU)
 
         most = min(post, kept.shape[1])
         if not self.training:
