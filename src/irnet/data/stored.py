@@ -1,5 +1,6 @@
 """The values that PNG, TIFF, BMP and WebP files store: nothing is inverted, scaled or laid on white."""
 
+import os
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from irnet.data import pixels
 from irnet.data.emptiness import FREE, Budget
-from irnet.data.image import FORMATS, MAX_PIXELS, check_picture, check_size
+from irnet.data.image import FORMATS, MAX_PIXELS, check_picture, check_size, opened
 from irnet.data.tiff import MissingCodecError, read_pixels
 from irnet.data.tiff_rows import check_leaf
 from irnet.errors import InputError
@@ -54,6 +55,16 @@ def read_pages(file: BinaryIO, shape: Shape | None = None) -> list[Stored]:
         orientation = picture.getexif().get(pixels.ORIENTATION, 1)  # a PNG has it after its pixels
         _check_shape(found, orientation, shape)
         return [_turned(page, orientation)]
+
+
+def software_of(path: str | os.PathLike) -> str:
+    """What a TIFF file says that it was written by, "" for others. Raises InputError for damaged ones."""
+    with opened(path) as (file, _):
+        if file.read(4) not in _TIFF:
+            return ""
+        file.seek(0)
+        with tifffile.TiffFile(file) as pages:
+            return pages.pages.first.software
 
 
 def decode(picture: PIL.Image.Image) -> Stored:

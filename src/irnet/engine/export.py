@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irnet.data.files import remove_drafts, safe_join, write_atomic
-from irnet.data.formats import cvat, imagej, labelme, labels, qupath
+from irnet.data.formats import cvat, imagej, labelme, labels, qupath, qupath_geometry
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.found import read_found
 from irnet.data.formats.qupath_names import name_measurements
@@ -116,7 +116,9 @@ def _write_qupath(entries: Sequence[Entry], done: Exported, style: str, progress
         if style == "annotations":
             qupath.write(path, entry, style="annotations")
         else:
-            qupath.write(path, entry, measurements=name_measurements(_measure(entry, done)))
+            rows = name_measurements(_measure(entry, done))
+            if joined := qupath.write(path, entry, measurements=rows):
+                done.notes.append(f"{entry.name}: {joined} nuclei became one with others of their cell")
 
 
 def _write_imagej(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
@@ -147,10 +149,10 @@ def _write_cvat(entries: Sequence[Entry], done: Exported, style: str, progress: 
 def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
     total = 0
     for entry, stem in _each(entries, done, "", progress):
-        lost, areas = labels.write(stem, entry.truth.cells), int(entry.truth.cells.areas.sum())
-        total += lost
-        if lost:
-            done.notes.append(f"{entry.name}: {lost:,} of {areas:,} px of instances lost under others")
+        lost = labels.write(stem, entry.truth.cells)
+        total += lost.pixels
+        areas = int(entry.truth.cells.areas.sum())
+        done.notes += [f"{entry.name}: {line}" for line in lost.told(areas)]
     if total:
         done.notes.append(f"a label map has one instance a pixel: {total:,} px of overlap are lost in all")
 
@@ -176,7 +178,7 @@ _WRITERS = {
 }
 
 
-_NEEDS = {"imagej": imagej.check, "qupath": qupath.check, "parquet": check_parquet}  # extras
+_NEEDS = {"imagej": imagej.check, "qupath": qupath_geometry.check, "parquet": check_parquet}  # extras
 
 
 def _targets(entries: Sequence[Entry], done: Exported, to: str) -> list[Path]:

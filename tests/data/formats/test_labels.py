@@ -155,7 +155,7 @@ def test_maps_share_the_numbers_of_cells_and_their_nuclei(tmp_path: Path) -> Non
     assert np.unique(cells).tolist() == [0, 1, 2]
     assert np.unique(nuclei).tolist() == [0, 1, 2, 3]  # the bare nucleus comes after the cells
     dense = smear().to_dense()
-    assert lost == np.count_nonzero(dense[0] & dense[1])
+    assert lost.pixels == np.count_nonzero(dense[0] & dense[1])
     assert (cells[dense[0]] == 1).all()  # the higher score
 
 
@@ -168,7 +168,7 @@ def test_of_equal_scores_the_first_keeps_the_pixels(tmp_path: Path) -> None:
 def test_without_overlap_maps_come_back_as_they_were(tmp_path: Path) -> None:
     cells = smear().select([0, 2, 3, 5])
     entry = place(tmp_path, cells)
-    assert labels.write(tmp_path / "a", cells) == 0
+    assert labels.write(tmp_path / "a", cells) == (0, 0, 0)
     (again,) = labels.read(tmp_path)
     restored = again.truth.cells
     assert (again.name, restored.parents.tolist()) == (entry.name, [-1, 0, 0, -1])
@@ -178,6 +178,49 @@ def test_without_overlap_maps_come_back_as_they_were(tmp_path: Path) -> None:
 def test_the_size_of_a_pixel_is_kept(tmp_path: Path) -> None:
     labels.write(tmp_path / "a", smear())
     assert read_image(tmp_path / "a_cells.tif").mpp == pytest.approx(0.25)
+
+
+def jagged() -> Cells:
+    """A cell that others cut in pieces, a hidden one, and nuclei that touch, lie in pieces, are alone."""
+    masks = np.zeros((8, 40, 60), dtype=bool)
+    masks[0] = True
+    masks[1, ::3] = True
+    masks[2, :, ::7] = True
+    masks[3, 3, 4] = True  # in the second, row 3
+    masks[4, 10:12, 10:12] = masks[5, 12:14, 12:14] = True  # touch at a corner
+    masks[6, 20, 20] = masks[6, 25, 25] = True
+    masks[7, 30, 30] = True
+    scores = [0.1, 0.9, 0.8, 0.2, 1, 1, 1, 1]
+    return Cells.from_dense(masks, [1] * 4 + [2] * 4, scores=scores, parents=[-1, -1, -1, -1, 0, 0, 3, 1])
+
+
+def test_maps_of_ours_are_read_however_cells_cut_each_other(tmp_path: Path) -> None:
+    entry = place(tmp_path, jagged())
+    lost = labels.write(tmp_path / "a", jagged())
+    assert (lost.hidden, lost.changed) == (1, 3)
+    assert [line.split(",")[0] for line in lost.told(1)][1:] == [
+        "1 instance lost whole",
+        "3 nuclei lie in pieces or touch another of their cell: each piece is read back as one",
+    ]
+    (again,) = labels.read(tmp_path)
+    cells = again.truth.cells
+    assert (again.name, cells.labels.tolist()) == (entry.name, [1] * 3 + [2] * 4)
+    assert cells.parents.tolist() == [-1, -1, -1, 0, 1, -1, -1]  # whatever cell is on top there
+
+    for name in ("cells", "nuclei"):  # saved by another program
+        values = tifffile.imread(tmp_path / f"a_{name}.tif")
+        tifffile.imwrite(tmp_path / f"a_{name}.tif", values)
+    with pytest.raises(InputError, match="it is a binary map or a picture"):
+        labels.read(tmp_path)
+
+
+def test_many_cells_are_read_back(tmp_path: Path) -> None:
+    count = 70_000
+    offsets = np.stack([np.arange(count) % 300, np.arange(count) // 300], axis=1)
+    cells = Cells.build([np.ones((1, 1), dtype=bool)] * count, offsets, [1] * count, (300, 300))
+    place(tmp_path, cells)
+    labels.write(tmp_path / "a", cells)
+    assert len(labels.read(tmp_path)[0].truth.cells) == count
 
 
 def test_many_cells_get_wider_numbers(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.formats import qupath
+from irnet.data.formats.qupath_geometry import PRECISION
 from irnet.errors import InputError
 
 MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,7 +49,7 @@ def test_every_geometry_is_valid_closed_and_on_the_grid(tmp_path: Path, cells: C
             assert geometry["type"] in ("Polygon", "MultiPolygon")
             assert shape.is_valid
             assert not shape.is_empty
-            assert shape.equals(shapely.set_precision(shape, qupath.PRECISION))
+            assert shape.equals(shapely.set_precision(shape, PRECISION))
             assert geometry["type"] == "Polygon" or len(geometry["coordinates"]) > 1
             assert all(ring[0] == ring[-1] and len(ring) >= 4 for ring in rings(geometry))
 

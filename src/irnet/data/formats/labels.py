@@ -3,14 +3,16 @@
 Cellpose (`STEM_cp_masks.png` or `.tif`), StarDist and InstanSeg write them, as PNG or TIFF. A page holds one
 class. No pixel can belong to two instances of a class, so that the overlap of cells is lost.
 
-Ours are two: STEM_cells.tif and STEM_nuclei.tif. The nuclei of a cell have the number of the cell.
+Ours are two: STEM_cells.tif and STEM_nuclei.tif. The nuclei of a cell have the number of the cell. A tag says
+that they are ours: cells that others cut in pieces look like a binary map or a picture.
 """
 
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tifffile
@@ -26,38 +28,78 @@ from irnet.data.formats.coco_json import naming
 from irnet.data.formats.gathering import Gathering
 from irnet.data.mask_image import Map, read_integers
 from irnet.data.sample import Entry
+from irnet.data.stored import software_of
+from irnet.data.wording import number_of
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset, Shape
 
+MARK = "irnet label map"  # in the Software tag of ours
 MAX_LABELS = 2**16
+MAX_OWN_LABELS = 2**20
 MAX_CROP_PIXELS = 2**30  # all crops of a page together: labels strewn over the frame stand for gigabytes
+_ROWS = 256  # at a time
+_CROPS_A_PIXEL = 8  # or, in large frames, a pixel
 CELLS, NUCLEI = "_cells.tif", "_nuclei.tif"
 _WHITE = (255, 65535)
 PIECES = 2  # a label: maps of instances have about one, binary maps and pictures many
 
 
-def write(stem: str | os.PathLike, cells: Cells) -> int:
-    """Write `stem`_cells.tif and `stem`_nuclei.tif; return how many pixels of instances are lost to others.
+class Lost(NamedTuple):
+    """What two maps cannot hold of the instances of an image."""
 
-    A pixel of several instances goes to the one of the highest score, of equals to the first.
+    pixels: int  # that belong to several instances of a class, but for one each
+    hidden: int  # instances that lie under others whole
+    changed: (
+        int  # nuclei that come back as others: joined with one of their cell that they touch, or in pieces
+    )
+
+    def told(self, areas: int) -> Iterator[str]:
+        """Lines for the user; `areas` are the pixels of all instances."""
+        if self.pixels:
+            yield f"{self.pixels:,} of {areas:,} px of instances lost under others"
+        if self.hidden:
+            yield f"{number_of(self.hidden, 'instance')} lost whole, under others"
+        if self.changed:
+            yield (
+                f"{self.changed:,} nuclei lie in pieces or touch another of their cell: each piece is read "
+                "back as one"
+            )
+
+
+def write(stem: str | os.PathLike, cells: Cells) -> Lost:
+    """Write `stem`_cells.tif and `stem`_nuclei.tif; return what is lost.
+
+    A pixel of several instances goes to the one of the highest score, of equals to the first. Raises
+    InputError for more instances than `read` takes.
     """
+    if len(cells) > MAX_OWN_LABELS:
+        raise InputError(f"{len(cells):,} instances are more than {MAX_OWN_LABELS:,} labels: cut the image")
     owned = np.where(cells.labels == CYTOPLASM, np.arange(len(cells)), cells.parents)
     alone = owned == NO_PARENT
     owned[alone] = len(cells) + np.arange(np.count_nonzero(alone))
     _, numbers = np.unique(owned, return_inverse=True)
-    lost = 0
+    lost = np.zeros(len(Lost._fields), dtype=np.int64)
     for label, suffix in ((CYTOPLASM, CELLS), (NUCLEUS, NUCLEI)):
-        values = _flatten(cells.of(label), numbers[cells.labels == label] + 1)
-        lost += int(cells.of(label).areas.sum()) - int(np.count_nonzero(values))
+        some = cells.of(label)
+        owners, table = _flatten(some), np.concatenate([[0], numbers[cells.labels == label] + 1])
+        values = np.empty(owners.shape, dtype=np.uint16 if table.max() < 2**16 else np.uint32)
+        seen = np.zeros(len(table), dtype=np.int64)
+        for top in range(0, len(owners), _ROWS):  # a lookup takes 8 bytes a pixel
+            own = owners[top : top + _ROWS]
+            values[top : top + _ROWS] = table[own]
+            seen += np.bincount(own.ravel(), minlength=len(table))
+        lost[0] += some.areas.sum() - seen[1:].sum()
+        lost[1] += np.count_nonzero((some.areas > 0) & (seen[1:] == 0))
+        lost[2] += _changed(owners, values) if label == NUCLEUS else 0
         write_atomic(f"{os.fspath(stem)}{suffix}", _to_tiff(values, cells.mpp))
-    return lost
+    return Lost(*lost.tolist())
 
 
 def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) -> list[Entry]:
     """The images of STEM_cells.tif files with their cells, and with the nuclei of STEM_nuclei.tif.
 
-    A piece of a number is a nucleus of its own. It belongs to the cell with that number if they overlap, else
-    to the cell that holds most of it: tools number the two maps apart. Raises InputError.
+    A piece of a number is a nucleus of its own. It belongs to the cell with that number if they overlap or
+    the maps are ours, else to the cell that holds most of it: tools number the two maps apart. InputError.
     """
     pictures = Pictures(source, images)
     entries = []
@@ -65,16 +107,13 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
         picture = pictures.of_file(file, CELLS)
         gathering = Gathering(*picture.measure())
         nuclei = file.with_name(file.name[: -len(CELLS)] + NUCLEI)
-        owners = _only_page(file, gathering.shape)
+        owners, own = _only_page(file, gathering.shape), software_of(file) == MARK
         with naming(str(file)):
-            cells = _numbered(owners, CYTOPLASM)
-        for number, cell in cells:
-            gathering.add(cell.masks[0], tuple(cell.offsets[0].tolist()), CYTOPLASM, group=number)
-        for number, nucleus in _numbered(_only_page(nuclei, gathering.shape), NUCLEUS, in_pieces=True):
-            x, y = nucleus.offsets[0].tolist()
-            for crop, (left, top) in zip(*split_components(nucleus.masks[0]), strict=True):
-                place = x + left, y + top
-                gathering.add(crop, place, NUCLEUS, group=_owner(owners, crop, place, number))
+            cells = _cells(owners, CYTOPLASM, own=own)
+        numbers = [number for number in np.unique(owners).tolist() if number]
+        for number, crop, place in zip(numbers, cells.masks, cells.offsets.tolist(), strict=True):
+            gathering.add(crop, (place[0], place[1]), CYTOPLASM, group=number)
+        _add_nuclei(nuclei, owners, set(numbers) if own and software_of(nuclei) == MARK else None, gathering)
         truth = gathering.truth(file)
         entries.append(Entry(name=picture.name, path=picture.path, truth=truth, patient=picture.patient))
     return entries
@@ -87,14 +126,14 @@ def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (
     the remedy, also for a binary map or a picture: its "labels" lie in many pieces.
     """
     path = Path(path)
-    pages = read_integers(path, shape)
+    pages, own = read_integers(path, shape), software_of(path) == MARK
     with naming(str(path)):
         if len(pages) != len(labels):
             raise InputError(
                 f"{len(pages)} pages, but {len(labels)} classes: name the class of each page, for example "
                 "--label nucleus,cytoplasm"
             )
-        return Cells.concat([_cells(page, label) for page, label in zip(pages, labels, strict=True)])
+        return Cells.concat([_cells(page, label, own=own) for page, label in zip(pages, labels, strict=True)])
 
 
 def _only_page(file: Path, shape: Shape) -> Map:
@@ -104,11 +143,17 @@ def _only_page(file: Path, shape: Shape) -> Map:
     return pages[0]
 
 
-def _numbered(values: Map, label: int, *, in_pieces: bool = False) -> list[tuple[int, Cells]]:
-    """The instances of a map, one by one, with their numbers in it."""
-    cells = _cells(values, label, in_pieces=in_pieces)
+def _add_nuclei(file: Path, owners: Map, linked: Collection[int] | None, gathering: Gathering) -> None:
+    """The pieces of a map of nuclei; `linked` are numbers that mean a cell wherever it lies, None: none."""
+    values = _only_page(file, gathering.shape)
+    with naming(str(file)):
+        nuclei = _cells(values, NUCLEUS, in_pieces=True, own=linked is not None)
     numbers = [number for number in np.unique(values).tolist() if number]
-    return [(number, cells.select([index])) for index, number in enumerate(numbers)]
+    for number, mask, (x, y) in zip(numbers, nuclei.masks, nuclei.offsets.tolist(), strict=True):
+        for crop, (left, top) in zip(*split_components(mask), strict=True):
+            place = x + left, y + top
+            owner = _owner(owners, crop, place, number) if linked is None else number
+            gathering.add(crop, place, NUCLEUS, group=owner if linked is None or number in linked else None)
 
 
 def _owner(owners: Map, crop: Mask, place: Offset, number: int) -> int | None:
@@ -121,29 +166,47 @@ def _owner(owners: Map, crop: Mask, place: Offset, number: int) -> int | None:
     return number if number in found else int(found[counts.argmax()])
 
 
-def _flatten(cells: Cells, numbers: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
-    values = np.zeros(cells.image_shape, dtype=np.uint16 if numbers.max(initial=0) < 2**16 else np.uint32)
+def _flatten(cells: Cells) -> NDArray[np.int32]:
+    """The place of the instance, from 1, that each pixel goes to, 0 for none."""
+    owners = np.zeros(cells.image_shape, dtype=np.int32)
     order = np.argsort(-cells.scores, kind="stable")
     for index in order[::-1].tolist():  # the best one last, on top
         (x, y), mask = cells.offsets[index].tolist(), cells.masks[index]
-        values[y : y + mask.shape[0], x : x + mask.shape[1]][mask] = numbers[index]
-    return values
+        owners[y : y + mask.shape[0], x : x + mask.shape[1]][mask] = index + 1
+    return owners
+
+
+def _changed(owners: NDArray[np.int32], values: NDArray[np.unsignedinteger]) -> int:
+    """How many nuclei that are seen are not the one whole piece of their number."""
+    changed = 0
+    for number, place in enumerate(find_objects(values), start=1):
+        if place is None:
+            continue
+        chosen = values[place] == number
+        pieces = np.asarray(number_pieces(chosen, connectivity=2))
+        pairs = np.unique(np.stack([owners[place][chosen], pieces[chosen]], axis=1), axis=0)
+        nuclei, in_piece = np.unique(pairs[:, 0]), np.bincount(pairs[:, 1])
+        whole = np.bincount(np.searchsorted(nuclei, pairs[:, 0])) == 1
+        alone = in_piece[pairs[np.searchsorted(pairs[:, 0], nuclei), 1]] == 1
+        changed += len(nuclei) - int(np.count_nonzero(whole & alone))
+    return changed
 
 
 def _to_tiff(values: NDArray[np.unsignedinteger], mpp: float | None) -> bytes:
     scale = {} if mpp is None else {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
-    tifffile.imwrite(content := io.BytesIO(), values, compression="zlib", **scale)
+    tifffile.imwrite(content := io.BytesIO(), values, compression="zlib", software=MARK, **scale)
     return content.getvalue()
 
 
-def _cells(values: Map, label: int, *, in_pieces: bool = False) -> Cells:
+def _cells(values: Map, label: int, *, in_pieces: bool = False, own: bool = False) -> Cells:
+    """The instances of a map. Raises InputError for what is none, unless it is our `own`."""
     if values.min() < 0:
         raise InputError(f"the label {values.min()} is negative: save the map with more bits")
-    numbered, count = _renumber(values)
-    if not in_pieces:
+    numbered, count = _renumber(values, MAX_OWN_LABELS if own else MAX_LABELS)
+    if not in_pieces and not own:
         _refuse_binary(values, numbered, count)
     places = find_objects(numbered)
-    if sum(math.prod(side.stop - side.start for side in place) for place in places) > MAX_CROP_PIXELS:
+    if sum(map(_size, places)) > max(MAX_CROP_PIXELS, _CROPS_A_PIXEL * values.size):
         raise InputError("its labels are strewn all over the frame: is it a picture?")
     return Cells.build(
         [numbered[place] == number for number, place in enumerate(places, start=1)],
@@ -202,10 +265,10 @@ def _size(place: tuple[slice, slice]) -> int:
     return math.prod(side.stop - side.start for side in place)
 
 
-def _renumber(values: Map) -> tuple[NDArray[np.int32], int]:
+def _renumber(values: Map, most: int) -> tuple[NDArray[np.int32], int]:
     """The map with labels 1, 2, 3, ... in their order, however large they were, and their number."""
     found, inverse = np.unique(values, return_inverse=True)
     first = 0 if found[0] == 0 else 1
-    if (count := len(found) + first - 1) > MAX_LABELS:
-        raise InputError(f"{count:,} labels are more than {MAX_LABELS:,}: is it a picture?")
+    if (count := len(found) + first - 1) > most:
+        raise InputError(f"{count:,} labels are more than {most:,}: is it a picture?")
     return inverse.reshape(values.shape).astype(np.int32) + first, count

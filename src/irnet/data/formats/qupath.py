@@ -10,6 +10,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -31,6 +32,7 @@ from irnet.data.formats.qupath_features import (
     properties_of,
     scores_of,
 )
+from irnet.data.formats.qupath_geometry import Nuclei, geometry_of, nuclei_of
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
@@ -39,7 +41,6 @@ from irnet.geometry.polygons import Ring
 Style = Literal["cells", "annotations"]
 SUFFIX = ".geojson"
 SUFFIXES = (SUFFIX, ".json")  # QuPath writes the first, scripts the second
-PRECISION = 0.01  # px: what QuPath rounds to
 COLOURS = {CYTOPLASM: [0, 114, 178], NUCLEUS: [213, 94, 0]}  # Okabe and Ito
 _logger = logging.getLogger(__name__)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "irnet.qupath")
@@ -51,16 +52,16 @@ def write(
     *,
     style: Style = "cells",
     measurements: Sequence[Mapping[str, float]] = (),
-) -> None:
+) -> int:
     """Write the cells of an image, feature by feature; ids are those of name and number, the same each time.
 
     `style` "cells": native cells, and bare nuclei as detections, with `measurements` (one mapping of names
-    to values an instance). "annotations": every instance one annotation, without measurements. Raises
-    InputError where shapely is missing.
+    to values an instance). "annotations": every instance one annotation, without measurements. Returns how
+    many nuclei became one with others of their cell. Raises InputError where shapely is missing.
     """
-    cells = entry.truth.cells
+    cells, joined = entry.truth.cells, [0]
     if style == "cells":
-        features = _cell_features(entry, measurements or [{}] * len(cells))
+        features = _cell_features(entry, measurements or [{}] * len(cells), joined)
     else:
         features = _annotation_features(entry)
 
@@ -71,6 +72,7 @@ def write(
         file.write(b"\n]}\n")
 
     write_atomic(path, stream)
+    return sum(joined)
 
 
 def read(
@@ -97,7 +99,10 @@ def read(
 # Writing
 
 
-def _cell_features(entry: Entry, measurements: Sequence[Mapping[str, float]]) -> Iterator[Row]:
+def _cell_features(
+    entry: Entry, measurements: Sequence[Mapping[str, float]], joined: list[int]
+) -> Iterator[Row]:
+    """The features of an image; `joined` gets, cell by cell, how many nuclei became one with others."""
     cells, kinds = entry.truth.cells, entry.truth.kinds
     solid = cells.areas > 0
     inside: dict[int, list[int]] = {}  # the nuclei of each cell
@@ -113,17 +118,22 @@ def _cell_features(entry: Entry, measurements: Sequence[Mapping[str, float]]) ->
         kind = kinds[index] if kinds else ""
         metadata = {"score": _text(cells.scores[index])}
         if cells.labels[index] == CYTOPLASM:
-            nuclei = inside.get(index, [])
-            if nuclei:
-                metadata["nucleus_scores"] = " ".join(_text(score) for score in cells.scores[nuclei])
             feature = _feature(entry, index, "cell", kind, metadata, next(drawn))
-            if nuclei:
-                feature["nucleusGeometry"] = _geometry([next(drawn) for _ in nuclei])
+            if own := inside.get(index, []):
+                nuclei = nuclei_of([next(drawn) for _ in own], cells.scores[own].tolist())
+                feature["nucleusGeometry"] = nuclei.geometry
+                feature["properties"]["metadata"] |= _nuclei_metadata(nuclei)
+                joined.append(0 if nuclei.parts else len(own))
         else:
             feature = _feature(entry, index, "detection", "", metadata, next(drawn))
         values = {name: value for name, value in measurements[index].items() if np.isfinite(value)}
         feature["properties"]["measurements"] = values
         yield feature
+
+
+def _nuclei_metadata(nuclei: Nuclei) -> dict[str, str]:
+    pieces = {"nucleus_parts": " ".join(map(str, nuclei.parts))} if max(nuclei.parts, default=1) > 1 else {}
+    return pieces | {"nucleus_scores": " ".join(map(_text, nuclei.scores))}
 
 
 def _annotation_features(entry: Entry) -> Iterator[Row]:
@@ -151,48 +161,13 @@ def _feature(
     return {
         "type": "Feature",
         "id": str(uuid.uuid5(_NAMESPACE, f"{entry.name}/{index + 1}")),
-        "geometry": _geometry([rings]),
+        "geometry": geometry_of(rings),
         "properties": {
             "objectType": object_type,
             "classification": {"name": name, "color": COLOURS[label]},
             "metadata": dict(metadata),
         },
     }
-
-
-def check() -> None:
-    """Raise InputError where what is needed to write is missing."""
-    try:
-        import shapely  # noqa: F401
-    except ImportError as error:
-        raise InputError("QuPath's geometry needs shapely: pip install 'irnet[export]'") from error
-
-
-def _geometry(masks: Sequence[list[Ring]]) -> Row:
-    """The Polygon or MultiPolygon of all the masks, given by their outlines, valid and on QuPath's grid."""
-    check()
-    import shapely
-
-    parts = [part for rings in masks for part in _parts(rings)]
-    if len(parts) == 1:
-        return shapely.geometry.mapping(parts[0])
-    merged = shapely.MultiPolygon(parts)
-    if not merged.is_valid:  # nuclei that overlap
-        merged = shapely.set_precision(shapely.union_all(parts), PRECISION)
-        parts = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon"]
-    return shapely.geometry.mapping(parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts))
-
-
-def _parts(rings: list[Ring]) -> list[Any]:
-    """Polygons of a mask's pieces, holes cut out, as shapely has them."""
-    import shapely
-
-    if len(rings) == 1 and (area := shapely.Polygon(rings[0])).is_valid:
-        return [area]  # its vertices are halves of a pixel: on the grid
-    area = shapely.set_precision(
-        shapely.make_valid(shapely.build_area(shapely.MultiLineString(rings))), PRECISION
-    )
-    return [part for part in shapely.get_parts(area) if part.geom_type == "Polygon" and not part.is_empty]
 
 
 def _text(score: float) -> str:
@@ -280,9 +255,14 @@ def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: str)
     if geometry is None:
         return
     parts = parse_polygons(geometry, gathering.shape)
-    text = metadata.get("nucleus_scores", "") if isinstance(metadata, dict) else ""
+    metadata = metadata if isinstance(metadata, dict) else {}
+    text = metadata.get("nucleus_scores", "")
     count = len(str(text).split())
-    nuclei = [parts] if count == 1 else [[part] for part in parts]  # one nucleus may lie in pieces
+    pieces = [int(word) for word in str(metadata.get("nucleus_parts", "")).split() if word.isdecimal()]
+    if count != 1 and sum(pieces) != len(parts):
+        pieces = [1] * len(parts)
+    ends = np.cumsum(pieces if count != 1 else [len(parts)]).tolist()
+    nuclei = [parts[start:end] for start, end in pairwise([0, *ends])]  # each may lie in pieces
     scores = scores_of(text, count) if count == len(nuclei) else [1.0] * len(nuclei)
     for nucleus, score in zip(nuclei, scores, strict=True):
         gathering.add(*gathering.draw_parts(nucleus), NUCLEUS, group=group, score=score)
