@@ -44,6 +44,7 @@ from irnet.errors import InputError
 from irnet.geometry.masks import cover
 from irnet.metrics.match import assign
 
+POINTS = "points.json"
 MARKS = Path(__file__).parent / "real_fields"
 PARTS = {"test": (0,), "val": (1,), "train": (2, 3, 4)}
 ROWS, COLUMNS = 6, 8  # tiles of a field
@@ -80,6 +81,8 @@ def main() -> None:
     parser.add_argument("--mpp", type=float, help="um per pixel of the fields, for networks")
     parser.add_argument("--find-scale", action="store_true", help="print um per pixel, from training fields")
     options = parser.parse_args()
+    if not (options.data / POINTS).is_file():
+        parser.error(f"{options.data}: no {POINTS} in it: name a folder of fields of the CRIC collection")
     if options.find_scale:
         return print_scale(options.data, Finder(options.found, [], options.cache))
     fields, marks = read_fields(options.data, options.part), read_marks(options.part)
@@ -94,7 +97,7 @@ def main() -> None:
 
 def read_fields(folder: Path, part: str) -> list[Field]:
     """The fields of a part, by name."""
-    document = json.loads((folder / "points.json").read_text())
+    document = json.loads((folder / POINTS).read_text())
     rows: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in document["images"]}
     for row in document["annotations"]:
         rows[row["image_id"]].append(row)
