@@ -48,6 +48,12 @@ def test_finished_predictions_have_the_views_they_have(circles: Path, tmp_path: 
         evaluate(tmp_path / "p.json", circles, tmp_path / "out", views=4)
     assert not (tmp_path / "out").exists()
 
+    for info, views in (({"views": 4}, 4), ({}, None)):
+        document = json.loads((tmp_path / "p.json").read_text()) | {"info": info}
+        (tmp_path / "p.json").write_text(json.dumps(document))
+        result = evaluate(tmp_path / "p.json", circles, tmp_path / "out")
+        assert result.summary["evaluated"]["views"] == views
+
 
 def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
     entries = read_coco(circles)

@@ -113,7 +113,7 @@ def evaluate(
         "data": str(data),
         "scale": found.scale,
         "exclude_border": exclude_border,
-        "views": views,
+        "views": found.views,
     }
     judged = [
         Judged.of(entry, truth, cells, found.cuts)
@@ -187,6 +187,7 @@ class Predicted(NamedTuple):
     scored: bool
     method: str | None
     sha256: str | None  # of the predictions or the weights
+    views: int | None  # of each image, None where that is not known
     scale: dict[str, Any] | None = None  # how images of unknown um per pixel were taken, if estimated
 
     def without_cut(self) -> Predicted:
@@ -219,6 +220,7 @@ def _segmented(
         scored=method.scored,
         method=method.name,
         sha256=sha256(method.source) if method.source else None,
+        views=views,
         scale=scale.record() if scale is not OWN else None,
     )
 
@@ -246,13 +248,15 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
     if score is not None and not document.scored:
         raise InputError(f"{file}: its instances have no scores to cut by: leave --score out")
     info = document.data.get("info")
+    info = info if isinstance(info, dict) else {}
     return Predicted(
         truths=[_looked_for(entry.truth, found[entry.name]) for entry in entries],
         cells=[found[entry.name].cells for entry in entries],
         cuts=None if score is None else dict.fromkeys(LABEL_NAMES, score),
         scored=document.scored,
-        method=info.get("method") if isinstance(info, dict) else None,
+        method=info.get("method"),
         sha256=document.sha256,
+        views=info.get("views"),
     )
 
 
