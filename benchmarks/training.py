@@ -17,9 +17,8 @@ from pathlib import Path
 import torch
 
 from irnet.config import Settings, load_recipe
-from irnet.engine.batch import Batch
 from irnet.engine.devices import choose_device
-from irnet.engine.feed import BLOCK, Feed
+from irnet.engine.feed import BLOCK, Batch, Feed
 from irnet.engine.sources import GeneratedFields, Source, open_source
 from irnet.engine.steps import optimise, read
 from irnet.models.build import build_model

@@ -25,8 +25,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from irnet.config import Settings, load_recipe
-from irnet.engine.batch import Batch
-from irnet.engine.feed import Feed
+from irnet.engine.feed import Batch, Feed
 from irnet.engine.optim import MovingAverage, build_optimizer, parameter_groups
 from irnet.engine.sources import open_source
 from irnet.engine.steps import optimise, read, step_seed

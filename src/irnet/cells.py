@@ -6,7 +6,7 @@ belongs to every cell that covers it. A cytoplasm is the whole cell outline, nuc
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +26,7 @@ Cuts = Mapping[int, float]  # label -> least score
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Cells:
-    """n instances of one image. Build with `Cells.build`, `from_dense` or `from_rle`.
+    """n instances of one image. Build with `Cells.build` or `from_dense`.
 
     Raises InputError when fields differ in length, a crop leaves the frame or a parent is not an instance.
     """
@@ -101,23 +101,6 @@ class Cells:
         origins = np.zeros((len(masks), 2), dtype=np.int64)
         shape = (masks.shape[1], masks.shape[2])
         return cls.build(masks, origins, labels, shape, scores=scores, parents=parents, mpp=mpp)
-
-    @classmethod
-    def from_rle(
-        cls,
-        rles: Sequence[dict],
-        labels: ArrayLike,
-        image_shape: tuple[int, int],
-        *,
-        scores: ArrayLike | None = None,
-        parents: ArrayLike | None = None,
-        mpp: float | None = None,
-    ) -> Self:
-        """Cells of COCO run lengths, compressed or not; each is validated first (InputError)."""
-        shape = geometry.validate_shape(image_shape)
-        decoded = [_decode(rle, shape) for rle in rles]
-        crops, offsets = [crop for crop, _ in decoded], [offset for _, offset in decoded]
-        return cls.build(crops, offsets, labels, shape, scores=scores, parents=parents, mpp=mpp)
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
@@ -213,6 +196,16 @@ class Cells:
         union = self.areas[:, None] + other.areas[None, :] - shared
         return np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
 
+    def window(self, index: int) -> geometry.Window:
+        """The crop of an instance as a window of the frame."""
+        (x, y), (height, width) = self.offsets[index].tolist(), self.masks[index].shape
+        return x, y, x + width, y + height
+
+    def cover(self, indices: Iterable[int], window: geometry.Window) -> Mask:
+        """Pixels of a window of the frame under any of the instances `indices`, (h, w)."""
+        chosen = list(indices)
+        return geometry.cover([self.masks[i] for i in chosen], self.offsets[chosen], window)
+
     def to_dense(self) -> Mask:
         """Full-frame masks (n, H, W). Memory grows with n * H * W: for tests and small images only."""
         dense = np.zeros((len(self), *self.image_shape), dtype=bool)
@@ -249,14 +242,6 @@ def _as_index(index: ArrayLike) -> NDArray:
     return array if array.size else array.astype(np.int64)
 
 
-def _decode(rle: dict, shape: tuple[int, int]) -> tuple[Mask, tuple[int, int]]:
-    if tuple(rle["size"]) != shape:
-        raise InputError(f"run lengths of size {list(rle['size'])} in a frame of {list(shape)}")
-    counts = geometry.unpack(rle["counts"]) if isinstance(rle["counts"], str) else rle["counts"]
-    geometry.validate_rle(counts, shape)
-    return geometry.decode(counts, shape)
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Distractor:
     """Something that is no target cell (a white blood cell, mucus, debris) and where it lies."""
@@ -290,11 +275,3 @@ class Truth:
     def __post_init__(self) -> None:
         if self.kinds and len(self.kinds) != len(self.cells):
             raise InputError(f"{len(self.cells)} instances, but kinds has {len(self.kinds)}")
-
-
-class Segmenter(Protocol):
-    """Whatever finds cells: NumPy in, Cells out."""
-
-    def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
-        """Cells of an (H, W, 3) RGB image with `mpp` um per pixel (None: unknown)."""
-        ...

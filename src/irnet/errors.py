@@ -1,5 +1,7 @@
 """The one error that means "your input": its message says what, where and the remedy."""
 
+DONE, NOTHING_DONE, DONE_WITH_ERRORS = 0, 2, 3  # exit codes; 1 is a fault of our own
+
 
 class InputError(ValueError):
     """Bad input. The message names the file, line or field and what to do about it (exit code 2)."""

@@ -10,9 +10,10 @@ import pytest
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
-from irnet.engine.evaluate import evaluate, score_validation, validate
+from irnet.engine.evaluate import evaluate, find_all, score_validation
 from irnet.engine.predict import Predictor
 from irnet.engine.report import write_report
+from irnet.engine.scale import OWN
 from irnet.errors import InputError
 
 
@@ -128,7 +129,8 @@ def test_a_network_is_scored_at_its_thresholds(blobs_installed: Predictor, circl
 
 def test_validation_chooses_thresholds_and_one_merit(blobs: Predictor, circles: Path):
     samples = [entry.read() for entry in read_coco(circles)]
-    result = validate(blobs, samples)
+    found = find_all(blobs, samples, scale=OWN)
+    result = score_validation([s.truth for s in samples], found, floor=blobs.settings.predict.floor)
     assert result.scores == {CYTOPLASM: 0.45, NUCLEUS: 0.3}  # halfway from the lowest score down to none
     parts = [
         result.numbers[f"{name}/{part}"] for name in ("cytoplasm", "nucleus") for part in ("AJI", "F1", "AP")

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.cli.predict import predict
 from irnet.config import load_recipe
 from irnet.data.formats.coco import read_coco
 from irnet.engine.evaluate import evaluate
@@ -87,6 +89,8 @@ def test_an_unknown_method_is_told_what_there_is() -> None:
     with pytest.raises(InputError, match="unknown method 'unet': choose of irnet, maskrcnn, cspnet, jomls"):
         open_method("unet")
     assert set(SETTINGS) | {"jomls"} == set(METHODS)
+    choice = get_args(get_args(predict.__annotations__["method"])[0])[0]
+    assert get_args(choice) == METHODS  # help starts at once: it does not import methods to name them
 
 
 def test_options_that_mean_nothing_to_jomls_are_refused(jomls: None) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from irnet.engine.batch import Batch
+from irnet.engine.feed import Batch
 from irnet.engine.steps import NotFiniteError, optimise, read, step_seed, stop_requested
 
 CPU = torch.device("cpu")

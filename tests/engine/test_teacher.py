@@ -9,7 +9,7 @@ from toy_fields import recipe, write_fields
 
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.config import Settings, UnlabelledSettings
-from irnet.engine.batch import FieldBatch
+from irnet.engine.feed import FieldBatch
 from irnet.engine.networks import build_network
 from irnet.engine.teacher import REACH, Finds, Teacher, judge
 from irnet.engine.unlabelled import open_fields

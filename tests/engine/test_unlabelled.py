@@ -11,8 +11,8 @@ from toy_fields import recipe, write_fields
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.engine import train as training
-from irnet.engine.batch import FieldBatch
 from irnet.engine.checkpoint import read_tensors
+from irnet.engine.feed import FieldBatch
 from irnet.engine.networks import build_network
 from irnet.engine.run import BEST, LAST
 from irnet.engine.teacher import Finds, Teacher

@@ -8,8 +8,7 @@ from irnet.cells import Cells
 from irnet.geometry.polygons import contours, rasterise
 from irnet.server import schema
 from irnet.server.edits import change_of, draw
-from irnet.server.outlines import outlines
-from irnet.server.scene import Scene
+from irnet.server.scene import Scene, outlines
 from irnet.server.store import Review
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import check_folder
+from irnet.cli.options import check_folder, tell
 
 
 def export(
@@ -46,7 +46,7 @@ def export(
         to,
         out,
         style=style,
-        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+        progress=tell,
     )
     for note in done.notes:
         typer.echo(f"warning: {note}", err=True)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from irnet.cli.options import tell
+
 
 def measure(
     found: Annotated[
@@ -30,7 +32,7 @@ def measure(
         found,
         exclude_overlap=exclude_overlap,
         save=[name.strip() for name in save.split(",")],
-        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+        progress=tell,
     )
     for error in measured.errors:
         typer.echo(error, err=True)

@@ -22,6 +22,11 @@ def check_file(file: Path | None) -> Path | None:
     return file
 
 
+def tell(name: str, number: int, total: int) -> None:
+    """Tell which image of how many is next."""
+    typer.echo(f"[{number}/{total}] {name}", err=True)
+
+
 Out = Annotated[
     Path,
     typer.Option("-o", "--out", help="Folder to write to; made where it is missing.", callback=check_folder),

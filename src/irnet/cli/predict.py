@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Model, Out, Score, Views
+from irnet.cli.options import Device, Model, Out, Score, Views, tell
 
 
 def predict(
@@ -64,7 +64,7 @@ def predict(
         views=views,
         device=device,
         save=[name.strip() for name in save.split(",")],
-        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+        progress=tell,
     )
     for line in report.lines():
         typer.echo(line)

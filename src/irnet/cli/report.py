@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import check_file
+from irnet.cli.options import check_file, tell
 
 
 def report(
@@ -40,7 +40,7 @@ def report(
     written = write_report(
         source,
         out,
-        progress=lambda name, number, total: typer.echo(f"[{number}/{total}] {name}", err=True),
+        progress=tell,
     )
     for reason in written.missing:
         typer.echo(f"no picture: {reason}", err=True)

@@ -2,13 +2,14 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from irnet.errors import InputError
 
@@ -44,6 +45,11 @@ def move(source: Path, target: Path) -> None:
     except OSError as error:
         raise unwritable(target, error) from error
     _sync_folder(target.parent)
+
+
+def as_json(value: Any, indent: int | None = 1) -> bytes:
+    """The JSON text of plain values, as files hold it. Raises ValueError for numbers that are not finite."""
+    return json.dumps(value, indent=indent, allow_nan=False).encode()
 
 
 def check_writable(folder: str | os.PathLike) -> None:

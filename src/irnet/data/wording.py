@@ -1,4 +1,9 @@
-"""Numbers in the lines that a user reads."""
+"""What a user reads while work goes on, and numbers in such lines."""
+
+from collections.abc import Callable
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of each image, its number from 1 and how many there are."""
 
 AS_SHARES = "outlines lie within the first pixel: are they shares of the image's size? Pixels are meant"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Cuts, Truth, reaching
-from irnet.data.files import sha256, write_atomic
+from irnet.data.files import as_json, sha256, write_atomic
 from irnet.data.formats.coco import entries_of, read_coco
 from irnet.data.formats.run_record import PREDICTIONS, load_checked
 from irnet.data.lookup import Names
@@ -29,7 +28,7 @@ from irnet.report.gallery import gallery_page
 from irnet.report.judged import Judged
 
 if TYPE_CHECKING:
-    from irnet.engine.predict import Predictor
+    pass
 
 NUMBERS = {  # name in the log -> where it stands in the summary of a class
     "AJI": ("scores", "aji", "pooled", "value"),
@@ -123,18 +122,12 @@ def evaluate(
     summary = {"evaluated": origin, **summary, "mistakes": mistakes}
     table = render_table(summary) + ("\nwithout what the border cuts\n" if exclude_border else "")
     out = Path(out_dir)
-    write_atomic(out / "summary.json", json.dumps(summary, indent=1, allow_nan=False).encode())
+    write_atomic(out / "summary.json", as_json(summary))
     write_atomic(out / "table.txt", table.encode())
     name = Path(data).resolve().name
     gallery = gallery_page(judged, mistakes, data=name, method=found.method, scored=found.scored)
     write_atomic(out / "gallery.html", gallery.encode())
     return Evaluation(summary, table)
-
-
-def validate(predictor: Predictor, samples: Sequence[Sample]) -> Validation:
-    """Score a network in training at the thresholds that are best for it on these images."""
-    truths, found = [sample.truth for sample in samples], find_all(predictor, samples, scale=OWN)
-    return score_validation(truths, found, floor=predictor.settings.predict.floor)
 
 
 def score_validation(truths: Sequence[Truth], found: Sequence[Cells], *, floor: float) -> Validation:

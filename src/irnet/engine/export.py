@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from irnet.data.formats.qupath_names import name_measurements
 from irnet.data.image import orientation
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
-from irnet.data.wording import number_of
+from irnet.data.wording import Progress, number_of
 from irnet.engine.measure import measure_entry
-from irnet.errors import InputError
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.table import Row, check_parquet, to_csv, to_parquet
 
 FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
@@ -39,8 +39,6 @@ WHOLE = {  # the one file of all images
     "parquet": "cells.parquet",
 }
 AS_STORED = {"qupath": "QuPath", "imagej": "ImageJ"}  # they obey no orientation tag
-DONE, DONE_WITH_ERRORS = 0, 3
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irnet.data.image import read_image, states_no_mpp
+from irnet.data.wording import Progress
 from irnet.engine.methods import Method
 from irnet.engine.scale import Scale, given_scale, spread
 from irnet.errors import InputError
-
-Progress = Callable[[str, int, int], None]
 
 
 def scale_of_files(

@@ -6,7 +6,6 @@ what its form cannot say.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from irnet.cells import LABEL_NAMES
-from irnet.data.files import move, remove_drafts, sha256, write_atomic
+from irnet.data.files import as_json, move, remove_drafts, sha256, write_atomic
 from irnet.data.formats.coco import write_coco
 from irnet.data.formats.coco_json import locate
 from irnet.data.formats.run_record import PREDICTIONS, RUN
@@ -111,7 +110,7 @@ def _write(out: Path, run: dict[str, Any], entries: Sequence[Entry], origin: dic
     run["hashes"] = {PREDICTIONS: sha256(draft)}
     remove_earlier(out)
     move(draft, out / PREDICTIONS)
-    write_atomic(out / RUN, json.dumps(run, indent=1, allow_nan=False).encode())
+    write_atomic(out / RUN, as_json(run))
     remove_drafts([out])
     shutil.rmtree(out / DRAFT, ignore_errors=True)
 

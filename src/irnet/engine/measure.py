@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.formats.found import read_found
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
-from irnet.errors import InputError
+from irnet.data.wording import Progress
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.table import Row, check_parquet, measure, to_csv, to_parquet
 
 SAVES = {"csv": lambda rows: to_csv(rows).encode(), "parquet": to_parquet}
-DONE, DONE_WITH_ERRORS = 0, 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def measure_files(
     *,
     exclude_overlap: bool = False,
     save: Collection[str] = ("csv",),
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Measured:
     """Measure what a folder of `irnet predict`, a data set or a COCO file holds; cells.csv goes beside it.
 

@@ -30,7 +30,7 @@ METHODS = ("irnet", *TRAINED, CLASSICAL)
 
 
 class Method(Protocol):
-    """A `Segmenter` that says what it is."""
+    """Whatever finds cells and says what it is: NumPy in, `Cells` out."""
 
     @property
     def name(self) -> str:

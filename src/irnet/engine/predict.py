@@ -51,7 +51,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Predictor:
-    """Finds cells in images of any size. A `Segmenter` and a `Method`.
+    """Finds cells in images of any size. A `Method`.
 
     Args:
         model: a network; it is moved to `device` and put into eval mode.

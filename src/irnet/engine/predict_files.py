@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,25 +22,21 @@ from irnet.data.formats.run_record import OVERLAYS
 from irnet.data.image import check_kinds, read_image
 from irnet.data.listing import list_images
 from irnet.data.locking import writing
-from irnet.data.memory import check_room
 from irnet.data.naming import name_images
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.data.wording import number_of
+from irnet.data.wording import Progress, number_of
 from irnet.engine.first_look import scale_of_files
 from irnet.engine.methods import Method, open_method
 from irnet.engine.run_files import refuse_corrected
 from irnet.engine.scale import Scale, doubt_mpp, given_scale
 from irnet.engine.unfinished import Result, Task, Unfinished
 from irnet.engine.versions import versions
-from irnet.errors import InputError
+from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
 from irnet.morphometry.table import measure, to_csv
 from irnet.report.draw import overlay
 
 SAVES = ("coco", "overlay", "csv")
-DONE, NOTHING_DONE, DONE_WITH_ERRORS = 0, 2, 3
-_DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
-Progress = Callable[[str, int, int], None]
 
 _logger = logging.getLogger(__name__)
 
@@ -233,8 +229,6 @@ class _Visit:
     def _segment(self, task: Task) -> Result:
         begun = time.monotonic()
         image = read_image(task.file, self.page, hashed=True)
-        if "overlay" in self.save:
-            _check_drawing(image.pixels.shape)
         mpp = image.mpp if self.mpp is None else self.mpp
         found = self.method.find(image.pixels, mpp, scale=self.scale)
         cells = self.method.choose(found.cells, self.score)
@@ -269,13 +263,6 @@ class _Visit:
             kept.discard()
             left = "no image was done, nothing is kept"
         stop.args = (f"{str(stop) or 'stopped'}; {left}",)
-
-
-def _check_drawing(shape: tuple[int, ...]) -> None:
-    """Raise InputError where the overlay of an image (H, W, 3) will not fit into memory."""
-    pixels = shape[0] * shape[1]
-    what = f"an image of {pixels / 1e6:.0f} megapixels"
-    check_room(_DRAWN * pixels, what, "draw", "leave its overlay out with --save coco,csv")
 
 
 def _tasks(files: Sequence[Path]) -> list[Task]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +15,13 @@ from irnet.data.formats.found import read_found
 from irnet.data.formats.run_record import RunRecord
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
+from irnet.data.wording import Progress
 from irnet.engine.evaluate import predictions_file, read_predicted
-from irnet.errors import InputError
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.report.found import Page, found_page
 from irnet.report.scores import scores_page
 
 PAGE, SUMMARY = "report.html", "summary.json"
-DONE, DONE_WITH_ERRORS = 0, 3
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def write_report(
     source: str | Path,
     out: str | Path | None = None,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Written:
     """Write a page about `source`; it holds all its pictures and needs no other file.
 
@@ -70,7 +69,7 @@ def write_report(
     return Written(file, len(content), page.missing)
 
 
-def _page(source: Path, folder: Path, progress: Callable[[str, int, int], None] | None) -> Page:
+def _page(source: Path, folder: Path, progress: Progress | None) -> Page:
     title = source.resolve().name
     if (source / SUMMARY).is_file():
         return _scores(source / SUMMARY, title)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from irnet.data.signals import STOPS
-from irnet.engine.batch import Batch
 from irnet.engine.devices import autocast
+from irnet.engine.feed import Batch
 
 
 class NotFiniteError(RuntimeError):

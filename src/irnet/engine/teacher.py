@@ -16,8 +16,8 @@ from torch import Tensor
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS
 from irnet.config import PerClass, Settings, UnlabelledSettings
 from irnet.engine.bare_ground import find_bare
-from irnet.engine.batch import Batch, FieldBatch
 from irnet.engine.devices import autocast
+from irnet.engine.feed import Batch, FieldBatch
 from irnet.engine.networks import Network
 from irnet.models.box_branch import BoxBranch
 from irnet.models.build import by_label

@@ -18,12 +18,11 @@ import torch
 from irnet.config import Settings
 from irnet.data.files import write_atomic
 from irnet.data.sample import Sample
-from irnet.engine.batch import Batch, FieldBatch
 from irnet.engine.budget import TimeBudget
 from irnet.engine.card import write_card
 from irnet.engine.devices import describe_device
 from irnet.engine.evaluate import Validation, find_all, score_validation
-from irnet.engine.feed import Feed
+from irnet.engine.feed import Batch, Feed, FieldBatch
 from irnet.engine.log import RunLog, cut_log
 from irnet.engine.optim import set_learning_rate
 from irnet.engine.predict import Predictor

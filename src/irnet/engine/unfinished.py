@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from irnet.data.files import move, sha256, write_atomic
+from irnet.data.files import as_json, move, sha256, write_atomic
 from irnet.data.formats.coco import Part, write_parts
 from irnet.data.formats.coco_json import Row, parse, short
 from irnet.data.formats.run_record import CELLS, ERRORS, OVERLAYS, PREDICTIONS, RUN, UNFINISHED
@@ -96,7 +96,7 @@ class Unfinished:
         return kept[key]
 
     def _write_plan(self) -> None:
-        write_atomic(self.folder / PLAN, json.dumps(self._plan, indent=1, allow_nan=False).encode())
+        write_atomic(self.folder / PLAN, as_json(self._plan))
 
     # Image by image
 
@@ -120,7 +120,7 @@ class Unfinished:
             "table": result.table,
             "drawn": self._drawn(task) if result.picture is not None else None,
         }
-        write_atomic(self._file(task), json.dumps(record, allow_nan=False).encode())
+        write_atomic(self._file(task), as_json(record, indent=None))
 
     def _drawn(self, task: Task) -> str | None:
         """SHA-256 of the overlay of an image, here or in its place already."""
@@ -211,4 +211,4 @@ def _other_images(there: list[Any], here: list[Any]) -> list[str]:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    write_atomic(path, json.dumps(value, indent=1, allow_nan=False).encode())
+    write_atomic(path, as_json(value))

@@ -15,8 +15,8 @@ from scipy.spatial import KDTree
 
 from irnet.cells import Cells
 from irnet.geometry.boxes import neighbours
+from irnet.geometry.masks import as_window
 from irnet.metrics.ratio import Ratio
-from irnet.metrics.window import as_window, cover
 
 BAND_UM = 1.0
 BAND_PX = 4  # the same at the paper's 0.2529 um a pixel, for images of unknown scale
@@ -104,5 +104,5 @@ def _pairs(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> Iterator[
     frames = np.concatenate([np.minimum(mine, theirs)[:, :2], np.maximum(mine, theirs)[:, 2:]], axis=1)
     for (t, p), frame, near in zip(matches.tolist(), frames, neighbours(frames, truths.boxes), strict=True):
         window = as_window(frame)
-        overlap = cover(truths, near[near != t], window)
-        yield Pair(cover(truths, [t], window), cover(preds, [p], window), overlap)
+        overlap = truths.cover(near[near != t], window)
+        yield Pair(truths.cover([t], window), preds.cover([p], window), overlap)

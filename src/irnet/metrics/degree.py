@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.geometry.boxes import neighbours
+from irnet.geometry.masks import as_window
 from irnet.metrics.aji import NONE, aji_parts, most_alike
 from irnet.metrics.match import Pairwise
 from irnet.metrics.ratio import Ratio
-from irnet.metrics.window import as_window, cover
 
 DEGREE_LIMITS = (0.0, 0.2, 0.4)  # upper ends, inclusive, of all bins but the last
 DEGREE_NAMES = ("0", "0-.2", ".2-.4", ">.4")
@@ -20,7 +20,7 @@ def degrees(cells: Cells) -> NDArray[np.float64]:
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, cells.boxes), strict=True)):
         mask, others = cells.masks[i], near[near != i]
         if len(others) and mask.any():
-            covered = mask & cover(cells, others, as_window(box))
+            covered = mask & cells.cover(others, as_window(box))
             shares[i] = covered.sum() / mask.sum()
     return shares
 

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells, Truth
 from irnet.geometry.boxes import neighbours
-from irnet.geometry.masks import trim
+from irnet.geometry.masks import as_window, trim
 from irnet.metrics.image import score_image
 from irnet.metrics.summary import summarise
-from irnet.metrics.window import as_window, cover
 
 ORDER = "smaller instances lie on top"
 
@@ -27,7 +26,7 @@ def flatten(cells: Cells, depth: NDArray | None = None) -> Cells:
     crops, offsets = [], cells.offsets.copy()
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, cells.boxes), strict=True)):
         above = near[(cells.labels[near] == cells.labels[i]) & (rank[near] < rank[i])]
-        crop, inner = trim(cells.masks[i] & ~cover(cells, above, as_window(box)))
+        crop, inner = trim(cells.masks[i] & ~cells.cover(above, as_window(box)))
         crops.append(crop)
         offsets[i] += inner
     seen = np.flatnonzero([crop.size > 0 for crop in crops])

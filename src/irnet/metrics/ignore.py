@@ -4,7 +4,7 @@ import numpy as np
 
 from irnet.cells import EVERY_CLASS, Cells, Cuts, Truth, reaching
 from irnet.geometry.boxes import neighbours
-from irnet.metrics.window import as_window, cover
+from irnet.geometry.masks import as_window
 
 IGNORED_SHARE = 0.5
 
@@ -25,6 +25,6 @@ def outside_ignored(cells: Cells, regions: Cells | None) -> Cells:
     keep = np.ones(len(cells), dtype=bool)
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, regions.boxes), strict=True)):
         mine = near[np.isin(regions.labels[near], (EVERY_CLASS, cells.labels[i]))]
-        inside = cells.masks[i] & cover(regions, mine, as_window(box))
+        inside = cells.masks[i] & regions.cover(mine, as_window(box))
         keep[i] = inside.sum() <= IGNORED_SHARE * cells.masks[i].sum()
     return cells.select(keep)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.geometry.boxes import neighbours
+from irnet.geometry.masks import as_window
 from irnet.metrics.ratio import Ratio
-from irnet.metrics.window import as_window, cover
 
 
 def overlap_scores(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> dict[str, Ratio]:
@@ -33,7 +33,7 @@ def _held_pixels(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> tup
         window = as_window(boxes[i])
         for truth in (i, *later):
             match = [partner[truth]] if truth in partner else []
-            mine = mine & (~cover(truths, [truth], window) | cover(preds, match, window))
+            mine = mine & (~truths.cover([truth], window) | preds.cover(match, window))
         held += int(mine.sum())
     return held, shared
 
@@ -48,7 +48,7 @@ def _shared_pixels(cells: Cells) -> Iterator[tuple[int, list[int], NDArray[np.bo
         if not later:
             continue
         window = as_window(box)
-        taken = cover(cells, near[near < i], window)
-        mine = cells.masks[i] & ~taken & cover(cells, later, window)
+        taken = cells.cover(near[near < i], window)
+        mine = cells.masks[i] & ~taken & cells.cover(later, window)
         if mine.any():
             yield i, later, mine

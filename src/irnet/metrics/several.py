@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.metrics.match import Pairwise, by_index
-from irnet.metrics.window import cover, window_of
 
 HELD = 0.5  # share of an area above which it is held
 OWN_SHARE = 0.25  # of an area: with less outside the other one, two truths are too much alike to be merged
@@ -53,7 +52,7 @@ def split_truths(
             continue
         mine = pieces[places[np.argsort(-pairs.shared[pieces[places]], kind="stable")]]
         found = pairs.preds[mine].tolist()
-        held = truths.masks[truth] & cover(preds, found, window_of(truths, truth))
+        held = truths.masks[truth] & preds.cover(found, truths.window(truth))
         if held.sum() > HELD * pairs.truth_areas[truth]:
             split[truth] = tuple(found)
     return split
@@ -66,7 +65,7 @@ def lies_inside(pairs: Pairwise) -> NDArray[np.bool_]:
 
 def _holds_own(truths: Cells, truth: int, other: int, preds: Cells, pred: int) -> bool:
     """Whether the prediction holds more than half of what the truth has outside the other one."""
-    window = window_of(truths, truth)
-    own = truths.masks[truth] & ~cover(truths, [other], window)
-    held = own & cover(preds, [pred], window)
+    window = truths.window(truth)
+    own = truths.masks[truth] & ~truths.cover([other], window)
+    held = own & preds.cover([pred], window)
     return own.sum() >= OWN_SHARE * truths.masks[truth].sum() and held.sum() > HELD * own.sum()

@@ -11,10 +11,9 @@ from irnet.models.backbones import Norm, Pyramid, build_pyramid
 from irnet.models.box_branch import BoxBranch
 from irnet.models.duplicate_removal import DuplicateRemoval
 from irnet.models.instance_relation import InstanceRelation
-from irnet.models.irnet import IRNet
+from irnet.models.irnet import IRNet, RoIHeads
 from irnet.models.mask_branch import MaskBranch
 from irnet.models.proposals import RegionProposals
-from irnet.models.roi_heads import RoIHeads
 from irnet.models.weights import read_trunk
 
 CLASSES = len(LABEL_NAMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from markupsafe import Markup
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.formats.run_record import RunRecord
 from irnet.data.sample import Entry
+from irnet.data.wording import Progress
 from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure
 from irnet.report.close_up import draw_close_up
@@ -21,8 +22,6 @@ from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
-
-Progress = Callable[[str, int, int], None]
 
 
 class Page(NamedTuple):

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, NO_PARENT, Cells
 from irnet.data.formats.coco_json import Id, Row
 from irnet.data.formats.coco_rows import AnnotationRow
+from irnet.geometry import polygons
 from irnet.geometry.boxes import overlapping_pairs
 from irnet.morphometry.table import measure
 from irnet.report.colours import PALETTE, colour_cells
 from irnet.server.edits import ACCEPTED
 from irnet.server.field import Field, to_cells
-from irnet.server.outlines import outlines
 
 TOLD_APART = ("image", "id", "label", "parent", "score")  # columns that the page has already
 PORTION = 100  # instances measured at a time: half a second
@@ -157,3 +157,14 @@ def _measures(row: Row) -> Row:
 
 def _hex(colour: NDArray[np.uint8]) -> str:
     return "#" + bytes(colour.tolist()).hex()
+
+
+def outlines(cells: Cells) -> list[list[list[float]]]:
+    """For each instance its rings on the screen as flat x, y lists, the outer one first; rings are open.
+
+    Coordinates are of pixel corners, rounded to a tenth of a pixel.
+    """
+    return [
+        [np.round(ring[:-1], 1).ravel().tolist() for ring in rings]
+        for rings in polygons.outlines(cells.masks, cells.offsets)
+    ]

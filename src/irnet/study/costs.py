@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from irnet.data.files import write_atomic
+from irnet.data.files import as_json, write_atomic
 
 COST = "cost.json"
 MB = 2**20
@@ -44,7 +44,7 @@ def metered(device: torch.device) -> Iterator[Meter]:
 
 def write_cost(folder: Path, cost: dict[str, Any]) -> None:
     """Say that a row's seed is finished."""
-    write_atomic(folder / COST, json.dumps(cost, indent=1, allow_nan=False).encode())
+    write_atomic(folder / COST, as_json(cost))
 
 
 def read_cost(folder: Path) -> dict[str, Any] | None:

@@ -1,16 +1,110 @@
-"""What `irnet study WHAT` makes."""
+"""What `irnet study WHAT` makes: the tables, section by section, and the figure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from irnet.study import rows, sections
 from irnet.study.beyond import BEYOND, make_beyond
 from irnet.study.fig3 import make_figure
 from irnet.study.protocol import Say
 from irnet.study.record import Study
-from irnet.study.rows import choose_rows
-from irnet.study.table1 import TABLE1
-from irnet.study.table2 import TABLE2
-from irnet.study.tables import Made, make_table
+from irnet.study.render import number, number_table
+from irnet.study.results import RowResult
+from irnet.study.rows import FIGURES, MASK_RCNN, TITLES, WITHOUT_IRM, choose_rows
+from irnet.study.tables import Made, Section, Table, make_table
 
+PARTS = ("DF", "MSK", "RL")
+
+
+def _table1(
+    results: Sequence[RowResult], control: RowResult | None, distractors: dict[str, int]
+) -> list[Section]:
+    """The parts of Table 1, the methods compared, with what says how far to trust the differences."""
+    over = f"over {MASK_RCNN.title}"
+    return [
+        Section(
+            "AJI and F1, mean of images",
+            "As in the paper, its figures beside ours.",
+            sections.main_table(results),
+        ),
+        Section(f"Relative gain {over}, ours / the paper's", "", sections.gain_table(results, control)),
+        Section(
+            f"Paired difference to {MASK_RCNN.title}",
+            "In the same samples of patients, and seed by seed.",
+            sections.difference_table(results, control),
+        ),
+        Section("AJI and F1, pooled over images", "", sections.pooled_table(results)),
+        Section(
+            "Where cells overlap",
+            "Pooled. Overlap recall: of the pixels under two or more true cells, those that the finds of all "
+            "of them hold.",
+            sections.overlap_table(results),
+        ),
+        Section("COCO mask AP", "Of all finds, whatever their score.", sections.precision_table(results)),
+        Section(
+            "ISBI 2014", "Official and greedy pairing, pooled; never alone.", sections.isbi_table(results)
+        ),
+        Section("Cytoplasm by overlap degree", "Pooled.", sections.degree_table(results)),
+        Section("Nuclei by overlap degree", "Pooled.", sections.degree_table(results, "nucleus")),
+        Section(
+            "False finds by what they were taken from",
+            "Cytoplasm / nuclei, on all test images, mean over seeds.",
+            sections.distractor_table(results, distractors),
+        ),
+        Section("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
+        Section("Cost", "", sections.cost_table(results)),
+    ]
+
+
+def _marked_table(results: Sequence[RowResult]) -> str:
+    """AJI and F1 under the paper's check marks: deep features, masks, relation."""
+    lines = []
+    for result in results:
+        figures = [
+            text
+            for figure in FIGURES
+            for text in (sections.with_spread(result.main(figure)), number(result.row.paper.get(figure), 4))
+        ]
+        lines.append([*("✓" if part in result.row.parts else "" for part in PARTS), *figures])
+    return number_table([*PARTS, *(t for f in FIGURES for t in (TITLES[f], "paper"))], lines)
+
+
+def _table2(
+    results: Sequence[RowResult], control: RowResult | None, distractors: dict[str, int]
+) -> list[Section]:
+    """The parts of Table 2: what the instance relation module is made of."""
+    return [
+        Section(
+            "AJI and F1, mean of images",
+            "DF: deep features, MSK: first masks, RL: relation. The DRM is on in every row.",
+            _marked_table(results),
+        ),
+        Section(
+            f"Relative gain over {WITHOUT_IRM.title}, ours / the paper's",
+            "",
+            sections.gain_table(results, control),
+        ),
+        Section(
+            f"Paired difference to {WITHOUT_IRM.title}",
+            "In the same samples of patients, and seed by seed.",
+            sections.difference_table(results, control),
+        ),
+        Section("AJI and F1, pooled over images", "", sections.pooled_table(results)),
+        Section("Where cells overlap", "Pooled.", sections.overlap_table(results)),
+        Section("COCO mask AP", "", sections.precision_table(results)),
+        Section(
+            "False finds by what they were taken from",
+            "Cytoplasm / nuclei, on all test images, mean over seeds.",
+            sections.distractor_table(results, distractors),
+        ),
+        Section("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
+        Section("Cost", "", sections.cost_table(results)),
+    ]
+
+
+TABLE1 = Table("table1", "Table 1: methods", rows.TABLE1, MASK_RCNN, _table1, curves=True)
+TABLE2 = Table("table2", "Table 2: the instance relation module", rows.TABLE2, WITHOUT_IRM, _table2)
 TABLES = {table.name: table for table in (TABLE1, TABLE2)}
 ROWS = {table.name: table.rows for table in (TABLE1, TABLE2, BEYOND)} | {"fig3": TABLE1.rows}
 

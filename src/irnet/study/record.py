@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from irnet.config import Settings, change_settings, load_recipe, parse_settings
-from irnet.data.files import write_atomic
+from irnet.data.files import as_json, write_atomic
 from irnet.engine.checkpoint import digest_of
 from irnet.engine.run import versions
 from irnet.engine.weights import find_weights
@@ -111,10 +111,10 @@ def open_study(data: str | Path | None, out: str | Path, options: Options | None
     options = _complete(options or Options(), frozen)
     parts = open_parts(data, settings.data)
     record = _record(data, parts, settings, options)
-    if frozen is None and not _create(folder / RECORD, _dump(record)):
+    if frozen is None and not _create(folder / RECORD, as_json(record)):
         frozen = _read(folder / RECORD)  # another process was quicker
     if frozen is not None:
-        _compare(folder / RECORD, frozen, json.loads(_dump(record)))
+        _compare(folder / RECORD, frozen, json.loads(as_json(record)))
     _keep_split(folder / SPLIT, parts)
     return Study(
         out=folder,
@@ -254,12 +254,8 @@ def _differences(frozen: Any, now: Any, place: tuple[str, ...] = ()) -> list[str
 
 def _keep_split(path: Path, parts: Parts) -> None:
     """Write the names of the images of each part, or check that they are those."""
-    if not _create(path, _dump(parts.names())) and json.loads(path.read_bytes()) != parts.names():
+    if not _create(path, as_json(parts.names())) and json.loads(path.read_bytes()) != parts.names():
         raise InputError(f"{path}: the data is split otherwise than when the study was begun")
-
-
-def _dump(value: Any) -> bytes:
-    return json.dumps(value, indent=1, allow_nan=False).encode()
 
 
 def _create(path: Path, content: bytes) -> bool:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from irnet.data.files import write_atomic
+from irnet.data.files import as_json, write_atomic
 from irnet.report.markdown import table
 from irnet.study.compare import Difference, Estimate
 
@@ -86,6 +85,6 @@ def write_table(
     out: Path, name: str, *, page: str, values: Mapping[str, Any], flat: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write NAME.md for reading, NAME.json with everything and NAME.csv, one row a figure."""
-    write_atomic(out / f"{name}.json", json.dumps(values, indent=1, allow_nan=False).encode())
+    write_atomic(out / f"{name}.json", as_json(values))
     write_atomic(out / f"{name}.csv", to_csv(flat).encode())
     write_atomic(out / f"{name}.md", page.encode())

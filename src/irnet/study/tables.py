@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from irnet.cells import Cells
-from irnet.errors import InputError
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.study.compare import Estimate
 from irnet.study.costs import read_cost
 from irnet.study.curves import LOOSE_CUT, Sweep, loose_table, sweep, write_curves
@@ -70,7 +70,7 @@ class Made(NamedTuple):
     @property
     def exit_code(self) -> int:
         """0 all done, 3 done but for the missing rows."""
-        return 3 if self.missing else 0
+        return DONE_WITH_ERRORS if self.missing else DONE
 
 
 def make_table(study: Study, table: Table, *, keys: str | None = None, device: str, say: Say) -> Made:

@@ -15,10 +15,9 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
 from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, Layer
-from irnet.synthetic.debris import add_debris
 from irnet.synthetic.layout import LayoutName, Placement, draw_counts, draw_plan
-from irnet.synthetic.smear import Patient, check_choices
-from irnet.synthetic.stain import Density, Palette
+from irnet.synthetic.smear import Patient, assemble, check_choices
+from irnet.synthetic.stain import Palette
 from irnet.synthetic.truth import collect
 
 Mask = NDArray[np.bool_]
@@ -79,14 +78,7 @@ def compose(
         drawings.append(drawing)
         centres.append(place.centre)
 
-    density = Density(size, grey=grey)
-    for _, drawing in drawings:
-        for layer in drawing.layers:
-            density.add(layer.density, layer.corner, layer.colour)
-    distractors = add_debris(rng, density, patient.dirt, centres, stain=patient.stain, mpp=mpp)
-    cells, kinds = collect(drawings, size, mpp)
-    picture = patient.camera.photograph(rng, density.values, mpp)
-    return picture, Truth(cells=cells, kinds=kinds, distractors=tuple(distractors))
+    return assemble(rng, drawings, centres, patient=patient, size=size, mpp=mpp)
 
 
 def cut_out(sample: Sample, mpp: float | None = None) -> list[Cutout]:

@@ -83,11 +83,25 @@ def generate(
         lambda: draw_crowd(rng, mpp),
     )
     drawings = _draw_cells(rng, plan, patient, mpp)
+    centres = [placement.centre for placement in plan.cells]
+    return assemble(rng, drawings, centres, patient=patient, size=size, mpp=mpp)
+
+
+def assemble(
+    rng: np.random.Generator,
+    drawings: list[tuple[str, Drawing]],
+    centres: list[tuple[float, float]],
+    *,
+    patient: Patient,
+    size: tuple[int, int],
+    mpp: float,
+) -> tuple[NDArray[np.uint8], Truth]:
+    """The picture (H, W, 3) of drawn cells, debris around their `centres` (x, y px) added, and its truth."""
     density = Density(size, grey=patient.stain.grey)
     for _, drawing in drawings:
         for layer in drawing.layers:
             density.add(layer.density, layer.corner, layer.colour)
-    centres = [placement.centre for placement in plan.cells]
+
     distractors = add_debris(rng, density, patient.dirt, centres, stain=patient.stain, mpp=mpp)
     cells, kinds = collect(drawings, size, mpp)
     picture = patient.camera.photograph(rng, density.values, mpp)

@@ -34,7 +34,7 @@ THIN = 4  # px between the rows and columns that `fit` learns from
 
 @dataclass(frozen=True, eq=False)
 class JOMLS:
-    """Finds overlapping cells without training. A `Segmenter`: `JOMLS()(image, mpp)`.
+    """Finds overlapping cells without training. Call it: `JOMLS()(image, mpp)`.
 
     A cell is found where its nucleus is; nuclei keep the index of their cell. All scores are 1.
 

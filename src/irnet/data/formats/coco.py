@@ -20,14 +20,13 @@ from irnet.data.formats.coco_rows import (
     ODD,
     AnnotationRow,
     ImageRow,
-    Runs,
     check_link,
+    decoded_pixels,
     is_found,
     parse_annotation,
     parse_image,
     parse_mpp,
     parse_score,
-    with_runs,
 )
 from irnet.data.formats.coco_written import IGNORE_ID, annotation_rows, image_row
 from irnet.data.formats.room import MASK_PIXELS, MaskRoom
@@ -193,9 +192,9 @@ def _parse(
 ) -> list[AnnotationRow]:
     annotations, room = [], MaskRoom()
     with naming(f"{document.path}: image {image.name!r}"):
-        readable = _read_runs(image, rows)
+        _check_room(image, rows)
 
-    for row in readable:
+    for row in rows:
         if is_point(row):
             continue
         with naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
@@ -206,17 +205,12 @@ def _parse(
     return annotations
 
 
-def _read_runs(image: ImageRow, rows: Sequence[Row]) -> Sequence[Row]:
-    """The rows with run lengths read: what stands for too much is refused before any is decoded."""
+def _check_room(image: ImageRow, rows: Sequence[Row]) -> None:
+    """Refuse run lengths that stand for too much before the first is decoded: each may be the whole frame."""
     height, width = image.shape
-    if len(rows) * height * width <= MASK_PIXELS:  # each may be the whole frame
-        return rows
-    room, readable = MaskRoom(), []
-    for row in rows:
-        readable.append(with_runs(row, image.shape))
-        segmentation = readable[-1].get("segmentation")
-        room.take(segmentation.pixels if isinstance(segmentation, Runs) else 0)
-    return readable
+    room = MaskRoom()
+    for row in rows if len(rows) * height * width > MASK_PIXELS else ():
+        room.take(decoded_pixels(row.get("segmentation"), image.shape))
 
 
 def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
