@@ -26,12 +26,16 @@ from numpy.typing import NDArray
 from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
+from irnet.engine import predict_files
 from irnet.engine.evaluate import evaluate
 from irnet.engine.export import FORMATS, export
+from irnet.engine.finding import Finding
 from irnet.engine.measure import measure_files
 from irnet.engine.report import write_report
+from irnet.engine.windows import WINDOWS
 from irnet.morphometry.pairing import pair_nuclei
-from irnet.slides.seams import survivors
+from irnet.slides.seams import segment_windows, survivors
+from irnet.slides.tiles import plan_windows
 from irnet.synthetic import generate
 
 SIDE, MPP, SEED = 1000, 0.25, 7
@@ -128,6 +132,53 @@ def rewrite(folder: Path) -> None:
         raise AssertionError("what was read back is not what was written")
 
 
+def predict(folder: Path) -> None:
+    """The picture through `irnet predict`, whose network knows what each of its windows holds."""
+    cells = found(folder)
+    stand_in = _StandIn(cells)
+    predict_files.open_method = lambda *_, **__: stand_in
+    report = predict_files.predict_files(
+        [folder / "a.tif"], folder / "predicted", mpp=MPP, save=("coco", "csv")
+    )
+    if report.exit_code or sum(report.images[0]["found"].values()) != len(cells):
+        raise AssertionError("what was found is not what is there")
+
+
+class _StandIn:
+    """A method that finds the cells it was given, window by window."""
+
+    name, scored, scores, source = "irnet", True, dict.fromkeys(LABEL_NAMES, 0.0), None
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+
+    def check(self, **_: object) -> None:
+        pass
+
+    def origin(self) -> dict[str, object]:
+        return {"method": self.name, "scored": True, "model": None, "model_sha256": None}
+
+    def find(self, image: NDArray[np.uint8], mpp: float | None = None, **_: object) -> Finding:
+        core, halo = WINDOWS[0]
+        windows, again = plan_windows(image.shape[:2], core=core, halo=halo), None
+
+        def see(pixels: NDArray[np.uint8]) -> Cells:
+            nonlocal again
+            window = again or next(windows)
+            x, y = window.origin
+            held = self.cells.shift(-x, -y, window.frame_shape)
+            placed = held.shift(x, y, image.shape[:2])
+            cut = window.truncates(placed.boxes[window.owns(placed.boxes)]).any()
+            again = window.widen(2 * halo) if cut and not again else None
+            return held
+
+        kept = segment_windows(see, image, core=core, halo=halo, nms=dict.fromkeys(LABEL_NAMES, 1.0))
+        return Finding(kept, 1.0, ())
+
+    def choose(self, cells: Cells, score: float | None = None) -> Cells:
+        return pair_nuclei(cells)
+
+
 def suppress(folder: Path) -> None:
     """Each instance twice, the second less sure, as windows give them: half must go."""
     cells = found(folder)
@@ -148,6 +199,7 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "measure": lambda folder: measure_files(folder / "predictions.json"),
     "pair": lambda folder: pair_nuclei(found(folder)),
     "suppress": suppress,
+    "predict": predict,
     "evaluate": lambda folder: evaluate(
         folder / "predictions.json", folder / "truth.json", folder / "scores"
     ),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.data import memory
 from irnet.engine.scale import (
     PRIOR_NUCLEI,
     Scale,
@@ -14,6 +15,7 @@ from irnet.engine.scale import (
     estimate_scale,
     given_scale,
     median_nucleus,
+    resize_image,
     spread,
 )
 from irnet.errors import InputError
@@ -151,3 +153,9 @@ def test_the_centre_of_an_image():
     image = np.arange(5 * 8 * 3, dtype=np.uint8).reshape(5, 8, 3)
     assert (centre(image, 4) == image[0:4, 2:6]).all()
     assert centre(image, 9).shape == image.shape
+
+
+def test_a_scale_at_which_the_image_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(memory, "available", lambda: 10**8)
+    with pytest.raises(InputError, match=r"0\.7 GB of memory to resample to 10000 x 10000 px, 0\.1 GB"):
+        resize_image(np.zeros((100, 100, 3), dtype=np.uint8), (10_000, 10_000))

@@ -9,15 +9,22 @@ _OWN_CGROUP = Path("/proc/self/cgroup")
 _SMALL = 2**29  # bytes that are not worth the question
 
 
-def check_room(needed: int, what: str) -> None:
-    """Raise InputError where less than `needed` bytes are left. Only Linux says; elsewhere it passes."""
+def check_room(
+    needed: int,
+    what: str,
+    to: str = "decode",
+    remedy: str = "cut it into fields, or use a machine with more",
+) -> None:
+    """Raise InputError where less than `needed` bytes are left. Only Linux says; elsewhere it passes.
+
+    `what` needs them `to` be worked on so; the message ends with the remedy.
+    """
     if needed <= _SMALL:
         return
     left = available()
     if left is not None and needed > left:
         raise InputError(
-            f"{what} needs {needed / 1e9:.1f} GB of memory to decode, {left / 1e9:.1f} GB are left: cut it "
-            "into fields, or use a machine with more"
+            f"{what} needs {needed / 1e9:.1f} GB of memory to {to}, {left / 1e9:.1f} GB are left: {remedy}"
         )
 
 

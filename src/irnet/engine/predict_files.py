@@ -22,6 +22,7 @@ from irnet.data.formats.run_record import OVERLAYS
 from irnet.data.image import check_kinds, read_image
 from irnet.data.listing import list_images
 from irnet.data.locking import writing
+from irnet.data.memory import check_room
 from irnet.data.naming import name_images
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -37,6 +38,7 @@ from irnet.morphometry.table import measure, to_csv
 from irnet.report.draw import overlay
 
 SAVES = ("coco", "overlay", "csv")
+_DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
 
 _logger = logging.getLogger(__name__)
 
@@ -229,6 +231,8 @@ class _Visit:
     def _segment(self, task: Task) -> Result:
         begun = time.monotonic()
         image = read_image(task.file, self.page, hashed=True)
+        if "overlay" in self.save:
+            _check_drawing(image.pixels.shape)
         mpp = image.mpp if self.mpp is None else self.mpp
         found = self.method.find(image.pixels, mpp, scale=self.scale)
         cells = self.method.choose(found.cells, self.score)
@@ -263,6 +267,13 @@ class _Visit:
             kept.discard()
             left = "no image was done, nothing is kept"
         stop.args = (f"{str(stop) or 'stopped'}; {left}",)
+
+
+def _check_drawing(shape: tuple[int, ...]) -> None:
+    """Raise InputError where the overlay of an image (H, W, 3) will not fit into memory."""
+    pixels = shape[0] * shape[1]
+    what = f"an image of {pixels / 1e6:.0f} megapixels"
+    check_room(_DRAWN * pixels, what, "draw", "leave its overlay out with --save coco,csv")
 
 
 def _tasks(files: Sequence[Path]) -> list[Task]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import NO_PARENT, NUCLEUS, Cells, Truth
 from irnet.config import ModelSettings
+from irnet.data.memory import check_room
 from irnet.data.wording import number_of
 from irnet.engine.finding import Finding
 from irnet.errors import InputError
@@ -39,6 +40,7 @@ USUAL_PX = (12, 80)  # nuclei outside are told of
 OWN_NUCLEI = 10  # images with fewer do not say whether they agree with the others
 AGREEING = 1.8  # ratio of the diameters of images of one magnification
 GIVEN = (0.05, 20.0)  # scales that a user may give
+_COPIED = 4  # bytes a pixel in Pillow: of a copy of the image, what is resampled across, and the result
 
 UNKNOWN = "um per pixel unknown"
 
@@ -182,8 +184,14 @@ def centre(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return an image resampled to `size` (H, W), averaging where it shrinks."""
+    """Return an image resampled to `size` (H, W), averaging where it shrinks.
+
+    Raises InputError where memory is too small for that.
+    """
     height, width = size
+    high, wide = image.shape[:2]
+    held = _COPIED * (high * wide + high * width + height * width) + 3 * height * width
+    check_room(held, f"an image of {high * wide / 1e6:.0f} megapixels", f"resample to {width} x {height} px")
     resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
     return np.asarray(resized)
 

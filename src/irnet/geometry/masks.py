@@ -15,11 +15,13 @@ from irnet.geometry import boxes
 Mask = NDArray[np.bool_]
 Offset = tuple[int, int]
 Shape = tuple[int, int]
+Counts = Sequence[int] | NDArray[np.uint32]  # run lengths
 Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels, x2 and y2 exclusive
 
 MAX_SIDE = 2**20
 MAX_PIXELS = 2**32 - 1  # COCO's own tools count them in 32 bits
 _MAX_DIGITS = 8  # of five bits
+_FOREIGN = "compressed run lengths hold characters that COCO never writes"
 
 
 def trim(mask: NDArray) -> tuple[Mask, Offset]:
@@ -125,32 +127,38 @@ def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:
     return counts[:-1].tolist() if counts[-1] == 0 else counts.tolist()
 
 
-def extent(counts: Sequence[int], shape: Shape) -> Window:
+def extent(counts: Counts, shape: Shape) -> Window:
     """The smallest window that holds the mask of valid run lengths; nothing true gives (0, 0, 0, 0)."""
     starts, ends = _runs(counts)
     if not len(starts):
         return 0, 0, 0, 0
     height, _ = shape
-    (first, top), (last, bottom) = np.divmod(starts, height), np.divmod(ends - 1, height)  # columns and rows
+    (first, top), (last, bottom) = _places(starts, height), _places(ends - 1, height)
     tall = bool((first < last).any())  # a run that goes on at the top of the next column
     y1, y2 = (0, height) if tall else (int(top.min()), int(bottom.max()) + 1)
     return int(first[0]), y1, int(last[-1]) + 1, y2
 
 
-def decode(counts: Sequence[int], shape: Shape, window: Window | None = None) -> tuple[Mask, Offset]:
+def decode(counts: Counts, shape: Shape, window: Window | None = None) -> tuple[Mask, Offset]:
     """The tight crop and (x, y) of valid run lengths (see `validate_rle`); `window` is their `extent`."""
     x1, y1, x2, y2 = extent(counts, shape) if window is None else window
     starts, ends = _runs(counts)
-    column, row = np.divmod(starts, shape[0])
+    column, row = _places(starts, shape[0])
     places = (column - x1) * (y2 - y1) + row - y1  # in the crop, column by column
-    crop = np.zeros((x2 - x1, y2 - y1), dtype=bool)
-    pixels = crop.reshape(-1)
+    pixels = bytearray((x2 - x1) * (y2 - y1))  # its slices are filled faster than an array's
     for start, length in zip(places.tolist(), (ends - starts).tolist(), strict=True):
-        pixels[start : start + length] = True
+        pixels[start : start + length] = b"\1" * length
+    crop = np.frombuffer(pixels, dtype=bool).reshape(x2 - x1, y2 - y1)
     return np.ascontiguousarray(crop.T), (x1, y1)
 
 
-def _runs(counts: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _places(pixels: NDArray[np.int64], height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Columns and rows of pixels that are counted column by column."""
+    columns = pixels // height
+    return columns, pixels - columns * height
+
+
+def _runs(counts: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Starts and ends of the runs that are not empty, in pixels of the frame column by column."""
     bounds = np.cumsum(np.asarray(counts, dtype=np.int64))
     starts, ends = bounds[0::2][: len(counts) // 2], bounds[1::2]
@@ -172,21 +180,28 @@ def pack(counts: Sequence[int]) -> str:
 
 def unpack(text: str) -> list[int]:
     """The run lengths of COCO's compressed text. Raises InputError on text that COCO never writes."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64) - 48
-    if len(codes) and not 0 <= codes.min() <= codes.max() < 64:
-        raise InputError("compressed run lengths hold characters that COCO never writes")
-    if len(codes) and codes[-1] & 0x20:
-        raise InputError("compressed run lengths end in the middle of a number")
-    ends = np.flatnonzero(codes & 0x20 == 0)
-    lengths = np.diff(ends, prepend=-1)
-    if not len(ends):
+    try:
+        codes = np.frombuffer(text.encode("latin-1"), dtype=np.uint8) - np.uint8(48)  # below 0 is above 200
+    except UnicodeEncodeError:
+        raise InputError(_FOREIGN) from None
+    if not len(codes):
         return []
-    if lengths.max() > _MAX_DIGITS:
+    if codes.max() >= 64:
+        raise InputError(_FOREIGN)
+    if codes[-1] & 0x20:
+        raise InputError("compressed run lengths end in the middle of a number")
+    ends = np.flatnonzero(codes < 0x20)
+    starts = np.append(0, ends[:-1] + 1)
+    lengths = ends - starts + 1
+    if (digits := int(lengths.max())) > _MAX_DIGITS:
         raise InputError("compressed run lengths hold a number that no frame can have")
-    starts = ends - lengths + 1
-    places = np.arange(len(codes)) - np.repeat(starts, lengths)
-    counts = np.add.reduceat((codes & 0x1F) << 5 * places, starts)
-    counts -= np.where(codes[ends] & 0x10, 1 << 5 * lengths, 0)
+
+    bits = (codes & 0x1F).astype(np.int64)
+    counts = bits[starts]
+    for place in range(1, digits):
+        longer = np.flatnonzero(lengths > place)
+        counts[longer] |= bits[starts[longer] + place] << 5 * place
+    counts -= (bits[ends] >> 4) << 5 * lengths  # the last digit's upper bit is the sign
     counts[1::2], counts[2::2] = np.cumsum(counts[1::2]), np.cumsum(counts[2::2])
     return counts.tolist()
 

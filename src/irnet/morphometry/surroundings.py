@@ -70,7 +70,9 @@ class Surroundings:
 
 def _grown(mask: Mask) -> Mask:
     """A mask and all pixels that touch it by a side or a corner, a pixel more on each side."""
-    wide = np.pad(mask, 2 * REACH)
+    rim, (height, width) = 2 * REACH, mask.shape
+    wide = np.zeros((height + 2 * rim, width + 2 * rim), dtype=bool)  # np.pad takes ten times as long
+    wide[rim : rim + height, rim : rim + width] = mask
     tall = wide[:-2] | wide[1:-1] | wide[2:]
     return tall[:, :-2] | tall[:, 1:-1] | tall[:, 2:]
 

@@ -63,6 +63,7 @@ COLUMNS: dict[str, type] = {  # docs/reference/measurements.md says what each on
 }
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins for spreadsheets
 LENGTHS = ("px", "um", "um2")  # units of what is rounded to hundredths; all else to four digits
+DIGITS = {column: 2 if column.rsplit("_", 1)[-1] in LENGTHS else 4 for column in COLUMNS}
 
 
 def measure(
@@ -213,4 +214,4 @@ def _crop(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> NDArray[np.uint
 def _rounded(column: str, value: Value) -> Value:
     if not isinstance(value, float):
         return value
-    return round(float(value), 2 if column.rsplit("_", 1)[-1] in LENGTHS else 4) if isfinite(value) else None
+    return round(float(value), DIGITS[column]) if isfinite(value) else None

@@ -20,13 +20,14 @@ from irnet.data.formats.coco_rows import (
     ODD,
     AnnotationRow,
     ImageRow,
+    Runs,
     check_link,
-    decoded_pixels,
     is_found,
     parse_annotation,
     parse_image,
     parse_mpp,
     parse_score,
+    with_runs,
 )
 from irnet.data.formats.coco_written import IGNORE_ID, annotation_rows, image_row
 from irnet.data.formats.room import MASK_PIXELS, MaskRoom
@@ -192,9 +193,9 @@ def _parse(
 ) -> list[AnnotationRow]:
     annotations, room = [], MaskRoom()
     with naming(f"{document.path}: image {image.name!r}"):
-        _check_room(image, rows)
+        readable = _read_runs(image, rows)
 
-    for row in rows:
+    for row in readable:
         if is_point(row):
             continue
         with naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
@@ -205,12 +206,17 @@ def _parse(
     return annotations
 
 
-def _check_room(image: ImageRow, rows: Sequence[Row]) -> None:
-    """Refuse run lengths that stand for too much before the first is decoded: each may be the whole frame."""
+def _read_runs(image: ImageRow, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows with run lengths read: what stands for too much is refused before any is decoded."""
     height, width = image.shape
-    room = MaskRoom()
-    for row in rows if len(rows) * height * width > MASK_PIXELS else ():
-        room.take(decoded_pixels(row.get("segmentation"), image.shape))
+    if len(rows) * height * width <= MASK_PIXELS:  # each may be the whole frame
+        return rows
+    room, readable = MaskRoom(), []
+    for row in rows:
+        readable.append(with_runs(row, image.shape))
+        segmentation = readable[-1].get("segmentation")
+        room.take(segmentation.pixels if isinstance(segmentation, Runs) else 0)
+    return readable
 
 
 def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:

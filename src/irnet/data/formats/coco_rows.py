@@ -4,7 +4,10 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
 from irnet.data.categories import DROPPED, label_of
@@ -13,7 +16,7 @@ from irnet.data.formats.room import MaskRoom
 from irnet.data.wording import AS_SHARES
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
-from irnet.geometry.masks import Mask, Offset, Shape
+from irnet.geometry.masks import Mask, Offset, Shape, Window
 
 ODD = {  # what is said of fields of AnnotationRow: what is valid and looks as if something else was meant
     "shares": AS_SHARES,
@@ -55,6 +58,19 @@ class AnnotationRow:
     cell_id: Id | None
     kind: str
     score: float
+
+
+class Runs(NamedTuple):
+    """Valid run lengths in a frame of less than 2^32 pixels."""
+
+    lengths: NDArray[np.uint32]
+    window: Window  # the smallest that holds the mask
+
+    @property
+    def pixels(self) -> int:
+        """How many the crop will have."""
+        x1, y1, x2, y2 = self.window
+        return (x2 - x1) * (y2 - y1)
 
 
 def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None = None) -> ImageRow:
@@ -158,7 +174,10 @@ def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], lef
 def parse_mask(segmentation: Any, shape: Shape, room: MaskRoom) -> tuple[Mask, Offset, bool]:
     """A `segmentation` as a crop, its (x, y), and whether a polygon left the frame. Raises InputError."""
     if isinstance(segmentation, dict):
-        return *_decode(segmentation, shape, room), False
+        segmentation = _read_runs(segmentation, shape)
+    if isinstance(segmentation, Runs):
+        room.take(segmentation.pixels)
+        return *masks.decode(segmentation.lengths, shape, segmentation.window), False
     if not isinstance(segmentation, list) or not segmentation:
         raise InputError("segmentation must be run lengths or polygons: a box alone is no mask")
     nested = all(isinstance(ring, list) for ring in segmentation)
@@ -180,22 +199,23 @@ def _without_stray(segmentation: Any) -> Any:
     return [ring for ring in segmentation if len(ring) not in (0, 2, 4)] or segmentation
 
 
-def decoded_pixels(segmentation: Any, shape: Shape) -> int:
-    """How many pixels run lengths are decoded to; 0 of polygons, and of what is refused when it is parsed."""
+def with_runs(row: Row, shape: Shape) -> Row:
+    """The row with its run lengths as `Runs`, from which `parse_mask` makes the mask.
+
+    One with polygons is left as it is, and one that is refused when it is parsed.
+    """
+    segmentation = row.get("segmentation")
     if not isinstance(segmentation, dict):
-        return 0
+        return row
     try:
-        x1, y1, x2, y2 = masks.extent(_lengths(segmentation, shape), shape)
+        return row | {"segmentation": _read_runs(segmentation, shape)}
     except InputError:
-        return 0
-    return (x2 - x1) * (y2 - y1)
+        return row
 
 
-def _decode(rle: Row, shape: Shape, room: MaskRoom) -> tuple[Mask, Offset]:
+def _read_runs(rle: Row, shape: Shape) -> Runs:
     lengths = _lengths(rle, shape)
-    x1, y1, x2, y2 = window = masks.extent(lengths, shape)
-    room.take((x2 - x1) * (y2 - y1))
-    return masks.decode(lengths, shape, window)
+    return Runs(np.array(lengths, dtype=np.uint32), masks.extent(lengths, shape))
 
 
 def _lengths(rle: Row, shape: Shape) -> Sequence[int]:
