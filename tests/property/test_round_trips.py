@@ -126,6 +126,19 @@ def test_what_is_exported_is_read_back(tmp_path: Path, to: str, style: str | Non
     assert rows(again.truth.cells, again.truth.kinds) == rows(cells, kinds)
 
 
+@pytest.mark.parametrize(("to", "style"), FORMATS)
+def test_masks_that_just_have_room_are_read_back(
+    tmp_path: Path, to: str, style: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    masks = [jagged(rng, 30, 30) for _ in range(20)]
+    cells = Cells.build(masks, rng.integers(0, 40, (20, 2)), [CYTOPLASM] * 20, (70, 70))
+    monkeypatch.setattr("irnet.data.formats.room.MASK_PIXELS", sum(mask.size for mask in cells.masks))
+    monkeypatch.setattr("irnet.data.formats.room.INSTANCE_PIXELS", 0)
+    _, again, _ = back_and_forth(tmp_path, cells, to, style)
+    assert rows(again.truth.cells) == rows(cells)
+
+
 def on_top(cells: Cells, label: int) -> np.ndarray:
     """The number (from 1) of the instance of a class that each pixel shows: the one of the highest score."""
     shown = np.zeros(cells.image_shape, dtype=int)

@@ -15,6 +15,7 @@ Ring = NDArray[np.float64]
 MIN_VERTICES = 3
 MOST_CROSSINGS = 20_000_000  # rows that the edges of a ring cross, each counted: half a second of filling
 _TOGETHER = 512  # masks whose outlines are simplified at a time
+_ROUNDS = 64  # of splitting: outlines of cells take a dozen, one as jagged as a comb a round for each tooth
 TOLERANCE = 0.35  # px: an outline passes every pixel centre at 0.354 px or more, so that none changes sides
 
 
@@ -137,7 +138,8 @@ def outlines(masks: Sequence[Mask], offsets: NDArray[np.int64]) -> Iterator[list
 def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
     """Closed rings (the last vertex is the first) with fewer vertices, nowhere further off than `tolerance`.
 
-    Douglas and Peucker 1973. All pieces of all rings are split together: thousands of rings are fast.
+    Douglas and Peucker 1973. All pieces of all rings are split together: thousands of rings are fast. What is
+    not settled after many rounds stays as it is.
     """
     if not rings:
         return []
@@ -147,7 +149,9 @@ def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
     for start, ring in zip(bounds, rings, strict=False):  # a closed ring needs a second fixed vertex
         kept[[start, start + np.linalg.norm(ring - ring[0], axis=1).argmax(), start + len(ring) - 1]] = True
     left = np.flatnonzero(~kept)  # vertices that may still be needed
-    while len(left):
+    for _ in range(_ROUNDS):
+        if not len(left):
+            break
         ends = np.flatnonzero(kept)
         piece = np.searchsorted(ends, left)
         distance = _distance(points[left], points[ends[piece - 1]], points[ends[piece]])
@@ -155,6 +159,7 @@ def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
         furthest = np.maximum.reduceat(distance, np.flatnonzero(begins))[np.cumsum(begins) - 1]
         kept[left[(distance == furthest) & (furthest > tolerance)]] = True
         left = left[(distance < furthest) & (furthest > tolerance)]
+    kept[left] = True
     return [points[start:end][kept[start:end]] for start, end in pairwise(bounds)]
 
 

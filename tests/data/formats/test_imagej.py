@@ -223,3 +223,10 @@ def test_images_beyond_the_reach_of_regions_are_refused(tmp_path: Path) -> None:
     cells = Cells.build([np.ones((3, 3))], [(0, 0)], [1], (10, 40_000))
     with pytest.raises(InputError, match=r"a\.png: ImageJ's regions reach no further than 32,767 px"):
         write(tmp_path, cells)
+
+
+def test_more_than_can_be_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagej, "MAX_BYTES", 500)
+    with pytest.raises(InputError, match=r"a\.png: its regions have more than 500 bytes.*cut the image"):
+        write(tmp_path, smear())
+    assert not (tmp_path / "a.zip").exists()

@@ -315,7 +315,7 @@ def test_masks_that_would_fill_the_memory_are_refused(
 ) -> None:
     monkeypatch.setattr("irnet.data.formats.room.MASK_PIXELS", 2000)
     monkeypatch.setattr("irnet.data.formats.room.INSTANCE_PIXELS", 0)
-    with pytest.raises(InputError, match=r"feature 3 .*masks together"):
+    with pytest.raises(InputError, match=r"feature 6 .*masks together"):
         read(tmp_path, [feature()] * 9)
 
 

@@ -18,6 +18,7 @@ from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 
+_DRAWN = 4  # pixels may be filled for one that is kept: in rings, holes and pieces
 _logger = logging.getLogger(__name__)
 
 
@@ -50,11 +51,12 @@ class Gathering:
         self.drawn = 0  # outlines
         self.left_out: Counter[str] = Counter()  # what was not drawn, by reason
         self._room = MaskRoom()
+        self._drawing = MaskRoom(_DRAWN)
 
     def draw(self, rings: Sequence[ArrayLike]) -> tuple[Mask, Offset]:
         """The mask of outlines, rings inside others being holes, cut to the image. InputError."""
         valid = polygons.validate(rings, self.shape)
-        self._room.take(polygons.pixels_filled(valid, self.shape), instances=0)
+        self._drawing.take(polygons.pixels_filled(valid, self.shape))
         vertices, (height, width) = np.concatenate(valid), self.shape
         self.shares += polygons.are_shares(valid)
         self.drawn += 1
@@ -146,7 +148,7 @@ class Gathering:
     def _union(self, parts: Sequence[tuple[Mask, Offset]]) -> tuple[Mask, Offset]:
         crops, offsets = [crop for crop, _ in parts], [offset for _, offset in parts]
         crop, offset = masks.union(crops, offsets)
-        self._room.take(crop.size, instances=0)
+        self._drawing.take(crop.size, instances=0)
         return crop, offset
 
     def _cells(self, instances: Sequence[Instance]) -> Cells:

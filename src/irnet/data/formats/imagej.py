@@ -52,8 +52,14 @@ def write(path: str | os.PathLike, entry: Entry) -> None:
             names = _names(cells)
             chosen = [index for _, index in names]
             drawn = polygons.outlines([cells.masks[index] for index in chosen], cells.offsets[chosen])
+            size = 0
             for (name, index), rings in zip(names, drawn, strict=True):
                 region = _region(cells, index, name, [ring[:-1] for ring in rings])
+                if (size := size + len(region)) > MAX_BYTES:
+                    raise InputError(
+                        f"{entry.name}: its regions have more than {MAX_BYTES:,} bytes, which are not read "
+                        "back: cut the image"
+                    )
                 info = zipfile.ZipInfo(f"{name}.roi", _START)
                 archive.writestr(info, region, zipfile.ZIP_DEFLATED)
 
