@@ -108,7 +108,7 @@ FORMATS = {
     "labelme": Format(texts.labelme, "field.json", "labelme", drawn=ONE),
     "labelme masks": Format(texts.labelme_masks, "field.json", "labelme", drawn=ONE),
     "cvat": Format(texts.cvat, "annotations.xml", "cvat", drawn=ONE),
-    "cvat masks": Format(texts.cvat_masks, "annotations.xml", "cvat"),
+    "cvat masks": Format(texts.cvat_masks, "annotations.xml", "cvat", drawn=ONE),
     "qupath": Format(texts.qupath, "field.geojson", "qupath"),
     "qupath annotations": Format(texts.qupath_drawn, "field.geojson", "qupath"),
     "imagej": Format(texts.imagej, "field.zip", "imagej"),
