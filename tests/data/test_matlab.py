@@ -1,5 +1,6 @@
 """MATLAB files that crash, hang or overfill their reader: this process goes on."""
 
+import math
 import os
 import sys
 import time
@@ -111,6 +112,13 @@ def test_what_does_not_fit_into_the_limit_is_refused(tmp_path: Path) -> None:
         assert count == 2
         with pytest.raises(InputError, match="more than 64 MiB"):
             next(items)
+
+
+def test_the_largest_item_fits_into_the_limit(tmp_path: Path) -> None:
+    side = math.isqrt(matlab_child.MAX_ARRAY)
+    path = references(tmp_path / "a.mat", (side, side), chunks=(2**10, 2**10), compression="gzip")
+    with open_hdf5(path, "all") as (_, items):
+        assert next(items).nbytes == matlab_child.MAX_ARRAY
 
 
 def test_too_many_references_are_refused(tmp_path: Path) -> None:

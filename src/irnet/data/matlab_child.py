@@ -16,7 +16,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-MAX_MEMORY = 2**32  # bytes of address space
+# Bytes of address space: scipy holds all that a MATLAB 5 file has, h5py one item at a time.
+MAX_MEMORY = {"mat": 2**32, "hdf5": 2**30}
 MAX_ITEM = 2**28  # bytes of one item of the outermost cell array: the masks of a field
 MAX_ARRAY = 2**26  # bytes of one mask or image; the public sets have fields of 512 x 512 px
 MAX_CELLS = 100_000  # items of a cell array
@@ -31,7 +32,7 @@ def main(kind: str, path: str, name: str) -> None:
     """Write the cell arrays of a MATLAB 5 file ("mat"), or the one called `name` of a 7.3 file ("hdf5")."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not get between
-    _limit()
+    _limit(MAX_MEMORY[kind])
     writer = _Writer(out)
     try:
         (writer.put_mat if kind == "mat" else writer.put_hdf5)(path, name)
@@ -39,7 +40,7 @@ def main(kind: str, path: str, name: str) -> None:
     except Refused as refusal:
         writer.tell(error=str(refusal))
     except MemoryError:
-        writer.tell(error=f"it holds more than {MAX_MEMORY / 2**30:.0f} GiB can take")
+        writer.tell(error=f"it holds more than {MAX_MEMORY[kind] // 2**30} GiB can take")
     except Exception as error:  # whatever a broken file makes the library meet
         writer.tell(error=f"no MATLAB file, or a damaged one ({error})")
     out.flush()
@@ -131,13 +132,13 @@ def _is_cell_array(value: Any) -> bool:
     return getattr(getattr(value, "dtype", None), "kind", "") == "O"
 
 
-def _limit() -> None:
-    """Hold this process to MAX_MEMORY, and keep it from leaving a core file, where the system can."""
+def _limit(memory: int) -> None:
+    """Hold this process to so many bytes, and keep it from leaving a core file, where the system can."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 if __name__ == "__main__":
