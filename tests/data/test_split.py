@@ -105,3 +105,11 @@ def test_a_patient_that_is_no_name_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, ["a", 1e12, "b"])  # type: ignore[list-item]
     with pytest.raises(InputError, match=r"annotations.json: image '1.png': patient must be"):
         split(path)
+
+
+def test_a_number_that_json_cannot_hold_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    path = write(tmp_path, [None] * 5)
+    path.write_text(path.read_text().replace('"id": 4, "image_id"', '"area": 1e999, "id": 4, "image_id"'))
+    with pytest.raises(InputError, match=r"annotations\.json: a number that is too large, in {.*'area': inf"):
+        split(path)
+    assert not [part for part in PARTS if (tmp_path / f"{part}.json").exists()]

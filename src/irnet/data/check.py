@@ -9,7 +9,7 @@ from pathlib import Path
 from irnet.data.files import write_atomic
 from irnet.data.findings import Finding, finding
 from irnet.data.formats.coco import Crowd
-from irnet.data.formats.coco_json import dump, locate
+from irnet.data.formats.coco_json import dump, locate, naming
 from irnet.data.inspection import Inspection, inspect
 from irnet.data.mend import mended
 from irnet.data.split import PARTS
@@ -77,7 +77,9 @@ def fix(
             f"{source}: no annotation would be left of {len(before.annotations)}: "
             f"{inspection.findings[0].line()}"
         )
-    write_atomic(out, dump(kept))
+    with naming(str(source)):
+        content = dump(kept)
+    write_atomic(out, content)
     for table in ("images", "annotations"):
         if lost := len(before.data[table]) - len(kept[table]):
             _logger.warning("%s: without %d of %d %s", out, lost, len(before.data[table]), table)

@@ -38,9 +38,13 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
             len(keys),
         )
     parts = assign(keys, ratios=ratios, seed=seed)
+    contents = {}
     for part, target in paths.items():
         chosen = [row for row, key in zip(document.images, keys, strict=True) if parts[key] == part]
-        write_atomic(target, dump(_restrict(document, chosen)))
+        with naming(str(document.path)):
+            contents[target] = dump(_restrict(document, chosen))
+    for target, content in contents.items():
+        write_atomic(target, content)
     return paths
 
 

@@ -343,6 +343,13 @@ def test_an_image_that_is_annotated_twice_is_refused_with_the_remedy(tmp_path: P
         convert("cvat", tmp_path / "in", tmp_path / "out")
 
 
+def test_no_set_is_made_of_no_image(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text("<annotations><version>1.1</version></annotations>")
+    with pytest.raises(InputError, match="no image in it, and no set is made of none"):
+        convert("cvat", tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_size_of_pixels_that_is_not_used_is_told(tmp_path: Path, caplog) -> None:
     cells = smear()
     path = tmp_path / "a.tif"

@@ -108,6 +108,12 @@ def test_what_has_no_area_is_left_out_and_counted(tmp_path: Path, caplog) -> Non
         assert f"left out ({tag}: no area): 2" in caplog.text
 
 
+def test_points_with_decimal_commas_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x,y;x,y;\.\.\. with decimal points"):
+        read(tmp_path, '<polygon label="nucleus" points="10,5,20,5;40,5,20,5;40,5,50,5"/>')
+    assert len(read(tmp_path, '<polygon label="nucleus" points="10,20;40,20;40,50;"/>')) == 1
+
+
 def test_coordinates_that_look_like_shares_are_told(tmp_path: Path, caplog) -> None:
     read(tmp_path, '<polygon label="nucleus" points="0.1,0.1;0.9,0.1;0.9,0.9"/>' + square(2, 2, 10))
     assert "are they shares of the image's size? Pixels are meant: 1" in caplog.text

@@ -198,6 +198,22 @@ def test_collections_arrays_and_single_features_are_read(tmp_path: Path, data: o
     assert (cells.labels.tolist(), cells.areas.tolist()) == ([NUCLEUS], [400])
 
 
+def test_a_score_that_is_null_is_none(tmp_path: Path) -> None:
+    row = feature()
+    row["properties"]["metadata"] = {"score": None, "cell": None, "kind": None}
+    assert read(tmp_path, row).scores.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("parts", ["2 1", "9 x -1", ""])
+def test_nuclei_in_pieces_are_told_by_their_number_of_parts(tmp_path: Path, parts: str) -> None:
+    squares = [[[[x, 8], [x + 4, 8], [x + 4, 12], [x, 12], [x, 8]]] for x in (6, 12, 18)]
+    cell = feature("cell", None, nucleusGeometry={"type": "MultiPolygon", "coordinates": squares})
+    cell["properties"]["metadata"] = {"nucleus_parts": parts, "nucleus_scores": "0.5 0.75"}
+    cells = read(tmp_path, cell)
+    assert cells.areas.tolist() == ([400, 32, 16] if parts == "2 1" else [400, 16, 16, 16])
+    assert cells.scores[1:].tolist() == ([0.5, 0.75] if parts == "2 1" else [1, 1, 1])
+
+
 def test_of_doubled_keys_the_last_counts(tmp_path: Path) -> None:
     text = json.dumps([feature(), feature(name="cytoplasm")])
     doubled = text.replace(

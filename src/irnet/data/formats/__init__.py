@@ -67,6 +67,8 @@ def convert(
             f"--images is for coco, {', '.join(DRAWN)}: {source_format} says where its images are"
         )
     entries = _read(source_format, source, images, mapping, crowd)
+    if not entries:
+        raise InputError(f"{source}: no image in it, and no set is made of none")
     if source_format in _SUFFIXES and os.path.isdir(source):
         read = {entry.path for entry in entries}
         tell_unread(Path(source), walk(Path(source)), read, _SUFFIXES[source_format])

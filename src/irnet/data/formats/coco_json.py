@@ -23,7 +23,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SIDES = {"height", "width"}
 _WHOLE = _SIDES | {"id", "image_id", "category_id", "cell_id"}
 _OPTIONAL = {"iscrowd", "score", "cell_id", "kind", "keypoints", "bbox", "file_name", "patient", "mpp"}
-_OPTIONAL |= {"annotated_categories", "distractors", "finished", "accepted"}
+_OPTIONAL |= {"annotated_categories", "distractors"}
 _DIGITS = 19  # of 64 bits
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
@@ -149,6 +149,8 @@ def _parse(content: bytes, path: Path, *, lenient: bool = False) -> Any:
         raise InputError(f"{place}: no JSON ({error.msg})") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: no JSON ({error}): save it as UTF-8") from None
     except UnicodeEncodeError:
         raise InputError(f"{path}: no JSON: it holds \\ud800 or another half of a character") from None
     except (ValueError, RecursionError) as error:  # not UTF-8, thousands of digits, nested too deep
@@ -234,19 +236,24 @@ def stream(data: Row) -> Iterator[bytes]:
     for key, value in data.items():
         yield f"{before}{json.dumps(key)}: ".encode()
         before = ",\n"
-        if isinstance(value, list | Iterator):
-            yield from _stream_rows(value)
-        else:
-            yield json.dumps(value, allow_nan=False).encode()
+        rows = isinstance(value, list | Iterator)
+        yield from _stream_rows(value) if rows else (_text(value).encode(),)
     yield b"\n}\n"
 
 
 def _stream_rows(rows: Iterable[Row]) -> Iterator[bytes]:
     before = "[\n"
     for row in rows:
-        yield (before + json.dumps(row, allow_nan=False)).encode()
+        yield (before + _text(row)).encode()
         before = ",\n"
     yield b"[\n\n]" if before == "[\n" else b"\n]"
+
+
+def _text(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:  # 1e999 is read as infinite
+        raise InputError(f"a number that is too large, in {short(value)}") from None
 
 
 def short(value: Any) -> str:

@@ -215,8 +215,10 @@ def _mask(element: Element, gathering: Gathering) -> tuple[Mask, Offset]:
     if element.tag == "mask":
         return _decode(element, gathering)
     if element.tag == "polygon":
-        points = re.split("[,;]", element.get("points", ""))
-        return gathering.draw([[_real("points", value) for value in points]])
+        points = [pair.split(",") for pair in element.get("points", "").rstrip("; ").split(";")]
+        if any(len(pair) != 2 for pair in points):
+            raise InputError("points must be x,y;x,y;... with decimal points: export it again")
+        return gathering.draw([[(_real("points", x), _real("points", y)) for x, y in points]])
     if element.tag == "box":
         x1, y1, x2, y2 = (_real(side, element.get(side)) for side in ("xtl", "ytl", "xbr", "ybr"))
         ring = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)])

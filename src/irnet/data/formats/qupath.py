@@ -214,7 +214,7 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     properties = properties_of(feature)
     metadata = properties.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    kind, (score,) = class_name(properties), scores_of(metadata.get("score", "1"), count=1)
+    kind, (score,) = class_name(properties), scores_of(metadata.get("score") or "1", count=1)
     if object_type(feature) == "cell":
         _take_cell(feature, f"feature {number}", gathering, mapping, score=score)
         return
