@@ -27,7 +27,7 @@ check: .venv/installed-dev
 
 weights: .venv/installed # needs the extra imagenet; where it was stopped, it goes on
 	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) $(if $(INIT),--init $(INIT)) $(if $(UNLABELLED),--unlabelled $(UNLABELLED)) --resume
-	$(BIN)/python -m irnet.engine.release $(RUN) $(RECIPE) $(WEIGHTS)
+	$(BIN)/python -m irnet.verbs.release $(RUN) $(RECIPE) $(WEIGHTS)
 
 viewer: # the built page is committed: this needs Node.js only where viewer/ was changed
 	cd viewer && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build

@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 from irnet.cells import CYTOPLASM
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import sha256, write_atomic
-from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
 from irnet.metrics.degree import degrees
 from irnet.synthetic import Cutout, compose, cut_out

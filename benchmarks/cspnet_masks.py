@@ -20,11 +20,11 @@ from irnet.baselines.cspnet import local_response_norm
 from irnet.baselines.cspnet_masks import SIDE as SAMPLES
 from irnet.baselines.cspnet_masks import MaskNetwork
 from irnet.cells import LABEL_NAMES
-from irnet.data.dataset import CropDataset, Item
 from irnet.models.build import group_norm
 from irnet.models.losses import mask_targets
 from irnet.models.sampling import Truths
 from irnet.synthetic import generate
+from irnet.training.crops import CropDataset, Item
 
 SIDE, MPP = 256, 0.37
 FIELDS, TESTS = 10, 8

@@ -1,7 +1,7 @@
 """What a network finds, kept: each image is looked at once, so that other cuts cost nothing.
 
 A find is kept under the hash of what it depends on: weights, settings but for the cuts, the code of the
-network, um per pixel, and the pixels. After a change to how the engine calls the network, name a new cache.
+network, um per pixel, and the pixels. After a change to how prediction calls the network, name a new cache.
 """
 
 import hashlib
@@ -13,15 +13,15 @@ from pathlib import Path
 import irnet
 from irnet.cells import LABEL_NAMES, Cells, Cuts, Truth
 from irnet.config import change_settings
+from irnet.data.coco.coco import entries_of, write_coco
+from irnet.data.coco.document import load
 from irnet.data.files import sha256
-from irnet.data.formats.coco import entries_of, write_coco
-from irnet.data.formats.coco_json import load
 from irnet.data.sample import Entry
-from irnet.engine.devices import choose_device
-from irnet.engine.networks import build_network
-from irnet.engine.predict import Predictor
-from irnet.engine.weights import find_weights, load_weights
 from irnet.errors import InputError
+from irnet.inference.devices import choose_device
+from irnet.inference.networks import build_network
+from irnet.inference.predict import Predictor
+from irnet.inference.weights import find_weights, load_weights
 
 CODE = "models/*.py"
 CHOSEN_LATER = {"score", "views", "nucleus_px"}  # settings of which finds know nothing

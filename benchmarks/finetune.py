@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS
 from irnet.config import load_recipe
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.engine.predict import Predictor
-from irnet.engine.train import train
+from irnet.inference.predict import Predictor
 from irnet.metrics import score_image, summarise
 from irnet.synthetic import generate
+from irnet.training.train import train
 
 SIZE, MPP = (640, 640), 0.37
 SCORED = ("aji", "f1", "overlap_recall")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from irnet.baselines.jomls import JOMLS
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Truth
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.metrics import ImageScore, score_image, summarise
 from irnet.synthetic import generate
 

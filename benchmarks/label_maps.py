@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells, Truth
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.metrics import score_image, summarise
 from irnet.metrics.flatten import flatten
 

@@ -24,19 +24,19 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Truth
-from irnet.data.formats.coco import read_coco, write_coco
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.sample import Entry
-from irnet.engine import predict_files
-from irnet.engine.evaluate import evaluate
-from irnet.engine.export import FORMATS, export
-from irnet.engine.finding import Finding
-from irnet.engine.measure import measure_files
-from irnet.engine.report import write_report
-from irnet.engine.windows import WINDOWS
+from irnet.inference.finding import Finding
+from irnet.inference.windows import WINDOWS
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import segment_windows, survivors
 from irnet.slides.tiles import plan_windows
 from irnet.synthetic import generate
+from irnet.verbs import predict_files
+from irnet.verbs.evaluate import evaluate
+from irnet.verbs.export import FORMATS, export
+from irnet.verbs.measure import measure_files
+from irnet.verbs.report import write_report
 
 SIDE, MPP, SEED = 1000, 0.25, 7
 NMS = dict.fromkeys(LABEL_NAMES, 0.5)

@@ -27,8 +27,8 @@ from PIL import Image
 
 from irnet.cells import Truth
 from irnet.config import AugmentSettings
-from irnet.data.dataset import CropDataset
 from irnet.synthetic import generate
+from irnet.training.crops import CropDataset
 
 INSTANCES = 23
 

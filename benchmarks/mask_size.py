@@ -13,8 +13,8 @@ import torch
 
 from irnet.cells import LABEL_NAMES
 from irnet.config import load_recipe
-from irnet.engine.sources import open_source
 from irnet.models.losses import mask_targets
+from irnet.training.sources import open_source
 
 SIZES, FINE, SIDE = (28, 56, 112), 448, 28
 OFF = 0.1  # of a box's sides

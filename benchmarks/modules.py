@@ -13,12 +13,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from irnet.cells import LABEL_NAMES, Cells
-from irnet.data.formats.coco import read_coco
-from irnet.engine.evaluate import find_all, headline
-from irnet.engine.predict import Predictor
-from irnet.engine.scale import OWN
+from irnet.data.coco.coco import read_coco
+from irnet.inference.methods import find_all
+from irnet.inference.predict import Predictor
+from irnet.inference.scale import OWN
 from irnet.metrics import best_score, f1_curve, score_image, summarise
 from irnet.models.irnet import IRNet
+from irnet.training.scores import headline
 
 
 def main() -> None:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM
-from irnet.data.formats.coco import read_coco
-from irnet.engine.calibrate import STEP
-from irnet.engine.devices import choose_device
-from irnet.engine.rehearsal import Option, Rehearsal
-from irnet.engine.scale import OWN
-from irnet.engine.weights import load_weights
+from irnet.data.coco.coco import read_coco
+from irnet.inference.devices import choose_device
+from irnet.inference.rehearsal import Option, Rehearsal
+from irnet.inference.scale import OWN
+from irnet.inference.weights import load_weights
 from irnet.metrics.merit import PARTS, merit_ratios, merits
+from irnet.verbs.calibrate import STEP
 
 Tables = dict[Option, NDArray[np.float64]]  # (k, 4, 2) of each option
 

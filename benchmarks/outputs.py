@@ -22,8 +22,8 @@ import tifffile
 from pycocotools.coco import COCO
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.synthetic import generate_set

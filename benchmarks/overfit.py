@@ -15,13 +15,13 @@ import torch
 
 from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.config import Settings, load_recipe
-from irnet.data.dataset import CropDataset
 from irnet.metrics import score_image
 from irnet.metrics.ratio import pool
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
 from irnet.models.postprocess import to_cells
 from irnet.synthetic import generate
+from irnet.training.crops import CropDataset
 
 VARIANTS = {
     "Mask R-CNN": ["model.drm.enabled=false", "model.irm.enabled=false"],

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, Cells, Cuts, reaching
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.data.sample import Entry
-from irnet.engine.evaluate import find_all
-from irnet.engine.methods import open_method
-from irnet.engine.scale import OWN
+from irnet.inference.methods import find_all, open_method
+from irnet.inference.scale import OWN
 from irnet.metrics import score_image, summarise
 from irnet.metrics.match import Pairwise, match_iou
 

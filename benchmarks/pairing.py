@@ -24,9 +24,9 @@ from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 from scipy.optimize import minimize
 
 from irnet.cells import NO_PARENT, NUCLEUS, Cells, Truth
-from irnet.data.formats.coco import read_coco
-from irnet.engine.predict import Predictor
+from irnet.data.coco.coco import read_coco
 from irnet.geometry.masks import cover
+from irnet.inference.predict import Predictor
 from irnet.metrics import summarise
 from irnet.metrics.image import ImageScore
 from irnet.metrics.links import link_scores, partners

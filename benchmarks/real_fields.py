@@ -39,10 +39,10 @@ from resample import Bench, Share
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth, reaching
 from irnet.data.sample import Entry
-from irnet.engine.evaluate import predictions_file, read_predicted
 from irnet.errors import InputError
 from irnet.geometry.masks import cover
 from irnet.metrics.match import assign
+from irnet.verbs.evaluate import predictions_file, read_predicted
 
 POINTS = "points.json"
 MARKS = Path(__file__).parent / "real_fields"

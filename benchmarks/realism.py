@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from torch import nn
 
 from irnet.cells import NUCLEUS, Cells
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.data.image import read_image
 from irnet.data.listing import list_images
 from irnet.synthetic import Patient, generate

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irnet.data.dataset import CropDataset, Item
-from irnet.engine.predict import Predictor
+from irnet.inference.predict import Predictor
 from irnet.models.duplicate_removal import DuplicateRemoval, box_iou, drm_labels, drm_loss
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_targets
 from irnet.synthetic import generate
+from irnet.training.crops import CropDataset, Item
 
 TAU = 4.0  # where nothing else is said
 Scene = tuple[Tensor, Tensor, Tensor, Tensor]  # deep features, first logits, labels, masks of the own class

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.data.sample import Entry
 from irnet.synthetic import Patient, generate
 

@@ -3,10 +3,10 @@
     python benchmarks/selection.py grey-val colour-val --fields 100 49 --cut 0.65
     python benchmarks/selection.py grey-val --fields 20 --cut 0.65 --views 4
 
-Each field is looked at once (`engine.rehearsal`). For every power and mask threshold, at the cut of highest
-merit (`metrics.merit`, mean of the sets) and at the cuts asked for: F1, AJI, overlap recall and precision,
-pooled over the first fields of each set, and the difference from the present point at --cut in one view, with
-the 95 % interval of a bootstrap over fields in pairs (seed 0).
+Each field is looked at once (`inference.rehearsal`). For every power and mask threshold, at the cut of
+highest merit (`metrics.merit`, mean of the sets) and at the cuts asked for: F1, AJI, overlap recall and
+precision, pooled over the first fields of each set, and the difference from the present point at --cut in one
+view, with the 95 % interval of a bootstrap over fields in pairs (seed 0).
 """
 
 import argparse
@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM
-from irnet.data.formats.coco import read_coco
-from irnet.engine.rehearsal import Option, Rehearsal
-from irnet.engine.scale import OWN
-from irnet.engine.weights import load_weights
+from irnet.data.coco.coco import read_coco
+from irnet.inference.rehearsal import Option, Rehearsal
+from irnet.inference.scale import OWN
+from irnet.inference.weights import load_weights
 from irnet.metrics.bootstrap import interval, sample_weights
 from irnet.metrics.merit import PARTS, merit_ratios, merits
 

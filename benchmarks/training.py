@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from irnet.config import Settings, load_recipe
-from irnet.engine.devices import choose_device
-from irnet.engine.feed import BLOCK, Batch, Feed
-from irnet.engine.sources import GeneratedFields, Source, open_source
-from irnet.engine.steps import optimise, read
+from irnet.inference.devices import choose_device
 from irnet.models.build import build_model
+from irnet.training.feed import BLOCK, Batch, Feed
+from irnet.training.sources import GeneratedFields, Source, open_source
+from irnet.training.steps import optimise, read
 
 FIELDS = 8
 MEMORY = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS
 from irnet.config import load_recipe
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.engine.predict import Predictor
-from irnet.engine.train import train
+from irnet.inference.predict import Predictor
 from irnet.metrics import score_image
 from irnet.metrics.bootstrap import sample_weights
 from irnet.study.compare import Estimate, difference, pooled
 from irnet.synthetic import generate
+from irnet.training.train import train
 
 SIDE, MPP = 448, 0.37
 TEST_SEED, FIELD_SEED = 900_000, 800_000

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 

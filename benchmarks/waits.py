@@ -25,15 +25,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from irnet.config import Settings, load_recipe
-from irnet.engine.feed import Batch, Feed
-from irnet.engine.optim import MovingAverage, build_optimizer, parameter_groups
-from irnet.engine.sources import open_source
-from irnet.engine.steps import optimise, read, step_seed
 from irnet.models.box_branch import SampledBoxes
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
 from irnet.models.suppression import suppress_at_once
 from irnet.models.vision import PyramidPool
+from irnet.training.feed import Batch, Feed
+from irnet.training.optim import MovingAverage, build_optimizer, parameter_groups
+from irnet.training.sources import open_source
+from irnet.training.steps import optimise, read, step_seed
 
 READ = {"_local_scalar_dense", "equal", "is_nonzero"}
 SHAPED = {"nonzero", "masked_select", "nms", "_unique2", "bincount"}

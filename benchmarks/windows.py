@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from irnet.cells import LABEL_NAMES, Cells, Truth, reaching
-from irnet.engine.predict import Predictor
+from irnet.inference.predict import Predictor
 from irnet.metrics import score_image, summarise
 from irnet.slides.seams import segment_windows, survivors
 from irnet.synthetic import generate

@@ -29,7 +29,7 @@ from overlaps import overlapped
 from resample import AveragePrecision, Bench, Median, Score, Share
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Cuts, reaching
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.data.sample import Entry
 from irnet.metrics.aji import aji_parts, most_alike
 from irnet.metrics.coco_ap import PooledRanking, Ranking

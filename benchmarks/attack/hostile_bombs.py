@@ -23,9 +23,9 @@ from hostile_pictures import cx22
 from hostile_scene import Scene, Thing
 
 from irnet.config import load_recipe
+from irnet.data.coco.coco import read_coco
 from irnet.data.formats import cvat, imagej, isbi2014, labelme, labels, qupath
 from irnet.data.formats import cx22 as cx22_format
-from irnet.data.formats.coco import read_coco
 from irnet.data.image import read_image
 
 MOST_SECONDS, MOST_MEGABYTES = 1.0, 300.0
@@ -169,7 +169,7 @@ def _mask_bomb(data: dict) -> None:
 
 
 def _weights(folder: Path, *, header: int = 0, settings: dict | None = None) -> None:
-    importlib.import_module("irnet.engine.weights")  # what that takes is not the bomb's
+    importlib.import_module("irnet.inference.weights")  # what that takes is not the bomb's
     values = load_recipe("tiny").model_dump(mode="json")
     values["model"] |= settings or {}
     meta = json.dumps({"sha256": "0" * 64, "format": 1, "kind": "weights", "settings": values, "trained": {}})
@@ -181,7 +181,7 @@ def _weights(folder: Path, *, header: int = 0, settings: dict | None = None) -> 
 
 
 def _load_weights(folder: Path) -> None:
-    from irnet.engine.weights import load_weights
+    from irnet.inference.weights import load_weights
 
     load_weights(folder / "a.safetensors")
 

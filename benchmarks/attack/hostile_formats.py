@@ -10,6 +10,7 @@ import hostile_pictures as pictures
 import hostile_texts as texts
 from hostile_scene import ALONE, NUCLEUS, Scene
 
+from irnet.data.coco.coco import read_coco
 from irnet.data.formats import (
     convert,
     cvat,
@@ -23,8 +24,7 @@ from irnet.data.formats import (
     qupath,
     sipakmed,
 )
-from irnet.data.formats.coco import read_coco
-from irnet.data.predictions import read_predictions
+from irnet.data.formats.predictions import read_predictions
 from irnet.data.sample import Entry
 
 READERS = {

@@ -33,8 +33,8 @@ from hostile_processes import (
     workplace,
 )
 
-from irnet.data.formats.coco import read_coco
-from irnet.data.formats.found import read_found
+from irnet.data.coco.coco import read_coco
+from irnet.data.coco.found import read_found
 from irnet.server.store import Review
 
 DRAFT = re.compile(r"\.[0-9a-f]{16}\.tmp")

@@ -26,16 +26,16 @@ from hostile_scene import CELL, Scene, draw
 from hostile_targets import cells_of
 
 from irnet.cells import Truth
-from irnet.data.formats.coco import write_coco
+from irnet.data.coco.coco import write_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 PATIENCE = 600  # seconds for a whole process
 IMAGES = 4
 _USED = (
-    "engine.train",
-    "engine.predict_files",
-    "engine.methods",
+    "training.train",
+    "verbs.predict_files",
+    "inference.methods",
     "server.app",
     "synthetic",
     "cli",

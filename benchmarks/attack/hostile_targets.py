@@ -19,12 +19,12 @@ from hostile_scene import ALONE, Scene
 
 from irnet.cells import Cells, Truth
 from irnet.config import change_settings, load_recipe
-from irnet.data.check import check
+from irnet.data.checks.check import check
+from irnet.data.coco.found import read_found
+from irnet.data.coco.split import split
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath
-from irnet.data.formats.found import read_found
 from irnet.data.image import read_image
 from irnet.data.sample import Entry
-from irnet.data.split import split
 from irnet.server.store import Review
 
 
@@ -232,8 +232,8 @@ def _override(folder: Path) -> None:
 
 
 def _make_weights(folder: Path, _: Scene) -> None:
-    from irnet.engine.networks import build_network
-    from irnet.engine.weights import save_weights
+    from irnet.inference.networks import build_network
+    from irnet.inference.weights import save_weights
 
     narrow = ["fpn_width=8", "fc_width=8", "mask_width=8", "irm.enabled=false", "drm.enabled=false"]
     settings = load_recipe("tiny", [f"model.{text}" for text in narrow])
@@ -244,7 +244,7 @@ def _make_weights(folder: Path, _: Scene) -> None:
 
 
 def _load_weights(folder: Path) -> None:
-    from irnet.engine.weights import load_weights
+    from irnet.inference.weights import load_weights
 
     with contextlib.redirect_stderr(io.StringIO()):
         load_weights(folder / "tiny.safetensors")

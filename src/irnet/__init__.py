@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from irnet.engine.predict import Predictor
+    from irnet.inference.predict import Predictor
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
@@ -23,6 +23,6 @@ def load(path: str | Path | None = None, device: str = "auto") -> Predictor:
     `device` is "auto" (the GPU where there is one), "cpu", "cuda" or "cuda:1". Raises `InputError` when the
     file is not a weights file of irnet or the device is missing.
     """
-    from irnet.engine.predict import Predictor
+    from irnet.inference.predict import Predictor
 
     return Predictor.load(path, device=device)

@@ -11,9 +11,9 @@ from irnet.baselines.cspnet_boxes import FRAME, STRIDE, FiveLayers
 from irnet.baselines.cspnet_masks import MaskNetwork, MergedLevels
 from irnet.cells import Cells
 from irnet.config import Settings, load_recipe
-from irnet.engine.networks import build_network
-from irnet.engine.predict import Predictor
-from irnet.engine.weights import load_weights, save_weights
+from irnet.inference.networks import build_network
+from irnet.inference.predict import Predictor
+from irnet.inference.weights import load_weights, save_weights
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
 from irnet.models.sampling import Proposed, Truths, box_iou

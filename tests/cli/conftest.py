@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from irnet.cli import main
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.synthetic import generate

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from irnet.engine import doctor, weights
+from irnet.inference import weights
+from irnet.verbs import doctor
 
 
 def test_it_prints_versions_devices_and_memory(run) -> None:

@@ -8,8 +8,8 @@ from signal import SIGINT, SIGTERM, default_int_handler, getsignal, raise_signal
 
 import pytest
 
-from irnet.engine import doctor
 from irnet.errors import InputError
+from irnet.verbs import doctor
 
 
 def fail_with(error: BaseException):
@@ -100,7 +100,7 @@ def test_a_signal_ends_with_a_line_and_its_code(
 ) -> None:
     before = getsignal(SIGTERM)
     signal(SIGINT, default_int_handler)  # a process in the background may have been told to ignore it
-    monkeypatch.setattr("irnet.engine.predict_files.predict_files", lambda *_, **__: raise_signal(number))
+    monkeypatch.setattr("irnet.verbs.predict_files.predict_files", lambda *_, **__: raise_signal(number))
     ran = run("predict", tmp_path, "-o", tmp_path / "out")
     assert (ran.code, ran.err) == (code, f"irnet: {word}\n")
     assert getsignal(SIGTERM) == before

@@ -12,11 +12,11 @@ import shapely
 import tifffile
 from pyarrow import parquet
 
+from irnet.data.coco.coco import read_coco
 from irnet.data.files import sha256
 from irnet.data.formats import DRAWN
-from irnet.data.formats.coco import read_coco
 from irnet.data.sample import Entry
-from irnet.engine.export import FORMATS, STYLES
+from irnet.verbs.export import FORMATS, STYLES
 
 FORMS = [("qupath", "annotations"), ("labelme", "polygons"), ("labelme", "masks"), ("imagej", None)]
 FORMS += [("cvat", "masks"), ("cvat", "polygons")]

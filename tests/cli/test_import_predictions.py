@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from irnet.cells import CYTOPLASM, Cells
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.metrics.flatten import flatten
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.locking import writing
 from irnet.morphometry.table import COLUMNS
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from irnet.config import Settings
-from irnet.engine import train as engine
-from irnet.engine import weights
-from irnet.engine.train import Outcome
+from irnet.inference import weights
+from irnet.training import train as training
+from irnet.training.train import Outcome
 
 MPP = 0.37
 TINY = ("--recipe", "tiny", "--set", "data.crop=64", "--set", "train.workers=0", "--device", "cpu")
@@ -34,7 +34,7 @@ def test_options_reach_the_training(run, monkeypatch: pytest.MonkeyPatch, tmp_pa
         given.update(options, seed=settings.train.seed, precision=settings.train.precision)
         return Outcome(step=3, steps=3, best=folder / "best.safetensors", merit=None)
 
-    monkeypatch.setattr(engine, "train", record)
+    monkeypatch.setattr(training, "train", record)
     args = ("--seed", "7", "--precision", "bf16", "--time", "25m", "--init", "bundled", "--resume")
     assert run("train", "data", "-o", tmp_path, *args).code == 0
     assert given == {
@@ -52,7 +52,7 @@ def test_options_reach_the_training(run, monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_run_stopped_before_its_first_validation_names_no_weights(
     run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(engine, "train", lambda *_, **__: Outcome(step=1, steps=3, best=None, merit=None))
+    monkeypatch.setattr(training, "train", lambda *_, **__: Outcome(step=1, steps=3, best=None, merit=None))
     ran = run("train", "data", "-o", tmp_path)
     assert ran.code == 0
     assert ran.out.startswith("step 1 of 3; weights: none yet")

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import pytest
 
 from irnet.cli import main
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.engine.weights import BUNDLED
+from irnet.inference.weights import BUNDLED
 from irnet.synthetic import generate
 
 ROOT = Path(__file__).parents[2]

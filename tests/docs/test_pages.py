@@ -49,7 +49,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_picture_of_the_readme_exists_where_weights_do() -> None:
-    from irnet.engine.weights import BUNDLED
+    from irnet.inference.weights import BUNDLED
 
     assert (ROOT / "docs" / "images" / "demo.png").exists() or not BUNDLED.exists()
 
@@ -122,6 +122,15 @@ def test_files_that_paper_md_and_architecture_name_exist() -> None:
     named = set(re.findall(r"`((?:src|tests|recipes|benchmarks)/[\w/.-]*)`", text))
     assert len(named) > 30
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_file_of_the_wings_has_its_line_in_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "src" / "irnet"
+    wings = ("inference", "training", "verbs", "study", "data/coco", "data/checks")
+    files = [file.relative_to(package) for wing in wings for file in (package / wing).rglob("*.py")]
+    there = sorted(file.as_posix() for file in files if file.name != "__init__.py")
+    assert sorted(re.findall(rf"^\| `((?:{'|'.join(wings)})/[\w/]+\.py)`", text, re.M)) == there
 
 
 def test_the_published_schema_is_that_of_the_settings() -> None:

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import torch
 
-from irnet.data.formats.found import read_found
-from irnet.data.formats.run_record import RunRecord
-from irnet.engine.card import WeightsFile, render_card
-from irnet.engine.checkpoint import write_tensors
-from irnet.engine.log import LOG_NAME, read_log
-from irnet.engine.measure import measure_files
-from irnet.engine.report import write_report
-from irnet.engine.run import LAST, settings_of
-from irnet.engine.weights import load_weights, start_from
+from irnet.data.coco.found import read_found
+from irnet.data.coco.run_record import RunRecord
 from irnet.errors import InputError
+from irnet.inference.tensors import write_tensors
+from irnet.inference.weights import load_weights, start_from
 from irnet.study.make import make
 from irnet.study.record import Options, open_study
+from irnet.training.card import WeightsFile, render_card
+from irnet.training.log import LOG_NAME, read_log
+from irnet.training.run import LAST, settings_of
+from irnet.verbs.measure import measure_files
+from irnet.verbs.report import write_report
 
 HERE = Path(__file__).parent
 HEADER: dict[str, Any] = json.loads((HERE / "weights.json").read_text())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
-from irnet.data.formats.coco import write_coco
+from irnet.data.coco.coco import write_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.napari import files

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
-from irnet.engine.finding import Finding
 from irnet.errors import InputError
+from irnet.inference.finding import Finding
 from irnet.napari import widget
 
 ROOT = Path(__file__).parents[2]

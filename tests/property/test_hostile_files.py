@@ -17,8 +17,8 @@ from hostile_scene import Scene, Thing
 from hostile_targets import targets
 from hostile_texts import as_polygon, coco
 
-from irnet.data.check import check
-from irnet.data.formats.coco import read_coco
+from irnet.data.checks.check import check
+from irnet.data.coco.coco import read_coco
 from irnet.errors import InputError
 
 INPUTS = 40  # of each kind; what one is made of follows from its kind and its number

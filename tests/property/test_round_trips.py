@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from skimage.measure import label as number_pieces
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath
-from irnet.data.formats.coco import read_coco, write_coco
 from irnet.data.sample import Entry
-from irnet.engine.export import STYLES, export
+from irnet.verbs.export import STYLES, export
 
 FORMATS = [(to, style) for to in ("qupath", "labelme", "cvat") for style in STYLES[to]]
 FORMATS += [("imagej", None), ("coco", None)]
@@ -133,8 +133,8 @@ def test_masks_that_just_have_room_are_read_back(
     rng = np.random.default_rng(0)
     masks = [jagged(rng, 30, 30) for _ in range(20)]
     cells = Cells.build(masks, rng.integers(0, 40, (20, 2)), [CYTOPLASM] * 20, (70, 70))
-    monkeypatch.setattr("irnet.data.formats.room.MASK_PIXELS", sum(mask.size for mask in cells.masks))
-    monkeypatch.setattr("irnet.data.formats.room.INSTANCE_PIXELS", 0)
+    monkeypatch.setattr("irnet.data.room.MASK_PIXELS", sum(mask.size for mask in cells.masks))
+    monkeypatch.setattr("irnet.data.room.INSTANCE_PIXELS", 0)
     _, again, _ = back_and_forth(tmp_path, cells, to, style)
     assert rows(again.truth.cells) == rows(cells)
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 

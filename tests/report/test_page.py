@@ -14,14 +14,14 @@ from page_scenes import HOSTILE, SHAPE, draw_discs, write_found
 from PIL import Image
 
 from irnet.cells import Cells
-from irnet.engine.report import write_report
 from irnet.errors import InputError
 from irnet.report import pictures
 from irnet.report.close_up import SIDE, draw_close_up
 from irnet.report.histogram import bin_edges, draw_histogram
 from irnet.report.outliers import find_outliers
-from irnet.report.page import RESEARCH_USE
 from irnet.report.pictures import Album
+from irnet.verbs.report import write_report
+from irnet.wording import RESEARCH_USE
 
 
 class Document(HTMLParser):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from page_scenes import HOSTILE, draw_discs, write_found
 
-from irnet.engine.report import write_report
+from irnet.verbs.report import write_report
 
 CHROMIUM = os.environ.get("IRNET_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api", reason="the page: playwright is not installed")

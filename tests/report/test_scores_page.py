@@ -10,12 +10,12 @@ import pytest
 from page_scenes import HOSTILE, draw_discs, write_found
 
 from irnet.cells import Cells
-from irnet.data.formats.coco import read_coco, write_coco
-from irnet.engine.evaluate import evaluate
-from irnet.engine.report import write_report
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.errors import InputError
-from irnet.report.page import RESEARCH_USE
 from irnet.report.worst import Scored, draw_worst
+from irnet.verbs.evaluate import evaluate
+from irnet.verbs.report import write_report
+from irnet.wording import RESEARCH_USE
 
 NAMES = ("good.png", HOSTILE, "half.png")
 

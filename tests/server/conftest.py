@@ -15,8 +15,8 @@ from drawn import DISCS, SHAPE, disc
 from fastapi import FastAPI
 
 from irnet.cells import CYTOPLASM, Cells, Truth
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import sha256, write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.server.app import create_app

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from drawn import ring
 
-from irnet.data.check import check
+from irnet.data.checks.check import check
+from irnet.data.coco.coco import read_coco
 from irnet.data.files import sha256
-from irnet.data.formats.coco import read_coco
-from irnet.engine.weights import BUNDLED
 from irnet.errors import InputError
+from irnet.inference.weights import BUNDLED
 from irnet.server import schema
 from irnet.server.edits import change_of, draw
 from irnet.server.export import export

@@ -7,8 +7,8 @@ import pytest
 from study_scenes import both, draw_circles, entry
 
 from irnet.cells import Cells, Distractor, Truth
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 

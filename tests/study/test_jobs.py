@@ -10,7 +10,6 @@ import torch
 
 from irnet.cells import Cells
 from irnet.cli import main
-from irnet.engine.steps import NotFiniteError
 from irnet.errors import InputError
 from irnet.study import costs, jobs, protocol
 from irnet.study.claims import claimed
@@ -19,6 +18,7 @@ from irnet.study.jobs import jobs_of, predict_parts, run_rows
 from irnet.study.record import Options, open_study
 from irnet.study.rows import CSPNET, IRNET, JOMLS, MASK_RCNN, TABLE1
 from irnet.study.scoring import TEST, VAL
+from irnet.training.steps import NotFiniteError
 
 SMALLEST = ("data.crop=64", "train.batch=1", "train.workers=0")
 
@@ -154,7 +154,7 @@ def test_cspnet_is_a_recipe_of_every_size(study):
 
 
 def test_a_run_that_was_stopped_stops_the_study(study, monkeypatch):
-    from irnet.engine.train import Outcome
+    from irnet.training.train import Outcome
 
     monkeypatch.setattr(protocol, "train", lambda *_, **__: Outcome(3, 40, Path("best"), None))
     with pytest.raises(KeyboardInterrupt):

@@ -5,11 +5,11 @@ import logging
 
 import pytest
 
+from irnet.data.coco.split import split
 from irnet.data.files import sha256
-from irnet.data.split import split
-from irnet.engine.sources import open_source
 from irnet.errors import InputError
 from irnet.study.record import RECORD, SPLIT, Options, open_study
+from irnet.training.sources import open_source
 
 TINY = Options(size="tiny")
 
@@ -137,7 +137,7 @@ def test_from_scratch_every_row_takes_the_trunks_steps_too(circles, tmp_path):
 
 
 def test_a_trunk_that_is_given_is_known_by_its_hash(circles, tmp_path):
-    from irnet.engine.checkpoint import write_tensors
+    from irnet.inference.tensors import write_tensors
 
     digests = [write_tensors(tmp_path / name, {}, {"n": name}) for name in ("a.safetensors", "b.safetensors")]
     options = Options(size="tiny", trunk=str(tmp_path / "a.safetensors"))

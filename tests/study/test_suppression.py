@@ -21,7 +21,7 @@ class Fixed:
         self.cells, self.settings = cells, settings
 
     def find(self, image, mpp=None, *, scale=None):
-        from irnet.engine.predict import Finding
+        from irnet.inference.finding import Finding
         from irnet.slides.seams import survivors
 
         nms = {1: self.settings.predict.nms.cytoplasm, 2: self.settings.predict.nms.nucleus}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.errors import InputError
 from irnet.synthetic import generate_set
 from irnet.synthetic.smear import VERSION

@@ -42,8 +42,8 @@ def calibrate(
 
     Example:  irnet calibrate bundled my-fields -o mine.safetensors
     """
-    from irnet.engine.calibrate import PARTS
-    from irnet.engine.calibrate import calibrate as run
+    from irnet.verbs.calibrate import PARTS
+    from irnet.verbs.calibrate import calibrate as run
 
     done = run(source, data, out, exclude_border=exclude_border, views=views, device=device)
     for name, point in done.chosen.items():

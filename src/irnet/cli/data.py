@@ -25,9 +25,9 @@ def check(
 
     Example:  irnet data check smears/ --map 'Cell=cytoplasm,nuclei=nucleus' --fix smears/clean.json
     """
-    from irnet.data import check as checking
-    from irnet.data.wording import number_of
+    from irnet.data.checks import check as checking
     from irnet.errors import InputError
+    from irnet.wording import number_of
 
     names = _names(mapping)
     if fix is None:
@@ -71,7 +71,7 @@ def convert(
     Example:  irnet data convert found/qupath --from qupath --images found -o corrected
     """
     from irnet.data.formats import convert as run
-    from irnet.data.wording import number_of
+    from irnet.wording import number_of
 
     count = run(source_format, source, out, images=images, mapping=_names(mapping), crowd=crowd)
     typer.echo(f"{number_of(count, 'image')} in {out}")
@@ -87,8 +87,8 @@ def split(
 
     Example:  irnet data split smears/ --ratios 7:1:2 --seed 0
     """
-    from irnet.data.split import parse_ratios
-    from irnet.data.split import split as run
+    from irnet.data.coco.split import parse_ratios
+    from irnet.data.coco.split import split as run
 
     for part, path in run(data, ratios=parse_ratios(ratios), seed=seed).items():
         typer.echo(f"{part}: {path}")

@@ -20,7 +20,7 @@ def demo(
 
     Example:  irnet demo -o demo
     """
-    from irnet.engine.demo import run_demo
+    from irnet.verbs.demo import run_demo
 
     typer.echo("The field is generated: a drawing of a smear, no patient's image.")
     done = run_demo(out, seed=seed, model=model, device=device)

@@ -8,7 +8,7 @@ def doctor() -> None:
 
     Example:  irnet doctor
     """
-    from irnet.engine.doctor import examine
+    from irnet.verbs.doctor import examine
 
     checks = examine()
     width = max(len(check.name) for check in checks)

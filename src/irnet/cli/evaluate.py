@@ -33,7 +33,7 @@ def evaluate(
 
     Example:  irnet evaluate bundled smears/test.json -o scores
     """
-    from irnet.engine.evaluate import evaluate as run
+    from irnet.verbs.evaluate import evaluate as run
 
     done = run(source, data, out, score=score, exclude_border=exclude_border, views=views, device=device)
     typer.echo(done.table)

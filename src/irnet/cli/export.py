@@ -38,8 +38,8 @@ def export(
 
     Example:  irnet export found --to qupath --as annotations
     """
-    from irnet.data.wording import number_of
-    from irnet.engine.export import export as run
+    from irnet.verbs.export import export as run
+    from irnet.wording import number_of
 
     done = run(
         source,

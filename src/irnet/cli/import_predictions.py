@@ -44,7 +44,7 @@ def import_predictions(
     Example:  irnet import-predictions cellpose/ smears/test.json --label cytoplasm -o cellpose-found
     """
     from irnet.data.categories import parse_mapping
-    from irnet.engine.import_predictions import import_predictions as run
+    from irnet.verbs.import_predictions import import_predictions as run
 
     report = run(
         source,

@@ -26,7 +26,7 @@ def measure(
 
     Example:  irnet measure found --exclude-overlap
     """
-    from irnet.engine.measure import measure_files
+    from irnet.verbs.measure import measure_files
 
     measured = measure_files(
         found,

@@ -47,8 +47,8 @@ def predict(
 
     Example:  irnet predict smears/ -o found --mpp 0.25
     """
-    from irnet.engine.predict_files import predict_files
     from irnet.errors import InputError
+    from irnet.verbs.predict_files import predict_files
 
     if keep_scale and scale not in (None, 1.0):
         raise InputError(f"--keep-scale is --scale 1, not {scale:g}: leave it out")

@@ -35,7 +35,7 @@ def report(
 
     Example:  irnet report found
     """
-    from irnet.engine.report import write_report
+    from irnet.verbs.report import write_report
 
     written = write_report(
         source,

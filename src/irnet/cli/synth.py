@@ -27,8 +27,8 @@ def synth(
 
     Example:  irnet synth -o smears --images 20 --patients 5 --seed 0
     """
-    from irnet.data.wording import number_of
     from irnet.synthetic import generate_set
+    from irnet.wording import number_of
 
     entries = generate_set(out, images=images, patients=patients, seed=seed)
     people = number_of(len({entry.patient for entry in entries}), "patient")

@@ -50,9 +50,9 @@ def train(
     Example:  irnet train smears/ -o runs/mine --recipe finetune --init bundled --time 25m
     """
     from irnet.config import load_recipe
-    from irnet.engine.budget import parse_time
-    from irnet.engine.train import train as run
     from irnet.errors import InputError
+    from irnet.training.budget import parse_time
+    from irnet.training.train import train as run
 
     if time is not None and steps is not None:
         raise InputError("--time and --steps exclude each other: give one of them")

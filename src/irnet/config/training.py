@@ -63,7 +63,7 @@ class TrainSettings(Section):
 
 
 class AugmentSettings(Section):
-    """Random changes of the training images (`data.transforms`); 0 and false switch one off."""
+    """Random changes of the training images (`training.warp`); 0 and false switch one off."""
 
     removed: ClassVar = {"jpeg_quality": [50, 95]}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from irnet.data.formats.coco import entries_of, write_coco
-from irnet.data.formats.coco_json import parse
-from irnet.data.formats.run_record import load_checked
+from irnet.data.coco.coco import entries_of, write_coco
+from irnet.data.coco.document import parse
+from irnet.data.coco.run_record import load_checked
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.napari.layers import Layer, origin, to_entry, to_layers

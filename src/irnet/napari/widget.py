@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import napari.layers  # pyright: ignore[reportMissingImports]
     import napari.types  # pyright: ignore[reportMissingImports]
 
-    from irnet.engine.predict import Predictor
+    from irnet.inference.predict import Predictor
 
 
 def find_cells(
@@ -61,8 +61,8 @@ def segment(
 
     Raises InputError for an array that is no image, or values out of range.
     """
-    from irnet.engine.picture import open_picture
-    from irnet.engine.scale import doubt_mpp, given_scale
+    from irnet.inference.picture import open_picture
+    from irnet.inference.scale import doubt_mpp, given_scale
 
     predictor = load_bundled()
     predictor.check(mpp=mpp, score=score)

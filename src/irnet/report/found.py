@@ -10,9 +10,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
-from irnet.data.formats.run_record import RunRecord
+from irnet.data.coco.run_record import RunRecord
 from irnet.data.sample import Entry
-from irnet.data.wording import Progress
 from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure
 from irnet.report.close_up import draw_close_up
@@ -22,6 +21,7 @@ from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
+from irnet.wording import Progress
 
 
 class Page(NamedTuple):

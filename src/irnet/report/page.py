@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from irnet.wording import RESEARCH_USE, UNKNOWN
+
 TEMPLATES = Path(__file__).parent / "templates"
-RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
-UNKNOWN = "–"
 
 Value = str | int | float | None
 
@@ -74,18 +74,6 @@ def figure(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return str(value)
-
-
-def with_interval(part: Mapping[str, Any]) -> str:
-    """An estimate of `metrics.summarise` with its interval.
-
-    >>> with_interval({"value": 0.5, "low": 0.25, "high": 0.75}), with_interval({"value": None})
-    ('0.500 [0.250, 0.750]', '–')
-    """
-    if part["value"] is None:
-        return UNKNOWN
-    spread = "" if part["low"] is None else f" [{part['low']:.3f}, {part['high']:.3f}]"
-    return f"{part['value']:.3f}{spread}"
 
 
 def _read(name: str) -> str:

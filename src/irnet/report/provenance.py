@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irnet.data.formats.run_record import RunRecord
+from irnet.data.coco.run_record import RunRecord
 from irnet.report.page import figure
 
 

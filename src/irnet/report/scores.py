@@ -11,9 +11,10 @@ from irnet.data.sample import Entry
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.report.found import Page
 from irnet.report.gallery import count_table
-from irnet.report.page import UNKNOWN, Table, render, with_interval
+from irnet.report.page import Table, render
 from irnet.report.score_charts import DEGREES, draw_calibration, draw_cuts, draw_degrees
 from irnet.report.worst import Scored, draw_worst, image_table
+from irnet.wording import UNKNOWN, with_interval
 
 SCORES = {  # docs/reference/metrics.md says what each one is
     "f1": "F1",

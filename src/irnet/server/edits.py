@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
-from irnet.data.formats.coco_json import Id, Row
-from irnet.data.formats.coco_rows import AnnotationRow
+from irnet.data.coco.document import Id, Row
+from irnet.data.coco.rows import AnnotationRow
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irnet.cells import Cuts
+from irnet.data.coco.document import Row, dump
 from irnet.data.files import remove_drafts, safe_join, write_atomic
-from irnet.data.formats.coco_json import Row, dump
 from irnet.data.locking import writing
 from irnet.data.pixels import to_png
-from irnet.engine import export as others
 from irnet.errors import InputError
 from irnet.server.edits import ACCEPTED
 from irnet.server.field import Field
 from irnet.server.store import Review
+from irnet.verbs import export as others
 
 CORRECTED = "corrected.json"
 FORMATS = ("coco", *others.FORMATS)

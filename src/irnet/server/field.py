@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from irnet.cells import NO_PARENT, Cells
-from irnet.data.formats.coco_json import Id, Row, naming
-from irnet.data.formats.coco_rows import AnnotationRow, ImageRow, check_link, parse_annotation
-from irnet.data.formats.room import MaskRoom
+from irnet.data.coco.document import Id, Row, naming
+from irnet.data.coco.rows import AnnotationRow, ImageRow, check_link, parse_annotation
+from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NO_PARENT, Cells
-from irnet.data.formats.coco_json import Id, Row
-from irnet.data.formats.coco_rows import AnnotationRow
+from irnet.data.coco.document import Id, Row
+from irnet.data.coco.rows import AnnotationRow
 from irnet.geometry import polygons
 from irnet.geometry.boxes import overlapping_pairs
 from irnet.morphometry.table import measure

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from irnet.data.wording import number_of
 from irnet.errors import InputError
+from irnet.wording import number_of
 
 
 def serve(

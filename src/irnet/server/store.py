@@ -7,10 +7,10 @@ from pathlib import Path
 
 from irnet.cells import LABEL_NAMES, Cells, Truth
 from irnet.data.categories import label_of
+from irnet.data.coco.document import Id, Row, group, naming
+from irnet.data.coco.rows import parse_image
+from irnet.data.coco.run_record import JOURNAL, load_checked
 from irnet.data.files import sha256
-from irnet.data.formats.coco_json import Id, Row, group, naming
-from irnet.data.formats.coco_rows import parse_image
-from irnet.data.formats.run_record import JOURNAL, load_checked
 from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError
 from irnet.server.field import Change, Field

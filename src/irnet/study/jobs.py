@@ -13,21 +13,21 @@ from typing import Any, NamedTuple
 import torch
 
 from irnet.cells import Cells, Truth
-from irnet.data.formats.coco import write_coco
+from irnet.data.coco.coco import write_coco
 from irnet.data.sample import Entry
-from irnet.engine.devices import choose_device
-from irnet.engine.predict import Predictor
-from irnet.engine.run import versions
-from irnet.engine.scale import OWN
-from irnet.engine.steps import NotFiniteError
+from irnet.inference.devices import choose_device
+from irnet.inference.predict import Predictor
+from irnet.inference.scale import OWN
+from irnet.inference.versions import versions
 from irnet.study.claims import HeldError, claimed
 from irnet.study.costs import Meter, metered, read_cost, write_cost
-from irnet.study.frozen_rows import make_frozen_row
+from irnet.study.frozen.making import make_frozen_row
 from irnet.study.protocol import Say, needs_trunk, prepare_trunk, train_row
 from irnet.study.record import Study
 from irnet.study.rows import Row
 from irnet.study.scoring import TEST, VAL
 from irnet.study.suppression import tune_masks
+from irnet.training.steps import NotFiniteError
 
 Find = Callable[[Any, float | None], Cells]  # an image and its um per pixel -> every candidate
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from irnet.study import rows, sections
-from irnet.study.beyond import BEYOND, make_beyond
 from irnet.study.fig3 import make_figure
+from irnet.study.frozen.beyond import BEYOND, make_beyond
 from irnet.study.protocol import Say
 from irnet.study.record import Study
 from irnet.study.render import number, number_table

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from irnet.config import DataSettings
+from irnet.data.coco.coco import read_coco
+from irnet.data.coco.document import load, locate
+from irnet.data.coco.split import PARTS
 from irnet.data.files import sha256
-from irnet.data.formats.coco import read_coco
-from irnet.data.formats.coco_json import load, locate
 from irnet.data.sample import Entry
-from irnet.data.split import PARTS
-from irnet.engine.sources import split_entries
 from irnet.errors import InputError
+from irnet.training.sources import split_entries
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from irnet.config import Settings
-from irnet.engine.checkpoint import digest_of
-from irnet.engine.log import read_log, training_seconds
-from irnet.engine.run import versions
-from irnet.engine.train import Outcome, train
-from irnet.engine.weights import find_weights
+from irnet.inference.tensors import digest_of
+from irnet.inference.versions import versions
+from irnet.inference.weights import find_weights
 from irnet.study.claims import claimed
 from irnet.study.costs import read_cost, write_cost
 from irnet.study.record import Study
 from irnet.study.rows import PLAIN, Row
+from irnet.training.log import read_log, training_seconds
+from irnet.training.train import Outcome, train
 
 TRUNK_SEED = 0
 

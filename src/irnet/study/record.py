@@ -11,10 +11,10 @@ from typing import Any, Literal, NamedTuple
 
 from irnet.config import Settings, change_settings, load_recipe, parse_settings
 from irnet.data.files import as_json, write_atomic
-from irnet.engine.checkpoint import digest_of
-from irnet.engine.run import versions
-from irnet.engine.weights import find_weights
 from irnet.errors import InputError
+from irnet.inference.tensors import digest_of
+from irnet.inference.versions import versions
+from irnet.inference.weights import find_weights
 from irnet.study.parts import Parts, open_parts
 
 Size = Literal["tiny", "small", "paper"]

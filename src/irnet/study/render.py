@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from irnet.data.files import as_json, write_atomic
-from irnet.report.markdown import table
+from irnet.markdown import table
 from irnet.study.compare import Difference, Estimate
 
 NONE = "-"  # an undefined figure

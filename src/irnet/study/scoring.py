@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Cuts
-from irnet.data.formats.coco import read_coco
+from irnet.data.coco.coco import read_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.metrics import ClassScore, ImageScore, choose_scores, score_image

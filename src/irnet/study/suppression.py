@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.config import Settings
 from irnet.data.sample import Entry
-from irnet.engine.evaluate import find_all, score_validation
-from irnet.engine.predict import Predictor
-from irnet.engine.scale import OWN
+from irnet.inference.methods import find_all
+from irnet.inference.predict import Predictor
+from irnet.inference.scale import OWN
 from irnet.models.box_branch import BoxBranch
 from irnet.slides.seams import survivors
+from irnet.training.scores import score_validation
 
 
 def tune_masks(predictor: Predictor, cuts: Sequence[float], val: Sequence[Entry]) -> Predictor:

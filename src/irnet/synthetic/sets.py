@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
-from irnet.data.formats.coco import write_coco
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError

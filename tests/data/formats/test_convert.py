@@ -13,9 +13,9 @@ from format_scenes import place, smear
 from scipy.io import savemat
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
-from irnet.data.check import check
+from irnet.data.checks.check import check
+from irnet.data.coco.coco import read_coco
 from irnet.data.formats import SOURCES, convert, cvat, herlev, imagej, isbi2014, labelme, masks, qupath
-from irnet.data.formats.coco import read_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from irnet.cells import NUCLEUS
+from irnet.data.coco.coco import read_coco
 from irnet.data.formats import convert, cric
-from irnet.data.formats.coco import read_coco
 from irnet.errors import InputError
 
 HEADER = "image_id,image_filename,image_doi,cell_id,bethesda_system,nucleus_x,nucleus_y"

@@ -329,8 +329,8 @@ def test_what_is_wrong_is_named_with_file_and_feature(tmp_path: Path, name: str)
 def test_masks_that_would_fill_the_memory_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irnet.data.formats.room.MASK_PIXELS", 2000)
-    monkeypatch.setattr("irnet.data.formats.room.INSTANCE_PIXELS", 0)
+    monkeypatch.setattr("irnet.data.room.MASK_PIXELS", 2000)
+    monkeypatch.setattr("irnet.data.room.INSTANCE_PIXELS", 0)
     with pytest.raises(InputError, match=r"feature 6 .*masks together"):
         read(tmp_path, [feature()] * 9)
 

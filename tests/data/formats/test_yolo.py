@@ -145,7 +145,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_frames_full_of_cells_costs_no_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irnet.data.formats.room.MASK_PIXELS", 2000)
-    monkeypatch.setattr("irnet.data.formats.room.INSTANCE_PIXELS", 0)
+    monkeypatch.setattr("irnet.data.room.MASK_PIXELS", 2000)
+    monkeypatch.setattr("irnet.data.room.INSTANCE_PIXELS", 0)
     with pytest.raises(InputError, match=r"line 3: .* more than 2,000 pixels"):
         read_yolo(write(tmp_path, LEFT, LEFT, LEFT), SHAPE, mapping=MAPPING)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from irnet.data.coco import coco
 from irnet.data.files import safe_join, write_atomic
 from irnet.data.formats import (
-    coco,
     cric,
     cvat,
     cx22,
@@ -27,8 +27,8 @@ from irnet.data.image import orientation, unused_size
 from irnet.data.listing import tell_unread, walk
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.data.wording import number_of
 from irnet.errors import InputError
+from irnet.wording import number_of
 
 DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
 PUBLIC = ("cric", "cx22", "herlev", "isbi2014", "sipakmed")

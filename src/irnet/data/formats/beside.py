@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from irnet.data.coco.document import locate
+from irnet.data.coco.found import read_found
+from irnet.data.coco.run_record import PREDICTIONS
 from irnet.data.files import safe_join
-from irnet.data.formats.coco_json import locate
-from irnet.data.formats.found import read_found
-from irnet.data.formats.run_record import PREDICTIONS
 from irnet.data.listing import IMAGE_SUFFIXES, walk
 from irnet.data.lookup import ImageFolder, Names
 from irnet.data.sample import Entry, read_recorded, refuse_unrecorded

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from irnet.cells import NUCLEUS, Cells, Point, Truth
-from irnet.data.formats.coco_json import short
+from irnet.data.coco.document import short
 from irnet.data.image import read_image
 from irnet.data.listing import IMAGE_SUFFIXES, tell_unread, walk
 from irnet.data.sample import Entry

@@ -19,10 +19,10 @@ import numpy as np
 
 from irnet.cells import LABEL_NAMES, NUCLEUS
 from irnet.data.categories import DROPPED, label_of
+from irnet.data.coco.document import naming, short
+from irnet.data.coco.rows import parse_score
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import naming, short
-from irnet.data.formats.coco_rows import parse_score
 from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.sample import Entry
 from irnet.errors import InputError

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.coco.rows import AS_SHARES
 from irnet.data.copies import COPIES, count_copies
 from irnet.data.corner import IN_A_CORNER, is_in_a_corner
-from irnet.data.formats.room import MaskRoom
+from irnet.data.room import MaskRoom
 from irnet.data.sample import Entry
-from irnet.data.wording import AS_SHARES
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape

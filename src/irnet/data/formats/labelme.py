@@ -20,10 +20,10 @@ import numpy as np
 
 from irnet.cells import LABEL_NAMES, Cells, check_mpp
 from irnet.data.categories import DROPPED, label_of
+from irnet.data.coco.document import Id, Row, identity, naming, parse, short, whole
+from irnet.data.coco.rows import parse_number, parse_score
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import Id, Row, identity, naming, parse, short, whole
-from irnet.data.formats.coco_rows import parse_number, parse_score
 from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.mask_image import read_png_mask
 from irnet.data.pixels import to_png

@@ -21,17 +21,17 @@ from scipy.ndimage import find_objects
 from skimage.measure import label as number_pieces
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.data.coco.document import naming
 from irnet.data.components import split_components
 from irnet.data.files import write_atomic
 from irnet.data.formats.beside import Pictures, list_files
-from irnet.data.formats.coco_json import naming
 from irnet.data.formats.gathering import Gathering
 from irnet.data.mask_image import Map, read_integers
 from irnet.data.sample import Entry
 from irnet.data.stored import software_of
-from irnet.data.wording import number_of
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset, Shape
+from irnet.wording import number_of
 
 MARK = "irnet label map"  # in the Software tag of ours
 MAX_LABELS = 2**16

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from irnet.data.formats.coco_json import Row, short
-from irnet.data.formats.coco_rows import parse_score
+from irnet.data.coco.document import Row, short
+from irnet.data.coco.rows import parse_score
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.masks import Shape

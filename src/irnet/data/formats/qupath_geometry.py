@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from irnet.data.formats.coco_json import Row
+from irnet.data.coco.document import Row
 from irnet.errors import InputError
 from irnet.geometry.polygons import Ring
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS
-from irnet.data.formats.coco_json import naming
+from irnet.data.coco.document import naming
 from irnet.data.formats.gathering import Gathering
 from irnet.data.image import read_image
 from irnet.data.listing import tell_unread, walk

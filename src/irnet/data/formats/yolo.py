@@ -17,8 +17,8 @@ import numpy as np
 
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.categories import DROPPED, label_of
-from irnet.data.formats.coco_json import naming, short
-from irnet.data.formats.room import MaskRoom
+from irnet.data.coco.document import naming, short
+from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.geometry.polygons import MIN_VERTICES, pixels_filled, rasterise, validate

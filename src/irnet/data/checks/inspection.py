@@ -1,0 +1,293 @@
+"""One COCO file looked at row by row: every finding is kept, nothing stops at the first."""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells, Point
+from irnet.data.categories import DROPPED, label_of, plain
+from irnet.data.checks.findings import Finding, finding
+from irnet.data.coco.document import Document, Id, Row, identity, load, short
+from irnet.data.coco.points import annotated_with, is_point, parse_point
+from irnet.data.coco.rows import (
+    ODD,
+    AnnotationRow,
+    ImageRow,
+    check_link,
+    is_found,
+    parse_annotation,
+    parse_category,
+    parse_image,
+)
+from irnet.data.corner import IN_A_CORNER, is_in_a_corner
+from irnet.data.image import orientation, read_image
+from irnet.data.room import MaskRoom
+from irnet.errors import InputError
+
+MIN_AREA = 4  # px: less is a slip of the mouse
+DUPLICATE_IOU = 0.95
+TELLING_AREA = 256  # px: two cells of this size never have the same mask by chance
+Located = tuple[int, AnnotationRow]  # with its position in the table
+
+
+@dataclass(eq=False, kw_only=True)
+class Inspection:
+    """What was found in a file, by position in its tables, and what tells whether another file shares it."""
+
+    document: Document
+    mapping: Mapping[str, str] | None
+    findings: list[Finding] = field(default_factory=list)
+    bad_images: set[int] = field(default_factory=set)
+    bad_annotations: set[int] = field(default_factory=set)
+    bad_links: set[int] = field(default_factory=set)
+    whole: dict[int, Row] = field(default_factory=dict)  # fields of polygons as they are read: cut, no strays
+    patients: set[str] = field(default_factory=set)
+    pictures: dict[str, str] = field(default_factory=dict)  # image name by hash of its pixels
+    outlines: dict[str, str] = field(default_factory=dict)  # image name by hash of a mask
+
+    def add(self, code: str, message: str, *, image: str | None = None, annotation: object = None) -> None:
+        """Keep a finding."""
+        place = self.document.path
+        self.findings.append(finding(code, place, message, image=image, annotation=annotation))
+
+
+def inspect(
+    path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None, crowd: str = "ignore"
+) -> Inspection:
+    """Look at every row and image of a COCO file. Raises InputError only if it cannot be parsed at all."""
+    inspection = Inspection(document=load(path), mapping=mapping)
+    unknown = _unknown_categories(inspection)
+    images = _images(inspection)
+    groups = _group(inspection, unknown)
+    annotations: list[AnnotationRow] = []
+    for number, image in enumerate(images):
+        points = _points(inspection, image, groups[image.id])
+        images[number] = image = annotated_with(image, points)
+        located = _annotations(inspection, image, groups[image.id])
+        _links(inspection, image, located, {row["id"] for _, row in groups[image.id]})
+        _duplicates(inspection, image, located)
+        _coordinates(inspection, image, [annotation for _, annotation in located])
+        annotations += [annotation for _, annotation in located]
+    if crowd == "ignore":
+        _crowds(inspection, annotations)
+    for label, name in LABEL_NAMES.items():
+        expected = any(label in image.annotated for image in images)
+        if expected and not any(annotation.label == label for annotation in annotations):
+            inspection.add("missing-class", f"no {name} in the whole file")
+    return inspection
+
+
+def _unknown_categories(inspection: Inspection) -> set[Id]:
+    """Ids of categories that mean nothing to us; a finding for each that is used."""
+    document, unknown = inspection.document, set()
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in document.categories.values():
+        alike[plain(name)].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            spelled = ", ".join(short(name) for name in dict.fromkeys(names))
+            differ = ", which differ by case or spaces alone" if len(set(names)) > 1 else ""
+            inspection.add("doubled-category", f"{len(names)} categories are called {spelled}{differ}")
+    for category, name in document.categories.items():
+        try:
+            label_of(name, inspection.mapping)
+        except InputError:
+            unknown.add(category)
+            if used := sum(row.get("category_id") == category for row in document.annotations):
+                inspection.add("unknown-category", f"{used} annotations are of category {short(name)}")
+    return unknown
+
+
+def _images(inspection: Inspection) -> list[ImageRow]:
+    """The images with valid rows; those whose file is missing or wrong are marked as bad."""
+    images: list[ImageRow] = []
+    ids, names = set(), set()
+    for position, row in enumerate(inspection.document.images):
+        code = "bad-image"
+        try:
+            if identity(row) in ids:
+                code = "doubled-id"
+                raise InputError(f"id {row['id']!r} is that of an image before it")
+            ids.add(row["id"])
+            image = parse_image(row, inspection.document, inspection.mapping)
+            if image.name in names:
+                code = "doubled-name"
+                raise InputError("an image before it has the same file_name")
+        except InputError as error:
+            inspection.add(code, str(error), image=short(row.get("file_name")))
+            inspection.bad_images.add(position)
+            continue
+        images.append(image)
+        names.add(image.name)
+        if not _picture(inspection, image):
+            inspection.bad_images.add(position)
+    return images
+
+
+def _picture(inspection: Inspection, image: ImageRow) -> bool:
+    """Whether the image's file can be read and has the annotated size."""
+    if not os.path.isfile(image.path):
+        inspection.add("missing-image", f"no file {image.path}", image=image.name)
+        return False
+    try:
+        pixels = read_image(image.path).pixels
+    except InputError as error:
+        inspection.add("unreadable-image", str(error), image=image.name)
+        return False
+    if (turned := orientation(image.path)) != 1:
+        inspection.add("turned", f"turned upright (EXIF orientation {turned})", image=image.name)
+    if (found := pixels.shape[:2]) != image.shape:
+        message = f"{found[0]} x {found[1]} pixels (height x width), annotated as {image.shape}"
+        inspection.add("size-mismatch", message, image=image.name)
+        return False
+    if image.patient is not None:
+        inspection.patients.add(image.patient)
+    twin = inspection.pictures.setdefault(_digest(pixels), image.name)
+    if twin != image.name:
+        inspection.add("doubled-image", f"its pixels are those of {twin}", image=image.name)
+    return True
+
+
+def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int, Row]]]:
+    """Rows of known categories by image, with their positions."""
+    document = inspection.document
+    images = {row["id"] for row in document.images if isinstance(row.get("id"), int | str)}
+    groups: dict[Id, list[tuple[int, Row]]] = defaultdict(list)
+    seen: set[Id] = set()
+    for position, row in enumerate(document.annotations):
+        code = "bad-annotation"
+        try:
+            if identity(row) in seen:
+                code = "doubled-id"
+                raise InputError("an annotation before it has the same id")
+            seen.add(row["id"])
+            if identity(row, "image_id") not in images:
+                raise InputError(f"image_id {row['image_id']!r} is not in images")
+            if identity(row, "category_id") not in unknown:
+                groups[row["image_id"]].append((position, row))
+        except InputError as error:
+            inspection.add(code, str(error), annotation=row.get("id"))
+            inspection.bad_annotations.add(position)
+    return groups
+
+
+def _points(inspection: Inspection, image: ImageRow, rows: list[tuple[int, Row]]) -> list[Point]:
+    """The valid centres of an image that are not dropped; the others are marked as bad."""
+    points = []
+    for position, row in rows:
+        if not is_point(row):
+            continue
+        try:
+            label = parse_category(row, inspection.document.categories, inspection.mapping)
+            points += [] if label == DROPPED else [parse_point(row, label, image.shape)]
+        except InputError as error:
+            inspection.add("bad-annotation", str(error), image=image.name, annotation=row["id"])
+            inspection.bad_annotations.add(position)
+    return points
+
+
+def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, Row]]) -> list[Located]:
+    """The valid annotations of an image that are not dropped; the others are marked as bad."""
+    located: list[Located] = []
+    names, mapping, room = inspection.document.categories, inspection.mapping, MaskRoom()
+    for position, row in rows:
+        if is_point(row):
+            continue
+        place = {"image": image.name, "annotation": row["id"]}
+        try:
+            annotation = parse_annotation(row, image.shape, names, room, mapping)
+        except InputError as error:
+            inspection.add("bad-annotation", str(error), **place)
+            inspection.bad_annotations.add(position)
+            continue
+        if annotation is None:
+            continue
+        located.append((position, annotation))
+        if annotation.clipped:
+            inspection.add("out-of-frame", f"its polygon leaves the frame {image.shape}", **place)
+        if annotation.stray:
+            message = f"{annotation.stray} pieces of its polygon have fewer than three vertices"
+            inspection.add("stray-piece", message, **place)
+        if annotation.clipped or annotation.stray:
+            inspection.whole[position] = _as_run_lengths(annotation, image)
+        if (area := np.count_nonzero(annotation.crop)) < MIN_AREA or min(annotation.crop.shape) < 2:
+            inspection.add("degenerate", f"its mask has {area} pixels in a line or less", **place)
+            inspection.bad_annotations.add(position)
+        if annotation.label not in image.annotated | {EVERY_CLASS}:
+            name = LABEL_NAMES[annotation.label]
+            inspection.add("not-annotated", f"a {name}, which the image says were not annotated", **place)
+    return located
+
+
+def _links(inspection: Inspection, image: ImageRow, located: list[Located], ids: set[Id]) -> None:
+    cells = {annotation.id: annotation for _, annotation in located}
+    for position, annotation in located:
+        try:
+            check_link(annotation, cells, ids - cells.keys())
+        except InputError as error:
+            inspection.add("bad-link", str(error), image=image.name, annotation=annotation.id)
+            inspection.bad_links.add(position)
+
+
+def _duplicates(inspection: Inspection, image: ImageRow, located: list[Located]) -> None:
+    """Instances that cover one another nearly whole; and remember outlines that would tell a copy."""
+    solid = [(position, annotation) for position, annotation in located if not annotation.crowd]
+    crops = [annotation.crop for _, annotation in solid]
+    labels = np.array([annotation.label for _, annotation in solid])
+    offsets = [annotation.offset for _, annotation in solid]
+    cells = Cells.build(crops, offsets, labels, image.shape)
+    pairs, shared = cells.shared_pixels(cells)  # (k, 2), (k,)
+    i, j = pairs.T
+    areas = cells.areas
+    iou = shared / (areas[i] + areas[j] - shared)
+    copies = pairs[(i > j) & (iou > DUPLICATE_IOU) & (labels[i] == labels[j])]
+    for place in np.unique(copies[:, 0], return_index=True)[1]:
+        later, earlier = copies[place].tolist()
+        position, annotation = solid[later]
+        first = solid[earlier][1]
+        message = f"its mask is that of annotation {first.id!r}"
+        inspection.add("duplicate", message, image=image.name, annotation=annotation.id)
+        inspection.bad_annotations.add(position)
+    for crop, area in zip(crops, cells.areas, strict=True):
+        if area >= TELLING_AREA:
+            inspection.outlines.setdefault(_digest(crop), image.name)
+
+
+def _coordinates(inspection: Inspection, image: ImageRow, annotations: list[AnnotationRow]) -> None:
+    """Outlines that are valid and look as if other coordinates were meant."""
+    counts = {told: sum(getattr(a, name) for a in annotations) for name, told in ODD.items()}
+    crops, offsets = [a.crop for a in annotations], [a.offset for a in annotations]
+    cells = Cells.build(crops, offsets, [a.label for a in annotations], image.shape)
+    drawn = all(annotation.outlined and not annotation.shares for annotation in annotations)
+    counts[IN_A_CORNER] = drawn and is_in_a_corner(cells)
+    for told, count in counts.items():
+        if count:
+            inspection.add("odd-coordinates", f"{told}: {count}", image=image.name)
+
+
+def _crowds(inspection: Inspection, annotations: list[AnnotationRow]) -> None:
+    counts = Counter(annotation.crowd for annotation in annotations if annotation.label != EVERY_CLASS)
+    if counts[True]:
+        code = "crowd" if counts[False] else "all-crowds"
+        inspection.add(code, f"{counts[True]} of {counts.total()} annotations are crowds (iscrowd = 1)")
+    if found := sum(row.get("iscrowd") == 1 and is_found(row) for row in inspection.document.annotations):
+        inspection.add("found-crowd", f"{found} annotations have a score and iscrowd = 1")
+
+
+def _as_run_lengths(annotation: AnnotationRow, image: ImageRow) -> Row:
+    cells = Cells.build([annotation.crop], [annotation.offset], [annotation.label], image.shape)
+    x1, y1, x2, y2 = cells.boxes[0].tolist()
+    return {
+        "segmentation": cells.to_rle()[0],
+        "bbox": [x1, y1, x2 - x1, y2 - y1],
+        "area": int(cells.areas[0]),
+    }
+
+
+def _digest(array: np.ndarray) -> str:
+    data = np.packbits(array) if array.dtype == bool else array
+    return hashlib.sha256(repr(array.shape).encode() + data.tobytes()).hexdigest()

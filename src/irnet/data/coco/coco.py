@@ -1,0 +1,278 @@
+"""COCO json: the canonical form of truth and of predictions, every instance with its own full mask."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.data.categories import plain
+from irnet.data.coco.document import Document, Id, Row, group, load, naming, stream
+from irnet.data.coco.points import annotated_with, is_point, parse_points
+from irnet.data.coco.rows import (
+    ODD,
+    AnnotationRow,
+    ImageRow,
+    Runs,
+    check_link,
+    is_found,
+    parse_annotation,
+    parse_image,
+    parse_mpp,
+    parse_score,
+    with_runs,
+)
+from irnet.data.coco.run_record import load_checked
+from irnet.data.coco.written import IGNORE_ID, annotation_rows, image_row
+from irnet.data.copies import COPIES, count_copies
+from irnet.data.corner import IN_A_CORNER, is_in_a_corner
+from irnet.data.files import write_atomic
+from irnet.data.room import MASK_PIXELS, MaskRoom
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.geometry.masks import validate_shape
+
+Crowd = Literal["ignore", "instances"]
+Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
+_MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
+_TOLD = {  # by field of AnnotationRow
+    "clipped": "polygons that left their image were cut to it",
+    "stray": "pieces of polygons with fewer than three vertices were left out",
+    **ODD,
+}
+_CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
+_TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
+_POINTED = (
+    "outlines in images with marked points and without annotated_categories, which count as not annotated; "
+    "say there which classes were outlined"
+)
+_ONE_NAME = "categories of the name of another, read as one with it"
+_logger = logging.getLogger(__name__)
+
+
+def read_coco(
+    path: str | os.PathLike,
+    *,
+    images: str | os.PathLike | None = None,
+    mapping: Mapping[str, str] | None = None,
+    crowd: Crowd = "ignore",
+) -> list[Entry]:
+    """The images of a COCO file, or of a folder's annotations.json, with their truth.
+
+    `images` is the folder of the images, where it is not beside the file. `mapping` renames categories
+    (`categories.parse_mapping`). Crowds are ignore regions, as long as they have no score; "instances" makes
+    cells of them. Raises InputError at the first thing wrong, with file, id and remedy; `check` finds all.
+    """
+    document = load_checked(path)[0] if images is None else load(path, images=images)
+    return entries_of(document, mapping=mapping, crowd=crowd)
+
+
+def entries_of(
+    document: Document, *, mapping: Mapping[str, str] | None = None, crowd: Crowd = "ignore"
+) -> list[Entry]:
+    """The same for a file that is parsed already."""
+    groups = group(document)
+    entries, names, told = [], set(), Counter[str]()
+    for row in document.images:
+        with naming(f"{document.path}: image {row['id']!r}"):
+            image = parse_image(row, document, mapping)
+            if image.name in names:
+                raise InputError(
+                    f"another image is {image.name} too: join their annotations, or rename one file"
+                )
+        names.add(image.name)
+        annotations = _parse(document, image, groups[image.id], mapping)
+        points = parse_points(document, image, groups[image.id], mapping)
+        with naming(f"{document.path}: image {image.name!r}"):
+            told[_POINTED] += len(annotations) * bool(points and not image.says_annotated)
+            image = annotated_with(image, points)
+            truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
+        truth = replace(truth, points=points)
+        entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
+        told += _count(annotations, crowd)
+        told[COPIES] += count_copies(truth.cells)
+        told[IN_A_CORNER] += all(a.outlined and not a.shares for a in annotations) and is_in_a_corner(
+            truth.cells
+        )
+    told[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
+    marked = [row for row in document.annotations if row.get("iscrowd") == 1]
+    told[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
+    for message, count in told.items():
+        if count:
+            _logger.warning("%s: %s: %d", document.path, message, count)
+    if not any(len(entry.truth.cells) for entry in entries):
+        _refuse_all_crowds(document, entries)
+    return entries
+
+
+def write_coco(
+    path: str | os.PathLike,
+    entries: Iterable[Entry],
+    *,
+    info: Mapping[str, Any] | None = None,
+    scores: bool = False,
+) -> None:
+    """Write truth or predictions (`scores`: with the score of each instance) as one COCO file.
+
+    Images and annotations are numbered from 1 in their order. Empty masks are left out.
+    """
+    parts = [part_of(entry, scores=scores) for entry in entries]
+    write_parts(path, lambda: iter(parts), info=info)
+
+
+def part_of(entry: Entry, *, scores: bool = False) -> Part:
+    """The rows of one image, numbered as if it were the only one.
+
+    Raises InputError for what `read_coco` would refuse: a frame or masks that are too large, a scale or a
+    score that is none, a link that is not from a nucleus to a cell.
+    """
+    with naming(f"image {entry.name!r}"):
+        _check_readable(entry.truth, scores)
+        return image_row(1, entry), annotation_rows(entry.truth, 1, scores=scores)
+
+
+def _check_readable(truth: Truth, scores: bool) -> None:
+    cells, room = truth.cells, MaskRoom()
+    validate_shape(cells.image_shape)
+    for mask in (*cells.masks, *(truth.ignore.masks if truth.ignore is not None else ())):
+        if mask.size:
+            room.take(mask.size)
+    if cells.mpp is not None:
+        parse_mpp(cells.mpp)
+    for score in cells.scores.tolist() if scores else ():
+        parse_score(score)
+    if not np.isfinite([distractor.box for distractor in truth.distractors]).all():
+        raise InputError("a distractor's box is not finite")
+    linked = np.flatnonzero(cells.parents != NO_PARENT)
+    if (cells.labels[linked] != NUCLEUS).any() or (cells.labels[cells.parents[linked]] != CYTOPLASM).any():
+        raise InputError("a parent must link a nucleus to a cytoplasm")
+
+
+def write_parts(
+    path: str | os.PathLike, parts: Callable[[], Iterator[Part]], *, info: Mapping[str, Any] | None = None
+) -> None:
+    """Write one COCO file of many images of which only one at a time is held; `parts` gives them anew.
+
+    Raises InputError where two images have one name: `read_coco` would refuse them.
+    """
+    images, met, names = [], set[str](), dict(LABEL_NAMES)
+    for number, (image, annotations) in enumerate(parts(), start=1):
+        if (name := image["file_name"]) in met:
+            raise InputError(f"two images are called {name!r}: rename one")
+        met.add(name)
+        images.append(image | {"id": number})
+        if any(row["category_id"] == IGNORE_ID for row in annotations):
+            names[IGNORE_ID] = "ignore"
+    tables = {
+        "categories": [{"id": label, "name": name} for label, name in names.items()],
+        "images": images,
+    }
+
+    def write(file: BinaryIO) -> None:
+        file.writelines(stream({"info": dict(info or {}), **tables, "annotations": _renumber(parts())}))
+
+    write_atomic(path, write)
+
+
+def _renumber(parts: Iterable[Part]) -> Iterator[Row]:
+    """The annotations of all images, numbered on from image to image."""
+    before = 0
+    for image_id, (_, annotations) in enumerate(parts, start=1):
+        for row in annotations:
+            link = {"cell_id": row["cell_id"] + before} if "cell_id" in row else {}
+            yield row | {"id": row["id"] + before, "image_id": image_id} | link
+        before += len(annotations)
+
+
+def _parse(
+    document: Document, image: ImageRow, rows: Sequence[Row], mapping: Mapping[str, str] | None
+) -> list[AnnotationRow]:
+    annotations, room = [], MaskRoom()
+    with naming(f"{document.path}: image {image.name!r}"):
+        readable = _read_runs(image, rows)
+
+    for row in readable:
+        if is_point(row):
+            continue
+        with naming(f"{document.path}: image {image.name!r}, annotation {row['id']!r}"):
+            annotation = parse_annotation(row, image.shape, document.categories, room, mapping)
+        if annotation:
+            annotations.append(annotation)
+
+    return annotations
+
+
+def _read_runs(image: ImageRow, rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows with run lengths read: what stands for too much is refused before any is decoded."""
+    height, width = image.shape
+    if len(rows) * height * width <= MASK_PIXELS:  # each may be the whole frame
+        return rows
+    room, readable = MaskRoom(), []
+    for row in rows:
+        readable.append(with_runs(row, image.shape))
+        segmentation = readable[-1].get("segmentation")
+        room.take(segmentation.pixels if isinstance(segmentation, Runs) else 0)
+    return readable
+
+
+def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
+    """What was done to annotations that the user should know, by message."""
+    told = Counter({message: sum(getattr(a, name) for a in annotations) for name, message in _TOLD.items()})
+    told[_CROWDS] = sum(a.crowd and a.label != EVERY_CLASS for a in annotations) * (crowd == "ignore")
+    return told
+
+
+def _truth(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Truth:
+    sides: dict[bool, list[AnnotationRow]] = {True: [], False: []}
+    for annotation in annotations:
+        ignored = annotation.label == EVERY_CLASS or (annotation.crowd and crowd == "ignore")
+        sides[ignored].append(annotation)
+    cells, regions = sides[False], sides[True]
+    kinds = tuple(annotation.kind for annotation in cells)
+    return Truth(
+        cells=_cells(cells, image, _parents(cells, ids)),
+        kinds=kinds if any(kinds) else (),
+        annotated=image.annotated,
+        ignore=_cells(regions, image) if regions else None,
+        distractors=image.distractors,
+    )
+
+
+def _cells(
+    annotations: Sequence[AnnotationRow], image: ImageRow, parents: Sequence[int] | None = None
+) -> Cells:
+    return Cells.build(
+        [annotation.crop for annotation in annotations],
+        [annotation.offset for annotation in annotations],
+        [annotation.label for annotation in annotations],
+        image.shape,
+        scores=[annotation.score for annotation in annotations],
+        parents=parents,
+        mpp=image.mpp,
+    )
+
+
+def _parents(cells: Sequence[AnnotationRow], ids: set[Id]) -> list[int]:
+    """Index of each nucleus's cell; NO_PARENT when it is among the `ids` but was dropped or is a crowd."""
+    by_id = {annotation.id: annotation for annotation in cells}
+    places = {annotation.id: place for place, annotation in enumerate(cells)}
+    left_out = ids - places.keys()
+    parents = []
+    for annotation in cells:
+        check_link(annotation, by_id, left_out)
+        cell_id = annotation.cell_id
+        parents.append(NO_PARENT if cell_id is None else places.get(cell_id, NO_PARENT))
+    return parents
+
+
+def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
+    regions = [entry.truth.ignore for entry in entries if entry.truth.ignore is not None]
+    if any((region.labels != EVERY_CLASS).any() for region in regions):
+        raise InputError(
+            f"{document.path}: every annotation is a crowd (iscrowd = 1), a region to ignore, as CVAT "
+            f"exports masks: {_MAKE_CELLS}"
+        )

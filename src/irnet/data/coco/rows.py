@@ -1,0 +1,283 @@
+"""Rows of a COCO file, validated one by one before anything is made of them."""
+
+import math
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
+from irnet.data.categories import DROPPED, label_of
+from irnet.data.coco.document import Document, Id, Row, identity, short
+from irnet.data.room import MaskRoom
+from irnet.errors import InputError
+from irnet.geometry import masks, polygons
+from irnet.geometry.masks import Mask, Offset, Shape, Window
+
+AS_SHARES = "outlines lie within the first pixel: are they shares of the image's size? Pixels are meant"
+
+ODD = {  # what is said of fields of AnnotationRow: what is valid and looks as if something else was meant
+    "shares": AS_SHARES,
+    "astray": "boxes lie elsewhere than their masks, which are taken: do polygons have y before x?",
+}
+_ROUNDING = 1e-6  # of 32-bit floats
+_FAR = 1e9  # px: no box
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageRow:
+    """A row of `images`, valid."""
+
+    id: Id
+    name: str
+    path: Path
+    shape: Shape
+    mpp: float | None
+    patient: str | None
+    annotated: frozenset[int]
+    says_annotated: bool  # whether it has annotated_categories
+    distractors: tuple[Distractor, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AnnotationRow:
+    """A row of `annotations`, valid, its mask as a crop."""
+
+    id: Id
+    label: int  # CYTOPLASM, NUCLEUS or EVERY_CLASS
+    crop: Mask
+    offset: Offset
+    crowd: bool
+    clipped: bool  # its polygon left the frame and was cut to it
+    stray: int  # pieces of its polygon that have no area: left out
+    outlined: bool  # by polygons
+    shares: bool  # its polygon has coordinates from 0 to 1
+    astray: bool  # its bbox lies elsewhere than its mask
+    cell_id: Id | None
+    kind: str
+    score: float
+
+
+class Runs(NamedTuple):
+    """Valid run lengths in a frame of less than 2^32 pixels."""
+
+    lengths: NDArray[np.uint32]
+    window: Window  # the smallest that holds the mask
+
+    @property
+    def pixels(self) -> int:
+        """How many the crop will have."""
+        x1, y1, x2, y2 = self.window
+        return (x2 - x1) * (y2 - y1)
+
+
+def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None = None) -> ImageRow:
+    """A row of `images`. Raises InputError that names the field."""
+    name = row.get("file_name")
+    if not isinstance(name, str):
+        raise InputError(f"file_name must be text, not {short(name)}")
+    name, path = document.place(name)
+    size: list[Any] = [row.get("height"), row.get("width")]
+    height, width = masks.validate_shape(size)
+    patient = None if row.get("patient") is None else str(identity(row, "patient"))
+    return ImageRow(
+        id=identity(row),
+        name=name,
+        path=path,
+        shape=(height, width),
+        mpp=None if row.get("mpp") is None else parse_mpp(row["mpp"]),
+        patient=patient,
+        annotated=_annotated(row, mapping),
+        says_annotated=row.get("annotated_categories") is not None,
+        distractors=_distractors(row),
+    )
+
+
+def parse_annotation(
+    row: Row, shape: Shape, names: Mapping[Id, str], room: MaskRoom, mapping: Mapping[str, str] | None = None
+) -> AnnotationRow | None:
+    """A row of `annotations` in a frame of `shape`; None if its category is dropped. InputError.
+
+    Its mask is made where there is `room` for it among those of its image.
+    """
+    if (label := parse_category(row, names, mapping)) == DROPPED:
+        return None
+    if row.get("iscrowd", 0) not in (0, 1):
+        raise InputError(f"iscrowd must be 0 or 1, not {short(row['iscrowd'])}")
+    rings = _without_stray(row.get("segmentation"))
+    crop, offset, clipped = parse_mask(rings, shape, room)
+    if not crop.size:
+        raise InputError(
+            "its mask is empty: it covers no pixel of the image; remove it, or look at its coordinates (are "
+            "they shares of the image's size?)"
+        )
+    return AnnotationRow(
+        id=identity(row),
+        label=label,
+        crop=crop,
+        offset=offset,
+        crowd=label == EVERY_CLASS or (row.get("iscrowd") == 1 and not is_found(row)),
+        clipped=clipped,
+        stray=len(row["segmentation"]) - len(rings),
+        outlined=isinstance(rings, list),
+        shares=isinstance(rings, list) and polygons.are_shares(rings),
+        astray=not clipped and _is_elsewhere(row.get("bbox"), crop, offset),
+        cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
+        kind=str(row.get("kind") or ""),
+        score=parse_score(row.get("score", 1.0)),
+    )
+
+
+def parse_category(row: Row, names: Mapping[Id, str], mapping: Mapping[str, str] | None) -> int:
+    """The label of a row's category, see `label_of`. Raises InputError."""
+    category = identity(row, "category_id")
+    if category not in names:
+        raise InputError(f"category_id {category!r} is not in categories")
+    return label_of(names[category], mapping)
+
+
+def _is_elsewhere(box: Any, crop: Mask, offset: Offset) -> bool:
+    """Whether a `bbox` (x, y, width, height) is another than a mask's; most tools write both."""
+    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) and abs(v) < _FAR for v in box):
+        return False
+    (x, y, width, height), (left, top), (rows, columns) = box, offset, crop.shape
+    if min(width, height) <= 0:
+        return False
+    across = min(x + width, left + columns) - max(x, left)
+    down = min(y + height, top + rows) - max(y, top)
+    shared = max(0, across) * max(0, down)
+    return 4 * shared < width * height + rows * columns  # an IoU below a third
+
+
+def is_found(row: Row) -> bool:
+    """Whether an annotation is a prediction: it has a score. A prediction is an instance, never a crowd."""
+    return "score" in row
+
+
+def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], left_out: Container[Id]) -> None:
+    """Raise InputError unless `cell_id`, if there is one, links a nucleus to a cytoplasm among the `cells`.
+
+    Cells of the image that are `left_out` (dropped, crowds) may be linked to; the link is forgotten.
+    """
+    cell_id = annotation.cell_id
+    if cell_id is None or cell_id in left_out:
+        return
+    if annotation.label != NUCLEUS or cell_id not in cells or cells[cell_id].label != CYTOPLASM:
+        raise InputError(
+            f"annotation {annotation.id!r}: cell_id {cell_id!r} must link a nucleus to a cytoplasm of its "
+            "image"
+        )
+
+
+def parse_mask(segmentation: Any, shape: Shape, room: MaskRoom) -> tuple[Mask, Offset, bool]:
+    """A `segmentation` as a crop, its (x, y), and whether a polygon left the frame. Raises InputError."""
+    if isinstance(segmentation, dict):
+        segmentation = _read_runs(segmentation, shape)
+    if isinstance(segmentation, Runs):
+        room.take(segmentation.pixels)
+        return *masks.decode(segmentation.lengths, shape, segmentation.window), False
+    if not isinstance(segmentation, list) or not segmentation:
+        raise InputError("segmentation must be run lengths or polygons: a box alone is no mask")
+    nested = all(isinstance(ring, list) for ring in segmentation)
+    rings = segmentation if nested else [segmentation]  # one flat polygon is common enough
+    if not all(_is_number(value) for ring in rings for value in ring):
+        raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...")
+    valid = polygons.validate(rings, shape)
+    room.take(polygons.pixels_filled(valid, shape))
+    crop, offset = polygons.rasterise(valid, shape)
+    height, width = shape
+    clipped = any(min(ring) < 0 or max(ring[0::2]) > width or max(ring[1::2]) > height for ring in rings)
+    return crop, offset, clipped
+
+
+def _without_stray(segmentation: Any) -> Any:
+    """Polygons without pieces of fewer than three vertices, if others are left: tools leave single clicks."""
+    if not isinstance(segmentation, list) or not all(isinstance(ring, list) for ring in segmentation):
+        return segmentation
+    return [ring for ring in segmentation if len(ring) not in (0, 2, 4)] or segmentation
+
+
+def with_runs(row: Row, shape: Shape) -> Row:
+    """The row with its run lengths as `Runs`, from which `parse_mask` makes the mask.
+
+    One with polygons is left as it is, and one that is refused when it is parsed.
+    """
+    segmentation = row.get("segmentation")
+    if not isinstance(segmentation, dict):
+        return row
+    try:
+        return row | {"segmentation": _read_runs(segmentation, shape)}
+    except InputError:
+        return row
+
+
+def _read_runs(rle: Row, shape: Shape) -> Runs:
+    lengths = _lengths(rle, shape)
+    return Runs(np.array(lengths, dtype=np.uint32), masks.extent(lengths, shape))
+
+
+def _lengths(rle: Row, shape: Shape) -> Sequence[int]:
+    counts = rle.get("counts")
+    if rle.get("size") != list(shape):
+        raise InputError(
+            f"run lengths of size {short(rle.get('size'))} in an image of {list(shape)} (height, width)"
+        )
+    if not isinstance(counts, str | list):
+        raise InputError(f"counts must be text or a list, not {short(counts)}")
+    lengths = masks.unpack(counts) if isinstance(counts, str) else counts
+    masks.validate_rle(lengths, shape)
+    return lengths
+
+
+def _annotated(row: Row, mapping: Mapping[str, str] | None) -> frozenset[int]:
+    names = row.get("annotated_categories")
+    if names is None:
+        return frozenset(LABEL_NAMES)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError("annotated_categories must be a list of category names")
+    return frozenset(label_of(name, mapping) for name in names) & frozenset(LABEL_NAMES)
+
+
+def _distractors(row: Row) -> tuple[Distractor, ...]:
+    items = row.get("distractors") or []
+    if not isinstance(items, list):
+        raise InputError(f"distractors must be a list, not {short(items)}")
+    distractors = []
+    for item in items:
+        box = item.get("bbox") if isinstance(item, dict) else None
+        if not isinstance(box, list) or len(box) != 4 or not isinstance(item.get("kind"), str):
+            raise InputError('a distractor must be {"kind": text, "bbox": [x, y, width, height]}')
+        x, y, width, height = (parse_number(value, "bbox") for value in box)
+        distractors.append(Distractor(kind=item["kind"], box=(x, y, x + width, y + height)))
+    return tuple(distractors)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parse_score(value: Any) -> float:
+    """A score, from 0 to 1 but for what rounding added. Raises InputError with the remedy."""
+    score = parse_number(value, "score")
+    if not -_ROUNDING <= score <= 1 + _ROUNDING:
+        raise InputError(
+            f"score must lie in 0 to 1, not {score:g}: divide percent by 100, put logits through a sigmoid"
+        )
+    return min(max(score, 0.0), 1.0)
+
+
+def parse_mpp(value: Any) -> float:
+    """Um per pixel. Raises InputError for what no microscope has."""
+    mpp = parse_number(value, "mpp")
+    check_mpp(mpp)
+    return mpp
+
+
+def parse_number(value: Any, field: str) -> float:
+    """A finite number. Raises InputError that names the field."""
+    if not _is_number(value) or abs(value) > 1e300 or not math.isfinite(value):
+        raise InputError(f"{field} must be a finite number, not {short(value)}")
+    return float(value)

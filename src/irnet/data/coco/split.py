@@ -1,0 +1,114 @@
+"""Split a data set by patient: train.json, val.json and test.json beside its json, over the same images."""
+
+import hashlib
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from irnet.data.coco.document import Document, Row, dump, group, identity, load, naming, short
+from irnet.data.files import write_atomic
+from irnet.errors import InputError
+
+PARTS = ("train", "val", "test")
+RATIOS = (7, 1, 2)  # section 3.1
+_logger = logging.getLogger(__name__)
+
+
+def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: int = 0) -> dict[str, Path]:
+    """Write the three parts of a data set and return their paths by name.
+
+    All images of a patient fall into one part. Images without a patient are split one by one, with a
+    warning. Raises InputError when there are not enough for a part and when a part exists already.
+    """
+    document = load(path)
+    group(document)  # ids join the tables, or InputError
+    paths = {part: document.path.with_name(f"{part}.json") for part in PARTS}
+    for target in paths.values():
+        if target.exists():
+            raise InputError(f"{target} exists: remove or rename it to split anew")
+    keys = [_key(row, document.path) for row in document.images]
+    if alone := sum(row.get("patient") is None for row in document.images):
+        _logger.warning(
+            "%s: %d of %d images name no patient: they are split image by image, so that cells of one "
+            "patient may lie on both sides",
+            document.path,
+            alone,
+            len(keys),
+        )
+    parts = assign(keys, ratios=ratios, seed=seed)
+    contents = {}
+    for part, target in paths.items():
+        chosen = [row for row, key in zip(document.images, keys, strict=True) if parts[key] == part]
+        with naming(str(document.path)):
+            contents[target] = dump(_restrict(document, chosen))
+    for target, content in contents.items():
+        write_atomic(target, content)
+    return paths
+
+
+def parse_ratios(text: str) -> tuple[float, ...]:
+    """Shares of training, validation and test.
+
+    >>> parse_ratios("7:1:2")
+    (7.0, 1.0, 2.0)
+    """
+    try:
+        return tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError(f"--ratios {text!r}: write three numbers, such as 7:1:2") from None
+
+
+def assign(
+    keys: Sequence[str],
+    *,
+    ratios: Sequence[float] = RATIOS,
+    seed: int = 0,
+    parts: Sequence[str] = PARTS,
+) -> Mapping[str, str]:
+    """The part of each distinct key. Numbers of keys follow `ratios` by largest remainder, none is empty.
+
+    The order is by hash of seed and key: the same on every machine, whatever the order of `keys`.
+
+    >>> sorted(assign([f"patient {i}" for i in range(10)]).values())
+    ['test', 'test', 'train', 'train', 'train', 'train', 'train', 'train', 'train', 'val']
+    """
+    distinct = sorted(set(keys), key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
+    counts = _apportion(len(distinct), ratios, parts)
+    names = [part for part, count in zip(parts, counts, strict=True) for _ in range(count)]
+    return dict(zip(distinct, names, strict=True))
+
+
+def _apportion(total: int, ratios: Sequence[float], parts: Sequence[str]) -> list[int]:
+    if len(ratios) != len(parts) or not all(0 < ratio < math.inf for ratio in ratios):
+        raise InputError(
+            f"ratios must be {len(parts)} numbers above 0 for {', '.join(parts)}, not {list(ratios)}"
+        )
+    if total < len(parts):
+        raise InputError(
+            f"each of {', '.join(parts)} needs a patient, or an image that names none, of its own: "
+            f"found {total}, at least {len(parts)} are needed"
+        )
+    shares = [total * ratio / sum(ratios) for ratio in ratios]
+    counts = [int(share) for share in shares]
+    by_remainder = sorted(range(len(parts)), key=lambda i: counts[i] - shares[i])
+    for i in by_remainder[: total - sum(counts)]:
+        counts[i] += 1
+    while 0 in counts:
+        counts[counts.index(max(counts))] -= 1
+        counts[counts.index(0)] += 1
+    return counts
+
+
+def _key(row: Row, path: Path) -> str:
+    if row.get("patient") is None:
+        return f"image {row['id']}"
+    with naming(f"{path}: image {short(row.get('file_name'))}"):
+        return f"patient {identity(row, 'patient')}"
+
+
+def _restrict(document: Document, images: list[Row]) -> Row:
+    ids = {row["id"] for row in images}
+    annotations = [row for row in document.annotations if row["image_id"] in ids]
+    return document.data | {"images": images, "annotations": annotations}

@@ -1,1 +1,0 @@
-"""Training, evaluation and prediction: what the verbs of the command line call."""

@@ -1,0 +1,1 @@
+"""From an image to `Cells`: methods, weights files, scale, windows."""

@@ -1,0 +1,261 @@
+"""The scale of images: resampled to the network's where it is known, estimated from nuclei where it is not.
+
+Nuclei of squamous cells differ little in size, and the network still finds them at half and at twice the
+magnification that it was trained at. So what it finds at the images' own resolution tells their scale. Images
+that are taken together come from one scanner, so they share one estimate, for which their nuclei are pooled.
+It serves to resample; it never becomes um per pixel, or measurements would measure themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from irnet.cells import NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.config import ModelSettings
+from irnet.data.memory import check_room
+from irnet.errors import InputError
+from irnet.inference.finding import Finding
+from irnet.wording import number_of
+
+LOOKED_AT = 32  # images of a call that tell its scale
+FIRST_LOOK = 1024  # px a side of the middle of each that is looked at
+LEAST_NUCLEI = 20
+LEAST_TRUE = 5  # annotated nuclei whose median is worth storing with weights
+FEW_NUCLEI = 60  # fewer are warned of
+PRIOR_NUCLEI = 10  # an estimate counts as much against the image's own resolution as this many nuclei
+CONFIDENT = 0.5  # least score of a nucleus that counts
+ZOOMS = (0.5, 2.0)  # beyond these too little is found to estimate from
+SAME_SIZE = 1.25  # nuclei larger or smaller by less are as in training, where magnifications vary too
+BANDWIDTH = 0.1  # of the density of diameters, as a share of the diameter
+USUAL_UM = (4.0, 18.0)  # median nuclei outside speak against the um per pixel that was given
+LEAST_DOUBT = 3  # nuclei
+USUAL_PX = (12, 80)  # nuclei outside are told of
+OWN_NUCLEI = 10  # images with fewer do not say whether they agree with the others
+AGREEING = 1.8  # ratio of the diameters of images of one magnification
+GIVEN = (0.05, 20.0)  # scales that a user may give
+_COPIED = 4  # bytes a pixel in Pillow: of a copy of the image, what is resampled across, and the result
+
+UNKNOWN = "um per pixel unknown"
+
+_Item = TypeVar("_Item")
+
+
+class Scale(NamedTuple):
+    """How images of unknown um per pixel are taken."""
+
+    zoom: float = 1.0  # px of the network's scale per image px
+    estimated: bool = False
+    images: int = 0  # on how many images
+    nuclei: int = 0  # and nuclei the estimate rests
+    nucleus_px: float | None = None  # their diameter in the images
+    notes: tuple[str, ...] = (f"{UNKNOWN}: taken at its own resolution",)
+    seen: Mapping[str, Finding] = {}  # what was found on the way at zoom 1, by `digest` of the image
+
+    def record(self) -> dict[str, Any]:
+        """Return what run.json says of it; `Scale(**record)` is the same scale."""
+        return {name: value for name, value in self._asdict().items() if name != "seen"}
+
+
+OWN = Scale()  # images are taken as they are
+
+
+def given_scale(zoom: float | None, mpp: float | None = None) -> Scale | None:
+    """Return the scale that a user gives, None where he gives none.
+
+    Raises `InputError` when it is out of range, or given beside `mpp`, which says how large images are too.
+    """
+    if zoom is None:
+        return None
+    low, high = GIVEN
+    if mpp is not None:
+        raise InputError("--mpp and --scale both say how large the images are: leave --scale out")
+    if not low <= zoom <= high:
+        raise InputError(f"scale {zoom:g} is out of range: give {low:g} to {high:g} times the image's size")
+    return Scale(zoom, notes=(f"{UNKNOWN}: {_taken(zoom)}, as asked",))
+
+
+def spread(items: Sequence[_Item], most: int = LOOKED_AT) -> list[_Item]:
+    """Return at most `most` of `items`, evenly spread over them."""
+    places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
+    return [items[int(place)] for place in places]
+
+
+def scaled_shape(shape: tuple[int, int], zoom: float) -> tuple[int, int]:
+    """Return the (H, W) of an image of `shape` taken at `zoom` times its size."""
+    return max(1, round(shape[0] * zoom)), max(1, round(shape[1] * zoom))
+
+
+def resized_shape(shape: tuple[int, int], model: ModelSettings) -> tuple[int, int]:
+    """Return the (H, W) at which the network sees an image of `shape` (see `ImageBatch`)."""
+    if not model.min_size:
+        return shape
+    scale = min(model.min_size / min(shape), model.max_size / max(shape))
+    return int(shape[0] * scale), int(shape[1] * scale)
+
+
+def digest(image: NDArray[np.uint8]) -> str:
+    """Return what tells an image from others."""
+    return hashlib.sha256(image.tobytes()).hexdigest() + str(image.shape)
+
+
+def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
+    """Return the scale that makes the nuclei found in images at their own resolution `nucleus_px` wide.
+
+    Counted are nuclei that are whole, of score 0.5 at least, and the best of their cell: white cells lie free
+    or are several on one cell. Their most frequent diameter decides; the fewer they are, the nearer the scale
+    stays to that of the images. Below 20 of all images nothing is estimated.
+    """
+    each = [diameters(cells.select(_best_of_cells(cells))) for cells in fields]
+    each = [sizes for sizes in each if len(sizes)]
+    sizes = np.concatenate([[], *each])
+    if len(sizes) < LEAST_NUCLEI:
+        few = f"{len(sizes)} nuclei in cells are too few to estimate the scale"
+        return Scale(notes=(f"{UNKNOWN}: {_taken(1.0)}, {few}",))
+    mode = _mode(sizes)
+    trust = len(sizes) / (len(sizes) + PRIOR_NUCLEI)
+    zoom = round(float(np.clip((nucleus_px / mode) ** trust, *ZOOMS)), 4)
+    if 1 / SAME_SIZE <= zoom <= SAME_SIZE:
+        zoom = 1.0
+    basis = f"scale estimated from {len(sizes)} nuclei on {number_of(len(each), 'image')}, {mode:.1f} px wide"
+    notes = (f"{UNKNOWN}: {basis}; {_taken(zoom)}", *_warn(mode, each))
+    return Scale(zoom, True, len(each), len(sizes), round(mode, 2), notes)
+
+
+def tell_scale(
+    images: Iterable[NDArray[np.uint8]],
+    find: Callable[[NDArray[np.uint8]], Finding],
+    choose: Callable[[Cells], Cells],
+    nucleus_px: float,
+) -> Scale:
+    """Return the scale that (H, W, 3) images tell together, the middle of each looked at.
+
+    `find` returns the candidates of an image at its own resolution, `choose` those that count, linked. What
+    was found in whole images goes with the scale. An image that fails tells nothing here.
+    """
+    fields, seen = [], {}
+    for image in images:
+        middle = centre(image, FIRST_LOOK)
+        try:
+            first = find(middle)
+            fields.append(choose(first.cells))
+        except Exception:  # reported when its turn comes
+            continue
+        if middle.shape == image.shape:
+            seen[digest(image)] = first
+    return estimate_scale(fields, nucleus_px)._replace(seen=seen)
+
+
+def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
+    """Return the median diameter (px) of whole nuclei in images resampled to `mpp`, None where they are few.
+
+    An image of unknown um per pixel counts as it is, as in training.
+    """
+    sizes = [
+        diameters(truth.cells.of(NUCLEUS)) * ((truth.cells.mpp or mpp) / mpp if mpp else 1.0)
+        for truth in truths
+    ]
+    joined = np.concatenate([[], *sizes])
+    return float(np.median(joined)) if len(joined) >= LEAST_TRUE else None
+
+
+def doubt_mpp(cells: Cells) -> tuple[str, ...]:
+    """Return what the size of the nuclei found says against the um per pixel of an image, if anything."""
+    sizes = diameters(cells.of(NUCLEUS)) * (cells.mpp or 0.0)
+    low, high = USUAL_UM
+    if cells.mpp is None or len(sizes) < LEAST_DOUBT or low <= (median := np.median(sizes)) <= high:
+        return ()
+    return (
+        f"nuclei of {median:.1f} um in the median, where {low:g} to {high:g} um are usual: "
+        f"is {cells.mpp:g} um per pixel right?",
+    )
+
+
+def centre(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return the middle of an (H, W, 3) image, at most `side` px high and wide: a view."""
+    top, left = (max(0, length - side) // 2 for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an image resampled to `size` (H, W), averaging where it shrinks.
+
+    Raises InputError where memory is too small for that.
+    """
+    height, width = size
+    high, wide = image.shape[:2]
+    held = _COPIED * (high * wide + high * width + height * width) + 3 * height * width
+    check_room(held, f"an image of {high * wide / 1e6:.0f} megapixels", f"resample to {width} x {height} px")
+    resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cells:
+    """Return cells of another scale in a frame of `shape` (H, W)."""
+    if cells.image_shape == shape:
+        return dataclasses.replace(cells, mpp=mpp)
+    factor = np.array([shape[1] / cells.image_shape[1], shape[0] / cells.image_shape[0]])
+    crops, offsets = [], []
+    for box, mask in zip(cells.boxes, cells.masks, strict=True):
+        low = np.round(box[:2] * factor).astype(np.int64)
+        high = np.maximum(np.round(box[2:] * factor).astype(np.int64), low + 1)
+        high = np.minimum(high, shape[::-1])
+        soft = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
+        width, height = (high - low).tolist()
+        crop = soft.resize((width, height), PIL.Image.Resampling.BILINEAR)
+        crops.append(np.asarray(crop) >= 128)
+        offsets.append(low)
+    return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)
+
+
+def diameters(cells: Cells) -> NDArray[np.float64]:
+    """Return the diameters (px) of the discs as large as each instance that the border does not cut."""
+    height, width = cells.image_shape
+    boxes, areas = cells.boxes, cells.areas
+    whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
+    return np.sqrt(4 / np.pi * areas[whole & (areas > 0)])
+
+
+def _best_of_cells(cells: Cells) -> NDArray[np.int64]:
+    """Return the indices of the confident nuclei that belong to a cell, of each cell the best."""
+    linked = (cells.labels == NUCLEUS) & (cells.parents != NO_PARENT) & (cells.scores >= CONFIDENT)
+    order = np.flatnonzero(linked)
+    order = order[np.argsort(-cells.scores[order], kind="stable")]
+    _, first = np.unique(cells.parents[order], return_index=True)
+    return order[first]
+
+
+def _mode(sizes: NDArray[np.float64]) -> float:
+    """Return where the density of the logarithms of `sizes` is highest."""
+    logs = np.log(sizes)
+    grid = np.linspace(logs.min(), logs.max(), 256)
+    density = np.exp(-(((grid[:, None] - logs) / BANDWIDTH) ** 2) / 2).sum(axis=1)
+    return float(np.exp(grid[density.argmax()]))
+
+
+def _taken(zoom: float) -> str:
+    return "taken at its own resolution" if zoom == 1 else f"taken at {zoom:.3g} times its size"
+
+
+def _warn(mode: float, each: Sequence[NDArray[np.float64]]) -> tuple[str, ...]:
+    """Return what may be wrong with an estimate from nuclei `mode` px wide, image by image in `each`."""
+    notes = []
+    low, high = USUAL_PX
+    if not low <= mode <= high:
+        notes.append(f"nuclei of {mode:.1f} px: outside {low} to {high} px outlines are poor, look at them")
+    if sum(map(len, each)) < FEW_NUCLEI:
+        notes.append("the scale rests on few nuclei: give --mpp, or --scale after a look at the overlays")
+    own = [float(np.median(sizes)) for sizes in each if len(sizes) >= OWN_NUCLEI]
+    small, large = np.percentile(own, (10, 90)) if own else (1.0, 1.0)
+    if large > AGREEING * small:
+        notes.append(
+            f"nuclei are {small:.0f} px wide on some images and {large:.0f} px on others: if these are of "
+            "several magnifications, give --mpp, or take each magnification by itself"
+        )
+    return tuple(notes)

@@ -1,0 +1,189 @@
+"""Weights files: a trained network with its recipe, in which the operating thresholds and the scale stand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from irnet.config import Settings, parse_settings
+from irnet.data.files import sha256, write_atomic
+from irnet.errors import InputError
+from irnet.inference.networks import Network, build_network
+from irnet.inference.tensors import digest_of, read_tensors, write_tensors
+
+FOLDER = Path(__file__).parents[1] / "weights"
+BUNDLED = FOLDER / "irnet.safetensors"
+RESEARCH = FOLDER / "irnet-research.safetensors"
+LARGEST_FP16 = 65504.0
+
+InitParts = Literal["all", "shared"]
+
+DETECTOR = ("backbone.", "rpn.")  # trunk and pyramid, proposals
+HEADS = ("roi_heads.box.", "roi_heads.mask.")  # of Mask R-CNN
+OWN = ("roi_heads.box.drm.", "roi_heads.mask.irm.")  # of IRNet alone, inside them
+
+
+def save_weights(
+    path: Path, model: nn.Module, *, settings: Settings, trained: dict[str, Any], half: bool = True
+) -> str:
+    """Write the weights of `model`, and NAME.sha256 for `sha256sum -c`; return the SHA-256 inside.
+
+    `settings.predict.score` holds the operating thresholds, `settings.data.mpp` the network's scale,
+    `trained` says how it was trained and how it scored. With `half` the kernels are stored in 16 bits.
+    """
+    tensors = {name: _short(tensor) if half else tensor for name, tensor in model.state_dict().items()}
+    meta = {"kind": "weights", "settings": settings.model_dump(mode="json"), "trained": trained}
+    digest = write_tensors(path, tensors, meta)
+    write_checksum(path)
+    return digest
+
+
+def write_checksum(path: Path) -> None:
+    """Write NAME.sha256 beside a file, for `sha256sum -c`."""
+    line = f"{sha256(path)}  {path.name}\n"
+    write_atomic(path.with_name(path.name + ".sha256"), line.encode())
+
+
+def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dict[str, Any]]:
+    """Return the network in eval mode on the CPU, its settings, and what the file says of its training.
+
+    `path` is a weights file, a checkpoint of a run (its moving average is taken) or a run's folder; None is
+    the bundled file. Raises `InputError` when it is neither, is damaged, or comes from a newer irnet.
+    """
+    path = find_weights(path)
+    tensors, settings, trained = _read(path)
+    model = build_network(settings, trunk=False)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: its tensors are not those of the network that its settings describe; "
+            "take the file from where it was made"
+        ) from error
+    return model.eval(), settings, trained
+
+
+def find_weights(path: str | Path | None) -> Path:
+    """Return the weights file that `path` means: itself, the best of a run's folder, or a bundled one.
+
+    Bundled are "bundled", which None means too, and "bundled-research". Raises `InputError` when they are
+    not installed.
+    """
+    path = Path("bundled" if path is None else path)
+    bundled = {"bundled": BUNDLED, "bundled-research": RESEARCH}.get(str(path))
+    if bundled is None:
+        return path / "best.safetensors" if path.is_dir() else path
+    if not bundled.exists():
+        raise InputError(
+            f"{path}: this installation has no bundled weights {bundled.name}: name a weights file"
+        )
+    return bundled
+
+
+def start_from(
+    model: nn.Module, source: str, settings: Settings, *, parts: InitParts = "all"
+) -> dict[str, Any]:
+    """Put the weights of `source` ("bundled", a file or a run's folder) into `model`.
+
+    Args:
+        parts: "all" asks for the same network. "shared" takes what the two have in common: trunk, pyramid,
+            proposals, and heads of boxes and masks where both have them. DRM and IRM are never taken, so
+            that every method forks from the same weights.
+
+    Returns:
+        The file's name and SHA-256, the parts of the model that start `fresh`, those of the file that are
+        `left` out, and whether the file is `generated_alone`: no annotated image is in its history.
+
+    Raises:
+        InputError: the networks differ; it names the settings.
+    """
+    path = find_weights(source)
+    tensors, theirs, trained = _read(path)
+    mine = model.state_dict()
+    taken = {name: t for name, t in tensors.items() if parts == "all" or _is_shared(name, mine)}
+    needed = {name for name in mine if parts == "all" or name.startswith(DETECTOR)}
+    if any(_shape(taken, name) != _shape(mine, name) for name in needed | taken.keys()):
+        raise InputError(
+            f"{path}: holds another network than the recipe: it has {_differing(theirs, settings)}"
+        )
+    model.load_state_dict(taken, strict=parts == "all")
+    return {
+        "source": path.name,
+        "sha256": digest_of(path),
+        "fresh": _whole_parts(mine.keys() - taken.keys(), taken),
+        "left": _whole_parts(tensors.keys() - taken.keys(), taken),
+        "generated_alone": generated_alone(theirs, trained),
+    }
+
+
+def generated_alone(settings: Settings, trained: Mapping[str, Any]) -> bool:
+    """Whether weights, and those that they were forked from, learned from generated smears alone."""
+    before = trained.get("init")
+    drawn = settings.data.source == "generated" and not settings.data.generated.composed
+    drawn = drawn and "unlabelled" not in trained.get("data", {})
+    return drawn and (before is None or before.get("generated_alone", False))
+
+
+def _is_shared(name: str, mine: Collection[str]) -> bool:
+    head = name.startswith(HEADS) and not name.startswith(OWN)
+    return name.startswith(DETECTOR) or (head and name in mine)
+
+
+def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:
+    return tensors[name].shape if name in tensors else None
+
+
+def _differing(theirs: Settings, mine: Settings) -> str:
+    """The settings of the network that differ, as in "model.fpn_width = 64, not 32"."""
+    other, own = (_flat(settings.model.model_dump(mode="json"), "model") for settings in (theirs, mine))
+    return ", ".join(f"{key} = {other[key]!r}, not {own[key]!r}" for key in own if own[key] != other[key])
+
+
+def _flat(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Nested values by their dotted names."""
+    found = {}
+    for key, value in values.items():
+        path = f"{name}.{key}"
+        found |= _flat(value, path) if isinstance(value, dict) else {path: value}
+    return found
+
+
+def _whole_parts(names: Collection[str], taken: Collection[str]) -> list[str]:
+    """The largest parts of a network that hold `names` and nothing of what was taken.
+
+    >>> _whole_parts({"mask.irm.conv.weight", "mask.irm.gamma"}, {"mask.head.weight"})
+    ['mask.irm']
+    """
+    occupied = {prefix for name in taken for prefix in _prefixes(name)}
+    return sorted({next(p for p in _prefixes(name) if p not in occupied) for name in names})
+
+
+def _prefixes(name: str) -> list[str]:
+    """A tensor's name from its first part on: a, a.b, a.b.c."""
+    return list(accumulate(name.split("."), "{}.{}".format))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
+    """Return float32 weights (of a checkpoint the moving average), their settings and their training."""
+    tensors, meta = read_tensors(path)
+    if "settings" not in meta:
+        raise InputError(f"{path}: holds no network of irnet; name a weights file or a run's folder")
+    prefix = "average/"
+    average = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    state = {name: t.float() if t.is_floating_point() else t for name, t in (average or tensors).items()}
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        raise InputError(
+            f"{path}: {broken[0]} holds values that are not finite; take an earlier file of the run"
+        )
+    return state, parse_settings(meta["settings"], source=str(path)), meta.get("trained", {})
+
+
+def _short(tensor: Tensor) -> Tensor:
+    """Return kernels and matrices in 16 bits; norms, biases and statistics are few and stay as they are."""
+    fits = tensor.ndim > 1 and tensor.dtype == torch.float32 and tensor.abs().max() < LARGEST_FP16
+    return tensor.half() if fits else tensor

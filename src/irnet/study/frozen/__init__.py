@@ -1,0 +1,1 @@
+"""Rows beyond the paper, trained over one frozen network."""

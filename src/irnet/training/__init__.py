@@ -1,0 +1,1 @@
+"""From annotated or generated images to a weights file; a run is a function of (seed, step)."""

@@ -1,0 +1,212 @@
+"""The model card that training leaves beside a weights file.
+
+It tells what the file and the log of its run say, and leaves out what they do not: no figure is typed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from irnet.config import Settings, parse_settings
+from irnet.data.files import sha256, write_atomic
+from irnet.errors import InputError
+from irnet.inference.tensors import read_tensors
+from irnet.inference.weights import generated_alone
+from irnet.markdown import facts
+from irnet.models.weights import PACKAGE, trunk_origin
+from irnet.training.card_scores import score_sections
+from irnet.training.log import read_log, training_seconds
+from irnet.wording import RESEARCH_USE, number_of
+
+USE = "**Use.** Finding whole, overlapping cells and their nuclei in images of cervical smears."
+METHODS = {"irnet": "IRNet", "maskrcnn": "Mask R-CNN", "cspnet": "CSPNet"}
+NOT_FOR = (
+    "**Not for** diagnosis, screening or grading; nor, untested, for stains, scanners and preparations other "
+    "than those under Data: annotate a few fields of yours and score it there with `irnet evaluate` first."
+)
+
+
+class WeightsFile(NamedTuple):
+    """What a weights file says of itself."""
+
+    name: str
+    size: int  # bytes
+    sha256: str  # of the whole file, as `sha256sum` has it
+    parameters: int
+    format: int
+    settings: Settings
+    trained: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> WeightsFile:
+        """Raises `InputError` when the file is damaged or holds no weights."""
+        tensors, meta = read_tensors(path)
+        if meta.get("kind") != "weights":
+            raise InputError(f"{path}: no weights file; name the best.safetensors of a run")
+        return cls(
+            name=path.name,
+            size=path.stat().st_size,
+            sha256=sha256(path),
+            parameters=sum(tensor.numel() for tensor in tensors.values()),
+            format=meta["format"],
+            settings=parse_settings(meta["settings"], source=str(path)),
+            trained=meta["trained"],
+        )
+
+
+def write_card(weights: Path) -> None:
+    """Write NAME.md beside NAME.safetensors; the log is that of the same folder."""
+    text = render_card(WeightsFile.read(weights), read_log(weights.parent))
+    write_atomic(weights.with_suffix(".md"), text.encode())
+
+
+def render_card(file: WeightsFile, log: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return the card of a weights file in Markdown; `log` holds the lines of its run."""
+    parts = [
+        f"# Model card of `{file.name}`",
+        "Made by irnet from what the weights file and the log of its run say.",
+        f"{USE} {RESEARCH_USE}",
+        NOT_FOR,
+        facts("File", _file(file)),
+        facts("Network", _network(file)),
+        facts("Data", _data(file.settings, file.trained)),
+        facts("Training", _training(file.settings, file.trained, log)),
+        *score_sections(file.settings, file.trained, log),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _file(file: WeightsFile) -> dict[str, str]:
+    return {
+        "name": f"`{file.name}`, {file.size / 1e6:.1f} MB",
+        "SHA-256": file.sha256,
+        "format version": str(file.format),
+        "licence": _licence(file.settings, file.trained),
+    }
+
+
+def _licence(settings: Settings, trained: Mapping[str, Any]) -> str:
+    """As far as it follows from the data and the first weights."""
+    trunk = trained.get("trunk") or {"licence": None}
+    also = "" if "licence" in trunk else f"; that of `{trunk['source']}` applies too"
+    if generated_alone(settings, trained):
+        return f"Apache-2.0, like the code: trained on generated smears alone{also}"
+    return f"the licence of the data applies{also}"
+
+
+def _network(file: WeightsFile) -> dict[str, str | None]:
+    settings, model = file.settings, file.settings.model
+    modules = ", ".join(
+        f"{name} {'on' if part.enabled else 'off'}" for name, part in (("DRM", model.drm), ("IRM", model.irm))
+    )
+    return {
+        "method": f"{METHODS[settings.method]} ({modules})",
+        "trunk": f"{model.backbone}, {model.trunk_norm}" if model.has_trunk else None,
+        "parameters": f"{file.parameters / 1e6:.1f} million",
+        "first weights": _first_weights(settings, file.trained),
+        "widths": f"pyramid {model.fpn_width}, box head {model.fc_width}, masks {model.mask_width}",
+        "scale": f"{settings.data.mpp:g} um per pixel" if settings.data.mpp else "that of each image",
+    }
+
+
+def _first_weights(settings: Settings, trained: Mapping[str, Any]) -> str:
+    """Where the weights came from before the first step."""
+    model = settings.model
+    if init := trained.get("init"):
+        fresh = f"; fresh: {', '.join(init['fresh'])}" if init["fresh"] else ""
+        return f"forked from `{init['source']}`, SHA-256 inside {init['sha256']}{fresh}"
+    trunk = trained.get("trunk")
+    if trunk is None and model.has_trunk and model.trunk_weights == PACKAGE:
+        trunk = trunk_origin(model.backbone, PACKAGE, sha256=model.trunk_sha256)
+    if trunk is None:
+        return "random"
+    licence = f"licence {trunk['licence']}, " if "licence" in trunk else ""
+    return f"trunk from `{trunk['source']}`, {licence}SHA-256 {trunk['sha256']}; all else random"
+
+
+def _data(settings: Settings, trained: Mapping[str, Any]) -> dict[str, str | None]:
+    data = trained.get("data", {})
+    s = settings.train
+    images = _generated(settings, data) if settings.data.source == "generated" else _own(data)
+    seen = _crops_seen(s.batch * s.accumulate, trained)
+    return images | _unlabelled(data) | {"crops": f"{settings.data.crop} x {settings.data.crop} px{seen}"}
+
+
+def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | None]:
+    drawn = settings.data.generated
+    version = f", version {data['generator']} of the generator" if "generator" in data else ""
+    cutouts = data.get("cutouts")
+    return {
+        "images": f"generated smears, drawn while training{version}, seed {settings.train.seed}",
+        "fields": f"{drawn.size} x {drawn.size} px, {drawn.mpp:g} um per pixel, {drawn.reuse} crops of each",
+        "layouts": ", ".join(drawn.layouts),
+        "palettes": ", ".join(drawn.palettes),
+        "abnormal smears": f"{drawn.abnormal:.0%}",
+        "composed of cut-outs": f"{drawn.composed:.0%} of the fields",
+        "cut-outs": f"{cutouts['cells']} cells of `{cutouts['file']}`, SHA-256 {cutouts['sha256']}"
+        if cutouts
+        else None,
+        "validation images": f"{settings.train.validate_images} generated fields of their own",
+    }
+
+
+def _own(data: Mapping[str, Any]) -> dict[str, str | None]:
+    files = {f"file `{name}`": f"SHA-256 {digest}" for name, digest in data.get("files", {}).items()}
+    parts = {f"{part} images": _part(data[part]) for part in ("training", "validation") if part in data}
+    return {"images": "annotated files", **files, **parts}
+
+
+def _unlabelled(data: Mapping[str, Any]) -> dict[str, str | None]:
+    """Fields that the running mean of the weights labelled."""
+    if "unlabelled" not in data:
+        return {}
+    known = f", centres of {data['unlabelled_points']} nuclei known" if data.get("unlabelled_points") else ""
+    source = f"of `{data['unlabelled_from']}`, SHA-256 of their list {data['unlabelled_sha256']}"
+    return {"unlabelled": f"{number_of(data['unlabelled'], 'image')} without outlines {source}{known}"}
+
+
+def _part(part: Mapping[str, int]) -> str:
+    return f"{part['images']}, of {part['patients']} patients" if part["patients"] else str(part["images"])
+
+
+def _crops_seen(per_step: int, trained: Mapping[str, Any]) -> str:
+    if "machine" not in trained:
+        return ""
+    return f", {trained['step'] * per_step * trained['machine']['processes']:,} of them seen"
+
+
+def _training(
+    settings: Settings, trained: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
+) -> dict[str, str | None]:
+    s = settings.train
+    machine = trained.get("machine", {})
+    passes = f" x {s.accumulate} passes" if s.accumulate > 1 else ""
+    processes = f" x {machine['processes']} processes" if machine.get("processes", 1) > 1 else ""
+    of = f" of {trained['steps']}" if trained.get("steps") else ""
+    average = f"moving average of the weights, decay {s.ema:g}, " if s.ema else ""
+    return {
+        "kept": f"{average}after step {trained['step']}{of}" if "step" in trained else None,
+        "batch": f"{s.batch} crops{passes}{processes}",
+        "optimiser": f"{s.optimizer}, learning rate {s.lr:g}, {s.schedule}",
+        "seed": str(s.seed),
+        "precision": s.precision,
+        "machine": machine.get("device"),
+        "time": _time(log),
+        "date": _date(log),
+        "versions": ", ".join(f"{name} {value}" for name, value in trained.get("versions", {}).items())
+        or None,
+    }
+
+
+def _date(log: Sequence[Mapping[str, Any]]) -> str | None:
+    """The day of the log's last line."""
+    return datetime.fromtimestamp(log[-1]["time"], UTC).date().isoformat() if log else None
+
+
+def _time(log: Sequence[Mapping[str, Any]]) -> str | None:
+    """How long training took."""
+    steps = max((line["step"] for line in log if line["kind"] == "train"), default=None)
+    return f"{training_seconds(log) / 60:.1f} min for {steps} steps, without validation" if steps else None

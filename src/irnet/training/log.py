@@ -1,0 +1,193 @@
+"""What a run says of itself: JSON lines, and a progress bar on a terminal or plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from irnet.cells import LABEL_NAMES
+from irnet.data.files import write_atomic
+from irnet.errors import InputError
+from irnet.training.scores import Validation
+
+LOG_NAME = "log.jsonl"
+
+
+class RunLog:
+    """The log of one run in its folder. A silent one (other ranks) takes the same calls and does nothing."""
+
+    def __init__(
+        self, run_dir: Path, *, steps: int | None, every: int, tensorboard: bool = False, silent: bool = False
+    ) -> None:
+        self.steps = steps
+        self.every = every
+        self.silent = silent
+        self.console = Console(stderr=True, quiet=silent, soft_wrap=not sys.stderr.isatty())
+        self._file = None if silent else open(run_dir / LOG_NAME, "a", encoding="utf-8")  # noqa: SIM115
+        self._board = _open_board(run_dir) if tensorboard and not silent else None
+        self._bar = _progress(self.console) if self.console.is_terminal and not silent else None
+        self._task = self._bar.add_task("training", total=steps, note="") if self._bar else None
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._since = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+        if self._board:
+            self._board.close()
+        if self._file:
+            self._file.close()
+
+    def say(self, text: str) -> None:
+        """Print one line for people."""
+        self.console.print(text, markup=False, highlight=False)
+
+    def init(self, origin: dict[str, Any]) -> None:
+        """Take the weights that the run starts from, see `weights.start_from`."""
+        self.write("init", 0, origin)
+        told = {"fresh": origin["fresh"], "left out of the file": origin["left"]}
+        parts = "; ".join(f"{word}: {', '.join(names)}" for word, names in told.items() if names)
+        self.say(f"from {origin['source']}" + (f"; {parts}" if parts else ""))
+
+    def step(self, step: int, values: dict[str, float]) -> None:
+        """Take the values of the step with this number (from 1); means are written every `every` steps."""
+        if self.silent:
+            return
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=step, total=self.steps)
+        if step % self.every and step != self.steps:
+            return
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        now = time.monotonic()
+        means["seconds_per_step"] = (now - self._since) / max(self._counts.values())
+        self._sums, self._counts, self._since = {}, {}, now
+        self.write("train", step, means)
+        self._tell(step, means)
+
+    def validation(self, step: int, validation: Validation) -> None:
+        """Take the scores of a validation."""
+        cuts = {f"cut/{LABEL_NAMES[label]}": score for label, score in validation.scores.items()}
+        self.write("validation", step, {"merit": validation.merit, **validation.numbers, **cuts})
+        shown = "  ".join(
+            f"{name} {value:.3f}"
+            for name, value in validation.numbers.items()
+            if name.endswith(("/AJI", "/F1", "/AP", "/overlap recall"))
+        )
+        self.say(f"step {step}  {shown}")
+
+    def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
+        """Append one JSON line; numbers also go to TensorBoard."""
+        if self._file is None:
+            return
+        line = {"kind": kind, "step": step, "time": round(time.time(), 3), **_plain(values)}
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            if self._board and isinstance(value, int | float):
+                self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time inside the `with` block (a validation, say) out of the time of a step."""
+        begun = time.monotonic()
+        yield
+        self._since += time.monotonic() - begun
+
+    def _tell(self, step: int, means: dict[str, float]) -> None:
+        losses = " ".join(
+            f"{name.removeprefix('loss/')} {value:.3f}"
+            for name, value in means.items()
+            if name.startswith("loss")
+        )
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, note=losses)
+            return
+        rate = means["seconds_per_step"]
+        left = "" if self.steps is None else f"  {_clock((self.steps - step) * rate)} left"
+        self.say(f"step {step}/{self.steps or '?'}  {losses}  {rate:.2f} s/step{left}")
+
+
+def read_log(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's log up to one that was cut short; none where there is no log."""
+    path = run_dir / LOG_NAME
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def training_seconds(log: Sequence[Mapping[str, Any]]) -> float:
+    """Return how long the steps took that a log tells of; validation and pauses are not in it."""
+    lines = [line for line in log if line["kind"] == "train"]
+    starts = [0, *(line["step"] for line in lines)]
+    spans = zip(starts, lines, strict=False)
+    return sum(((line["step"] - start) * line["seconds_per_step"] for start, line in spans), 0.0)
+
+
+def cut_log(run_dir: Path, step: int) -> None:
+    """Drop the lines after `step`, which a resumed run writes again, and a last line that was cut short."""
+    path = run_dir / LOG_NAME
+    if not path.exists():
+        return
+    kept = [line for line in read_log(run_dir) if line["step"] <= step]
+    write_atomic(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
+
+
+def _open_board(run_dir: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError("TensorBoard is missing: pip install 'irnet[tensorboard]'") from error
+    return SummaryWriter(str(run_dir / "tensorboard"))
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with numbers JSON can hold: not-a-number becomes null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,185 @@
+"""The state of a training run: what a checkpoint keeps, and the settings that say how to go on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from irnet.cells import LABEL_NAMES
+from irnet.config import PerClass, Settings, parse_settings
+from irnet.errors import InputError
+from irnet.inference.networks import Network, build_network
+from irnet.inference.tensors import read_meta
+from irnet.inference.versions import versions
+from irnet.inference.weights import InitParts, save_weights, start_from
+from irnet.metrics import summarise
+from irnet.models.weights import trunk_origin
+from irnet.training.checkpoint import load_checkpoint, save_checkpoint
+from irnet.training.optim import (
+    MovingAverage,
+    build_optimizer,
+    parameter_groups,
+    schedule_factor,
+    warmup_factor,
+)
+from irnet.training.scores import Validation
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+@dataclass
+class Run:
+    """A run after `step` of `steps` optimiser steps; `steps` is None until a time budget has fixed it."""
+
+    folder: Path
+    settings: Settings
+    model: Network
+    average: MovingAverage[Network]
+    optimizer: torch.optim.Optimizer
+    data: dict[str, Any]  # what the images are, to notice other ones on resuming
+    init: dict[str, Any] | None = None  # the weights that it started from, see `start_from`
+    trunk: dict[str, str] | None = None  # those of its trunk alone, see `trunk_origin`
+    facts: dict[str, Any] = field(default_factory=dict)  # what else the model card tells
+    step: int = 0
+    steps: int | None = None
+    merit: float = -math.inf  # of the best validation so far
+
+    @classmethod
+    def begin(
+        cls,
+        folder: Path,
+        settings: Settings,
+        *,
+        data: dict[str, Any],
+        device: torch.device,
+        facts: dict[str, Any] | None = None,
+        init: str | None = None,
+        init_parts: InitParts = "all",
+        resumed: bool = False,
+    ) -> Run:
+        """Return a run before its first step, with the weights of `init` where it names some.
+
+        A run that is `resumed` gets its weights from `restore`: it needs neither `init` nor ImageNet.
+        """
+        torch.manual_seed(settings.train.seed)
+        from_imagenet = init is None and not resumed
+        model = build_network(settings, trunk=from_imagenet)
+        trunk = _trunk_origin(settings) if from_imagenet else None
+        origin = None
+        if init is not None and not resumed:
+            origin = start_from(model, init, settings, parts=init_parts)
+        s = settings.train
+        wanted = s.channels_last and device.type != "cpu"  # there the network chooses, layer by layer
+        order = torch.channels_last if wanted else torch.preserve_format
+        model.to(device, memory_format=order).train()  # type: ignore[call-overload]
+        groups = parameter_groups(
+            model,
+            lr=s.lr,
+            trunk_lr=s.lr * s.trunk_lr,
+            bias_lr_factor=s.bias_lr,
+            weight_decay=s.weight_decay,
+        )
+        optimizer = build_optimizer(groups, kind=s.optimizer, momentum=s.momentum)
+        average = MovingAverage(model, decay=s.ema)
+        return cls(folder, settings, model, average, optimizer, data, origin, trunk, facts or {})
+
+    def restore(self) -> None:
+        """Go to where the last checkpoint of the folder stands. Raises `InputError` when the data changed."""
+        state = load_checkpoint(
+            self.folder / LAST, model=self.model, average=self.average.model, optimizer=self.optimizer
+        )
+        self._check_data(state.get("data", {}))
+        self.step, self.steps = state["step"], state["steps"]
+        self.merit = -math.inf if state["merit"] is None else state["merit"]
+        self.init, self.trunk = state.get("init"), state.get("trunk")
+
+    def _check_data(self, noted: dict[str, Any]) -> None:
+        """Refuse data that differ from what the checkpoint noted, or of which it noted too little."""
+        differing = [name for name in noted | self.data if noted.get(name) != self.data.get(name)]
+        remedy = f"start another run with --init {self.folder}"
+        if changed := [name for name in differing if name in noted]:
+            changes = ", ".join(f"{n} {noted[n]!r}, not {self.data.get(n)!r}" for n in changed)
+            raise InputError(
+                f"{self.folder}: was trained on other data ({changes}): resume with those, drawn by the same "
+                f"irnet if they are generated, or {remedy}"
+            )
+        if differing:
+            raise InputError(
+                f"{self.folder}: an older irnet began it and did not note {', '.join(differing)}, so whether "
+                f"the data are the same cannot be told: {remedy}"
+            )
+
+    def save(self) -> None:
+        """Write the checkpoint that `restore` reads."""
+        state = {
+            "step": self.step,
+            "steps": self.steps,
+            "merit": self.merit if math.isfinite(self.merit) else None,
+            "data": self.data,
+            "init": self.init,
+            "trunk": self.trunk,
+            "settings": self.settings.model_dump(mode="json"),
+            "versions": versions(),
+        }
+        save_checkpoint(
+            self.folder / LAST,
+            model=self.model,
+            average=self.average.model,
+            optimizer=self.optimizer,
+            state=state,
+        )
+
+    def save_best(self, validation: Validation | None) -> None:
+        """Write the moving average as a weights file, with what its validation chose and measured."""
+        settings = self.settings
+        if validation is not None:
+            score = PerClass(**{name: validation.scores[label] for label, name in LABEL_NAMES.items()})
+            chosen: dict[str, Any] = {"score": score}
+            if validation.nucleus_px and settings.predict.nucleus_px:
+                chosen["nucleus_px"] = round(validation.nucleus_px, 1)
+            settings = settings.model_copy(update={"predict": settings.predict.model_copy(update=chosen)})
+        trained = {
+            "step": self.step,
+            "steps": self.steps,
+            "data": self.data,
+            "init": self.init,
+            "trunk": self.trunk,
+            "validation": validation.numbers if validation else None,
+            "scores": _summarise(validation) if validation else None,
+            "versions": versions(),
+            **self.facts,
+        }
+        save_weights(self.folder / BEST, self.average.model, settings=settings, trained=trained)
+
+    def rate(self) -> float:
+        """Return the share of the base learning rates that the next step takes."""
+        s = self.settings.train
+        warm = warmup_factor(self.step, warmup_steps=s.warmup_steps, start=s.warmup_factor)
+        if self.steps is None:
+            return warm
+        return warm * schedule_factor(
+            self.step, self.steps, schedule=s.schedule, milestones=s.milestones, decay=s.decay
+        )
+
+
+def _summarise(validation: Validation) -> dict[str, Any]:
+    """Every score of a validation, with its interval."""
+    named = any(patient is not None for patient in validation.patients)
+    return summarise(validation.scored, validation.patients if named else None)
+
+
+def _trunk_origin(settings: Settings) -> dict[str, str] | None:
+    model = settings.model
+    if not (model.trunk_weights and model.has_trunk):
+        return None
+    return trunk_origin(model.backbone, model.trunk_weights, sha256=model.trunk_sha256)
+
+
+def settings_of(folder: Path) -> Settings:
+    """Return the settings that the run in `folder` was started with."""
+    path = folder / LAST
+    return parse_settings(read_meta(path)["settings"], source=str(path))

@@ -1,0 +1,268 @@
+"""Training: a plain loop in which everything is a function of (seed, step).
+
+Alone or in several processes: `torchrun --nproc-per-node 4 -m irnet train ...`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from irnet.config import Settings
+from irnet.data.files import write_atomic
+from irnet.errors import InputError
+from irnet.inference.devices import describe_device
+from irnet.inference.weights import InitParts
+from irnet.training.budget import TimeBudget
+from irnet.training.card import write_card
+from irnet.training.feed import Batch, Feed, FieldBatch
+from irnet.training.log import RunLog, cut_log
+from irnet.training.optim import set_learning_rate
+from irnet.training.ranks import Ranks, joined
+from irnet.training.run import BEST, LAST, Run, settings_of
+from irnet.training.sources import Source, open_source
+from irnet.training.steps import NotFiniteError, Taken, optimise, read, step_seed, stop_requested
+from irnet.training.teacher import Teacher
+from irnet.training.unlabelled import Fields, need_teacher, open_fields
+from irnet.training.validation import Validator
+
+BUDGET_EVERY = 5  # steps between two looks at the clock until their number is fixed
+
+
+class Outcome(NamedTuple):
+    """Where a run stands when `train` returns."""
+
+    step: int
+    steps: int
+    best: Path | None  # weights file for `irnet predict --model`; None before the first validation
+    merit: float | None  # of its validation; None without validation images
+
+    @property
+    def finished(self) -> bool:
+        return self.step == self.steps
+
+
+def train(
+    settings: Settings,
+    data: str | Path | None,
+    run_dir: str | Path,
+    *,
+    unlabelled: str | Path | None = None,
+    steps: int | None = None,
+    time_s: float | None = None,
+    init: str | None = None,
+    init_parts: InitParts = "all",
+    resume: bool = False,
+    device: str = "auto",
+) -> Outcome:
+    """Train a network and keep its checkpoints, weights and log in `run_dir`.
+
+    Args:
+        settings: the recipe. A resumed run goes on with its own.
+        data: a data set's folder or COCO file; not needed for generated smears.
+        run_dir: gets last.safetensors (checkpoint), best.safetensors (weights) with its card best.md,
+            recipe.json and log.jsonl.
+        unlabelled: a folder of images, or a data set, from which is learned without outlines: the running
+            mean of the weights labels them. It needs `init`.
+        steps: optimiser steps, instead of `settings.train.steps`.
+        time_s: seconds for the whole run; the first steps are measured, then their number is fixed and
+            stored.
+        init: weights to start from: "bundled", a weights file or a run's folder.
+        init_parts: "all" of them, which must be those of the same network, or what is "shared" by the
+            methods: trunk, pyramid, proposals, heads of boxes and masks. The log says what starts fresh.
+        resume: go on where `run_dir` stands; a folder without a checkpoint starts from the beginning.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    Raises:
+        InputError: bad data, settings or device, or `run_dir` holds another run.
+        NotFiniteError: the loss is not finite; not_finite.json in `run_dir` says where.
+    """
+    folder = Path(run_dir)
+    budget = TimeBudget(time_s) if time_s is not None else None
+    resumed = _check_folder(folder, resume)
+    settings = settings_of(folder) if resumed else settings
+    with joined(device) as ranks, stop_requested() as stopping:
+        source = open_source(settings, data)
+        fields = None if unlabelled is None else open_fields(settings, unlabelled)
+        if fields is not None:
+            need_teacher(settings, from_weights=resumed or init is not None)
+            source = fields.beside(source)
+        run = Run.begin(
+            folder,
+            settings,
+            data=source.identity,
+            device=ranks.device,
+            facts=_facts(source, ranks),
+            init=init,
+            init_parts=init_parts,
+            resumed=resumed,
+        )
+        if resumed:
+            run.restore()
+        elif budget is None:
+            run.steps = steps or settings.train.steps
+        if ranks.first:
+            _open_folder(run)
+        with RunLog(
+            folder,
+            steps=run.steps,
+            every=settings.train.log_every,
+            tensorboard=settings.train.tensorboard,
+            silent=not ranks.first,
+        ) as log:
+            if run.init is not None and not resumed:
+                log.init(run.init)
+            _loop(run, source, fields, ranks, log, stopping, budget)
+        best = folder / BEST if (folder / BEST).exists() else None
+        if ranks.first and best is not None:
+            write_card(best)  # anew: the log has gone on since
+        return Outcome(run.step, run.steps or run.step, best, run.merit if math.isfinite(run.merit) else None)
+
+
+def _loop(
+    run: Run,
+    source: Source,
+    fields: Fields | None,
+    ranks: Ranks,
+    log: RunLog,
+    stopping: Callable[[], bool],
+    budget: TimeBudget | None,
+) -> None:
+    s = run.settings.train
+    network = ranks.wrap(run.model)
+    batches = _batches(run, source, fields, ranks)
+    validator = Validator(source, ranks)
+    first, taken = run.step, list[Taken]()
+    while run.steps is None or run.step < run.steps:
+        if ranks.any(stopping()):
+            if taken:
+                _tell(run, taken, ranks, log)
+            _stop(run, ranks, log)
+            return
+        torch.manual_seed(step_seed(s.seed, run.step, ranks.rank))
+        set_learning_rate(run.optimizer, run.rate())
+        given = list(islice(batches, s.accumulate))
+        taken.append(
+            optimise(network, run.optimizer, given, device=ranks.device, precision=s.precision, clip=s.clip)
+        )
+        run.average.update(run.step)
+        run.step += 1
+        if not _is_due(run, ranks):
+            continue
+        _tell(run, taken, ranks, log)
+        if run.steps is None and budget is not None:
+            with log.paused():
+                _fix_steps(run, validator, ranks, log, budget, first)
+        done = run.step == run.steps
+        with log.paused():
+            if done or run.step % s.validate_every == 0:
+                _validate(run, validator, ranks, log)
+            if ranks.first and (done or run.step % s.checkpoint_every == 0):
+                run.save()
+
+
+def _stop(run: Run, ranks: Ranks, log: RunLog) -> None:
+    if ranks.first:
+        run.save()
+    log.say(f"stopped at step {run.step}; --resume goes on from there")
+
+
+def _is_due(run: Run, ranks: Ranks) -> bool:
+    """Return whether steps are to be read now: each on a CPU; a GPU goes on with the next ones meanwhile."""
+    s = run.settings.train
+    due = (s.log_every, s.validate_every, s.checkpoint_every, *([BUDGET_EVERY] if run.steps is None else []))
+    return ranks.device.type == "cpu" or run.step == run.steps or any(run.step % n == 0 for n in due)
+
+
+def _tell(run: Run, taken: list[Taken], ranks: Ranks, log: RunLog) -> None:
+    """Log the steps taken since; a loss that is not finite leaves not_finite.json in the run's folder."""
+    step = run.step - len(taken)
+    try:
+        for values in read(taken):
+            step += 1
+            log.step(step, values)
+    except NotFiniteError as error:
+        record = {"step": step, "rank": ranks.rank, "seed": run.settings.train.seed, **error.record}
+        write_atomic(run.folder / "not_finite.json", json.dumps(record, indent=1).encode())
+        raise
+    taken.clear()
+
+
+def _validate(run: Run, validator: Validator, ranks: Ranks, log: RunLog) -> None:
+    """Score the moving average and keep it if it is the best so far; without validation images it is."""
+    validation = validator(run.average.model, run.settings)
+    better = validation is None or validation.merit > run.merit
+    if validation is not None:
+        log.validation(run.step, validation)
+        run.merit = max(run.merit, validation.merit)
+    if better and ranks.first:
+        run.save_best(validation)
+        write_card(run.folder / BEST)
+
+
+def _fix_steps(
+    run: Run, validator: Validator, ranks: Ranks, log: RunLog, budget: TimeBudget, first: int
+) -> None:
+    """Once the first steps are measured, store how many fit: from here on the clock plays no part."""
+    step_time = ranks.from_first(budget.seconds_per_step(run.step, first))
+    if step_time is None:
+        return
+    s = run.settings.train
+    validator.read()
+    begun = time.monotonic()
+    validator(run.average.model, run.settings)
+    validation_s = time.monotonic() - begun
+    run.steps = ranks.from_first(
+        budget.plan(
+            run.step, step_time=step_time, overhead=validation_s / s.validate_every, closing=validation_s
+        )
+    )
+    log.steps = run.steps
+    log.say(f"{step_time:.3f} s a step, {validation_s:.1f} s a validation: {run.steps} steps fit")
+    if ranks.first:
+        run.save()
+
+
+def _facts(source: Source, ranks: Ranks) -> dict[str, Any]:
+    """What the model card tells of the data and the machine."""
+    machine = {"device": describe_device(ranks.device), "processes": ranks.size}
+    return {"data": source.identity | source.facts, "machine": machine}
+
+
+def _batches(run: Run, source: Source, fields: Fields | None, ranks: Ranks) -> Iterator[Batch]:
+    """Batches from the run's step on; with `fields` a share of each is labelled by the running mean."""
+    s = run.settings.train
+    common = {"rank": ranks.rank, "ranks": ranks.size, "pinned": ranks.device.type == "cuda"}
+    apart = 0 if fields is None else fields.per_pass
+    feed = Feed(source.crops, batch=s.batch - apart, reuse=source.reuse, workers=s.workers, **common)
+    batches = feed.batches(run.step * s.accumulate)
+    if fields is None:
+        return batches
+    unlabelled = Feed(fields.crops, batch=apart, workers=-(-s.workers // 4), kind=FieldBatch, **common)
+    teacher = Teacher(run.average.model, run.settings, ranks.device)
+    pairs = zip(batches, unlabelled.batches(run.step * s.accumulate), strict=True)
+    return (batch.joined(teacher(crops)) for batch, crops in pairs)
+
+
+def _check_folder(folder: Path, resume: bool) -> bool:
+    """Return whether there is a checkpoint to go on from. Raises `InputError` rather than overwrite one."""
+    exists = (folder / LAST).exists()
+    if exists and not resume:
+        raise InputError(f"{folder}: holds a run; go on with --resume, or name another folder")
+    return exists
+
+
+def _open_folder(run: Run) -> None:
+    """Make the run's folder ready: no drafts of a killed process, no log lines of steps that come again."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    for draft in run.folder.glob(".*.tmp"):
+        draft.unlink()
+    cut_log(run.folder, run.step)
+    write_atomic(run.folder / "recipe.json", run.settings.model_dump_json(indent=1).encode())

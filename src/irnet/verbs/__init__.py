@@ -1,0 +1,1 @@
+"""What the command line does, over whole folders and files."""

@@ -1,0 +1,244 @@
+"""`irnet export`: what was found, in the formats of other tools."""
+
+from __future__ import annotations
+
+import filecmp
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from irnet.data.coco.found import read_found
+from irnet.data.files import remove_drafts, safe_join, write_atomic
+from irnet.data.formats import cvat, imagej, labelme, labels, qupath, qupath_geometry
+from irnet.data.formats.beside import name_files
+from irnet.data.formats.qupath_names import name_measurements
+from irnet.data.image import orientation
+from irnet.data.locking import writing
+from irnet.data.sample import Entry
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
+from irnet.morphometry.table import Row, check_parquet, to_csv, to_parquet
+from irnet.verbs.measure import measure_entry
+from irnet.wording import Progress, number_of
+
+FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
+STYLES = {  # the first is the default
+    "qupath": ("cells", "annotations"),
+    "labelme": ("polygons", "masks"),
+    "cvat": ("masks", "polygons"),
+}
+TARGETS = {  # what the names of an image's files end in
+    "qupath": (qupath.SUFFIX,),
+    "imagej": (imagej.SUFFIX,),
+    "labelme": (labelme.SUFFIX,),
+    "labels": (labels.CELLS, labels.NUCLEI),
+}
+WHOLE = {  # the one file of all images
+    "cvat": f"annotations{cvat.SUFFIX}",
+    "csv": "cells.csv",
+    "parquet": "cells.parquet",
+}
+AS_STORED = {"qupath": "QuPath", "imagej": "ImageJ"}  # they obey no orientation tag
+
+
+@dataclass
+class Exported:
+    """What `export` did."""
+
+    folder: Path
+    images: int
+    notes: list[str] = field(default_factory=list)  # what the format cannot hold
+    errors: list[str] = field(default_factory=list)  # what could not be done, for want of an image
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 done but for the errors."""
+        return DONE_WITH_ERRORS if self.errors else DONE
+
+
+def export(
+    source: str | Path,
+    to: str,
+    out: str | Path | None = None,
+    *,
+    style: str | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write what was found to a folder.
+
+    Args:
+        source: folder of `irnet predict`, data set or COCO file.
+        to: one of FORMATS.
+        out: folder to write to, None for one named `to` in the source's folder.
+        style: one of the format's STYLES, None for its first.
+        replace: write over the files of an earlier export, whatever was drawn in them since.
+        progress: called with the name of each image, its number from 1 and how many there are.
+
+    Raises:
+        InputError: the source, the format or the style is wrong, an extra is missing, a file to write or
+            another image of a name is there already, or another writer; nothing is written then.
+    """
+    if to not in FORMATS:
+        raise InputError(f"format {to!r} is not written: choose one of {', '.join(FORMATS)}")
+    styles = STYLES.get(to, ())
+    if style is not None and style not in styles:
+        choice = f"choose one of {', '.join(styles)}" if styles else f"{to} has only one form: leave it out"
+        raise InputError(f"--as {style}: {choice}")
+    _NEEDS.get(to, lambda: None)()
+    entries = read_found(source)
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    done = Exported(folder / to if out is None else Path(out), len(entries))
+    if regions := sum(len(entry.truth.ignore) for entry in entries if entry.truth.ignore is not None):
+        done.notes.append(f"{regions} regions to ignore are not written")
+    if to in AS_STORED:
+        done.notes += _turned(entries, AS_STORED[to])
+    if not any(len(entry.truth.cells) for entry in entries):
+        done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(entries), 'image')}")
+
+    with writing(done.folder, "irnet export"):
+        targets = _targets(entries, done, to)
+        copies = [safe_join(done.folder, entry.name) for entry in entries] if to == "labelme" else []
+        _refuse_doubled([*targets, *copies])
+        if not replace:
+            _refuse_replacing(targets)
+        for entry, copy in zip(entries, copies, strict=False):
+            _refuse_foreign(entry, copy)
+        _WRITERS[to](entries, done, style or next(iter(styles), ""), progress)
+        remove_drafts({done.folder, *(file.parent for file in (*targets, *copies))})
+    return done
+
+
+def _write_qupath(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    for entry, path in _each(entries, done, qupath.SUFFIX, progress):
+        if style == "annotations":
+            qupath.write(path, entry, style="annotations")
+        else:
+            rows = name_measurements(_measure(entry, done))
+            if joined := qupath.write(path, entry, measurements=rows):
+                done.notes.append(f"{entry.name}: {joined} nuclei became one with others of their cell")
+
+
+def _write_imagej(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    for entry, path in _each(entries, done, imagej.SUFFIX, progress):
+        imagej.write(path, entry)
+
+
+def _write_labelme(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    for entry, path in _each(entries, done, labelme.SUFFIX, progress):
+        labelme.write(path, entry, style="masks" if style == "masks" else "polygons")
+        image = safe_join(done.folder, entry.name)
+        try:
+            content = entry.copy()
+        except InputError as error:
+            done.errors.append(f"{entry.name}: labelme needs it as {image}, but it was not copied: {error}")
+            continue
+        if not image.exists():  # that it is the same was checked
+            write_atomic(image, content)
+
+
+def _write_cvat(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    if progress:
+        progress("all images", 1, 1)
+    path = done.folder / WHOLE["cvat"]
+    cvat.write(path, entries, style="polygons" if style == "polygons" else "masks")
+
+
+def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    total = 0
+    for entry, stem in _each(entries, done, "", progress):
+        lost = labels.write(stem, entry.truth.cells)
+        total += lost.pixels
+        areas = int(entry.truth.cells.areas.sum())
+        done.notes += [f"{entry.name}: {line}" for line in lost.told(areas)]
+    if total:
+        done.notes.append(f"a label map has one instance a pixel: {total:,} px of overlap are lost in all")
+
+
+def _write_csv(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    rows = _table(entries, done, progress)
+    write_atomic(done.folder / WHOLE["csv"], to_csv(rows).encode())
+
+
+def _write_parquet(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+    rows = _table(entries, done, progress)
+    write_atomic(done.folder / WHOLE["parquet"], to_parquet(rows))
+
+
+_WRITERS = {
+    "qupath": _write_qupath,
+    "imagej": _write_imagej,
+    "labelme": _write_labelme,
+    "cvat": _write_cvat,
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "labels": _write_labels,
+}
+
+
+_NEEDS = {"imagej": imagej.check, "qupath": qupath_geometry.check, "parquet": check_parquet}  # extras
+
+
+def _targets(entries: Sequence[Entry], done: Exported, to: str) -> list[Path]:
+    """The files that will be written, but for copies of images."""
+    if to in WHOLE:
+        return [done.folder / WHOLE[to]]
+    return [path for suffix in TARGETS[to] for _, path in _each(entries, done, suffix, None)]
+
+
+def _turned(entries: Sequence[Entry], tool: str) -> list[str]:
+    """A note for each image whose file a tool shows otherwise than it was read."""
+    tags = {entry.name: orientation(entry.path) for entry in entries}
+    return [
+        f"{name}: turned upright (EXIF orientation {tag}), but {tool} shows the file as it is stored: open "
+        "an upright copy there"
+        for name, tag in tags.items()
+        if tag != 1
+    ]
+
+
+def _refuse_replacing(files: Sequence[Path]) -> None:
+    """Raise InputError where files are there already: they may have been corrected by hand since."""
+    if there := [file for file in files if file.exists()]:
+        more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
+        raise InputError(
+            f"{there[0]}{more} there already, perhaps corrected since: write to another folder with -o, "
+            "or move the old files away"
+        )
+
+
+def _refuse_doubled(files: Sequence[Path]) -> None:
+    """Raise InputError where two of them would be one; some file systems know no case."""
+    count = Counter(str(file).lower() for file in files)
+    if doubled := [file for file in files if count[str(file).lower()] > 1]:
+        raise InputError(f"{doubled[0]}: two images, or an image and its cells, need this name: rename one")
+
+
+def _refuse_foreign(entry: Entry, copy: Path) -> None:
+    """Raise InputError where the image cannot be copied without another one being lost."""
+    if copy.exists() and entry.path.is_file() and not filecmp.cmp(entry.path, copy, shallow=False):
+        raise InputError(
+            f"{copy} is there and is another image than {entry.path}: write to another folder with -o"
+        )
+
+
+def _each(
+    entries: Sequence[Entry], done: Exported, suffix: str, progress: Progress | None
+) -> Iterator[tuple[Entry, Path]]:
+    """The images, one after the other, each with the file for it."""
+    names = name_files([entry.name for entry in entries], suffix)
+    for number, (entry, name) in enumerate(zip(entries, names, strict=True), start=1):
+        if progress:
+            progress(entry.name, number, len(entries))
+        yield entry, safe_join(done.folder, name)
+
+
+def _table(entries: Sequence[Entry], done: Exported, progress: Progress | None) -> list[Row]:
+    return [row for entry, _ in _each(entries, done, "", progress) for row in _measure(entry, done)]
+
+
+def _measure(entry: Entry, done: Exported) -> list[Row]:
+    """The rows of an image; without its pixels there is no stain."""
+    rows, error = measure_entry(entry)
+    done.errors += [error] if error else []
+    return rows

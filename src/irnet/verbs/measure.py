@@ -1,0 +1,82 @@
+"""`irnet measure`: one row for each cell and nucleus of what was found, from masks and pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from irnet.data.coco.found import read_found
+from irnet.data.files import remove_drafts, write_atomic
+from irnet.data.locking import writing
+from irnet.data.sample import Entry
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
+from irnet.morphometry.table import Row, check_parquet, measure, to_csv, to_parquet
+from irnet.wording import Progress
+
+SAVES = {"csv": lambda rows: to_csv(rows).encode(), "parquet": to_parquet}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `measure_files` did."""
+
+    files: list[Path]
+    rows: int
+    errors: list[str]  # images whose stain could not be measured, and why
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 done but for the errors."""
+        return DONE_WITH_ERRORS if self.errors else DONE
+
+
+def measure_files(
+    source: str | Path,
+    *,
+    exclude_overlap: bool = False,
+    save: Collection[str] = ("csv",),
+    progress: Progress | None = None,
+) -> Measured:
+    """Measure what a folder of `irnet predict`, a data set or a COCO file holds; cells.csv goes beside it.
+
+    Args:
+        source: the folder or file. Of an image that is no longer where it was, all but the stain is measured.
+        exclude_overlap: leave pixels that several cells cover out of their stain.
+        save: which of "csv" and "parquet".
+        progress: called with the name of each image, its number from 1 and how many there are.
+
+    Raises:
+        InputError: the source or an option is wrong, the extra for Parquet is missing, or another is writing
+            there.
+    """
+    if unknown := sorted(set(save) - set(SAVES)):
+        raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
+    if "parquet" in save:
+        check_parquet()
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    if not folder.is_dir():
+        raise InputError(f"{source}: no such file or folder")
+    with writing(folder, "irnet measure"):
+        entries, rows, errors = read_found(source), [], []
+        for number, entry in enumerate(entries, start=1):
+            if progress:
+                progress(entry.name, number, len(entries))
+            more, error = measure_entry(entry, exclude_overlap=exclude_overlap)
+            rows += more
+            errors += [error] if error else []
+        contents = {folder / f"cells.{kind}": SAVES[kind](rows) for kind in SAVES if kind in save}
+        for path, content in contents.items():
+            write_atomic(path, content)
+        remove_drafts([folder])
+    return Measured(list(contents), len(rows), errors)
+
+
+def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[Row], str | None]:
+    """Return the rows of an image, and why its stain is not among them, where its pixels cannot be read."""
+    picture, error = None, None
+    try:
+        picture = entry.read().image
+    except InputError as reason:
+        error = f"{entry.name}: stain not measured: {reason}"
+    return measure(entry.truth.cells, entry.name, picture, exclude_overlap=exclude_overlap), error

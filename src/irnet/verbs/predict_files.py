@@ -1,0 +1,295 @@
+"""`irnet predict`: images in; predictions, overlays, a table and the record of the run out.
+
+An image that cannot be read, for which memory runs out, or that fails in any other way, is reported and the
+others go on. What is done is kept image by image: the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from irnet.cells import LABEL_NAMES, Cuts, Truth
+from irnet.data.coco.coco import part_of
+from irnet.data.coco.run_record import OVERLAYS
+from irnet.data.files import remove_drafts
+from irnet.data.formats.beside import name_files
+from irnet.data.image import check_kinds, read_image
+from irnet.data.listing import list_images
+from irnet.data.locking import writing
+from irnet.data.memory import check_room
+from irnet.data.naming import name_images
+from irnet.data.pixels import to_png
+from irnet.data.sample import Entry
+from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
+from irnet.inference.first_look import scale_of_files
+from irnet.inference.methods import Method, open_method
+from irnet.inference.scale import Scale, doubt_mpp, given_scale
+from irnet.inference.versions import versions
+from irnet.morphometry.table import measure, to_csv
+from irnet.report.draw import overlay
+from irnet.verbs.run_files import refuse_corrected
+from irnet.verbs.unfinished import Result, Task, Unfinished
+from irnet.wording import Progress, number_of
+
+SAVES = ("coco", "overlay", "csv")
+_DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `predict_files` did."""
+
+    images: list[dict[str, Any]]  # what run.json says of each image that was segmented
+    errors: list[dict[str, str]]  # file and reason of the others
+    method: str
+    scores: Cuts  # the cuts that were used, none where the method gives no scores
+    notes: Sequence[str] = ()  # on all images together
+    before: int = 0  # of the images, how many were done before the run was stopped
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 2 nothing done, 3 done but for the errors."""
+        if not self.errors:
+            return DONE
+        return DONE_WITH_ERRORS if self.images else NOTHING_DONE
+
+    def lines(self) -> list[str]:
+        """Return what a user should know: what was found and how, and which cuts were used."""
+        told = []
+        for image in self.images:
+            scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
+            told.append(f"{image['name']}: {_counts(image['found'])}{scale}")
+            told += [f"  {note}" for note in image["notes"]]
+        if doubted := sum(
+            any("um per pixel right?" in note for note in image["notes"]) for image in self.images
+        ):
+            told.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
+        if self.before:
+            told.append(f"{number_of(self.before, 'image')} done before the run was stopped")
+        cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
+        kept = f"scores kept from: {cuts}" if cuts else "no scores"
+        return [*told, *self.notes, f"{self.method}; {kept}"]
+
+
+def predict_files(
+    paths: Sequence[str | Path],
+    out_dir: str | Path,
+    *,
+    method: str | None = None,
+    model: str | Path | None = None,
+    score: float | None = None,
+    mpp: float | None = None,
+    scale: float | None = None,
+    views: int = 1,
+    device: str = "auto",
+    page: int | None = None,
+    save: Collection[str] = SAVES,
+    progress: Progress | None = None,
+) -> Report:
+    """Segment images and write what was found to `out_dir`.
+
+    Always errors.json and run.json (hashes, thresholds, versions, notes); with `save` also predictions.json
+    ("coco": one file for all images), overlays/STEM.png ("overlay") and cells.csv ("csv"). Where every image
+    fails, nothing is written. Until all images are done, what is done lies in `out_dir`/.irnet-predict, and
+    the same call goes on from there: each image is segmented once, and the files come out the same.
+
+    Args:
+        paths: image files and folders of them.
+        out_dir: made where it is missing; files of an earlier run are replaced.
+        method: one of `methods.METHODS`, None for what `model` holds.
+        model: weights file or run's folder, None for the bundled weights.
+        score: cut for both classes, None for the operating threshold of each.
+        mpp: um per pixel of all images, None for what each file says.
+        scale: px of the network's scale per px of images whose um per pixel is unknown; 1 takes them as they
+            are, None estimates one for all of them.
+        views: 1 or 4, for networks; see `Predictor`.
+        device: "auto", "cpu", "cuda" ...
+        page: of multi-page TIFF files, from 0.
+        save: which of "coco", "overlay" and "csv".
+        progress: called with the name of each image, its number from 1 and how many there are.
+
+    Raises:
+        InputError: a path, the method, its weights, the device or an option is wrong, `mpp` and `scale` are
+            both given, `out_dir` holds corrections of earlier predictions, a stopped run of other settings or
+            images, or another writer; or no file is an image. A bad image among others is only reported.
+        KeyboardInterrupt: stopped; its text says how to go on.
+    """
+    if unknown := sorted(set(save) - set(SAVES)):
+        raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
+    files, out = list_images(paths), Path(out_dir)
+    check_kinds(files)
+    with writing(out, "irnet predict"):
+        refuse_corrected(out)
+        opened = open_method(method, model, device, views=views)
+        opened.check(mpp=mpp, score=score)
+        given_scale(scale, mpp)
+        visit = _Visit(opened, score=score, mpp=mpp, scale=scale, page=page, save=save)
+        return visit.go(out, _tasks(files), progress)
+
+
+class _Visit:
+    """Goes from image to image, and on from where it was stopped."""
+
+    def __init__(
+        self,
+        method: Method,
+        *,
+        score: float | None,
+        mpp: float | None,
+        scale: float | None,
+        page: int | None,
+        save: Collection[str],
+    ) -> None:
+        self.method, self.score = method, score
+        self.cuts = method.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
+        self.asked = {"mpp": mpp, "scale": scale, "page": page}
+        self.mpp, self.page = mpp, page
+        self.save = [name for name in SAVES if name in save]
+        self.scale: Scale | None = None
+        self.done: dict[Task, dict[str, Any]] = {}
+        self.errors: list[dict[str, str]] = []
+
+    def go(self, out: Path, tasks: Sequence[Task], progress: Progress | None) -> Report:
+        """Segment the images that are not done, then write the files that cover all of them."""
+        origin = self._origin()
+        settings = {key: value for key, value in origin.items() if key != "model"}  # its hash says more
+        kept = Unfinished(out, settings | self.asked | {"save": self.save}, tasks)
+        try:
+            self.scale = self._choose_scale(kept, tasks, progress)
+            before = self._take_all(kept, tasks, progress)
+            self._write(kept, origin)
+        except (InputError, KeyboardInterrupt) as stop:
+            self._tell_how_to_go_on(stop, kept, len(tasks))
+            raise
+        notes = self.scale.notes if self.scale else ()
+        if self.done and self.scale is None and self.asked["scale"] is not None:
+            notes = (f"--scale {self.asked['scale']:g} changed nothing: every image says its um per pixel",)
+        return Report([*self.done.values()], self.errors, self.method.name, self.cuts, notes, before)
+
+    def _choose_scale(
+        self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None
+    ) -> Scale | None:
+        """Return how images of unknown um per pixel are taken, as before if the run was stopped."""
+        chosen: list[Scale | None] = []
+
+        def choose() -> dict[str, Any] | None:
+            files = [task.file for task in tasks]
+            chosen.append(scale_of_files(self.method, files, **self.asked, progress=progress))
+            return chosen[0].record() if chosen[0] else None
+
+        if self.asked["scale"] is not None:  # nothing to find out, nothing to keep
+            choose()
+            return chosen[0]
+        record = kept.once("scale", choose)
+        if chosen:  # with what was found on the way
+            return chosen[0]
+        return Scale(**record | {"notes": tuple(record["notes"])}) if record else None
+
+    def _write(self, kept: Unfinished, origin: dict[str, Any]) -> None:
+        """Write the files that cover all images; none if every image failed."""
+        if not self.done:
+            kept.discard()
+            return
+        date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+        scale = {"scale": self.scale.record() if self.scale else None}
+        kept.publish(
+            self.done, {"date": date, **origin, **self.asked, **scale}, origin, self.errors, self.save
+        )
+        remove_drafts({kept.out, *((kept.out / OVERLAYS / task.drawing).parent for task in self.done)})
+
+    def _take_all(self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None) -> int:
+        """Segment the images that are not done. Return how many were."""
+        before = 0
+        for task in tasks:
+            if row := kept.done(task):
+                self.done[task] = row
+                before += 1
+                continue
+            if progress:
+                progress(task.name, task.number, len(tasks))
+            if result := self._take(task):
+                kept.add(task, result)
+                self.done[task] = result.row
+        return before
+
+    def _take(self, task: Task) -> Result | None:
+        """Segment one image, or note why not: whatever happens to it, the others go on."""
+        try:
+            return self._segment(task)
+        except Exception as error:
+            self.errors.append({"file": str(task.file), "error": _explain(error)})
+            return None
+
+    def _segment(self, task: Task) -> Result:
+        begun = time.monotonic()
+        image = read_image(task.file, self.page, hashed=True)
+        if "overlay" in self.save:
+            _check_drawing(image.pixels.shape)
+        mpp = image.mpp if self.mpp is None else self.mpp
+        found = self.method.find(image.pixels, mpp, scale=self.scale)
+        cells = self.method.choose(found.cells, self.score)
+
+        entry = Entry(name=task.name, path=task.file, truth=Truth(cells=cells))
+        table = to_csv(measure(cells, task.name, image.pixels)).partition("\n")[2]
+        picture = to_png(overlay(image.pixels, cells)) if "overlay" in self.save else None
+        row = {
+            "name": task.name,
+            "path": str(task.file.resolve()),
+            "sha256": image.sha256,
+            "mpp": cells.mpp,
+            "zoom": round(found.zoom, 5),
+            "zoom_estimated": found.zoom_estimated,
+            "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
+            "notes": [*image.notes, *found.notes, *doubt_mpp(cells)],
+            "seconds": round(time.monotonic() - begun, 3),
+        }
+        return Result(row, part_of(entry, scores=self.method.scored), table, picture)
+
+    def _origin(self) -> dict[str, Any]:
+        """Return what the predictions came from."""
+        cuts = {LABEL_NAMES[label]: cut for label, cut in self.cuts.items()}
+        return {**self.method.origin(), "scores": cuts, "versions": versions()}
+
+    def _tell_how_to_go_on(self, stop: BaseException, kept: Unfinished, total: int) -> None:
+        """Add to what stopped the run what is left of it."""
+        if self.done or kept.holds:
+            done = f"{len(self.done)} of {total} images are done"
+            left = f"{done} and kept in {kept.out}: the same command goes on"
+        else:
+            kept.discard()
+            left = "no image was done, nothing is kept"
+        stop.args = (f"{str(stop) or 'stopped'}; {left}",)
+
+
+def _check_drawing(shape: tuple[int, ...]) -> None:
+    """Raise InputError where the overlay of an image (H, W, 3) will not fit into memory."""
+    pixels = shape[0] * shape[1]
+    what = f"an image of {pixels / 1e6:.0f} megapixels"
+    check_room(_DRAWN * pixels, what, "draw", "leave its overlay out with --save coco,csv")
+
+
+def _tasks(files: Sequence[Path]) -> list[Task]:
+    names = name_images(files)
+    named = zip(files, names, name_files(names, ".png"), strict=True)
+    return [Task(number, *each) for number, each in enumerate(named, start=1)]
+
+
+def _counts(found: dict[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in found.items())
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory even window by window: use a device with more, or --device cpu"
+    _logger.error("an image failed in a way that is not foreseen", exc_info=error)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,106 @@
+"""`irnet report`: one page of what was found, or of how it scored, from the files of a folder."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from irnet.cells import Cells
+from irnet.data.coco.coco import read_coco
+from irnet.data.coco.found import read_found
+from irnet.data.coco.run_record import RunRecord
+from irnet.data.files import remove_drafts, write_atomic
+from irnet.data.locking import writing
+from irnet.data.sample import Entry
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
+from irnet.report.found import Page, found_page
+from irnet.report.scores import scores_page
+from irnet.verbs.evaluate import predictions_file, read_predicted
+from irnet.wording import Progress
+
+PAGE, SUMMARY = "report.html", "summary.json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_report` wrote."""
+
+    file: Path
+    size: int  # bytes
+    missing: list[str]  # pictures that could not be read, and why
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 done but for pictures."""
+        return DONE_WITH_ERRORS if self.missing else DONE
+
+
+def write_report(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Written:
+    """Write a page about `source`; it holds all its pictures and needs no other file.
+
+    Args:
+        source: a folder of `irnet predict` or `irnet evaluate`, a data set or a COCO file.
+        out: the file to write, None for report.html in the folder.
+        progress: called with the name of each image, its number from 1 and how many there are.
+
+    Raises:
+        InputError: the source is wrong, or another is writing there. A picture that is no longer there is
+            only reported.
+    """
+    source = Path(source)
+    folder = source if source.is_dir() else source.parent
+    file = folder / PAGE if out is None else Path(out)
+    if file.is_dir():
+        raise InputError(f"{file}: a folder; name the file to write, such as {file / PAGE}")
+    inside = folder.is_dir() and file.resolve().parent == folder.resolve()
+    with writing(folder, "irnet report") if inside else nullcontext():
+        page = _page(source, folder, progress)
+        content = page.html.encode(errors="backslashreplace")  # names of files need not be text
+        write_atomic(file, content)
+        remove_drafts([folder] if inside else [])
+    return Written(file, len(content), page.missing)
+
+
+def _page(source: Path, folder: Path, progress: Progress | None) -> Page:
+    title = source.resolve().name
+    if (source / SUMMARY).is_file():
+        return _scores(source / SUMMARY, title)
+    return found_page(read_found(source), RunRecord.read(folder), title=title, progress=progress)
+
+
+def _scores(file: Path, title: str) -> Page:
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        pairs, reason = _pairs(summary)
+        return scores_page(summary, pairs, title=title, reason=reason)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file}: no summary of irnet evaluate ({error!r}): run evaluate again") from error
+
+
+def _pairs(summary: dict[str, Any]) -> tuple[list[tuple[Entry, Cells]], str | None]:
+    """Return each image with its truth and its predictions; or none, and why."""
+    evaluated = summary["evaluated"]
+    source, data = str(evaluated["source"]), str(evaluated["data"])
+    if (file := predictions_file(source)) is None:
+        return [], f"{source} was run, and its predictions were not kept: predict, then evaluate that folder"
+    try:
+        entries = read_coco(data)
+        found = read_predicted(file, entries)
+    except (InputError, OSError) as error:
+        return [], f"{error} (looked for it from this folder, as irnet evaluate did)"
+    if found.sha256 != evaluated["sha256"] or len(entries) != summary["images"]:
+        return [], f"{source} or {data} has changed since it was scored: run evaluate again"
+    if evaluated["exclude_border"]:
+        found = found.without_cut()
+    pairs = zip(entries, found.truths, found.cells, strict=True)
+    return [(replace(entry, truth=truth), cells) for entry, truth, cells in pairs], None

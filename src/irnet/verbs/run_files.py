@@ -1,0 +1,46 @@
+"""The files that a run leaves in its folder: those of an earlier run make way, corrections of them do not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from irnet.data.coco.run_record import CELLS, ERRORS, JOURNAL, OVERLAYS, PREDICTIONS, RUN, RunRecord
+from irnet.data.files import safe_join
+from irnet.errors import InputError
+
+MADE_OF_THEM = (CELLS, "cells.parquet", "report.html")  # by irnet measure and irnet report
+WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
+
+
+def refuse_corrected(folder: Path) -> None:
+    """Raise InputError where what a folder holds was corrected: other predictions would orphan that."""
+    if (journal := folder / JOURNAL).exists():
+        raise InputError(
+            f"{journal} corrects the predictions in {folder}, which would be replaced: "
+            "write to another folder with -o, or export the corrections with irnet view and move it away"
+        )
+
+
+def remove_earlier(folder: Path, *, but: Collection[str] = ()) -> None:
+    """Remove what an earlier run wrote to a folder, and what was made of it; its record goes last.
+
+    What the record lists and no run writes stays, and the files `but`. A folder whose record lists no files,
+    or cannot be read, loses nothing but the record.
+    """
+    with contextlib.suppress(InputError):
+        listed = {name: safe_join(folder, name) for name in RunRecord.read(folder).files}
+        drawn = {name: path for name, path in listed.items() if _is_overlay(name)}
+        ours = {**{name: folder / name for name in WRITTEN}, **drawn} if listed else {}
+        for path in (path for name, path in ours.items() if name not in but):
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it goes on up to the first folder that is not empty
+                os.removedirs(path.parent)
+    (folder / RUN).unlink(missing_ok=True)
+
+
+def _is_overlay(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.parts[0:1] == (OVERLAYS,) and path.suffix == ".png"

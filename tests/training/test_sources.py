@@ -1,0 +1,134 @@
+"""Where training images come from."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irnet.cells import NUCLEUS
+from irnet.config import Settings, load_recipe
+from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.files import sha256
+from irnet.errors import InputError
+from irnet.synthetic.smear import VERSION
+from irnet.training.sources import GeneratedFields, open_source
+
+SMALL = ["data.source=generated", "data.generated.size=200", "data.generated.mpp=0.37"]
+
+
+@pytest.fixture
+def generated() -> Settings:
+    return load_recipe("tiny", [*SMALL, "data.generated.reuse=3", "train.validate_images=2"])
+
+
+def test_patients_are_on_one_side(circles: Path, tiny: Settings):
+    source = open_source(tiny, circles)
+    training = {entry.patient for entry in source.crops.source}
+    validation = {sample.patient for sample in source.read_validation(0, 1)}
+    assert len(training) == len(validation) == 1
+    assert not training & validation
+    assert len(source.identity["sha256"]) == 64
+    assert source.facts["training"] == {"images": 2, "patients": 1}
+    assert source.facts["validation"] == {"images": 2, "patients": 1}
+    assert source.facts["held_back"]
+
+
+def test_a_split_on_disk_is_used(circles: Path, tiny: Settings, tmp_path: Path):
+    (tmp_path / "images").symlink_to(circles / "images")
+    entries = read_coco(circles)
+    for name, part in (("annotations", entries), ("train", entries[:5]), ("val", entries[5:])):
+        write_coco(tmp_path / f"{name}.json", part)
+    for data in (tmp_path, tmp_path / "train.json"):
+        source = open_source(tiny, data)
+        assert len(source.crops.source) == 5
+        assert [sample.name for sample in source.read_validation(0, 1)] == ["5.png"]
+        assert source.facts["files"] == {
+            f"{tmp_path.name}/{name}": sha256(tmp_path / name) for name in ("train.json", "val.json")
+        }
+    write_coco(tmp_path / "val.json", entries[4:])
+    assert open_source(tiny, tmp_path).identity != source.identity
+
+
+def test_few_patients_are_all_trained_on(
+    circles: Path, tiny: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "images").symlink_to(circles / "images")
+    write_coco(tmp_path / "annotations.json", read_coco(circles)[:1])
+    source = open_source(tiny, tmp_path)
+    assert len(source.crops.source) == len(source.read_validation(0, 1)) == 1
+    assert "nothing is held back" in caplog.text
+    assert not source.facts["held_back"]
+
+
+@pytest.mark.parametrize(("shares", "sizes"), [([0.7, 0.3, 0.0], (4, 2)), ([1.0, 0.0, 0.0], (6, 6))])
+def test_parts_may_be_left_out(circles: Path, tiny: Settings, shares: list[float], sizes: tuple[int, int]):
+    data = tiny.data.model_copy(update={"split": tuple(shares)})
+    train = tiny.train.model_copy(update={"validate_images": 9})
+    source = open_source(tiny.model_copy(update={"data": data, "train": train}), circles)
+    assert (len(source.crops.source), len(source.read_validation(0, 1))) == sizes
+
+
+def test_validation_images_are_limited_and_shared_out(circles: Path, tiny: Settings):
+    many = tiny.model_copy(update={"train": tiny.train.model_copy(update={"validate_images": 1})})
+    source = open_source(many, circles)
+    assert [len(source.read_validation(rank, 2)) for rank in range(2)] == [1, 0]
+
+
+def test_files_need_a_data_set(tiny: Settings):
+    with pytest.raises(InputError, match=r"data\.source"):
+        open_source(tiny, None)
+
+
+def test_a_field_serves_several_crops(generated: Settings):
+    fields = GeneratedFields(generated.data.generated, seed=1)
+    first = fields(0)
+    assert fields(2) is first
+    assert not np.array_equal(fields(3)[0], first[0])
+    assert np.array_equal(GeneratedFields(generated.data.generated, seed=1).draw(0)[0], first[0])
+
+
+def test_generated_crops_and_validation_fields_differ(generated: Settings):
+    source = open_source(generated, None)
+    assert source.reuse == 3
+    image, target = source.crops[5]
+    assert image.shape == (3, 128, 128)
+    assert len(target["boxes"]) == len(target["labels"])
+    samples = source.read_validation(0, 1)
+    assert [sample.name for sample in samples] == ["generated-100000", "generated-100001"]
+    assert json.dumps(source.identity)
+
+
+def test_another_generator_makes_other_data(generated: Settings, monkeypatch: pytest.MonkeyPatch):
+    now = open_source(generated, None).identity
+    monkeypatch.setattr("irnet.training.sources.VERSION", VERSION + 1)
+    assert open_source(generated, None).identity != now
+
+
+def test_fields_are_composed_of_cutouts(circles: Path):
+    asked = [*SMALL, "data.generated.composed=1.0", f"data.generated.cutouts={circles}"]
+    fields = GeneratedFields(load_recipe("tiny", asked).data.generated, seed=0)
+    assert fields.cutouts
+    image, truth = fields.draw(0)
+    assert image.shape == (200, 200, 3)
+    assert np.array_equal(image, fields.draw(0)[0])
+    assert truth.cells.mpp == 0.37
+    source = open_source(load_recipe("tiny", asked), None)
+    assert source.identity["generator"] == VERSION
+    assert source.identity["cutouts_sha256"] == sha256(circles / "annotations.json")
+    assert source.facts["cutouts"] == {
+        "file": f"{circles.name}/annotations.json",
+        "sha256": sha256(circles / "annotations.json"),
+        "cells": len(fields.cutouts),
+    }
+
+
+def test_cutouts_are_needed_to_compose(circles: Path, tmp_path: Path):
+    (tmp_path / "images").symlink_to(circles / "images")
+    entry = read_coco(circles)[0]
+    nuclei = replace(entry, truth=replace(entry.truth, cells=entry.truth.cells.of(NUCLEUS)))
+    write_coco(tmp_path / "annotations.json", [nuclei])
+    asked = [*SMALL, "data.generated.composed=0.5", f"data.generated.cutouts={tmp_path}"]
+    with pytest.raises(InputError, match="no annotated cell"):
+        open_source(load_recipe("tiny", asked), None)

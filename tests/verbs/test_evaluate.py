@@ -1,0 +1,126 @@
+"""Scores of finished predictions and of networks."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.inference.predict import Predictor
+from irnet.verbs.evaluate import evaluate
+from irnet.verbs.report import write_report
+
+
+def with_scores(entries: list[Entry], score: float) -> list[Entry]:
+    return [
+        replace(e, truth=replace(e.truth, cells=replace(e.truth.cells, scores=e.truth.cells.scores * score)))
+        for e in entries
+    ]
+
+
+def test_the_truth_as_prediction_is_perfect(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "predictions.json", with_scores(read_coco(circles), 0.8), scores=True)
+    result = evaluate(tmp_path, circles, tmp_path / "out")
+    nuclei = result.summary["classes"]["nucleus"]
+    assert nuclei["scores"]["aji"]["pooled"]["value"] == 1
+    assert nuclei["ap"]["ap"]["value"] == pytest.approx(1)
+    assert result.summary["patients"] == 3
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(written["evaluated"]["sha256"]) == 64
+    assert (tmp_path / "out" / "table.txt").read_text() == result.table
+
+
+def test_a_cut_drops_what_scores_less(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.4), scores=True)
+    result = evaluate(tmp_path / "p.json", circles, tmp_path / "out", score=0.5)
+    assert result.summary["classes"]["cytoplasm"]["predictions"] == 0
+    assert result.summary["classes"]["cytoplasm"]["scores"]["recall"]["pooled"]["value"] == 0
+
+
+def test_finished_predictions_have_the_views_they_have(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.4), scores=True)
+    with pytest.raises(InputError, match="leave --views out"):
+        evaluate(tmp_path / "p.json", circles, tmp_path / "out", views=4)
+    assert not (tmp_path / "out").exists()
+
+    for info, views in (({"views": 4}, 4), ({}, None)):
+        document = json.loads((tmp_path / "p.json").read_text()) | {"info": info}
+        (tmp_path / "p.json").write_text(json.dumps(document))
+        result = evaluate(tmp_path / "p.json", circles, tmp_path / "out")
+        assert result.summary["evaluated"]["views"] == views
+
+
+def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
+    entries = read_coco(circles)
+    frame = entries[0].truth.cells.image_shape
+    cut = Cells.build([np.ones((4, 4), dtype=bool)], [(0, 0)], [NUCLEUS], frame)
+    found = [
+        replace(entry, truth=replace(entry.truth, cells=Cells.concat([entry.truth.cells, cut])))
+        for entry in entries
+    ]
+    write_coco(tmp_path / "predictions.json", found, scores=True)
+    scored = evaluate(tmp_path, circles, tmp_path / "out").summary["classes"]["nucleus"]
+    result = evaluate(tmp_path, circles, tmp_path / "out", exclude_border=True)
+    assert scored["scores"]["precision"]["pooled"]["value"] < 1
+    assert result.summary["classes"]["nucleus"]["scores"]["precision"]["pooled"]["value"] == 1
+    assert result.summary["evaluated"]["exclude_border"]
+    assert "border" in result.table
+    assert ">left out<" in write_report(tmp_path / "out").file.read_text()
+
+
+def test_mistakes_are_counted_by_cause_and_shown(circles: Path, tmp_path: Path):
+    entries = read_coco(circles)
+    halved = [replace(e, truth=replace(e.truth, cells=e.truth.cells.of(CYTOPLASM))) for e in entries]
+    write_coco(tmp_path / "predictions.json", halved, scores=True)
+    result = evaluate(tmp_path, circles, tmp_path / "out")
+    nuclei = int(sum((e.truth.cells.labels == NUCLEUS).sum() for e in entries))
+    counted = {
+        name: dict(sorted(kinds.items())) for name, kinds in result.summary["mistakes"]["overlooked"].items()
+    }
+    assert counted["nucleus"] == {"false": 0, "missed": nuclei, "poor": 0}
+    assert "mistakes: missed / false / poor" in result.table
+    assert f"0 / 0 / 0  {nuclei} / 0 / 0" in result.table
+    html = (tmp_path / "out" / "gallery.html").read_text(encoding="utf-8")
+    assert html.count("data:image/jpeg") == 3 * min(20, nuclei)
+    assert f"of {nuclei}</small>" in html
+
+
+def test_predictions_are_scored_without_their_images(circles: Path, tmp_path: Path):
+    data = tmp_path / "bare" / "annotations.json"
+    data.parent.mkdir()
+    data.write_bytes((circles / "annotations.json").read_bytes())
+    empty = [
+        replace(e, truth=replace(e.truth, cells=Cells.empty(e.truth.cells.image_shape)))
+        for e in read_coco(circles)
+    ]
+    write_coco(tmp_path / "predictions.json", empty, scores=True)
+    evaluate(tmp_path / "predictions.json", data, tmp_path / "out")
+    html = (tmp_path / "out" / "gallery.html").read_text(encoding="utf-8")
+    assert "no such file" in html
+    assert "missed cytoplasm" in html
+    assert "data:image/jpeg" not in html
+
+
+def test_an_image_without_prediction_is_bad_input(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "predictions.json", read_coco(circles)[:4], scores=True)
+    with pytest.raises(InputError, match="no prediction for 2 of 6 images"):
+        evaluate(tmp_path, circles, tmp_path / "out")
+
+
+def test_what_is_neither_predictions_nor_weights_may_be_either(circles: Path, tmp_path: Path):
+    for source in (tmp_path / "nope", circles / "images"):
+        with pytest.raises(InputError, match="folder or COCO file of predictions, a weights file, a run's"):
+            evaluate(source, circles, tmp_path / "out")
+
+
+def test_a_network_is_scored_at_its_thresholds(blobs_installed: Predictor, circles: Path, tmp_path: Path):
+    result = evaluate(tmp_path / "weights.safetensors", circles, tmp_path / "out")
+    nuclei = result.summary["classes"]["nucleus"]
+    assert nuclei["operating_scores"] == [0.5]
+    assert nuclei["scores"]["f1"]["pooled"]["value"] > 0.9
+    assert result.summary["evaluated"]["source"].endswith("weights.safetensors")
