@@ -18,6 +18,7 @@ from irnet.inference.predict import Predictor
 from irnet.inference.rehearsal import Option, Rehearsal
 from irnet.inference.scale import OWN, Scale
 from irnet.inference.weights import load_weights, save_weights
+from irnet.training.card_scores import score_sections
 from irnet.verbs.calibrate import calibrate
 
 SHAPE = (64, 64)
@@ -147,6 +148,20 @@ def test_the_card_tells_what_they_were_chosen_on(weights: Path, tmp_path: Path, 
     assert f"| fields/annotations.json | {digest} | 1 | | 1.000 |" in text
     assert "highest merit, mean of these sets, without what the border cuts" in text
     assert (tmp_path / "mine.safetensors.sha256").exists()
+
+
+def test_the_card_tells_of_a_threshold_that_was_set_afterwards(weights: Path, tmp_path: Path, finds) -> None:
+    data = write_set(tmp_path / "fields", squares(TWO))
+    finds(squares(TWO, [0.9, 0.7]))
+    done = calibrate(weights, [data], tmp_path / "mine.safetensors", device="cpu")
+    _, settings, trained = load_weights(tmp_path / "mine.safetensors")
+    assert "Set by hand" not in score_sections(settings, trained, [])[0]
+
+    score = settings.predict.score.model_copy(update={"nucleus": 0.125})
+    predict = settings.predict.model_copy(update={"score": score})
+    text = score_sections(settings.model_copy(update={"predict": predict}), trained, [])[0]
+    chosen = done.chosen["nucleus"]["score"]
+    assert f"Set by hand since: nucleus 0.125, where they say {chosen:g}." in text
 
 
 def test_a_small_set_counts_like_a_large_one(weights: Path, tmp_path: Path, finds) -> None:

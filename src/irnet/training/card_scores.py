@@ -73,10 +73,21 @@ def _thresholds(settings: Settings, trained: Mapping[str, Any]) -> str:
         ]
         sets = table(["set", "SHA-256", "images", *(f"F1 {name}" for name in cuts)], rows)
         how = f"The {highest}, mean of these sets{border}{floor}: chosen on them after training."
+        how += _set_by_hand(cuts, calibrated.get("chosen", {}))
         return f"{section}\n\n{how}\n\n{sets}"
     if trained.get("validation"):
         return f"{section}\n\nThe cuts with the highest F1 on the validation images{floor}."
     return section
+
+
+def _set_by_hand(cuts: Mapping[str, float], chosen: Mapping[str, Mapping[str, float]]) -> str:
+    """Which thresholds are others than the calibration chose."""
+    other = [
+        f"{name} {cuts[name]:g}, where they say {point['score']:g}"
+        for name, point in chosen.items()
+        if cuts[name] != point["score"]
+    ]
+    return f" Set by hand since: {'; '.join(other)}." if other else ""
 
 
 def _point(point: OperatingPoint) -> dict[str, str]:
