@@ -91,22 +91,23 @@ def test_nuclei_tell_an_unknown_scale(blobs: Predictor, zoom: float, monkeypatch
     assert found.zoom == pytest.approx(told, rel=0.05)
     assert found.zoom_estimated
     assert "estimated from 24 nuclei on 1 image," in found.notes[0]
-    own, once_more = blobs.model.seen
+    own, *smaller, once_more = blobs.model.seen
+    assert len(smaller) == (zoom < 1)  # images that are enlarged anyway need no second look
     assert own == found.cells.image_shape == image.shape[:2]
     assert once_more == tuple(round(side * found.zoom) for side in image.shape[:2])
     assert found.cells.mpp is None  # an estimate is no measure
     assert_discs(blobs.choose(found.cells), image)
 
 
-def test_nuclei_as_in_training_are_looked_at_once(blobs: Predictor):
+def test_what_was_seen_at_its_own_size_is_not_looked_for_again(blobs: Predictor):
     image = at(1.0)[0]
     found = blobs.find(image)
-    assert blobs.model.seen == [FIELD]
+    assert blobs.model.seen == [FIELD, (432, 300)]
     assert (found.zoom, found.zoom_estimated) == (1.0, True)
     blobs.model.seen.clear()
     scale = blobs.scale_of([image, image[:400]])
     assert blobs.find(image, scale=scale).cells is scale.seen[digest(image)].cells
-    assert blobs.model.seen == [FIELD, (400, 500)]
+    assert blobs.model.seen == [FIELD, (400, 500), (432, 300), (240, 300)]
 
 
 def test_a_scale_that_is_known_or_given_is_not_estimated(blobs: Predictor):
@@ -133,7 +134,7 @@ def test_images_of_a_list_share_one_scale(blobs: Predictor, caplog: pytest.LogCa
     parts = [image[:600], image[600:]]
     found = blobs.predict(parts)
     assert [len(cells) > 0 and cells.image_shape for cells in found] == [part.shape[:2] for part in parts]
-    zooms = {round(seen[1] / image.shape[1], 2) for seen in blobs.model.seen[2:]}
+    zooms = {round(seen[1] / image.shape[1], 2) for seen in blobs.model.seen[4:]}
     assert len(zooms) == 1
     assert zooms != {1.0}
     (line,) = [record.message for record in caplog.records if "estimated" in record.message]

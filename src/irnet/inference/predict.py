@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self, overload
@@ -199,7 +198,7 @@ class Predictor:
         nucleus_px = self.settings.predict.nucleus_px
         if not (nucleus_px and self.settings.data.mpp) or self._resizes:
             return OWN
-        return tell_scale(images, partial(self._find_at, 1.0), self.choose, nucleus_px)
+        return tell_scale(images, self._find_at, self.choose, nucleus_px)
 
     def find(
         self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None

@@ -26,6 +26,7 @@ from irnet.wording import number_of
 
 LOOKED_AT = 32  # images of a call that tell its scale
 FIRST_LOOK = 1024  # px a side of the middle of each that is looked at
+SMALLER_LOOK = 0.6  # times its size, at which it is looked at again: lobes of white cells are no nuclei there
 LEAST_NUCLEI = 20
 LEAST_TRUE = 5  # annotated nuclei whose median is worth storing with weights
 FEW_NUCLEI = 60  # fewer are warned of
@@ -130,26 +131,43 @@ def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
 
 def tell_scale(
     images: Iterable[NDArray[np.uint8]],
-    find: Callable[[NDArray[np.uint8]], Finding],
+    find: Callable[[float, NDArray[np.uint8]], Finding],
     choose: Callable[[Cells], Cells],
     nucleus_px: float,
 ) -> Scale:
     """Return the scale that (H, W, 3) images tell together, the middle of each looked at.
 
-    `find` returns the candidates of an image at its own resolution, `choose` those that count, linked. What
-    was found in whole images goes with the scale. An image that fails tells nothing here.
+    Images taken too large show lobes of white cells as large as nuclei, so unless they have to be enlarged
+    they are looked at once more, smaller, and that look decides where it finds enough.
+
+    `find` returns the candidates of an image at so many times its size, `choose` those that count, linked.
+    What was found in whole images goes with the scale. An image that fails tells nothing here.
     """
-    fields, seen = [], {}
+    middles, fields, seen = [], [], {}
     for image in images:
         middle = centre(image, FIRST_LOOK)
-        try:
-            first = find(middle)
-            fields.append(choose(first.cells))
-        except Exception:  # reported when its turn comes
+        if (first := _look(1.0, middle, find)) is None:
             continue
+        middles.append(middle)
+        fields.append(choose(first.cells))
         if middle.shape == image.shape:
             seen[digest(image)] = first
-    return estimate_scale(fields, nucleus_px)._replace(seen=seen)
+    own = estimate_scale(fields, nucleus_px)
+
+    if own.zoom <= 1:
+        looks = [_look(SMALLER_LOOK, middle, find) for middle in middles]
+        smaller = estimate_scale([choose(look.cells) for look in looks if look], nucleus_px)
+        own = smaller if smaller.estimated else own
+    return own._replace(seen=seen)
+
+
+def _look(
+    zoom: float, image: NDArray[np.uint8], find: Callable[[float, NDArray[np.uint8]], Finding]
+) -> Finding | None:
+    try:
+        return find(zoom, image)
+    except Exception:  # reported when its turn comes
+        return None
 
 
 def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
