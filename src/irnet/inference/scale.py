@@ -152,13 +152,13 @@ def tell_scale(
         fields.append(choose(first.cells))
         if middle.shape == image.shape:
             seen[digest(image)] = first
-    own = estimate_scale(fields, nucleus_px)
+    scale = estimate_scale(fields, nucleus_px)
 
-    if own.zoom <= 1:
+    if scale.zoom <= 1:
         looks = [_look(SMALLER_LOOK, middle, find) for middle in middles]
         smaller = estimate_scale([choose(look.cells) for look in looks if look], nucleus_px)
-        own = smaller if smaller.estimated else own
-    return own._replace(seen=seen)
+        scale = smaller if smaller.estimated else scale
+    return scale._replace(seen=seen)
 
 
 def _look(

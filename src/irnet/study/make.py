@@ -47,6 +47,13 @@ def _table1(
         ),
         Section("Cytoplasm by overlap degree", "Pooled.", sections.degree_table(results)),
         Section("Nuclei by overlap degree", "Pooled.", sections.degree_table(results, "nucleus")),
+        *_last_sections(results, distractors),
+    ]
+
+
+def _last_sections(results: Sequence[RowResult], distractors: dict[str, int]) -> list[Section]:
+    """What both tables end with: false finds, thresholds, cost."""
+    return [
         Section(
             "False finds by what they were taken from",
             "Cytoplasm / nuclei, on all test images, mean over seeds.",
@@ -93,13 +100,7 @@ def _table2(
         Section("AJI and F1, pooled over images", "", sections.pooled_table(results)),
         Section("Where cells overlap", "Pooled.", sections.overlap_table(results)),
         Section("COCO mask AP", "", sections.precision_table(results)),
-        Section(
-            "False finds by what they were taken from",
-            "Cytoplasm / nuclei, on all test images, mean over seeds.",
-            sections.distractor_table(results, distractors),
-        ),
-        Section("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
-        Section("Cost", "", sections.cost_table(results)),
+        *_last_sections(results, distractors),
     ]
 
 
