@@ -42,16 +42,21 @@ def leave_bare_out(
     chosen = np.flatnonzero(reaching(found.cells, cuts))
     if not excess or not um_per_px or not len(chosen):
         return found
+
     bare = chosen[find_bare(image, pair_nuclei(found.cells.select(chosen)), um_per_px, excess)]
     if not len(bare):
         return found
+
     kept = np.delete(np.arange(len(found.cells)), bare)
     note = f"left out as bare ground on a second look: {number_of(len(bare), 'cell')}"
     return found._replace(cells=found.cells.select(kept), notes=(*found.notes, note))
 
 
 def find_bare(image: NDArray[np.uint8], cells: Cells, um_per_px: float, excess: float) -> NDArray[np.bool_]:
-    """Tell which of n linked instances are cytoplasms on bare ground without a sure nucleus, (n,)."""
+    """Tell which of n linked instances are cytoplasms on bare ground without a sure nucleus, (n,).
+
+    The image is (H, W, 3) RGB; `excess` is an optical density (see `leave_bare_out`).
+    """
     shape = scaled_shape(image.shape[:2], min(1.0, um_per_px / UM))
     small, marked = resize_image(image, shape), resize_cells(cells, shape, None)
     levels = _levels(small)
@@ -62,21 +67,24 @@ def find_bare(image: NDArray[np.uint8], cells: Cells, um_per_px: float, excess: 
     judged = cells.labels == CYTOPLASM
     judged[sure] = False
     bare = np.zeros(len(cells), dtype=bool)
+
     for i in np.flatnonzero(judged):
         x1, y1, x2, y2 = marked.boxes[i].astype(np.int64).tolist()
         top, left = max(0, y1 - REACH), max(0, x1 - REACH)
         window = slice(top, y2 + REACH), slice(left, x2 + REACH)
         density, layers = DENSITY[small[window]], cover[window]  # (h, w, 3), (h, w)
+
         mask = np.zeros(layers.shape, dtype=bool)
         mask[y1 - top : y2 - top, x1 - left : x2 - left] = marked.masks[i]
-
-        own = mask & (layers <= 1)
+        own = mask & (layers <= 1)  # what no other cell covers: two films are darker than one
         own = own if own.sum() >= LEAST else mask
         if mask.sum() < LEAST:
             continue
+
         inside = np.median(density[own], axis=0)
         if (inside - ground).max() > 2 * excess:
             continue  # most cells: the rest takes time
+
         rest = levels - _levels(small[window][mask])
         bare[i] = _is_bright(inside, rest, excess) and not _has_outline(density, mask, own, layers)
     return bare
@@ -116,8 +124,11 @@ def _has_outline(
     """Whether the rim of a cell is darker than what lies around it."""
     inside = np.asarray(ndimage.binary_erosion(mask, iterations=RING, border_value=1), dtype=bool)
     near = np.asarray(ndimage.binary_dilation(mask), dtype=bool)
+
+    # The ring inside of the outline, and that outside, where no other cell lies.
     inner = own & ~inside
     outer = ndimage.binary_dilation(near, iterations=RING) & ~near & (cover == 0)
+
     if min(inner.sum(), outer.sum()) < LEAST:
         return False
     return bool((np.median(density[inner], axis=0) - np.median(density[outer], axis=0)).max() >= OUTLINE)

@@ -26,13 +26,15 @@ def is_blank(image: NDArray[np.uint8], zoom: float = 1.0) -> bool:
     height, width = (length // side * side for length in image.shape[:2])
     if min(height, width) < 2 * side:
         return True
+
     means, noise = [], []
     for top in range(0, height, side):
         strip = image[top : top + side, :width].astype(np.float32)
-        means.append(strip.reshape(side, -1, side, 3).mean(axis=(0, 2)))
+        patches = strip.reshape(side, -1, side, 3)  # rows, patches side by side, columns, RGB
+        means.append(patches.mean(axis=(0, 2)))
         noise.append((np.diff(strip, axis=1) ** 2).mean(axis=(0, 1)) / 2)  # variance, were all of it noise
 
-    each = np.concatenate(means)
+    each = np.concatenate(means)  # (patches, 3)
     contrast = np.abs(each - np.median(each, axis=0)).max(axis=0)
     explained = np.sqrt(np.mean(noise, axis=0)) / side
     return bool((contrast <= LEAST_CONTRAST + NOISE * explained).all())
@@ -44,5 +46,6 @@ def drop_specks(cells: Cells, um_per_px: float) -> Cells:
     boxes = cells.boxes
     whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
     least = np.array([LEAST_UM[int(label)] for label in cells.labels]) * np.where(whole, 1.0, 0.5)
-    diameters = np.sqrt(4 / np.pi * cells.areas) * um_per_px
+    diameters = np.sqrt(4 / np.pi * cells.areas) * um_per_px  # of discs as large
+
     return cells.select(diameters >= least) if um_per_px else cells

@@ -28,10 +28,12 @@ def choose_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise InputError(f"--device {name}: unknown; use auto, cpu, cuda, cuda:1 or mps") from error
+
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(
             f"--device {name}: PyTorch sees {torch.cuda.device_count()} CUDA devices; irnet doctor says why"

@@ -43,6 +43,7 @@ def scale_of_files(
         InputError: `scale` is out of range, or given beside `mpp`.
     """
     fixed = given_scale(scale, mpp)
+
     unknown = [file for file in files if mpp is None and states_no_mpp(file, page)]
     if not unknown:
         return None
@@ -54,6 +55,7 @@ def scale_of_set(method: Method, entries: Sequence[Entry]) -> Scale:
     unknown = [entry for entry in entries if entry.truth.cells.mpp is None]
     if not unknown:
         return OWN
+
     scale = method.scale_of(entry.read().image for entry in spread(unknown))
     for note in scale.notes:
         _logger.warning(note)

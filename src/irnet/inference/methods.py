@@ -100,6 +100,7 @@ def open_method(
     """
     if method is not None and method not in METHODS:
         raise InputError(f"unknown method {method!r}: choose of {', '.join(METHODS)}")
+
     if method == CLASSICAL:
         return _open_classical(source, device, views)
     if method in TRAINED and source is None:
@@ -107,6 +108,7 @@ def open_method(
             f"no weights of {method} are bundled: train some with 'irnet train DATA -o runs/{method} "
             f"{TRAINED[method]}', then name them with --model runs/{method}"
         )
+
     from irnet.inference.predict import Predictor
 
     predictor = Predictor.load(source, device=device, views=views)
@@ -168,10 +170,12 @@ class ClassicalMethod:
         zoom = mpp / self.mpp if mpp is not None else 1.0 if scale is None else scale.zoom
         if is_blank(image, zoom):
             return Finding(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
+
         if mpp is not None:
             return Finding(self.jomls(image, mpp), zoom, ())
         if scale is None or scale.zoom == 1:
             return Finding(self.jomls(image, None), 1.0, OWN.notes if scale is None else ())
+
         shape = image.shape[:2]
         found = self.jomls(resize_image(image, scaled_shape(shape, scale.zoom)), None)
         return Finding(pair_nuclei(resize_cells(found, shape, None)), scale.zoom, ())

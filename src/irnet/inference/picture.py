@@ -23,11 +23,13 @@ def open_picture(image: Picture) -> Image:
     if isinstance(image, PIL.Image.Image):
         rgb, notes = pixels.to_rgb(image)
         return Image(pixels=rgb, notes=tuple(notes))
+
     array: NDArray[Any] = np.asarray(image)
     if array.dtype == np.uint16:
         array, _ = pixels.scale_16bit(array)
     if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
+        array = array[:, :, 0]  # (H, W, 1) -> (H, W)
+
     if (
         array.dtype != np.uint8
         or 0 in array.shape
@@ -37,5 +39,6 @@ def open_picture(image: Picture) -> Image:
             f"an array of shape {array.shape} and type {array.dtype} is no image: "
             "give (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16"
         )
+
     rgb, notes = pixels.to_rgb(PIL.Image.fromarray(array))
     return Image(pixels=rgb, notes=tuple(notes))

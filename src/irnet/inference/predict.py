@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, Self, overload
+from typing import Any, Self, overload
 
 import numpy as np
 import torch
@@ -154,13 +154,16 @@ class Predictor:
             return self.seeing(views).predict(image, mpp, score, scale=scale)
         self.check(mpp=mpp, score=score)
         fixed = given_scale(scale, mpp)
+
         opened = [open_picture(one) for one in (image if isinstance(image, list) else [image])]
         unknown = [one.pixels for one in opened if mpp is None and one.mpp is None]
         taken = fixed or self.scale_of(spread(unknown))
         for note in taken.notes if unknown else ():
             _logger.warning(note)
+
         found = [self.find(one.pixels, one.mpp if mpp is None else mpp, scale=taken) for one in opened]
         cells = [self.choose(one.cells, score) for one in found]
+
         for note in chain.from_iterable(map(doubt_mpp, cells)):
             _logger.warning(note)
         return cells if isinstance(image, list) else cells[0]
@@ -213,6 +216,7 @@ class Predictor:
         if mpp is not None:
             zoom = mpp / target if target else 1.0
             return self._find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
+
         taken = self.scale_of([image]) if scale is None else scale
         seen = taken.seen.get(digest(image)) if taken.zoom == 1 and taken.seen else None
         found = seen or self._find_at(taken.zoom, image)
@@ -222,6 +226,7 @@ class Predictor:
     def _find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
         if is_blank(image, zoom):
             return Finding(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
+
         found = self._find_all_at(zoom, image, mpp)
         um_per_px, excess = self.settings.data.mpp * zoom, self.settings.predict.bare_ground
         large = found._replace(cells=drop_specks(found.cells, um_per_px))
@@ -238,6 +243,7 @@ class Predictor:
             except MemoryError:
                 if self._resizes or max(size) <= WINDOWS[-1][0]:
                     raise
+
         cells, notes = segment_in_windows(self._segment, scaled, nms=self._nms, cap_note=self._cap_note)
         return Finding(resize_cells(cells, (height, width), mpp), zoom, notes)
 
@@ -257,8 +263,10 @@ class Predictor:
         height, width = shape or image.shape[:2]
         with memory_errors():
             tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
-            with autocast(self.device, self._precision()):
+            precision = self.settings.train.precision if self.device.type == "cuda" else "fp32"
+            with autocast(self.device, precision):
                 instances = look(self.model, tensor, self.settings.predict, views=self.views)
+
             stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
             placed = instances._replace(boxes=instances.boxes.float() * stretch)
             full = len(placed.boxes) >= self._most(image.shape[:2])  # before empty masks are dropped
@@ -278,9 +286,6 @@ class Predictor:
         if predict.suppression == "soft":  # the scores have fallen instead
             return dict.fromkeys(LABEL_NAMES, 1.0)
         return by_label(predict.nms)
-
-    def _precision(self) -> Literal["fp32", "bf16"]:
-        return self.settings.train.precision if self.device.type == "cuda" else "fp32"
 
     def _most(self, shape: tuple[int, int]) -> int:
         """Return how many candidates the network gives at most of an image of `shape`."""

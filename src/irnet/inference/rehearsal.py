@@ -44,11 +44,13 @@ class Rehearsal:
     ) -> None:
         check_views(views, settings.method)
         self.settings = settings.model_copy(update={"predict": settings.predict.at(views)})
+
         judged = isinstance(network, IRNet) and settings.model.drm.enabled
         own = [self.present(name) for name in LABEL_NAMES.values()]
         powers = {*(option.drm_power for option in own), *(POWERS if judged else ())}
         thresholds = {*(option.mask_threshold for option in own), *THRESHOLDS}
         self.options = [Option(*pair) for pair in product(sorted(powers), sorted(thresholds))]
+
         self.memory = _Memory(network, views=views, powers=sorted(powers))
         self.device = device
 
@@ -56,10 +58,10 @@ class Rehearsal:
     def point(self) -> dict[str, dict[str, float]]:
         """The present operating point of each class: score, drm_power, mask_threshold."""
         values = self.settings.predict.model_dump(include=set(OperatingPoint.model_fields))
-        return {
-            name: {field: values[field][name] for field in OperatingPoint.model_fields}
-            for name in LABEL_NAMES.values()
-        }
+        points = {}
+        for name in LABEL_NAMES.values():
+            points[name] = {field: values[field][name] for field in OperatingPoint.model_fields}
+        return points
 
     def present(self, name: str) -> Option:
         """Return the option that the settings hold for a class."""
@@ -76,6 +78,7 @@ class Rehearsal:
         self.memory.pictures.clear()
         scale = scale._replace(seen={})  # what is kept there was found under one option
         mpp = sample.truth.cells.mpp
+
         found = {}
         for option in self.options:
             found[option] = self.predictor(option).find(sample.image, mpp, scale=scale).cells

@@ -74,6 +74,7 @@ def given_scale(zoom: float | None, mpp: float | None = None) -> Scale | None:
     """
     if zoom is None:
         return None
+
     low, high = GIVEN
     if mpp is not None:
         raise InputError("--mpp and --scale both say how large the images are: leave --scale out")
@@ -119,11 +120,14 @@ def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
     if len(sizes) < LEAST_NUCLEI:
         few = f"{len(sizes)} nuclei in cells are too few to estimate the scale"
         return Scale(notes=(f"{UNKNOWN}: {_taken(1.0)}, {few}",))
+
     mode = _mode(sizes)
+    # In logarithms, the mean of the images' own scale and of the estimate, weighted by numbers of nuclei.
     trust = len(sizes) / (len(sizes) + PRIOR_NUCLEI)
     zoom = round(float(np.clip((nucleus_px / mode) ** trust, *ZOOMS)), 4)
     if 1 / SAME_SIZE <= zoom <= SAME_SIZE:
         zoom = 1.0
+
     basis = f"scale estimated from {len(sizes)} nuclei on {number_of(len(each), 'image')}, {mode:.1f} px wide"
     notes = (f"{UNKNOWN}: {basis}; {_taken(zoom)}", *_warn(mode, each))
     return Scale(zoom, True, len(each), len(sizes), round(mode, 2), notes)
@@ -179,6 +183,7 @@ def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
         diameters(truth.cells.of(NUCLEUS)) * ((truth.cells.mpp or mpp) / mpp if mpp else 1.0)
         for truth in truths
     ]
+
     joined = np.concatenate([[], *sizes])
     return float(np.median(joined)) if len(joined) >= LEAST_TRUE else None
 
@@ -189,6 +194,7 @@ def doubt_mpp(cells: Cells) -> tuple[str, ...]:
     low, high = USUAL_UM
     if cells.mpp is None or len(sizes) < LEAST_DOUBT or low <= (median := np.median(sizes)) <= high:
         return ()
+
     return (
         f"nuclei of {median:.1f} um in the median, where {low:g} to {high:g} um are usual: "
         f"is {cells.mpp:g} um per pixel right?",
@@ -218,12 +224,14 @@ def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cel
     """Return cells of another scale in a frame of `shape` (H, W)."""
     if cells.image_shape == shape:
         return dataclasses.replace(cells, mpp=mpp)
-    factor = np.array([shape[1] / cells.image_shape[1], shape[0] / cells.image_shape[0]])
+    factor = np.array([shape[1] / cells.image_shape[1], shape[0] / cells.image_shape[0]])  # of x, of y
+
     crops, offsets = [], []
     for box, mask in zip(cells.boxes, cells.masks, strict=True):
         low = np.round(box[:2] * factor).astype(np.int64)
         high = np.maximum(np.round(box[2:] * factor).astype(np.int64), low + 1)
         high = np.minimum(high, shape[::-1])
+
         soft = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
         width, height = (high - low).tolist()
         crop = soft.resize((width, height), PIL.Image.Resampling.BILINEAR)
@@ -253,7 +261,7 @@ def _mode(sizes: NDArray[np.float64]) -> float:
     """Return where the density of the logarithms of `sizes` is highest."""
     logs = np.log(sizes)
     grid = np.linspace(logs.min(), logs.max(), 256)
-    density = np.exp(-(((grid[:, None] - logs) / BANDWIDTH) ** 2) / 2).sum(axis=1)
+    density = np.exp(-(((grid[:, None] - logs) / BANDWIDTH) ** 2) / 2).sum(axis=1)  # (256,)
     return float(np.exp(grid[density.argmax()]))
 
 
@@ -270,6 +278,7 @@ def _warn(mode: float, each: Sequence[NDArray[np.float64]]) -> tuple[str, ...]:
     if sum(map(len, each)) < FEW_NUCLEI:
         notes.append("the scale rests on few nuclei: give --mpp, or --scale after a look at the overlays")
     own = [float(np.median(sizes)) for sizes in each if len(sizes) >= OWN_NUCLEI]
+
     small, large = np.percentile(own, (10, 90)) if own else (1.0, 1.0)
     if large > AGREEING * small:
         notes.append(

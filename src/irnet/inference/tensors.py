@@ -29,7 +29,10 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) 
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # One key alone: safetensors writes several in an order that changes from run to run.
     text = json.dumps({"sha256": NO_DIGEST.decode(), "format": FORMAT, **meta}, allow_nan=False)
+
     blob = safetensors.torch.save(flat, metadata={"irnet": text})
+
+    # The digest is that of the file with its own 64 characters set to zero, as they are in `blob` so far.
     start = _digest_position(blob)
     digest = hashlib.sha256(blob).hexdigest()
     write_atomic(path, blob[:start] + digest.encode() + blob[start + 64 :])
@@ -86,9 +89,11 @@ def _verified(path: Path) -> bytes:
     start = _digest_position(blob)
     if start < 0:
         raise InputError(f"{path}: not a weights file of irnet (no SHA-256 in its header)")
+
     zeroed = hashlib.sha256(blob[:start])
     zeroed.update(NO_DIGEST)
     zeroed.update(memoryview(blob)[start + 64 :])
+
     if zeroed.hexdigest().encode() != blob[start : start + 64]:
         raise InputError(f"{path}: damaged, its SHA-256 does not fit; copy or download it again")
     return blob

@@ -57,6 +57,7 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
     """
     path = find_weights(path)
     tensors, settings, trained = _read(path)
+
     model = build_network(settings, trunk=False)
     try:
         model.load_state_dict(tensors)
@@ -78,6 +79,7 @@ def find_weights(path: str | Path | None) -> Path:
     bundled = {"bundled": BUNDLED, "bundled-research": RESEARCH}.get(str(path))
     if bundled is None:
         return path / "best.safetensors" if path.is_dir() else path
+
     if not bundled.exists():
         raise InputError(
             f"{path}: this installation has no bundled weights {bundled.name}: name a weights file"
@@ -104,6 +106,7 @@ def start_from(
     """
     path = find_weights(source)
     tensors, theirs, trained = _read(path)
+
     mine = model.state_dict()
     taken = {name: t for name, t in tensors.items() if parts == "all" or _is_shared(name, mine)}
     needed = {name for name in mine if parts == "all" or name.startswith(DETECTOR)}
@@ -111,6 +114,7 @@ def start_from(
         raise InputError(
             f"{path}: holds another network than the recipe: it has {_differing(theirs, settings)}"
         )
+
     model.load_state_dict(taken, strict=parts == "all")
     return {
         "source": path.name,
@@ -160,7 +164,10 @@ def _whole_parts(names: Collection[str], taken: Collection[str]) -> list[str]:
     ['mask.irm']
     """
     occupied = {prefix for name in taken for prefix in _prefixes(name)}
-    return sorted({next(p for p in _prefixes(name) if p not in occupied) for name in names})
+    largest = set()
+    for name in names:
+        largest.add(next(part for part in _prefixes(name) if part not in occupied))
+    return sorted(largest)
 
 
 def _prefixes(name: str) -> list[str]:
@@ -173,9 +180,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
     tensors, meta = read_tensors(path)
     if "settings" not in meta:
         raise InputError(f"{path}: holds no network of irnet; name a weights file or a run's folder")
+
     prefix = "average/"
     average = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     state = {name: t.float() if t.is_floating_point() else t for name, t in (average or tensors).items()}
+
     if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
         raise InputError(
             f"{path}: {broken[0]} holds values that are not finite; take an earlier file of the run"

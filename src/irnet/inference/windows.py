@@ -52,5 +52,6 @@ def _segment_by(
         return cells
 
     cells = segment_windows(see, image, core=core, halo=halo, nms=nms, tally=tally)
+
     notes = (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
     return cells, (*notes, f"{capped} windows: {cap_note}") if capped else notes

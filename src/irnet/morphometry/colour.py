@@ -45,8 +45,10 @@ def estimate_background(picture: Picture, cells: Cells) -> Rgb:
     Where less than a hundredth of the image lies outside, it is the 99th percentile of the whole image.
     """
     height, width = cells.image_shape
+
     tops, bottoms = cells.boxes[:, [1, 3]].T
     inside, outside = np.zeros((2, 3, 256), dtype=np.int64)  # pixels of each grey level
+
     for top in range(0, height, BAND):
         bottom = min(top + BAND, height)
         met = np.flatnonzero((tops < bottom) & (bottoms > top))
@@ -71,11 +73,12 @@ def optical_density(picture: Picture, background: Rgb) -> NDArray[np.float64]:
 
 
 def measure_colour(picture: Picture, mask: Mask, background: Rgb) -> Colour:
-    """Density and texture of the pixels (h, w, 3) of a crop under its mask (h, w)."""
+    """Density and texture of the pixels (h, w, 3) of a crop under its mask (h, w); `background` is (3,)."""
     pixels = int(np.count_nonzero(mask))
     if not pixels:
         return Colour(0)
-    density = optical_density(picture, background)
+    density = optical_density(picture, background)  # (3, h, w)
+
     mean = density.sum(axis=0) / 3
     red, green, blue = (float(channel[mask].mean()) for channel in density)
     entropy, contrast = measure_texture(mean, mask)
@@ -91,11 +94,14 @@ def measure_texture(density: NDArray[np.float64], mask: Mask) -> tuple[float, fl
     difference between neighbours one pixel apart, the mean of four directions; both must lie in the mask.
     """
     levels = np.clip(density / STEP, 0, LEVELS - 1).astype(np.uint8) + 1
-    levels[~mask] = 0
+    levels[~mask] = 0  # and from 1 on under the mask: pairs with level 0 are left out
+
     shares = np.bincount(levels[mask], minlength=LEVELS + 1) / np.count_nonzero(mask)
     shares = shares[shares > 0]
+
     pairs = graycomatrix(levels, [1], DIRECTIONS, levels=LEVELS + 1, symmetric=True)[1:, 1:]
-    counts = pairs[:, :, 0].reshape(-1, len(DIRECTIONS))
+    counts = pairs[:, :, 0].reshape(-1, len(DIRECTIONS))  # (LEVELS * LEVELS, 4)
+
     met = counts.sum(axis=0) > 0  # directions in which there is a pair at all
     apart = SQUARES @ counts[:, met] / counts[:, met].sum(axis=0)
     contrast = float(apart.mean()) if met.any() else None

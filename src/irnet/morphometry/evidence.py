@@ -40,13 +40,17 @@ def find_candidates(cells: Cells) -> Candidates:
     owners, nuclei = (
         np.flatnonzero((cells.labels == label) & (cells.areas > 0)) for label in (CYTOPLASM, NUCLEUS)
     )
+
+    # A nucleus and each cell that holds at least half of it.
     areas = cells.areas.astype(np.float64)
     pairs, shared = cells.select(nuclei).shared_pixels(cells.select(owners))
     inside = shared / areas[nuclei[pairs[:, 0]]]  # (pairs,)
     pairs, inside = pairs[inside >= LEAST_INSIDE], inside[inside >= LEAST_INSIDE]
+
     mine, theirs = nuclei[pairs[:, 0]], owners[pairs[:, 1]]
-    centres = np.array([_centre(cells, index) for index in range(len(cells))]).reshape(-1, 2)
+    centres = np.array([_centre(cells, index) for index in range(len(cells))]).reshape(-1, 2)  # (n, 2)
     apart = np.hypot(*(centres[mine] - centres[theirs]).T)
+
     terms = [
         1 - inside,
         1 - _depths(cells, centres[mine], theirs),
@@ -62,6 +66,7 @@ def _centre(cells: Cells, index: int) -> NDArray[np.float64]:
     mask, offset = cells.masks[index], cells.offsets[index]
     if not mask.any():
         return offset.astype(np.float64)
+
     columns, rows = mask.sum(axis=0), mask.sum(axis=1)
     x, y = columns @ np.arange(len(columns)), rows @ np.arange(len(rows))
     return offset + np.array([x, y]) / columns.sum()
@@ -71,9 +76,12 @@ def _depths(cells: Cells, points: NDArray[np.float64], owners: NDArray[np.int64]
     """How deep in its cell of `owners` (k,) each point (k, 2) lies: 0 outside and on the outline, to 1."""
     depths = np.zeros(len(owners))
     order = np.argsort(owners, kind="stable")
+
+    # The points of one cell together, so that its distances are taken once.
     for mine in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1) if len(owners) else []:
         owner = int(owners[mine[0]])
         mask, offset = cells.masks[owner], cells.offsets[owner]
+
         step = -(-max(mask.shape) // FINE_ENOUGH)
         field = _depth_field(mask[::step, ::step], _sides_inside(cells, owner))
         places = np.round((points[mine] - offset) / step).astype(np.int64)

@@ -28,17 +28,21 @@ def measure_nuclei(surroundings: Surroundings, index: int) -> Nuclei:
     cell = index if is_cell else int(cells.parents[index])
     if cell == NO_PARENT:
         return Nuclei()
+
     nuclei = surroundings.nuclei(cell)
     chosen = nuclei if is_cell else np.array([index])
     count = len(nuclei) if is_cell else None
     cut = any(surroundings.touches_border(part) for part in (cell, *nuclei.tolist()))
+
     x, y, area = _centroid(surroundings, chosen)
     cell_x, cell_y, cell_area = _centroid(surroundings, np.array([cell]))
     if cut or not area or not cell_area:
         return Nuclei(count)
+
     offset = float(np.hypot(x - cell_x, y - cell_y) / np.sqrt(cell_area / np.pi))
     if not is_cell:
         return Nuclei(offset=offset)
+
     rest = cell_area - area
     return Nuclei(count, area / cell_area, area / rest if rest > 0 else None, offset)
 
@@ -47,9 +51,11 @@ def _centroid(surroundings: Surroundings, indices: np.ndarray) -> tuple[float, f
     """Mean x and y, and number, of the pixels under any of the instances."""
     if not len(indices):
         return 0.0, 0.0, 0
+
     cells, boxes = surroundings.cells, surroundings.boxes[indices]
     (x1, y1), (x2, y2) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
-    under = cover([cells.masks[i] for i in indices], cells.offsets[indices], (x1, y1, x2, y2))
+    under = cover([cells.masks[i] for i in indices], cells.offsets[indices], (x1, y1, x2, y2))  # (h, w)
+
     columns, rows = np.count_nonzero(under, axis=0), np.count_nonzero(under, axis=1)
     area = int(columns.sum())
     if not area:

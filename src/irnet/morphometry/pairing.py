@@ -78,14 +78,20 @@ class _Group:
         """Of each nucleus's link to its parent, (m,)."""
         place = np.searchsorted(self.cells, parents).clip(0, len(self.cells) - 1)
         links = np.where(self.cells[place] == parents, place, len(self.cells))  # the last: to none of them
+
         taken = np.bincount(links, minlength=len(self.cells) + 1)
         confidence = np.zeros(len(parents))
+
+        # What other nuclei do matters only to those that could share a cell with this one.
         for row, near in enumerate(self._near()):
             costs, cells = self._table(near)
+
             options = np.append(cells, len(self.cells))
             mine, link = near == row, options == links[row]
             if parents[row] != NO_PARENT and not (link[:-1] & (costs[mine, :-1] < FORBIDDEN)).any():
                 continue  # to a cell that it cannot belong to
+
+            # Cells count as taken by the nuclei outside of `near`, which keep their links.
             others = taken[options] - (links[near][:, None] == options).sum(axis=0)
             margin = _least(costs, others, mine, link) - _least(costs, others, mine, ~link)
             confidence[row] = 1 / (1 + np.exp(-margin))
@@ -95,6 +101,7 @@ class _Group:
         """Of each nucleus those that could share a cell with it, itself among them, ascending."""
         shape = len(self.nuclei), len(self.cells)
         possible = coo_array((np.ones(len(self.rows)), (self.rows, self.columns)), shape=shape).tocsr()
+
         near = (possible @ possible.T).tocsr()
         near.sort_indices()
         return (near.indices[start:stop] for start, stop in pairwise(near.indptr.tolist()))
@@ -106,6 +113,7 @@ class _Group:
         """
         starts, stops = np.searchsorted(self.rows, nuclei), np.searchsorted(self.rows, nuclei, side="right")
         links = np.concatenate([np.arange(*ends) for ends in zip(starts, stops, strict=True)])
+
         cells, columns = np.unique(self.columns[links], return_inverse=True)
         table = np.full((len(nuclei), len(cells) + 1), FORBIDDEN)
         table[np.repeat(np.arange(len(nuclei)), stops - starts), columns] = self.costs[links]
@@ -126,10 +134,13 @@ def _solve(costs: Costs, taken: NDArray) -> tuple[float, NDArray[np.int64]]:
     """
     room = (costs < FORBIDDEN).sum(axis=0)
     places = np.repeat(np.arange(len(room)), room)
+
+    # Of the places of each option the first gains most, unless a nucleus beside these has it already.
     gains = np.full(len(places), FURTHER)
     gains[(np.cumsum(room) - room)[(room > 0) & (taken == 0)]] = FIRST
     gains[places == len(room) - 1] = 0.0  # bare
     price = costs[:, places] - gains
+
     rows, columns = linear_sum_assignment(price)
     return float(price[rows, columns].sum()), places[columns]
 
@@ -138,9 +149,12 @@ def _solve_sparse(group: _Group) -> NDArray[np.int64]:
     """The options of `_solve` for a large group, where no option is taken by others."""
     room = np.bincount(group.columns, minlength=len(group.cells))
     first = np.cumsum(room) - room  # places of a cell stand together, and after all a place of each nucleus
+
+    # Each link once for every place of its cell: at the first one it gains most.
     copies = room[group.columns]
     links = np.repeat(np.arange(len(copies)), copies)
     nth = np.arange(len(links)) - np.repeat(np.cumsum(copies) - copies, copies)
+
     price = group.costs[links] - np.where(nth == 0, FIRST, FURTHER)
     bare = np.arange(len(group.nuclei))
     rows = np.concatenate([group.rows[links], bare])
@@ -149,6 +163,7 @@ def _solve_sparse(group: _Group) -> NDArray[np.int64]:
     # A weight of 0 is no link to scipy; more on each changes nothing, for each nucleus has one.
     weights = np.concatenate([price, np.zeros(len(bare))]) + 2 * FIRST
     shape = len(bare), int(room.sum()) + len(bare)
+
     _, chosen = min_weight_full_bipartite_matching(coo_array((weights, (rows, columns)), shape=shape))
     places = np.repeat(np.arange(len(room)), room)
     return np.append(places, np.full(len(bare), len(room)))[chosen]
@@ -162,6 +177,7 @@ def _groups(candidates: Candidates) -> Iterator[_Group]:
     links = coo_array(
         (np.ones(len(candidates.nuclei)), (candidates.nuclei, candidates.cells)), shape=(size, size)
     )
+
     parts = connected_components(links, directed=False)[1][candidates.nuclei]
     costs = candidates.terms @ WEIGHTS
     order = np.argsort(parts, kind="stable")

@@ -30,6 +30,7 @@ def measure_shape(mask: Mask) -> Shape:
     The hull is that of the midpoints of the pixels' sides, the outline at level one half.
     """
     area, (x, y), eccentricity = _moments(mask)
+
     perimeter = float(perimeter_crofton(mask))
     hull = hull_of(mask)
     widest, narrowest = caliper_widths(hull)
@@ -48,8 +49,10 @@ def measure_shape(mask: Mask) -> Shape:
 def hull_of(mask: Mask) -> Points:
     """Corners of the convex hull of the midpoints of the pixels' sides, in order, (k, 2) x, y."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+
     left, right = _ends(mask[rows])
     top, bottom = _ends(mask[:, columns].T)
+
     points = np.concatenate(
         [
             np.stack([left - 0.5, rows], axis=1),
@@ -68,7 +71,9 @@ def caliper_widths(hull: Points) -> tuple[float, float]:
     >>> caliper_widths(np.array([[0, 0], [4, 0], [4, 3], [0, 3]]))
     (5.0, 3.0)
     """
-    apart = hull[:, None] - hull[None]
+    apart = hull[:, None] - hull[None]  # (k, k, 2)
+
+    # The smallest width is reached where one of the lines holds a side of the polygon.
     edges = np.roll(hull, -1, axis=0) - hull
     normals = np.stack([-edges[:, 1], edges[:, 0]], axis=1) / np.hypot(*edges.T)[:, None]
     along = normals @ hull.T  # (edges, corners)
@@ -87,8 +92,10 @@ def _moments(mask: Mask) -> tuple[int, tuple[float, float], float]:
     columns, rows = weights.sum(axis=0), weights.sum(axis=1)
     area = columns.sum()
     x, y = columns @ np.arange(len(columns)) / area, rows @ np.arange(len(rows)) / area
+
     u, v = np.arange(len(columns)) - x, np.arange(len(rows)) - y
     uu, vv, uv = columns @ u**2, rows @ v**2, v @ weights @ u
+
     major, spread = uu + vv, np.hypot(uu - vv, 2 * uv)  # twice the mean and the difference of both axes'
     eccentricity = np.sqrt(2 * spread / (major + spread)) if major else 0.0
     return int(area), (float(x), float(y)), float(eccentricity)

@@ -20,6 +20,7 @@ class Surroundings:
     def __init__(self, cells: Cells) -> None:
         self.cells, self.boxes = cells, cells.boxes.astype(np.int64)
         self.families = np.where(cells.parents == NO_PARENT, np.arange(len(cells)), cells.parents)
+
         self._nuclei = _children(cells.parents)
         grown = self.boxes + np.array([-REACH, -REACH, REACH, REACH])
         self._near = neighbours(grown, self.boxes)
@@ -47,6 +48,7 @@ class Surroundings:
         alike = near[(self.cells.labels[near] == self.cells.labels[index]) & (near != index)]
         if not len(alike):
             return 0
+
         grown = _grown(self.cells.masks[index])
         x, y = (self.cells.offsets[index] - REACH).tolist()
         places = (self.cells.offsets[alike] - (x, y)).tolist()
@@ -73,6 +75,7 @@ def _grown(mask: Mask) -> Mask:
     rim, (height, width) = 2 * REACH, mask.shape
     wide = np.zeros((height + 2 * rim, width + 2 * rim), dtype=bool)  # np.pad takes ten times as long
     wide[rim : rim + height, rim : rim + width] = mask
+
     tall = wide[:-2] | wide[1:-1] | wide[2:]
     return tall[:, :-2] | tall[:, 1:-1] | tall[:, 2:]
 

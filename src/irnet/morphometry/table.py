@@ -82,21 +82,25 @@ def measure(
     """
     if picture is not None and picture.shape[:2] != cells.image_shape:
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {picture.shape[:2]} pixels")
+
     background = None if picture is None else estimate_background(picture, cells)
     confidence = pairing_confidence(cells)
     surroundings = Surroundings(cells)
+
     rows = []
     for index, mask in enumerate(cells.masks):
         foreign = surroundings.foreign(index)
         row = _identity(surroundings, name, index, confidence) | _place(surroundings, index, foreign)
         row |= _form(measure_shape(mask) if mask.any() else None, cells, index)
         row |= _nuclear(measure_nuclei(surroundings, index))
+
         if picture is not None and background is not None:
             stained = mask & ~surroundings.own_nuclei(index)
             crop = _crop(picture, surroundings.boxes[index])
             row |= _stain(
                 measure_colour(crop, stained & ~foreign if exclude_overlap else stained, background)
             )
+
         rows.append({column: _rounded(column, row.get(column)) for column in COLUMNS})
     return rows
 
@@ -129,6 +133,7 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
 
     types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
     schema = pyarrow.schema([(column, types[kind]) for column, kind in COLUMNS.items()])
+
     file = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), file)
     return file.getvalue()
@@ -141,6 +146,7 @@ def _no_formula(name: str) -> str:
 def _identity(surroundings: Surroundings, name: str, index: int, confidence: NDArray[np.float64]) -> Row:
     cells = surroundings.cells
     is_cell = cells.labels[index] == CYTOPLASM
+
     nuclei = confidence[surroundings.nuclei(index) if is_cell else [index]]
     parent = int(cells.parents[index])
     return {
@@ -157,6 +163,7 @@ def _form(shape: Shape | None, cells: Cells, index: int) -> Row:
     if shape is None:
         return {"area_px": 0, "area_um2": None if cells.mpp is None else 0.0}
     x, y = cells.offsets[index].tolist()
+
     row: Row = {
         "area_px": shape.area,
         "area_um2": None if cells.mpp is None else shape.area * cells.mpp**2,
@@ -166,6 +173,7 @@ def _form(shape: Shape | None, cells: Cells, index: int) -> Row:
         "centroid_x_px": x + shape.centroid[0],
         "centroid_y_px": y + shape.centroid[1],
     }
+
     for length in ("perimeter", "max_diameter", "min_diameter"):
         value: float = getattr(shape, length)
         row |= {f"{length}_px": value, f"{length}_um": None if cells.mpp is None else value * cells.mpp}
