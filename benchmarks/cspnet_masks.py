@@ -22,7 +22,7 @@ from irnet.baselines.cspnet_masks import MaskNetwork
 from irnet.cells import LABEL_NAMES
 from irnet.models.build import group_norm
 from irnet.models.losses import mask_targets
-from irnet.models.sampling import Truths
+from irnet.models.truths import Truths
 from irnet.synthetic import generate
 from irnet.training.crops import CropDataset, Item
 

@@ -14,9 +14,10 @@ from irnet.config import Settings, load_recipe
 from irnet.inference.networks import build_network
 from irnet.inference.predict import Predictor
 from irnet.inference.weights import load_weights, save_weights
+from irnet.models.boxes import Proposed, box_iou
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
-from irnet.models.sampling import Proposed, Truths, box_iou
+from irnet.models.truths import Truths
 
 CSPNET = (
     "model.drm.enabled=false",

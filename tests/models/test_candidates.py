@@ -5,7 +5,7 @@ import torch
 
 from irnet.models.candidates import Candidates, Judged, label_candidates, top_candidates
 from irnet.models.duplicate_removal import drm_labels
-from irnet.models.sampling import Truths
+from irnet.models.truths import Truths
 
 
 def test_best_of_each_class_in_order():

@@ -22,10 +22,12 @@ def instances(n: int, generator: torch.Generator | None = None) -> Batch:
     )
 
 
-def build(**arguments: object) -> InstanceRelation:
-    """A small module whose logits are not near zero, as they are at first."""
+def build(*, gamma: float = 0.0, **arguments: object) -> InstanceRelation:
+    """A small module whose logits, and whose gamma, are not near zero, as they are at first."""
     torch.manual_seed(0)
     module = InstanceRelation(channels=6, width=8, **arguments).eval()  # type: ignore[arg-type]
+    if module.gamma is not None:
+        torch.nn.init.constant_(module.gamma, gamma)
     if module.inputs != "msk":
         torch.nn.init.normal_(module.classifier.weight)
     return module
@@ -162,7 +164,7 @@ def test_instances_of_one_truth_can_be_hidden_in_training_only() -> None:
 
 def test_gradient() -> None:
     torch.manual_seed(0)
-    module = InstanceRelation(channels=2, width=3, features=2, gamma=0.6).double()
+    module = InstanceRelation(channels=2, width=3).double()
     deep = torch.randn(3, 2, 14, 14, dtype=torch.float64)
     masks, labels = torch.randn(3, 3, 28, 28, dtype=torch.float64), torch.tensor([1, 1, 2])
     weight = torch.randn(3, 3, 28, 28, dtype=torch.float64)

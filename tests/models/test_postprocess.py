@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from irnet.models.postprocess import Instances, paste, select_boxes, soften, to_cells
+from irnet.models.postprocess import Instances, Selection, Suppression, paste, select_boxes, soften, to_cells
 
 
 def instances(boxes: list[list[float]], masks: Tensor | None = None) -> Instances:
@@ -16,6 +16,12 @@ def instances(boxes: list[list[float]], masks: Tensor | None = None) -> Instance
         scores=torch.linspace(0.9, 0.5, n),
         masks=torch.ones(n, 28, 28) if masks is None else masks,
     )
+
+
+def selection(
+    nms_iou: tuple[float, ...], *, floor: float = 0.05, suppression: Suppression = "box"
+) -> Selection:
+    return Selection(floor=floor, nms_iou=nms_iou, max_per_megapixel=100, suppression=suppression)
 
 
 def test_full_mask_fills_its_box():
@@ -76,7 +82,7 @@ def test_suppression_is_by_class_and_overlap():
     near = [0.0, 0.0, 10.0, 5.2]  # IoU .52 with the first
     boxes = torch.tensor([[box, same, near], [box, same, near]])
     scores = torch.tensor([[0.9, 0.8, 0.7], [0.6, 0.5, 0.4]])
-    found, labels, kept = select_boxes(boxes, scores, floor=0.05, nms_iou=(0.55, 0.5), limit=100)
+    found, labels, kept = select_boxes(boxes, scores, selection((0.55, 0.5)), 100)
     assert labels.tolist() == [1, 1, 2]
     assert kept.tolist() == pytest.approx([0.9, 0.7, 0.6])
     assert found[1].tolist() == pytest.approx(near)
@@ -105,16 +111,16 @@ def test_soft_suppression_follows_the_scores_as_they_fall():
 def test_kinds_of_suppression(suppression, kept):
     boxes = torch.tensor([[[0.0, 0, 10, 10], [0, 0, 10, 10]]])
     scores = torch.tensor([[0.9, 0.8]])
-    found = select_boxes(boxes, scores, floor=0.1, nms_iou=(0.5,), limit=9, suppression=suppression)
+    found = select_boxes(boxes, scores, selection((0.5,), floor=0.1, suppression=suppression), 9)
     assert found[2].tolist() == pytest.approx(kept, rel=1e-3)
 
 
 def test_floor_limit_and_degenerate_boxes():
     boxes = torch.tensor([[[0, 0, 5.0, 5.0], [9, 9, 9.0, 12.0], [20, 20, 30.0, 30.0], [40, 40, 50.0, 50.0]]])
     scores = torch.tensor([[0.05, 0.9, 0.3, 0.6]])
-    _, _, kept = select_boxes(boxes, scores, floor=0.05, nms_iou=(0.5,), limit=100)
+    _, _, kept = select_boxes(boxes, scores, selection((0.5,)), 100)
     assert kept.tolist() == pytest.approx([0.6, 0.3])
-    _, _, kept = select_boxes(boxes, scores, floor=0.05, nms_iou=(0.5,), limit=1)
+    _, _, kept = select_boxes(boxes, scores, selection((0.5,)), 1)
     assert kept.tolist() == pytest.approx([0.6])
 
 
@@ -122,7 +128,7 @@ def test_floor_limit_and_degenerate_boxes():
 def test_few_boxes(n):
     boxes = torch.tensor([[[0, 0, 5.0, 5.0]]])[:, :n].expand(2, -1, -1)
     scores = torch.tensor([[0.8]])[:, :n].expand(2, -1)
-    found, labels, _ = select_boxes(boxes, scores, floor=0.05, nms_iou=(0.5, 0.5), limit=100)
+    found, labels, _ = select_boxes(boxes, scores, selection((0.5, 0.5)), 100)
     assert found.shape == (2 * n, 4)
     assert labels.tolist() == [1, 2][: 2 * n]
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from irnet.models.proposals import STRIDES, assign_anchors
-from irnet.models.sampling import Truths, truth_iou
+from irnet.models.sampling import Sampling
+from irnet.models.truths import Truths, truth_iou
 
 
 @pytest.fixture
@@ -17,14 +18,14 @@ def features(height: int = 128, width: int = 128, images: int = 1) -> list[torch
 
 
 def assign(anchors: torch.Tensor, truths: Truths, *, ignore_straddling: bool = False):
-    return assign_anchors(
-        anchors,
-        [(128, 128)],
-        truths,
+    sampling = Sampling(
+        batch=256,
+        positive_fraction=0.5,
         positive_iou=0.7,
         negative_iou=0.3,
         ignore_straddling=ignore_straddling,
     )
+    return assign_anchors(anchors, [(128, 128)], truths, sampling)
 
 
 def test_anchors_are_centred_on_their_strides(rpn):

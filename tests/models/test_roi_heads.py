@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from irnet.models.box_branch import SampledBoxes
+from irnet.models.boxes import Proposed
 from irnet.models.mask_branch import enlarge, image_of
-from irnet.models.sampling import Proposed, Truths
+from irnet.models.ranking import may_compete
+from irnet.models.truths import Truths
 
 SIZES = [(128, 128), (128, 128)]
 
@@ -102,22 +104,21 @@ def test_no_or_one_proposal(tiny, features, counts):
     assert all(f.masks.shape == (len(f.boxes), 28, 28) for f in found)
 
 
-def test_candidates_of_an_unannotated_class_give_no_drm_loss(tiny, features, proposals, target):
+def test_candidates_of_an_unannotated_class_give_no_drm_loss(target):
     truth = [target(5) | {"annotated": torch.tensor([value, False])} for value in (True, False)]
     truths = Truths.collate(truth, torch.ones(2, 2))
-    branch = tiny().roi_heads.box
     boxes = torch.rand(2, 9, 2, 4)
-    allowed = branch._may_compete(boxes, torch.ones(2, 9, dtype=torch.bool), truths)
+    allowed = may_compete(boxes, torch.ones(2, 9, dtype=torch.bool), truths)
     assert allowed.all(dim=1).tolist() == [[True, False], [False, False]]
 
 
-def test_ignored_candidates_give_no_drm_loss_unless_they_are_truth(tiny, target):
+def test_ignored_candidates_give_no_drm_loss_unless_they_are_truth(target):
     region = torch.tensor([[0.0, 0.0, 128.0, 128.0]])
     truth = target(1) | {"ignore": region}
     truths = Truths.collate([truth], torch.ones(1, 2))
     boxes = torch.stack([truth["boxes"][0], torch.tensor([100.0, 100.0, 120.0, 120.0])])
     boxes = boxes[None, :, None].expand(1, 2, 2, 4)
-    allowed = tiny().roi_heads.box._may_compete(boxes, torch.ones(1, 2, dtype=torch.bool), truths)
+    allowed = may_compete(boxes, torch.ones(1, 2, dtype=torch.bool), truths)
     assert allowed[0].all(dim=1).tolist() == [True, False]
 
 
@@ -221,7 +222,7 @@ def test_across_classes_a_cell_hears_of_nuclei(tiny, features, proposals):
     for across, same in (("false", True), ("true", False)):
         branch = tiny(f"model.drm.across_classes={across}", "model.drm.top_k=99").roi_heads.box
         torch.nn.init.normal_(branch.drm.relation.geometry.weight)
-        first, second = (branch.rank(hidden, logits, b, valid, 1.0)[1][0, 0] for b in (boxes, changed))
+        first, second = (branch.rank(hidden, logits, b, valid, SIZES[:1])[1][0, 0] for b in (boxes, changed))
         assert torch.allclose(first, second) == same
 
 

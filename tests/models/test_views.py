@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from irnet.models.sampling import Proposed
+from irnet.models.boxes import Proposed
 from irnet.models.views import VIEWS, View, find_in_views
 
 MIRRORS = (View(), View((-1,)), View((-2,)), View((-1, -2)))  # closed under mirroring, as VIEWS are not

@@ -31,7 +31,8 @@ def association(B: Tensor, groups: list[int], affinity: str, temperature: float)
             for j in range(c):
                 dot = float((B[p, j] * B[q, j]).sum())
                 if affinity == "cosine":
-                    dot *= temperature / (float(B[p, j].norm()) * float(B[q, j].norm()))
+                    norms = [max(float(B[i, j].norm()), 1e-12) for i in (p, q)]  # a feature may be dead
+                    dot *= temperature / (norms[0] * norms[1])
                 total += dot
             d[q] = {"scaled_dot": 1 / math.sqrt(h * w), "neg_dot": -1.0}.get(affinity, 1.0) * total / c
         highest = max(d.values())
@@ -47,8 +48,9 @@ def test_instance_relation_is_equation_1(affinity: str) -> None:
     torch.manual_seed(0)
     n, classes, gamma = 7, 3, 0.7
     module = InstanceRelation(
-        channels=5, width=6, features=4, classes=classes, affinity=affinity, temperature=3.0, gamma=gamma
+        channels=5, width=6, classes=classes, affinity=affinity, temperature=3.0
     ).double()
+    torch.nn.init.constant_(module.gamma, gamma)
     deep = torch.randn(n, 5, 14, 14, dtype=torch.float64)
     first = torch.randn(n, classes, 28, 28, dtype=torch.float64)
     labels, images = [1, 2, 1, 1, 2, 1, 1], [0, 0, 0, 1, 1, 1, 1]
@@ -70,7 +72,8 @@ def test_instance_relation_is_equation_1(affinity: str) -> None:
 @torch.no_grad()
 def test_masks_alone_are_exchanged_without_layers() -> None:
     torch.manual_seed(0)
-    module = InstanceRelation(inputs="msk", temperature=5.0, gamma=0.3).double()
+    module = InstanceRelation(inputs="msk", temperature=5.0).double()
+    torch.nn.init.constant_(module.gamma, 0.3)
     assert {name for name, _ in module.named_parameters()} == {"gamma", "log_temperature"}
     first = torch.randn(4, 3, 28, 28, dtype=torch.float64)
     labels = torch.tensor([1, 2, 1, 1])

@@ -9,6 +9,7 @@ from study_scenes import SHAPE, entry, rectangles
 from irnet.cells import Cells
 from irnet.config import load_recipe
 from irnet.data.sample import Entry
+from irnet.models.postprocess import Selection
 from irnet.study.suppression import tune_boxes, tune_masks
 
 
@@ -52,14 +53,16 @@ def test_each_class_has_the_cut_that_suits_it(predictor, monkeypatch):
 
 def test_boxes_are_tuned_in_the_network(predictor, monkeypatch):
     """The network suppresses: whatever IoU its branch is told, the predictor's finds follow."""
-    branch = SimpleNamespace(nms_iou=(0.5, 0.5))
+    some = Selection(floor=0.05, nms_iou=(0.5, 0.5), max_per_megapixel=100)
+    branch = SimpleNamespace(selection=some)
     truth = rectangles([(0, 0, 30, 10), (10, 0, 40, 10), (0, 20, 30, 30)], [1, 1, 2])
     monkeypatch.setattr(Entry, "read", lambda self: _Sample(truth))
     nms = type(predictor.settings.predict.nms)
     find = predictor.find
 
     def suppress(image, mpp=None, *, scale=None):
-        told = nms(cytoplasm=branch.nms_iou[0], nucleus=branch.nms_iou[1])
+        cytoplasm, nucleus = branch.selection.nms_iou
+        told = nms(cytoplasm=cytoplasm, nucleus=nucleus)
         predictor.settings = predictor.settings.model_copy(
             update={"predict": predictor.settings.predict.model_copy(update={"nms": told})}
         )
@@ -67,7 +70,7 @@ def test_boxes_are_tuned_in_the_network(predictor, monkeypatch):
 
     predictor.find = suppress
     tuned = tune_boxes(predictor, branch, (0.3, 0.7), [entry("a", truth)])
-    assert branch.nms_iou == (0.7, 0.3)
+    assert branch.selection.nms_iou == (0.7, 0.3)
     assert tuned.settings.predict.nms.model_dump() == {"cytoplasm": 0.7, "nucleus": 0.3}
 
 

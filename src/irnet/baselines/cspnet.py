@@ -17,11 +17,12 @@ from irnet.cells import LABEL_NAMES
 from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings
 from irnet.models.backbones import Pyramid
 from irnet.models.box_branch import BoxBranch, Detections, Features
-from irnet.models.build import build_model, group_norm
+from irnet.models.boxes import Proposed, Sizes
+from irnet.models.build import anchor_sampling, build_model, group_norm, image_batch
 from irnet.models.image_batch import ImageBatch
-from irnet.models.postprocess import Instances
+from irnet.models.postprocess import Instances, Selection
 from irnet.models.proposals import RegionProposals
-from irnet.models.sampling import Proposed, Sizes, Truths
+from irnet.models.truths import Truths
 
 CLASSES = len(LABEL_NAMES)
 LRN_CHANNELS = 5  # that local response normalisation sums over (Krizhevsky et al. 2012)
@@ -41,7 +42,7 @@ class CSPNet(nn.Module):
     Args:
         backbone, rpn, roi_heads: stage 1. The six-layer network classifies in its `rpn` and has no heads.
         masks: stage 2.
-        mean, std, min_size, max_size: of the images, see ImageBatch.
+        prepare: what makes a batch of the images.
         loss_weights: factor of each loss by name; those that are not named count once.
     """
 
@@ -52,15 +53,12 @@ class CSPNet(nn.Module):
         rpn: RegionProposals | AnchorDetector,
         roi_heads: BoxHeads | None,
         masks: MaskNetwork,
-        mean: Sequence[float],
-        std: Sequence[float],
-        min_size: int = 0,
-        max_size: int = 0,
+        prepare: ImageBatch,
         loss_weights: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.backbone, self.rpn, self.roi_heads, self.masks = backbone, rpn, roi_heads, masks
-        self.prepare = ImageBatch(mean=mean, std=std, min_size=min_size, max_size=max_size)
+        self.prepare = prepare
         self.loss_weights = loss_weights or {}
         self.diagnostics: dict[str, Tensor] = {}  # figures of the last training step, detached
 
@@ -75,6 +73,7 @@ class CSPNet(nn.Module):
         features = self.backbone(batch)
         if targets is None:
             return self._detect(batch, features, sizes, scales)
+
         truths = Truths.collate(targets, scales)
         boxes, losses = self.box_losses(features, sizes, truths)
         losses["mask"], self.diagnostics = self.masks.losses(batch, boxes, sizes, truths)
@@ -102,10 +101,8 @@ class CSPNet(nn.Module):
         boxes, labels, scores = zip(*self.find_boxes(features, sizes), strict=True)
         frames = self.masks.frames(list(boxes), sizes)
         masks = self.masks.masks(batch, frames, list(labels))
-        return [
-            Instances(frame / scale.repeat(2), *fields)
-            for frame, scale, *fields in zip(frames, scales, labels, scores, masks, strict=True)
-        ]
+        found = zip(frames, scales, labels, scores, masks, strict=True)
+        return [Instances(frame / scale.repeat(2), *fields) for frame, scale, *fields in found]
 
 
 def build_cspnet(
@@ -126,15 +123,13 @@ def build_cspnet(
         backbone, rpn, roi_heads = _mask_rcnn_boxes(model, loss, predict, trunk=trunk)
     else:
         backbone, rpn, roi_heads = FiveLayers(norm=norm), _anchor_detector(model, predict), None
+
     return CSPNet(
         backbone=backbone,
         rpn=rpn,
         roi_heads=roi_heads,
         masks=MaskNetwork(classes=CLASSES, norm=norm, rois=model.cspnet.rois),
-        mean=model.mean,
-        std=model.std,
-        min_size=model.min_size,
-        max_size=model.max_size,
+        prepare=image_batch(model),
         loss_weights=loss.model_dump(include={"objectness", "rpn_box", "cls", "box", "mask"}),
     )
 
@@ -160,12 +155,12 @@ def _anchor_detector(model: ModelSettings, predict: PredictSettings) -> AnchorDe
         classes=CLASSES,
         anchor_sizes=model.anchor_sizes,
         anchor_ratios=model.anchor_ratios,
-        positive_iou=rpn.positive_iou,
-        negative_iou=rpn.negative_iou,
-        batch=rpn.batch,
-        positive_fraction=rpn.positive_fraction,
-        ignore_straddling=rpn.ignore_straddling,
+        sampling=anchor_sampling(rpn),
         candidates=(rpn.pre_nms_train, rpn.pre_nms_test),
-        limit=(rpn.post_nms_train, predict.max_per_megapixel),
-        floor=predict.floor,
+        training_limit=rpn.post_nms_train,
+        selection=Selection(
+            floor=predict.floor,
+            nms_iou=(NMS_IOU,) * CLASSES,
+            max_per_megapixel=predict.max_per_megapixel,
+        ),
     )

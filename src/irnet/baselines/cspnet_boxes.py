@@ -6,6 +6,7 @@ Source: one class, anchors of the sizes of its cells. Here: a score of each clas
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,12 @@ from torch.nn import functional as F
 from irnet.models.backbones import Norm
 from irnet.models.box_branch import Detections
 from irnet.models.box_coder import BoxCoder
+from irnet.models.boxes import Proposed, Sizes, area_growth, clip
 from irnet.models.losses import class_loss, mean_over, smooth_l1
-from irnet.models.postprocess import select_boxes
+from irnet.models.postprocess import Selection, select_boxes
 from irnet.models.proposals import assign_anchors
-from irnet.models.sampling import Proposed, Sizes, Truths, area_growth, clip, sample
+from irnet.models.sampling import Sampling
+from irnet.models.truths import Truths
 from irnet.models.vision import AnchorGenerator
 
 KERNELS = (7, 5, 3, 3, 3)
@@ -63,10 +66,11 @@ class AnchorDetector(nn.Module):
     Args:
         classes: without background.
         anchor_sizes: sides of the anchors (px); anchor_ratios: their height over width.
-        positive_iou, negative_iou, batch, positive_fraction, ignore_straddling: anchors that give a loss.
-        candidates: anchors that enter suppression; limit: boxes that leave it; (training, test). Those of
-            test are meant for one megapixel and grow with the area beyond.
-        floor: lowest score in test.
+        sampling: the anchors that give a loss.
+        candidates: anchors that enter suppression, (training, test). Those of test are meant for one
+            megapixel and grow with the area beyond.
+        training_limit: boxes that leave it in training, whatever their score.
+        selection: boxes that leave it in test.
     """
 
     def __init__(
@@ -75,14 +79,10 @@ class AnchorDetector(nn.Module):
         classes: int,
         anchor_sizes: Sequence[float],
         anchor_ratios: Sequence[float],
-        positive_iou: float,
-        negative_iou: float,
-        batch: int,
-        positive_fraction: float,
-        ignore_straddling: bool,
+        sampling: Sampling,
         candidates: tuple[int, int],
-        limit: tuple[int, int],
-        floor: float,
+        training_limit: int,
+        selection: Selection,
     ) -> None:
         super().__init__()
         self.generator = AnchorGenerator((tuple(anchor_sizes),), (tuple(anchor_ratios),))
@@ -93,48 +93,46 @@ class AnchorDetector(nn.Module):
         for layer in (self.cls_score, self.bbox_pred):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
         self.classes = classes
-        self.positive_iou, self.negative_iou = positive_iou, negative_iou
-        self.batch, self.positive_fraction = batch, positive_fraction
-        self.ignore_straddling = ignore_straddling
-        self.candidates, self.limit, self.floor = candidates, limit, floor
+        self.sampling, self.selection = sampling, selection
+        self.candidates, self.training_limit = candidates, training_limit
 
     def forward(
         self, features: Sequence[Tensor], sizes: Sizes, truths: Truths
     ) -> tuple[Proposed, dict[str, Tensor]]:
         """The best boxes of each image, without gradient, and the losses cls and box."""
         logits, codes, anchors = self._score(features)
-        found = self._select(logits.detach(), codes.detach(), anchors, sizes, floor=0.0)
-        return Proposed.of([boxes for boxes, _, _ in found]), self.losses(
-            logits, codes, anchors, sizes, truths
-        )
+        found = self._select(logits.detach(), codes.detach(), anchors, sizes)
+        losses = self.losses(logits, codes, anchors, sizes, truths)
+        return Proposed.of([boxes for boxes, _, _ in found]), losses
 
     def detect(self, features: Sequence[Tensor], sizes: Sizes) -> list[Detections]:
         """What each image holds: boxes, labels and scores, best first."""
-        return self._select(*self._score(features), sizes, floor=self.floor)
+        return self._select(*self._score(features), sizes)
 
     def losses(
         self, logits: Tensor, codes: Tensor, anchors: Tensor, sizes: Sizes, truths: Truths
     ) -> dict[str, Tensor]:
-        """Softmax and smooth L1 of a sample of the anchors, means over it."""
-        positive, negative, match = assign_anchors(
-            anchors,
-            sizes,
-            truths,
-            positive_iou=self.positive_iou,
-            negative_iou=self.negative_iou,
-            ignore_straddling=self.ignore_straddling,
-        )
-        index, chosen = sample(
-            positive, negative, batch=self.batch, positive_fraction=self.positive_fraction
-        )  # (B, S)
+        """Softmax and smooth L1 of a sample of the anchors, means over it.
+
+        Args:
+            logits: (B, A, 1 + C); codes: (B, A, 4); anchors: (A, 4).
+        """
+        positive, negative, match = assign_anchors(anchors, sizes, truths, self.sampling)
+        index, chosen = self.sampling.draw(positive, negative)  # (B, S)
         image = torch.arange(len(index), device=index.device)[:, None]
         match, is_object = match[image, index], positive[image, index] & chosen
-        labels = truths.labels[image, match] * is_object
+
+        # Class of every anchor of the sample
+        labels = truths.labels[image, match] * is_object  # (B, S)
         unlabelled = ~truths.annotated[:, None, :].expand(*labels.shape, -1)
         cls = class_loss(logits[image, index].flatten(0, 1), labels.flatten(), unlabelled.flatten(0, 1))
+
+        # Box of the positives
         goal = self.coder.encode(truths.boxes[image, match][is_object], anchors[index][is_object])
-        box = smooth_l1(codes[image, index][is_object], goal, beta=BETA)
+        box = smooth_l1(codes[image, index][is_object], goal, beta=BETA)  # (positives,)
+
         return {
             "cls": mean_over(cls, chosen.flatten(), chosen),
             "box": BOX_WEIGHT * box.sum() / chosen.sum().clamp(min=1),
@@ -147,27 +145,28 @@ class AnchorDetector(nn.Module):
             layer(x).float().permute(0, 2, 3, 1).reshape(len(x), -1, channels)
             for layer, channels in ((self.cls_score, 1 + self.classes), (self.bbox_pred, 4))
         )
+
         self.generator.set_cell_anchors(torch.float32, x.device)
         (anchors,) = self.generator.grid_anchors([list(x.shape[-2:])], [[STRIDE, STRIDE]])  # type: ignore[arg-type]
         return logits, codes, anchors + 0.5  # the middle of what a unit sees is that of a pixel
 
     @torch.no_grad()
-    def _select(
-        self, logits: Tensor, codes: Tensor, anchors: Tensor, sizes: Sizes, *, floor: float
-    ) -> list[Detections]:
-        growth = 1.0 if self.training else area_growth(sizes)
-        count, limit = (round(pair[not self.training] * growth) for pair in (self.candidates, self.limit))
+    def _select(self, logits: Tensor, codes: Tensor, anchors: Tensor, sizes: Sizes) -> list[Detections]:
+        """The best boxes of each image; arguments as `_score` gives them."""
+        selection, (count, test_count) = self.selection, self.candidates
+        if self.training:
+            selection, limit = replace(selection, floor=0.0), self.training_limit
+        else:
+            count, limit = round(test_count * area_growth(sizes)), selection.limit(sizes)
+
+        # The best anchors, whatever their class
         scores = logits.softmax(dim=2)[..., 1:]  # (B, A, C)
         best = scores.amax(dim=2).topk(min(count, len(anchors)), dim=1).indices  # (B, N)
         image = torch.arange(len(best), device=best.device)[:, None]
-        boxes = clip(self.coder.decode(codes[image, best], anchors[best]), sizes)
+        boxes = clip(self.coder.decode(codes[image, best], anchors[best]), sizes)  # (B, N, 4)
+
+        # Suppression class by class: all classes share a box
+        found = zip(boxes, scores[image, best], strict=True)  # (N, 4), (N, C)
         return [
-            select_boxes(
-                box.expand(self.classes, -1, -1),
-                score.T,
-                floor=floor,
-                nms_iou=(NMS_IOU,) * self.classes,
-                limit=limit,
-            )
-            for box, score in zip(boxes, scores[image, best], strict=True)
+            select_boxes(box.expand(self.classes, -1, -1), score.T, selection, limit) for box, score in found
         ]

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from irnet.models.backbones import Norm
+from irnet.models.boxes import Proposed, Sizes, clip
 from irnet.models.losses import mask_loss, mask_targets
-from irnet.models.sampling import Proposed, Sizes, Truths, clip, sample, truth_iou
+from irnet.models.sampling import Sampling
+from irnet.models.truths import Truths, truth_iou
 from irnet.models.vision import roi_pool
 
 WIDTHS = (32, 64, 128, 256)
@@ -19,7 +21,6 @@ SIDE = 25  # samples a side of a pooled box and of a mask
 PADDING = 3  # px by which boxes are grown on each side before a mask is drawn in them
 HIDDEN = 256  # width of the layer that masks are drawn from
 DROPOUT = 0.5  # share of that layer that is dropped in training
-ROI_IOU = 0.5  # least overlap with a truth of the boxes in the loss
 
 
 class MergedLevels(nn.Module):
@@ -74,7 +75,8 @@ class MaskNetwork(nn.Module):
             nn.init.normal_(layer.weight, std=0.001)
             nn.init.zeros_(layer.bias)
         self.dropout = nn.Dropout(DROPOUT)
-        self.classes, self.rois = classes, rois
+        self.classes = classes
+        self.sampling = Sampling(batch=rois, positive_fraction=1.0)
 
     def forward(self, images: Tensor, frames: list[Tensor]) -> Tensor:
         """Logits (n, C, SIDE, SIDE) of the frames of all images.
@@ -94,6 +96,7 @@ class MaskNetwork(nn.Module):
         counts = [len(frame) for frame in frames]
         if not len(label):
             return list(label.new_zeros((0, SIDE, SIDE), dtype=torch.float32).split(counts))
+
         own = self(images, frames)[torch.arange(len(label), device=label.device), label - 1]
         return list(own.float().sigmoid().split(counts))
 
@@ -108,6 +111,7 @@ class MaskNetwork(nn.Module):
         chosen, image, match = self._choose(boxes, truths)
         counts = torch.bincount(image, minlength=len(images))
         frames = self.frames(list(chosen.split(counts.tolist())), sizes)
+
         targets = mask_targets(
             torch.cat(frames), truths.boxes[image, match], truths.masks[image, match], side=SIDE
         )
@@ -117,10 +121,11 @@ class MaskNetwork(nn.Module):
 
     def frames(self, boxes: list[Tensor], sizes: Sizes) -> list[Tensor]:
         """The boxes of each image, (n, 4), grown by the padding to whole px: where their masks are drawn."""
-        grown = [
-            torch.cat([box[:, :2].floor() - PADDING, box[:, 2:].ceil() + PADDING], dim=1) for box in boxes
-        ]
-        return [clip(box[None], [size])[0] for box, size in zip(grown, sizes, strict=True)]
+        frames = []
+        for box, size in zip(boxes, sizes, strict=True):
+            grown = torch.cat([box[:, :2].floor() - PADDING, box[:, 2:].ceil() + PADDING], dim=1)
+            frames.append(clip(grown[None], [size])[0])
+        return frames
 
     @torch.no_grad()
     def _choose(self, boxes: Proposed, truths: Truths) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,8 +133,9 @@ class MaskNetwork(nn.Module):
         proposed, valid = boxes
         candidates = torch.cat([proposed, truths.boxes], dim=1)
         overlap, match = truth_iou(candidates, truths).max(dim=2)
-        positive = torch.cat([valid, truths.valid], dim=1) & (overlap >= ROI_IOU)
-        index, chosen = sample(positive, torch.zeros_like(positive), batch=self.rois, positive_fraction=1.0)
+        positive = torch.cat([valid, truths.valid], dim=1) & (overlap >= self.sampling.positive_iou)
+
+        index, chosen = self.sampling.draw(positive, torch.zeros_like(positive))
         image, place = chosen.nonzero(as_tuple=True)
         index = index[image, place]
         return candidates[image, index], image, match[image, index]

@@ -37,9 +37,9 @@ from irnet.inference.scale import (
 )
 from irnet.inference.weights import find_weights, load_weights
 from irnet.inference.windows import WINDOWS, segment_in_windows
+from irnet.models.boxes import area_growth
 from irnet.models.build import by_label
 from irnet.models.postprocess import to_cells
-from irnet.models.sampling import area_growth
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import survivors
 

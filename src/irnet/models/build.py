@@ -5,15 +5,18 @@ from __future__ import annotations
 from torch import nn
 
 from irnet.cells import LABEL_NAMES
-from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings
+from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings, RPNSettings
 from irnet.errors import InputError
 from irnet.models.backbones import Norm, Pyramid, build_pyramid
 from irnet.models.box_branch import BoxBranch
-from irnet.models.duplicate_removal import DuplicateRemoval
+from irnet.models.image_batch import ImageBatch
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.irnet import IRNet, RoIHeads
 from irnet.models.mask_branch import MaskBranch
+from irnet.models.postprocess import Selection
 from irnet.models.proposals import RegionProposals
+from irnet.models.ranking import CandidateRanking, RankingRules
+from irnet.models.sampling import Sampling
 from irnet.models.weights import read_trunk
 
 CLASSES = len(LABEL_NAMES)
@@ -38,10 +41,7 @@ def build_model(
         backbone=_backbone(model, norm, read=trunk),
         rpn=_rpn(model, norm),
         roi_heads=RoIHeads(box=_box_branch(model, loss, predict), mask=_mask_branch(model, norm)),
-        mean=model.mean,
-        std=model.std,
-        min_size=model.min_size,
-        max_size=model.max_size,
+        prepare=image_batch(model),
         loss_weights={
             "objectness": loss.objectness,
             "rpn_box": loss.rpn_box,
@@ -51,6 +51,22 @@ def build_model(
             "drm": loss.alpha,
             "irm": loss.beta,
         },
+    )
+
+
+def image_batch(model: ModelSettings) -> ImageBatch:
+    """What resizes, normalises and pads images as the settings say."""
+    return ImageBatch(mean=model.mean, std=model.std, min_size=model.min_size, max_size=model.max_size)
+
+
+def anchor_sampling(rpn: RPNSettings) -> Sampling:
+    """The anchors that give a loss."""
+    return Sampling(
+        batch=rpn.batch,
+        positive_fraction=rpn.positive_fraction,
+        positive_iou=rpn.positive_iou,
+        negative_iou=rpn.negative_iou,
+        ignore_straddling=rpn.ignore_straddling,
     )
 
 
@@ -91,42 +107,44 @@ def _rpn(model: ModelSettings, norm: Norm | None) -> RegionProposals:
         anchor_ratios=model.anchor_ratios,
         pre_nms=(rpn.pre_nms_train, rpn.pre_nms_test),
         post_nms=(rpn.post_nms_train, rpn.post_nms_test),
-        positive_iou=rpn.positive_iou,
-        negative_iou=rpn.negative_iou,
-        batch=rpn.batch,
-        positive_fraction=rpn.positive_fraction,
-        ignore_straddling=rpn.ignore_straddling,
+        sampling=anchor_sampling(rpn),
         field_megapixels=model.field_megapixels,
     )
 
 
 def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettings) -> BoxBranch:
-    drm = None
-    if model.drm.enabled:
-        drm = DuplicateRemoval(in_features=model.fc_width, top_k=model.drm.top_k, relation=model.drm.relation)
+    drm = _ranking(model, predict) if model.drm.enabled else None
     return BoxBranch(
         width=model.fpn_width,
         fc_width=model.fc_width,
         classes=CLASSES,
-        batch=model.box_batch,
-        positive_fraction=model.box_positive_fraction,
+        sampling=Sampling(batch=model.box_batch, positive_fraction=model.box_positive_fraction),
         box_form=loss.box_form,
         smooth_l1_beta=loss.smooth_l1_beta,
         drm=drm,
-        candidates=model.drm.candidates,
-        drm_label=model.drm.label,
-        drm_form=model.drm.loss,
-        drm_training=model.drm.training_boxes,
-        truth_candidates=model.drm.truth_candidates,
-        drm_end_to_end=model.drm.end_to_end,
-        drm_across=model.drm.across_classes,
-        drm_power=tuple(by_label(predict.drm_power).values()),
-        floor=predict.floor,
-        nms_iou=tuple(by_label(predict.nms).values()),
-        suppression=predict.suppression,
-        max_per_megapixel=predict.max_per_megapixel,
-        field_megapixels=model.field_megapixels,
+        selection=Selection(
+            floor=predict.floor,
+            nms_iou=tuple(by_label(predict.nms).values()),
+            max_per_megapixel=predict.max_per_megapixel,
+            suppression=predict.suppression,
+        ),
     )
+
+
+def _ranking(model: ModelSettings, predict: PredictSettings) -> CandidateRanking:
+    drm = model.drm
+    rules = RankingRules(
+        count=drm.candidates,
+        field_megapixels=model.field_megapixels,
+        across_classes=drm.across_classes,
+        power=tuple(by_label(predict.drm_power).values()),
+        label=drm.label,
+        form=drm.loss,
+        training_boxes=drm.training_boxes,
+        truth_candidates=drm.truth_candidates,
+        end_to_end=drm.end_to_end,
+    )
+    return CandidateRanking(rules, in_features=model.fc_width, top_k=drm.top_k, relation=drm.relation)
 
 
 def by_label(values: PerClass) -> dict[int, float]:

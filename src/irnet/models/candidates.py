@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from irnet.models.duplicate_removal import LabelRule, drm_labels
-from irnet.models.sampling import Truths
+from irnet.models.truths import Truths
 
 
 class Candidates(NamedTuple):

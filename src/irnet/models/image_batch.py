@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irnet.models.sampling import Sizes
+from irnet.models.boxes import Sizes
 
 STRIDE = 32  # sides of the batch are multiples of it
 

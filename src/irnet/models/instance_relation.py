@@ -11,6 +11,8 @@ from torch.nn import functional as F
 Inputs = Literal["df+msk", "df", "msk"]
 Affinity = Literal["cosine", "dot", "scaled_dot", "neg_dot"]
 
+FEATURES = 16  # channels of A, the fused features
+
 
 class InstanceRelation(nn.Module):
     """Second-pass masks from deep features and first-pass masks, refined by the other instances of a class.
@@ -25,8 +27,7 @@ class InstanceRelation(nn.Module):
         relation: false leaves Eq. 1 out and keeps the layers (Table 2, row DF + MSK).
         affinity: d_pq. "dot" is the paper's text, "neg_dot" the authors' later code; see docs/decisions/0003.
         temperature: factor of the cosine at the start of training; it is learned.
-        width, features: channels inside the encoder and at its end (16 in the paper).
-        gamma: the factor of Eq. 1 at the start of training.
+        width: channels inside the encoder.
         exclude_same_truth: in training, hide instances of one truth from each other.
     """
 
@@ -40,8 +41,6 @@ class InstanceRelation(nn.Module):
         affinity: Affinity = "cosine",
         temperature: float = 5.0,
         width: int = 256,
-        features: int = 16,
-        gamma: float = 0.0,
         exclude_same_truth: bool = False,
     ) -> None:
         super().__init__()
@@ -49,13 +48,13 @@ class InstanceRelation(nn.Module):
             raise ValueError('inputs "msk" has no layer but the relation: set relation=True')
         self.inputs, self.affinity = inputs, affinity
         self.exclude_same_truth = exclude_same_truth
-        self.gamma = nn.Parameter(torch.tensor(gamma)) if relation else None
+        self.gamma = nn.Parameter(torch.tensor(0.0)) if relation else None
         learned = relation and affinity == "cosine"
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature))) if learned else None
         if inputs != "msk":
-            self.encoder = _encoder(channels + (inputs == "df+msk"), width, features)
-            self.deconv = nn.ConvTranspose2d(features, features, 2, stride=2)
-            self.classifier = nn.Conv2d(features, classes, 1)
+            self.encoder = _encoder(channels + (inputs == "df+msk"), width)
+            self.deconv = nn.ConvTranspose2d(FEATURES, FEATURES, 2, stride=2)
+            self.classifier = nn.Conv2d(FEATURES, classes, 1)
             self.apply(_init)
             # Small logits at first: from Kaiming's, of +-3, some runs never recover (docs/decisions/0003)
             nn.init.normal_(self.classifier.weight, std=0.1)
@@ -172,10 +171,10 @@ def _equal(ids: Tensor) -> Tensor:
     return ids[:, None] == ids[None, :]
 
 
-def _encoder(channels: int, width: int, features: int) -> nn.Sequential:
-    """E: four 3x3 convolutions, the last of which aggregates into `features` channels."""
+def _encoder(channels: int, width: int) -> nn.Sequential:
+    """E: four 3x3 convolutions, the last of which aggregates into FEATURES channels."""
     layers: list[nn.Module] = []
-    for size_in, size_out in pairwise([channels, width, width, width, features]):
+    for size_in, size_out in pairwise([channels, width, width, width, FEATURES]):
         layers += [nn.Conv2d(size_in, size_out, 3, padding=1), nn.ReLU()]
     return nn.Sequential(*layers)
 

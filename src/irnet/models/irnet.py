@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from irnet.models.backbones import Pyramid
 from irnet.models.box_branch import BoxBranch, Features
+from irnet.models.boxes import Proposed, Sizes
 from irnet.models.image_batch import ImageBatch
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
 from irnet.models.proposals import RegionProposals
-from irnet.models.sampling import Proposed, Sizes, Truths
+from irnet.models.truths import Truths
 
 
 class RoIHeads(nn.Module):
@@ -52,7 +53,7 @@ class IRNet(nn.Module):
 
     Args:
         backbone, rpn, roi_heads: the three stages.
-        mean, std, min_size, max_size: of the images, see ImageBatch.
+        prepare: what makes a batch of the images.
         loss_weights: factor of each loss by name; those that are not named count once.
     """
 
@@ -62,15 +63,12 @@ class IRNet(nn.Module):
         backbone: Pyramid,
         rpn: RegionProposals,
         roi_heads: RoIHeads,
-        mean: Sequence[float],
-        std: Sequence[float],
-        min_size: int = 0,
-        max_size: int = 0,
+        prepare: ImageBatch,
         loss_weights: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.backbone, self.rpn, self.roi_heads = backbone, rpn, roi_heads
-        self.prepare = ImageBatch(mean=mean, std=std, min_size=min_size, max_size=max_size)
+        self.prepare = prepare
         self.loss_weights = loss_weights or {}
         self.diagnostics: dict[str, Tensor] = {}  # figures of the last training step, detached
 

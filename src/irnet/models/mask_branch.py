@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from irnet.models.backbones import Norm
 from irnet.models.box_branch import LEVEL_STRIDES, LEVELS, Features, SampledBoxes
+from irnet.models.boxes import Sizes
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_loss, mask_targets
-from irnet.models.sampling import Sizes, Truths
+from irnet.models.truths import Truths
 from irnet.models.vision import MaskRCNNHeads, MaskRCNNPredictor, pyramid_pool
 
 SIDE = 14  # of the pooled features; masks have twice as many samples

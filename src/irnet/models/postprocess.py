@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from irnet.cells import Cells
-from irnet.models.sampling import box_iou
+from irnet.models.boxes import Sizes, area_growth, box_iou
 from irnet.models.vision import nms
 
 Suppression = Literal["box", "mask", "soft"]
@@ -30,57 +31,56 @@ class Instances(NamedTuple):
     masks: Tensor  # (n, 28, 28) probabilities inside the box
 
 
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which boxes of an image leave the network: suppression class by class, then the best of all classes.
+
+    Args:
+        floor: scores up to it are dropped.
+        nms_iou: of each class, the overlap from which a worse box is dropped.
+        max_per_megapixel: most boxes of an image, of a megapixel at least.
+        suppression: "soft" lowers the scores of worse boxes instead; "mask" keeps all, for masks to decide.
+    """
+
+    floor: float
+    nms_iou: tuple[float, ...]
+    max_per_megapixel: int
+    suppression: Suppression = "box"
+
+    def limit(self, sizes: Sizes) -> int:
+        """Most boxes of an image of a batch."""
+        return round(self.max_per_megapixel * area_growth(sizes))
+
+
 def select_boxes(
-    boxes: Tensor,
-    scores: Tensor,
-    *,
-    floor: float,
-    nms_iou: tuple[float, ...],
-    limit: int,
-    suppression: Suppression = "box",
+    boxes: Tensor, scores: Tensor, selection: Selection, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The boxes of one image that stay: suppression class by class, then the best of all classes.
+    """The boxes of one image that stay, `limit` at most.
 
     Args:
         boxes: (C, N, 4) xyxy px; scores: (C, N) of each class.
-        floor: scores up to it are dropped.
-        nms_iou: of each class, the overlap from which a worse box is dropped.
-        limit: most boxes of the image.
-        suppression: "soft" lowers the scores of worse boxes instead; "mask" keeps all, for masks to decide.
 
     Returns:
         Boxes (n, 4), labels (n,) from 1, scores (n,), best first.
     """
-    chosen, score = select_places(
-        boxes,
-        scores,
-        floor=floor,
-        nms_iou=nms_iou,
-        limit=limit,
-        suppression=suppression,
-    )
+    chosen, score = select_places(boxes, scores, selection, limit)
     return boxes.flatten(0, 1)[chosen], chosen // boxes.shape[1] + 1, score
 
 
-def select_places(
-    boxes: Tensor,
-    scores: Tensor,
-    *,
-    floor: float,
-    nms_iou: tuple[float, ...],
-    limit: int,
-    suppression: Suppression = "box",
-) -> tuple[Tensor, Tensor]:
+def select_places(boxes: Tensor, scores: Tensor, selection: Selection, limit: int) -> tuple[Tensor, Tensor]:
     """The same as places (n,) in the flattened (C N) candidates, and their scores (n,)."""
+    floor, suppression = selection.floor, selection.suppression
     places, kept_scores = [], []
-    for number, (box, score, iou) in enumerate(zip(boxes, scores, nms_iou, strict=True)):
+    for number, (box, score, iou) in enumerate(zip(boxes, scores, selection.nms_iou, strict=True)):
         real = ((score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST).all(dim=1)).nonzero()[:, 0]
         box, score = box[real], score[real]
+
         if suppression == "soft":
             score = soften(box, score)
         kept = nms(box, score, iou) if suppression == "box" else (score > floor).nonzero()[:, 0]
         places.append(number * boxes.shape[1] + real[kept])
         kept_scores.append(score[kept])
+
     score, order = torch.cat(kept_scores).sort(descending=True, stable=True)
     return torch.cat(places)[order[:limit]], score[:limit]
 

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from irnet.models.backbones import Norm
 from irnet.models.box_coder import BoxCoder
+from irnet.models.boxes import Proposed, Sizes, area_growth, clip
 from irnet.models.losses import mean_over, smooth_l1
-from irnet.models.sampling import Proposed, Sizes, Truths, area_growth, clip, ignored, sample, truth_iou
+from irnet.models.sampling import Sampling
 from irnet.models.suppression import suppress
+from irnet.models.truths import Truths, ignored, truth_iou
 from irnet.models.vision import AnchorGenerator, Conv2dNormActivation
 
 STRIDES = (4, 8, 16, 32, 64)  # of P2 to P6
@@ -37,7 +39,7 @@ class ProposalHead(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Of each level, logits (B, n_l) and deltas (B, n_l, 4), float32, in the order of the anchors."""
         hidden = [self.conv(feature) for feature in features]
-        logits = [self.cls_logits(h).permute(0, 2, 3, 1).flatten(1).float() for h in hidden]
+        logits = [self.cls_logits(h).permute(0, 2, 3, 1).flatten(1).float() for h in hidden]  # (B, h w a)
         deltas = [self.bbox_pred(h).permute(0, 2, 3, 1).reshape(h.shape[0], -1, 4).float() for h in hidden]
         return logits, deltas
 
@@ -51,8 +53,7 @@ class RegionProposals(nn.Module):
         anchor_sizes: side of the anchors of each level (px); anchor_ratios: their height over width.
         pre_nms, post_nms: boxes of a level before, of an image after suppression, (training, test). Those of
             test are meant for `field_megapixels` and grow with the area beyond.
-        positive_iou, negative_iou, batch, positive_fraction: the anchors that give a loss.
-        ignore_straddling: anchors across the border give none.
+        sampling: the anchors that give a loss.
     """
 
     def __init__(
@@ -64,11 +65,7 @@ class RegionProposals(nn.Module):
         anchor_ratios: Sequence[float],
         pre_nms: tuple[int, int],
         post_nms: tuple[int, int],
-        positive_iou: float,
-        negative_iou: float,
-        batch: int,
-        positive_fraction: float,
-        ignore_straddling: bool,
+        sampling: Sampling,
         field_megapixels: float,
     ) -> None:
         super().__init__()
@@ -77,9 +74,7 @@ class RegionProposals(nn.Module):
         self.coder = BoxCoder(1.0, 1.0)
         self._laid: tuple[object, list[Tensor]] = (None, [])  # the grid of the last shapes
         self.pre_nms, self.post_nms = pre_nms, post_nms
-        self.positive_iou, self.negative_iou = positive_iou, negative_iou
-        self.batch, self.positive_fraction = batch, positive_fraction
-        self.ignore_straddling = ignore_straddling
+        self.sampling = sampling
         self.field_megapixels = field_megapixels
 
     def forward(
@@ -96,9 +91,9 @@ class RegionProposals(nn.Module):
         boxes = self.propose([x.detach() for x in logits], [x.detach() for x in deltas], anchors, sizes)
         if truths is None:
             return boxes, {}
-        return boxes, self.losses(
-            torch.cat(logits, 1), torch.cat(deltas, 1), torch.cat(anchors), sizes, truths
-        )
+
+        all_logits, all_deltas = torch.cat(logits, 1), torch.cat(deltas, 1)  # (B, A), (B, A, 4)
+        return boxes, self.losses(all_logits, all_deltas, torch.cat(anchors), sizes, truths)
 
     def _grid(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Anchors of each level, (n_l, 4)."""
@@ -120,16 +115,20 @@ class RegionProposals(nn.Module):
         """
         growth = 1.0 if self.training else area_growth(sizes, self.field_megapixels)
         pre, post = (round(pair[not self.training] * growth) for pair in (self.pre_nms, self.post_nms))
+
+        # The best anchors of each level, and their boxes
         best = [level.topk(min(pre, level.shape[1]), dim=1) for level in logits]
-        boxes = torch.cat(
-            [self._decode(d, a, top.indices) for d, a, top in zip(deltas, anchors, best, strict=True)], dim=1
-        )
+        levels = zip(deltas, anchors, best, strict=True)
+        boxes = torch.cat([self._decode(delta, anchor, top.indices) for delta, anchor, top in levels], dim=1)
         boxes = clip(boxes, sizes)  # (B, K, 4)
+
+        # Suppression within each level
         scores = [top.values for top in best]
         counts = [score.shape[1] for score in scores]
         real = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(dim=2)
-        kept = suppress(boxes.split(counts, dim=1), scores, real.split(counts, dim=1), NMS_IOU)
+        kept = suppress(boxes.split(counts, dim=1), scores, real.split(counts, dim=1), NMS_IOU)  # (B, K)
 
+        # The best of all levels
         most = min(post, kept.shape[1])
         if not self.training:
             most = min(most, int(kept.sum(dim=1).amax()))
@@ -137,32 +136,33 @@ class RegionProposals(nn.Module):
         return Proposed(boxes.gather(1, index[..., None].expand(-1, -1, 4)), values > -torch.inf)
 
     def _decode(self, deltas: Tensor, anchors: Tensor, index: Tensor) -> Tensor:
+        """Boxes (B, k, 4) of the anchors `index` (B, k) among those of a level (n_l, 4)."""
         chosen = deltas.gather(1, index[..., None].expand(-1, -1, 4))
         return self.coder.decode(chosen, anchors[index])
 
     def losses(
         self, logits: Tensor, deltas: Tensor, anchors: Tensor, sizes: Sizes, truths: Truths
     ) -> dict[str, Tensor]:
-        """Objectness and box loss of a sample of the anchors, means over it."""
-        positive, negative, match = assign_anchors(
-            anchors,
-            sizes,
-            truths,
-            positive_iou=self.positive_iou,
-            negative_iou=self.negative_iou,
-            ignore_straddling=self.ignore_straddling,
-        )
-        index, chosen = sample(
-            positive, negative, batch=self.batch, positive_fraction=self.positive_fraction
-        )  # (B, S)
+        """Objectness and box loss of a sample of the anchors, means over it.
+
+        Args:
+            logits: (B, A); deltas: (B, A, 4); anchors: (A, 4).
+        """
+        positive, negative, match = assign_anchors(anchors, sizes, truths, self.sampling)
+        index, chosen = self.sampling.draw(positive, negative)  # (B, S)
+        deep = index[..., None].expand(-1, -1, 4)
+
+        # Is there an object at all?
         is_object = positive.gather(1, index) & chosen
         objectness = nn.functional.binary_cross_entropy_with_logits(
             logits.gather(1, index), is_object.float(), reduction="none"
         )
-        deep = index[..., None].expand(-1, -1, 4)
-        truth = truths.boxes.gather(1, match.gather(1, index)[..., None].expand(-1, -1, 4))
-        target = self.coder.encode(truth, anchors[index])
-        box = smooth_l1(deltas.gather(1, deep), torch.where(is_object[..., None], target, 0.0), beta=BETA)
+
+        # Its box, where there is one
+        truth = truths.boxes.gather(1, match.gather(1, index)[..., None].expand(-1, -1, 4))  # (B, S, 4)
+        target = torch.where(is_object[..., None], self.coder.encode(truth, anchors[index]), 0.0)
+        box = smooth_l1(deltas.gather(1, deep), target, beta=BETA)  # (B, S)
+
         return {
             "objectness": mean_over(objectness, chosen, chosen),
             "rpn_box": mean_over(box, is_object, chosen),
@@ -170,26 +170,23 @@ class RegionProposals(nn.Module):
 
 
 def assign_anchors(
-    anchors: Tensor,
-    sizes: Sizes,
-    truths: Truths,
-    *,
-    positive_iou: float,
-    negative_iou: float,
-    ignore_straddling: bool,
+    anchors: Tensor, sizes: Sizes, truths: Truths, sampling: Sampling
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Positive and negative anchors (B, A) bool of (A, 4), and the truth that each overlaps most (B, A).
 
     The anchors nearest to a truth are positive too, so that every truth has one.
     """
-    boxes = anchors.expand(len(sizes), -1, 4)
+    boxes = anchors.expand(len(sizes), -1, 4)  # (B, A, 4)
     overlap = truth_iou(boxes, truths)  # (B, A, G)
     best, match = overlap.max(dim=2)
     nearest = overlap.amax(dim=1, keepdim=True)  # (B, 1, G)
-    positive = (best >= positive_iou) | ((overlap == nearest) & (nearest > 0)).any(dim=2)
-    negative = (best < negative_iou) & ~positive & ~ignored(clip(boxes, sizes), truths)
+    positive = (best >= sampling.positive_iou) | ((overlap == nearest) & (nearest > 0)).any(dim=2)
+
+    # What may hold an instance that nobody labelled is no background
+    negative = (best < sampling.negative_iou) & ~positive & ~ignored(clip(boxes, sizes), truths)
     negative &= truths.complete[:, None]
-    if ignore_straddling:
+
+    if sampling.ignore_straddling:
         inside = (clip(boxes, sizes) == boxes).all(dim=2)
         positive, negative = positive & inside, negative & inside
     return positive, negative, match

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irnet.models.sampling import box_iou
+from irnet.models.boxes import box_iou
 from irnet.models.vision import nms
 
 ROUNDS = 16  # between two looks at whether anything still changes

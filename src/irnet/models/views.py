@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from irnet.models.box_branch import BoxBranch, Features
+from irnet.models.boxes import Proposed, Sizes
 from irnet.models.candidates import Judged
 from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
-from irnet.models.sampling import Proposed, Sizes, area_growth
 
 Powers = tuple[float, ...]  # of p(correct) in the final score, by class
 
@@ -62,7 +62,7 @@ def find_in_views(
     """
     box = model.roi_heads.box
     seen, judged = look_in_views(model, [image], views)
-    ranked = [judged.rank(classes)[0] for classes in powers or [box.drm_power]]
+    ranked = [judged.rank(classes)[0] for classes in powers or [box.power]]
     chosen = [box.select(judged.boxes[0], scores, seen[0].sizes) for scores in ranked]
 
     kept, places = torch.cat([place for place, _ in chosen]).unique(return_inverse=True)
@@ -99,7 +99,7 @@ def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: Proposed) -> Judged:
         scores.append(logits.softmax(dim=2)[..., 1:])
         decoded.append(one.view.turn_boxes(box.decode(codes, mine, one.sizes), size))
     hidden, score, place = (torch.stack(values).mean(dim=0) for values in (features, scores, decoded))
-    return box.judge(hidden, score, place, valid, area_growth(seen[0].sizes, box.field_megapixels))
+    return box.judge(hidden, score, place, valid, seen[0].sizes)
 
 
 def draw_in_views(mask: MaskBranch, seen: Sequence[Seen], frames: list[Tensor], labels: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.config import Settings
@@ -34,10 +35,11 @@ def tune_boxes(
     """The same where boxes are suppressed, by the network's box branch: it runs once for each of `cuts`."""
     trials = {}
     for cut in cuts:
-        branch.nms_iou = (cut,) * len(LABEL_NAMES)
+        branch.selection = replace(branch.selection, nms_iou=(cut,) * len(LABEL_NAMES))
         trials[cut] = _find(predictor, val)
     best = _best(predictor, trials, val)
-    branch.nms_iou = tuple(best[name] for name in LABEL_NAMES.values())
+    cuts = tuple(best[name] for name in LABEL_NAMES.values())
+    branch.selection = replace(branch.selection, nms_iou=cuts)
     return _with_nms(predictor, best)
 
 

@@ -19,12 +19,12 @@ from irnet.inference.bare_ground import find_bare
 from irnet.inference.devices import autocast
 from irnet.inference.networks import Network
 from irnet.models.box_branch import BoxBranch
+from irnet.models.boxes import Sizes, area, intersection
 from irnet.models.build import by_label
 from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
 from irnet.models.mask_branch import enlarge
 from irnet.models.postprocess import Instances, to_cells
-from irnet.models.sampling import Sizes, area, intersection
 from irnet.models.views import VIEWS, draw_in_views, look_in_views
 from irnet.training.feed import Batch, FieldBatch
 
@@ -85,7 +85,7 @@ class Teacher:
         heads, views = model.roi_heads, VIEWS[: s.unlabelled.views]
         with autocast(self.device, s.train.precision):
             seen, judged = look_in_views(model, list(crops.weak.to(self.device)), views)
-            ranked = judged.rank(heads.box.drm_power)
+            ranked = judged.rank(heads.box.power)
             scales = seen[0].scales.repeat(1, 2)[:, None]  # (B, 1, 4)
             places = [
                 _places(heads.box, boxes, scores, points.to(self.device) * scale[:, :2], seen[0].sizes)

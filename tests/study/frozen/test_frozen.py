@@ -80,7 +80,7 @@ def test_the_loss_of_the_drm_is_that_of_the_network(model: IRNet, item: Item, sc
     model.train()
     expected = model([item[0]], [item[1]])["drm"]
     lesson = read_boxes(school.lessons, [0], CPU)
-    loss, _ = model.roi_heads.box.drm_loss(*lesson)
+    loss, _ = model.roi_heads.box.drm.loss(*lesson)
     torch.testing.assert_close(loss, expected, rtol=1e-2, atol=1e-4)
 
 

@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from irnet.inference.tensors import read_tensors, write_tensors
+from irnet.models.boxes import Proposed
 from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
 from irnet.models.mask_branch import SIDE, enlarge
-from irnet.models.sampling import Proposed, Truths
+from irnet.models.truths import Truths
 from irnet.study.frozen.network import look
 from irnet.training.crops import CropDataset, Item
 

@@ -87,7 +87,8 @@ def _parts(model: IRNet, settings: Settings, school: School) -> list[Part]:
 
 def _teach_boxes(branch: BoxBranch, school: School, crops: Sequence[int]) -> Loss:
     """The loss of p(correct) over the candidates of some crops, as in joint training."""
-    return branch.drm_loss(*read_boxes(school.lessons, crops, school.device))
+    assert branch.drm is not None
+    return branch.drm.loss(*read_boxes(school.lessons, crops, school.device))
 
 
 def _teach_masks(branch: MaskBranch, school: School, crops: Sequence[int]) -> Loss:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from irnet.inference.tensors import read_tensors, write_tensors
 from irnet.models.box_branch import LEVELS, Features
+from irnet.models.boxes import Proposed
 from irnet.models.irnet import IRNet
 from irnet.models.postprocess import Instances
-from irnet.models.sampling import Proposed
 
 
 class Seen(NamedTuple):

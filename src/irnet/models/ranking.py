@@ -1,0 +1,100 @@
+"""The DRM behind a box branch: its candidates, what it learns from them, and their order (section 2.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from irnet.models.boxes import Sizes, area_growth
+from irnet.models.candidates import Candidates, Judged, label_candidates, top_candidates
+from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
+from irnet.models.losses import mean_over
+from irnet.models.truths import Truths, ignored, truth_iou
+
+LABEL_IOU = 0.5  # with every truth: below it candidates are duplicates in any case
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingRules:
+    """How a network uses its DRM.
+
+    Args:
+        count: candidates of each class; in test for images of `field_megapixels`, more beyond.
+        across_classes: whether boxes of both classes attend to each other.
+        power: of each class, the power a of p(correct) in the final score s p^a.
+        label, form: labels and loss, see drm_labels and drm_loss.
+        training_boxes: candidates in training are the sampled boxes or, as in test, all proposals.
+        truth_candidates: whether added truth boxes are among the sampled candidates.
+        end_to_end: whether the loss on proposals reaches the layers under it.
+    """
+
+    count: int
+    field_megapixels: float
+    across_classes: bool
+    power: tuple[float, ...]
+    label: LabelRule
+    form: LossForm
+    training_boxes: Literal["sampled", "proposals"]
+    truth_candidates: bool
+    end_to_end: bool
+
+
+class CandidateRanking(DuplicateRemoval):
+    """p(correct) of the best boxes of each class, and its loss. Arguments as in DuplicateRemoval."""
+
+    def __init__(self, rules: RankingRules, *, in_features: int, top_k: int, relation: bool) -> None:
+        super().__init__(in_features=in_features, top_k=top_k, relation=relation)
+        self.rules = rules
+
+    def judge(self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes) -> Judged:
+        """The best boxes of each class and their p(correct).
+
+        Args:
+            hidden: (B, R, F) of the box head; scores: (B, R, C); boxes: (B, R, C, 4); valid: (B, R) bool.
+            sizes: of the images: larger ones have more candidates.
+        """
+        growth = area_growth(sizes, self.rules.field_megapixels)
+        among = valid[..., None].expand_as(scores)  # (B, R, C)
+        best = top_candidates(hidden, boxes, scores, among, count=round(self.rules.count * growth))
+        return Judged(best.boxes, best.scores, self.correctness(best, growth).float().sigmoid())
+
+    def correctness(self, best: Candidates, growth: float = 1.0) -> Tensor:
+        """Logits of p(correct), (B, C, N): each class by itself, or the boxes of all classes as one set."""
+        if not self.rules.across_classes:
+            return self(*best, growth)
+        joint = [field.flatten(1, 2) for field in best]  # (B, C N, ...): ranks and geometry of one list
+        return self(*joint, growth).view_as(best.scores)
+
+    def loss(
+        self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, truths: Truths
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of p(correct), and the mean p of correct and of duplicate candidates.
+
+        Args:
+            hidden: (B, R, F) of the box head; logits: (B, R, 1 + C); boxes: (B, R, C, 4); valid: (B, R) bool.
+        """
+        # Candidates and their labels
+        scores = logits.detach().softmax(dim=2)[..., 1:]  # (B, R, C)
+        among = may_compete(boxes, valid, truths)
+        best = top_candidates(hidden, boxes, scores, among, count=self.rules.count)
+        labels = label_candidates(best, truths, rule=self.rules.label, iou=LABEL_IOU)  # (B, C, N)
+
+        logit = self.correctness(best)
+        loss = drm_loss(logit, best.scores, labels, form=self.rules.form, valid=best.valid)
+
+        # Figures: a module that has learned nothing gives both the same p
+        p, right = logit.detach().float().sigmoid(), (labels >= LABEL_IOU) & best.valid
+        wrong = best.valid & ~right
+        return loss, {"p_correct": mean_over(p, right, right), "p_duplicate": mean_over(p, wrong, wrong)}
+
+
+def may_compete(boxes: Tensor, valid: Tensor, truths: Truths) -> Tensor:
+    """Boxes (B, R, C, 4) of annotated classes outside the ignore regions, (B, R, C) bool.
+
+    A box that overlaps a truth competes in an ignore region too. `valid` is (B, R) bool.
+    """
+    flat = boxes.flatten(1, 2)  # (B, R C, 4)
+    unknown = ignored(flat, truths) & (truth_iou(flat, truths).amax(dim=2) < LABEL_IOU)
+    return valid[..., None] & truths.annotated[:, None, :] & ~unknown.view(boxes.shape[:3])
