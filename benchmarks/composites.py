@@ -68,10 +68,10 @@ def main() -> None:
         Image.fromarray(image).save(path)
         cytoplasms = np.flatnonzero(truth.cells.labels == CYTOPLASM)
         sources[path.name] = [truth.kinds[i] for i in cytoplasms]
-        composed.append(Entry(name=path.name, path=path, truth=replace(truth, kinds=())))
+        composed.append(Entry(name=path.name, path=path, content=replace(truth, kinds=())))
     write_coco(arguments.out / "annotations.json", composed)
     write_atomic(arguments.out / "sources.json", json.dumps(sources, indent=1).encode())
-    shares = np.concatenate([degrees(entry.truth.cells.of(CYTOPLASM)) for entry in composed])
+    shares = np.concatenate([degrees(entry.content.cells.of(CYTOPLASM)) for entry in composed])
     print(f"{len(composed)} fields with {len(shares)} cells, composed of {len(cutouts)} cut-outs")
     print(f"{np.mean(shares > COVERED):.2f} of the cells are covered by more than {COVERED}")
     pictures = hashlib.sha256(b"".join(entry.path.read_bytes() for entry in composed)).hexdigest()

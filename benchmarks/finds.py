@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import irnet
-from irnet.cells import LABEL_NAMES, Cells, Cuts, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
 from irnet.config import change_settings
 from irnet.data.coco.coco import entries_of, write_coco
 from irnet.data.coco.document import load
@@ -64,7 +64,7 @@ class Finder:
 
         Interrupted, it goes on where it stopped.
         """
-        return [self._find(entry, entry.truth.cells.mpp or mpp) for entry in entries]
+        return [self._find(entry, entry.content.cells.mpp or mpp) for entry in entries]
 
     def _find(self, entry: Entry, mpp: float | None) -> Cells:
         if mpp is None:
@@ -74,8 +74,8 @@ class Finder:
         file = self.cache / f"{name}.json"
         if not file.exists():
             cells = self.predictor.find(pixels, mpp).cells
-            write_coco(file, [replace(entry, truth=Truth(cells=cells), pixels=None)], scores=True)
-        return entries_of(load(file))[0].truth.cells
+            write_coco(file, [replace(entry, content=Content(cells=cells), pixels=None)], scores=True)
+        return entries_of(load(file))[0].content.cells
 
 
 def cuts_of(values: Sequence[float] | None) -> Cuts | None:

@@ -42,7 +42,7 @@ def make_set(folder: Path, *, images: int, seed: int) -> list[Entry]:
         name = f"field{number:03d}.png"
         path = folder / "images" / name
         write_atomic(path, to_png(foreign(picture)))
-        entries.append(Entry(name=name, path=path, truth=truth, patient=name))
+        entries.append(Entry(name=name, path=path, content=truth, patient=name))
     write_coco(folder / "annotations.json", entries)
     return entries
 
@@ -52,7 +52,7 @@ def score(predictor: Predictor, entries: list[Entry]) -> dict[str, float]:
     scores = []
     for entry in entries:
         sample = entry.read()
-        scores.append(score_image(sample.truth, predictor(sample.image, MPP)))
+        scores.append(score_image(sample.content, predictor(sample.image, MPP)))
     classes = summarise(scores)["classes"]
     return {
         f"{LABEL_NAMES[label]} {name}": classes[LABEL_NAMES[label]]["scores"][name]["pooled"]["value"]

@@ -19,7 +19,7 @@ from typing import get_args
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Truth
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Content
 from irnet.synthetic import generate
 from irnet.synthetic.layout import LayoutName
 from irnet.synthetic.stain import Palette
@@ -43,7 +43,7 @@ def time_fields(fields: int) -> list[tuple[str, float]]:
     return rows
 
 
-def count_overlaps(truths: list[Truth]) -> list[tuple[str, float]]:
+def count_overlaps(truths: list[Content]) -> list[tuple[str, float]]:
     """Numbers a field, share of overlapped cells, IoU of overlapping pairs, share of the field covered."""
     overlapped, ious, covered = [], [], []
     for truth in truths:
@@ -64,7 +64,7 @@ def count_overlaps(truths: list[Truth]) -> list[tuple[str, float]]:
     ]
 
 
-def measure_densities(pictures: list[np.ndarray], truths: list[Truth]) -> list[tuple[str, float]]:
+def measure_densities(pictures: list[np.ndarray], truths: list[Content]) -> list[tuple[str, float]]:
     """Optical densities of single cytoplasms and nuclei, and nuclear areas, as measured on real fields."""
     cytoplasm, nuclei, areas = [], [], []
     for picture, truth in zip(pictures, truths, strict=True):
@@ -112,7 +112,9 @@ def main() -> None:
             csv.writer(file).writerows([("group", "name", "value"), *rows])
 
 
-def draw(seed: int, side: int, mpp: float, layout: LayoutName, palette: Palette) -> tuple[np.ndarray, Truth]:
+def draw(
+    seed: int, side: int, mpp: float, layout: LayoutName, palette: Palette
+) -> tuple[np.ndarray, Content]:
     """A square field."""
     return generate(seed, size=(side, side), mpp=mpp, layout=layout, palette=palette)
 

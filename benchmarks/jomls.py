@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.baselines.jomls import JOMLS
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Truth
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Content
 from irnet.data.coco.coco import read_coco
 from irnet.metrics import ImageScore, score_image, summarise
 from irnet.synthetic import generate
@@ -27,7 +27,7 @@ COLUMNS = [(CYTOPLASM, name) for name in ("aji", "f1", "overlap_recall")] + [
 ]
 EXTRA = ("precision", "recall", "isbi2014.dsc", "isbi2014.tprp", "isbi2014.fprp", "isbi2014.fnro")
 
-Field = tuple[str, NDArray[np.uint8], Truth]
+Field = tuple[str, NDArray[np.uint8], Content]
 
 
 def draw_fields(fields: int, cells: int) -> Iterator[Field]:
@@ -41,7 +41,7 @@ def read_fields(data: Path) -> Iterator[Field]:
     """The images of an annotated set."""
     for entry in read_coco(data):
         sample = entry.read()
-        yield sample.name, sample.image, sample.truth
+        yield sample.name, sample.image, sample.content
 
 
 def measure(field: Field) -> tuple[float, ImageScore]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.data.coco.coco import read_coco
 from irnet.metrics import score_image, summarise
 from irnet.metrics.flatten import flatten
@@ -27,14 +27,14 @@ FIGURES = ("aji", "f1", "recall_70", "overlap_recall")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", help="folder of a data set, or a COCO file")
-    truths = [entry.truth for entry in read_coco(parser.parse_args().data)]
+    truths = [entry.content for entry in read_coco(parser.parse_args().data)]
     print("on top       class      ", *(f"{figure:>14}" for figure in FIGURES))
     for order, depth in ORDERS.items():
         for name, values in score(truths, depth).items():
             print(f"{order:12} {name:11}", *(f"{value:14.3f}" for value in values))
 
 
-def score(truths: list[Truth], depth: Callable[[Cells], NDArray]) -> dict[str, list[float]]:
+def score(truths: list[Content], depth: Callable[[Cells], NDArray]) -> dict[str, list[float]]:
     """Pooled figures of each class."""
     flat = [flatten(truth.cells, depth(truth.cells)) for truth in truths]
     pairs = zip(truths, flat, strict=True)

@@ -23,7 +23,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.sample import Entry
 from irnet.inference.finding import Finding
@@ -117,12 +117,12 @@ def aside(cells: Cells) -> Cells:
 
 
 def entry(folder: Path, cells: Cells) -> Entry:
-    return Entry(name="a.tif", path=folder / "a.tif", truth=Truth(cells=cells))
+    return Entry(name="a.tif", path=folder / "a.tif", content=Content(cells=cells))
 
 
 def found(folder: Path) -> Cells:
     (read,) = read_coco(folder / "predictions.json")
-    return read.truth.cells
+    return read.content.cells
 
 
 def rewrite(folder: Path) -> None:

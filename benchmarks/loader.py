@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from irnet.cells import Truth
+from irnet.cells import Content
 from irnet.config import AugmentSettings
 from irnet.synthetic import generate
 from irnet.training.crops import CropDataset
@@ -33,11 +33,11 @@ from irnet.training.crops import CropDataset
 INSTANCES = 23
 
 
-def field() -> tuple[np.ndarray, Truth]:
+def field() -> tuple[np.ndarray, Content]:
     """A generated smear of which 23 instances are annotated."""
     fields = (generate(seed, size=(1000, 1000)) for seed in count())
     image, truth = next((image, truth) for image, truth in fields if len(truth.cells) >= INSTANCES)
-    return image, Truth(cells=truth.cells.select(slice(INSTANCES)))
+    return image, Content(cells=truth.cells.select(slice(INSTANCES)))
 
 
 def measure(work: Callable[[int], object], items: Iterable[int]) -> tuple[float, float]:

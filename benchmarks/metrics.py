@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, Cells, Truth
+from irnet.cells import CYTOPLASM, Cells, Content
 from irnet.metrics import score_image, summarise
 from irnet.metrics.aji import aji
 from irnet.metrics.match import Pairwise, match_iou
@@ -32,7 +32,7 @@ def ellipse(axes: np.ndarray, turn: float) -> np.ndarray:
     return (u / axes[0]) ** 2 + (v / axes[1]) ** 2 <= 1
 
 
-def scene(truths: int, preds: int, side: int, seed: int = 0) -> tuple[Truth, Cells]:
+def scene(truths: int, preds: int, side: int, seed: int = 0) -> tuple[Content, Cells]:
     """Cytoplasms of 35-65 um (half axes 70-130 px) and, as predictions, copies a few pixels off."""
     rng = np.random.default_rng(seed)
     axes, turns = rng.uniform(70, 130, (truths, 2)), rng.uniform(0, np.pi, truths)
@@ -41,7 +41,7 @@ def scene(truths: int, preds: int, side: int, seed: int = 0) -> tuple[Truth, Cel
     moved = centres[again] + rng.normal(0, 6, (preds, 2))
     stretched = axes[again] * rng.uniform(0.9, 1.1, (preds, 2))
     return (
-        Truth(cells=place(centres, axes, turns, np.ones(truths), side)),
+        Content(cells=place(centres, axes, turns, np.ones(truths), side)),
         place(moved, stretched, turns[again], rng.random(preds), side),
     )
 
@@ -68,7 +68,7 @@ def measure(work: Callable[[], object], repeats: int) -> tuple[float, float]:
     return 1000 * statistics.median(cpu), 1000 * statistics.median(wall)
 
 
-def aji_and_f1(truth: Truth, pred: Cells) -> tuple:
+def aji_and_f1(truth: Content, pred: Cells) -> tuple:
     """What the figure to reach is about: from masks to both scores."""
     pairs = Pairwise.between(truth.cells, pred)
     return aji(pairs), len(match_iou(pairs))

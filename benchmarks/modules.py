@@ -57,7 +57,7 @@ def off(branch: object, attribute: str, value: object) -> Iterator[None]:
 
 def report(name: str, sets: dict, found: dict[Path, list[Cells]]) -> None:
     """Print the scores of each set at the thresholds that suit all of them."""
-    truths = {path: [entry.truth for entry in entries] for path, entries in sets.items()}
+    truths = {path: [entry.content for entry in entries] for path, entries in sets.items()}
     cuts = {}
     for label in LABEL_NAMES:
         curves = [

@@ -48,7 +48,7 @@ def try_all(rehearsal: Rehearsal, path: Path, fields: int | None, cuts: list[flo
     """The pooled ratios of cytoplasms of one set, under each option."""
     tables: Tables = {}
     for entry in sorted(read_coco(path), key=lambda entry: entry.name)[:fields]:
-        truths = entry.truth.cells.of(CYTOPLASM)
+        truths = entry.content.cells.of(CYTOPLASM)
         for option, found in rehearsal.find(entry.read(), OWN).items():
             one = merit_ratios(truths, found.of(CYTOPLASM), cuts)
             tables[option] = tables.get(option, np.zeros_like(one)) + one

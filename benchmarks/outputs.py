@@ -21,7 +21,7 @@ import shapely
 import tifffile
 from pycocotools.coco import COCO
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
@@ -50,7 +50,7 @@ def draw_crowd(folder: Path) -> None:
         picture[y : y + mask.shape[0], x : x + mask.shape[1]][mask] //= 2
     path = folder / "images" / "crowd.png"
     write_atomic(path, to_png(picture))
-    write_coco(folder / "annotations.json", [Entry(name=path.name, path=path, truth=Truth(cells=cells))])
+    write_coco(folder / "annotations.json", [Entry(name=path.name, path=path, content=Content(cells=cells))])
 
 
 def run(*words: str) -> tuple[float, float]:

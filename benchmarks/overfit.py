@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.config import Settings, load_recipe
 from irnet.metrics import score_image
 from irnet.metrics.ratio import pool
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def learn(
-    settings: Settings, picture: np.ndarray, truth: Truth, steps: int
+    settings: Settings, picture: np.ndarray, truth: Content, steps: int
 ) -> tuple[IRNet, dict[str, float]]:
     """The network after `steps` on the one picture, and its last losses and figures."""
     model = build_model(settings.model, settings.loss, settings.predict).train()
@@ -91,7 +91,7 @@ def detect(model: IRNet, picture: np.ndarray) -> Cells:
     return found.select(found.scores >= CUT)
 
 
-def describe(truth: Truth, found: Cells) -> str:
+def describe(truth: Content, found: Cells) -> str:
     """Columns of the table."""
     score = score_image(truth, found)
     parts = [score.classes[label].ratios["aji"] for label in LABEL_NAMES]

@@ -40,7 +40,7 @@ def losses(entries: Sequence[Entry], found: Sequence[Cells], cuts: Cuts) -> str:
     """Who holds the overlaps of cytoplasms, and how well the cells that are found are outlined."""
     pixels, ious, missed = np.zeros(3, dtype=np.int64), [], 0  # held, missed, short
     for entry, cells in zip(entries, found, strict=True):
-        truths, preds = entry.truth.cells.of(CYTOPLASM), cells.select(reaching(cells, cuts)).of(CYTOPLASM)
+        truths, preds = entry.content.cells.of(CYTOPLASM), cells.select(reaching(cells, cuts)).of(CYTOPLASM)
         pairs = Pairwise.between(truths, preds)
         matches = match_iou(pairs)
         pixels += share_out(truths, preds, dict(matches.tolist()))
@@ -55,9 +55,9 @@ def losses(entries: Sequence[Entry], found: Sequence[Cells], cuts: Cuts) -> str:
 
 def densest(entries: Sequence[Entry], found: Sequence[Cells], cuts: Cuts) -> str:
     """Pooled AJI of cytoplasms in the fifth of the fields that overlaps most."""
-    degrees = np.array([overlapped(entry.truth.cells.of(CYTOPLASM)) for entry in entries])
+    degrees = np.array([overlapped(entry.content.cells.of(CYTOPLASM)) for entry in entries])
     fields = np.argsort(-degrees, kind="stable")[: max(1, len(entries) // 5)]
-    summary = summarise([score_image(entries[i].truth, found[i], cuts) for i in fields])
+    summary = summarise([score_image(entries[i].content, found[i], cuts) for i in fields])
     aji = summary["classes"]["cytoplasm"]["scores"]["aji"]["pooled"]
     return (
         f"densest fifth ({len(fields)} fields, {degrees[fields].min():.2f} to {degrees[fields].max():.2f} of "

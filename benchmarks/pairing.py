@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 from scipy.optimize import minimize
 
-from irnet.cells import NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import read_coco
 from irnet.geometry.masks import cover
 from irnet.inference.predict import Predictor
@@ -63,7 +63,7 @@ class Choice(NamedTuple):
     right: int
 
 
-def draw_fields(work: str, count: int) -> Iterator[tuple[Picture, Truth]]:
+def draw_fields(work: str, count: int) -> Iterator[tuple[Picture, Content]]:
     """Generated fields of every stain."""
     for k in range(count):
         yield generate(
@@ -168,7 +168,7 @@ def held_out(data: Sequence[Choice], columns: Sequence[int]) -> tuple[float, int
 def print_fit(count: int) -> None:
     """Weights, the loss with one term less or more, and the links by the gain of a further nucleus."""
     predictor, data = Predictor.load(device="cpu"), []
-    masks: dict[str, list[tuple[Truth, Cells]]] = {"perfect": [], "predicted": []}
+    masks: dict[str, list[tuple[Content, Cells]]] = {"perfect": [], "predicted": []}
     for k, (picture, truth) in enumerate(draw_fields("fit", count)):
         cells = predictor.predict(picture, MPP)
         masks["perfect"].append((truth, truth.cells))
@@ -192,7 +192,7 @@ def print_fit(count: int) -> None:
         print(f"gain of a further nucleus {further:.1f}: {', '.join(map(count_right, masks.values()))}")
 
 
-def count_right(images: Sequence[tuple[Truth, Cells]]) -> str:
+def count_right(images: Sequence[tuple[Content, Cells]]) -> str:
     """Right links, all and ambiguous, as the pairing makes them."""
     links = [link_scores(truth.cells, pair_nuclei(cells)) for truth, cells in images]
     parts = [pool(link.get(name, Ratio(0, 0)) for link in links) for name in ACCURACIES]
@@ -228,7 +228,7 @@ RULES: dict[str, Callable[[Cells], Cells]] = {
 def print_test(count: int) -> None:
     """The links on generated fields."""
     predictor = Predictor.load(device="cpu")
-    masks: dict[str, list[tuple[Truth, Cells]]] = {"perfect": [], "predicted": []}
+    masks: dict[str, list[tuple[Content, Cells]]] = {"perfect": [], "predicted": []}
     for picture, truth in draw_fields("test", count):
         masks["perfect"].append((truth, truth.cells))
         masks["predicted"].append((truth, predictor.predict(picture, MPP)))
@@ -242,7 +242,7 @@ def print_cutouts(count: int, file: Path) -> None:
     print_scores({f"{len(found)} cut-outs, perfect": [(truth, truth.cells) for _, truth in fields]})
 
 
-def print_scores(masks: dict[str, list[tuple[Truth, Cells]]]) -> None:
+def print_scores(masks: dict[str, list[tuple[Content, Cells]]]) -> None:
     """Scores of the links by each rule, and how far the confidence can be trusted."""
     for kind, images in masks.items():
         print(f"{kind} masks")
@@ -257,7 +257,7 @@ def print_scores(masks: dict[str, list[tuple[Truth, Cells]]]) -> None:
         print_confidence(images)
 
 
-def print_confidence(images: Sequence[tuple[Truth, Cells]]) -> None:
+def print_confidence(images: Sequence[tuple[Content, Cells]]) -> None:
     """Share of right links by confidence, of the nuclei whose cell is known."""
     sure, right = [], []
     for truth, cells in images:

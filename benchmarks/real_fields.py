@@ -37,7 +37,7 @@ from finds import Finder, cuts_of
 from numpy.typing import NDArray
 from resample import Bench, Share
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth, reaching
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Content, reaching
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry.masks import cover
@@ -106,8 +106,8 @@ def read_fields(folder: Path, part: str) -> list[Field]:
         name, points = image["file_name"], rows[image["id"]]
         if int(hashlib.sha1(Path(name).stem.encode()).hexdigest(), 16) % 5 not in PARTS[part]:
             continue
-        truth = Truth(cells=Cells.empty((image["height"], image["width"])))
-        entry = Entry(name=name, path=folder / "images" / name, truth=truth)
+        truth = Content(cells=Cells.empty((image["height"], image["width"])))
+        entry = Entry(name=name, path=folder / "images" / name, content=truth)
         centres = np.array([row["keypoints"][:2] for row in points], dtype=float).reshape(-1, 2)
         fields.append(Field(entry, centres, [row["bethesda"] for row in points]))
     return fields
@@ -183,7 +183,7 @@ def centroids(cells: Cells) -> Points:
 
 def ground_of(field: Field, readings: Sequence[dict[str, list[str]]]) -> NDArray[np.bool_]:
     """Pixels (H, W) of the tiles that both readings call ground; none of a field that was not read."""
-    height, width = field.entry.truth.cells.image_shape
+    height, width = field.entry.content.cells.image_shape
     if not all(field.entry.name in reading for reading in readings):
         return np.zeros((height, width), dtype=bool)
     called = [letters(reading[field.entry.name]) for reading in readings]

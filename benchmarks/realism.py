@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _real_fields(options: argparse.Namespace) -> list[Field]:
     if options.real.suffix == ".json" or (options.real / "annotations.json").is_file():
-        return [(entry.read().image, entry.truth.cells) for entry in read_coco(options.real)]
+        return [(entry.read().image, entry.content.cells) for entry in read_coco(options.real)]
     return [(read_image(path).pixels, None) for path in list_images([options.real])]
 
 

@@ -45,7 +45,7 @@ def main() -> None:
 
 def _read(entry: Entry) -> tuple[NDArray[np.uint8], Cells]:
     sample = entry.read()
-    return sample.image, sample.truth.cells
+    return sample.image, sample.content.cells
 
 
 def tell(name: str, found: list[list[float]]) -> None:

@@ -10,7 +10,7 @@ import argparse
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.config import load_recipe
 from irnet.inference.predict import Predictor
 from irnet.inference.scale import OWN, median_nucleus
@@ -42,7 +42,7 @@ def print_test(fields: int) -> None:
     predictor = Predictor.load(device="cpu")
     print(f"| um per px | right zoom | chosen | {' | '.join(f'F1 {how}' for how in HOW)} |")
     for mpp in MAGNIFICATIONS:
-        found: dict[str, list[tuple[Truth, Cells]]] = {how: [] for how in HOW}
+        found: dict[str, list[tuple[Content, Cells]]] = {how: [] for how in HOW}
         zooms = []
         for k in range(fields):
             kind = k % len(LAYOUTS)
@@ -64,7 +64,7 @@ def print_test(fields: int) -> None:
         )
 
 
-def f1(pairs: list[tuple[Truth, Cells]]) -> str:
+def f1(pairs: list[tuple[Content, Cells]]) -> str:
     """Pooled F1 of cytoplasms and nuclei."""
     summary = summarise([score_image(truth, cells) for truth, cells in pairs], samples=0)
     values = [summary["classes"][name]["scores"]["f1"]["pooled"]["value"] for name in LABEL_NAMES.values()]

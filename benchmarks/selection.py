@@ -56,7 +56,7 @@ def look(data: Path, count: int | None, one: Rehearsal, seen: Rehearsal, cut: fl
     """Ratios of the fields of a set under every option, and at the present point."""
     rows: dict[Option | str, list[NDArray[np.float64]]] = {}
     for entry in read_coco(data)[:count]:
-        truth, sample = entry.truth.cells.of(CYTOPLASM), entry.read()
+        truth, sample = entry.content.cells.of(CYTOPLASM), entry.read()
         found = seen.find(sample, OWN)
         for option, cells in found.items():
             rows.setdefault(option, []).append(merit_ratios(truth, cells.of(CYTOPLASM), CUTS))

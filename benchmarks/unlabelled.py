@@ -90,7 +90,7 @@ def make_set(folder: Path, *, fields: int, seed: int) -> None:
         picture, truth = generate(seed + number, size=(SIDE, SIDE), mpp=MPP, layout="dense", palette="pap")
         path = folder / "images" / f"field{number:03d}.png"
         write_atomic(path, to_png(foreign(picture)))
-        entries.append(Entry(name=path.name, path=path, truth=truth))
+        entries.append(Entry(name=path.name, path=path, content=truth))
     write_coco(folder / "annotations.json", entries)
 
 
@@ -125,9 +125,9 @@ def part(out: Path, fields: int) -> Path:
 
 def hide(entry: Entry) -> Entry:
     """The entry without what is known of it but for its scale."""
-    cells = entry.truth.cells.select([])
-    truth = type(entry.truth)(cells=cells, annotated=frozenset())
-    return Entry(name=entry.name, path=entry.path, truth=truth)
+    cells = entry.content.cells.select([])
+    truth = type(entry.content)(cells=cells, annotated=frozenset())
+    return Entry(name=entry.name, path=entry.path, content=truth)
 
 
 def score(file: Path, weights: Path | None, test: Path) -> list[dict]:
@@ -136,7 +136,7 @@ def score(file: Path, weights: Path | None, test: Path) -> list[dict]:
         predictor, images = Predictor.load(weights), []
         for entry in read_coco(test):
             sample = entry.read()
-            classes = score_image(sample.truth, predictor(sample.image, MPP)).classes
+            classes = score_image(sample.content, predictor(sample.image, MPP)).classes
             images.append(
                 {
                     f"{LABEL_NAMES[label]} {name}": [*map(float, classes[label].ratios[name])]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
@@ -88,7 +88,7 @@ def make_set(folder: Path, cells: int) -> None:
         image[y : y + whole.shape[0], x : x + whole.shape[1]][whole] -= 14
     found = Cells.build(masks, offsets, labels, (SIDE, SIDE), parents=parents, mpp=0.25)
     write_atomic(folder / "images" / "field.png", to_png(image))
-    entry = Entry(name="field.png", path=folder / "images" / "field.png", truth=Truth(cells=found))
+    entry = Entry(name="field.png", path=folder / "images" / "field.png", content=Content(cells=found))
     write_coco(folder / "predictions.json", [entry], scores=True)
 
 

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells, Truth, reaching
+from irnet.cells import LABEL_NAMES, Cells, Content, reaching
 from irnet.inference.predict import Predictor
 from irnet.metrics import score_image, summarise
 from irnet.slides.seams import segment_windows, survivors
@@ -30,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     predictor = Predictor.load(device="cpu")
     nms = dict(zip(LABEL_NAMES, predictor.settings.predict.nms.model_dump().values(), strict=True))
-    rows: dict[str, list[tuple[Truth, Cells, Cells]]] = {f"halo {halo} px": [] for halo in arguments.halo}
+    rows: dict[str, list[tuple[Content, Cells, Cells]]] = {f"halo {halo} px": [] for halo in arguments.halo}
     seconds = dict.fromkeys(["whole", *rows], 0.0)
     for seed in range(arguments.seed, arguments.seed + arguments.fields):
         image, truth = generate(seed, size=(SIDE, SIDE), mpp=MPP, layout="cps")
@@ -53,7 +53,9 @@ def main() -> None:
     report(rows, seconds, arguments.fields)
 
 
-def report(rows: dict[str, list[tuple[Truth, Cells, Cells]]], seconds: dict[str, float], fields: int) -> None:
+def report(
+    rows: dict[str, list[tuple[Content, Cells, Cells]]], seconds: dict[str, float], fields: int
+) -> None:
     """Print agreement with the whole image, and both against the truth."""
     print(
         "| | class | cells whole / windows | same at IoU .9 | AJI to whole "
@@ -65,7 +67,7 @@ def report(rows: dict[str, list[tuple[Truth, Cells, Cells]]], seconds: dict[str,
             pairs = [(whole.of(label), found.of(label)) for _, whole, found in triples]
             same = sum(int((a.iou(b).max(axis=1, initial=0) > CUTS_IOU).sum()) for a, b in pairs)
             count = [sum(map(len, side)) for side in zip(*pairs, strict=True)]
-            to_whole = aji([(Truth(cells=whole), found) for _, whole, found in triples], name)
+            to_whole = aji([(Content(cells=whole), found) for _, whole, found in triples], name)
             to_truth = [aji([(triple[0], triple[i]) for triple in triples], name) for i in (1, 2)]
             cost = f"{seconds['whole'] / fields:.1f} / {seconds[row] / fields:.1f}"
             print(
@@ -74,7 +76,7 @@ def report(rows: dict[str, list[tuple[Truth, Cells, Cells]]], seconds: dict[str,
             )
 
 
-def aji(pairs: list[tuple[Truth, Cells]], name: str) -> float:
+def aji(pairs: list[tuple[Content, Cells]], name: str) -> float:
     """Pooled AJI of a class."""
     summary = summarise([score_image(truth, found) for truth, found in pairs], samples=0)
     return summary["classes"][name]["scores"]["aji"]["pooled"]["value"]

@@ -93,7 +93,7 @@ def read_fields(
     """Fields with what was found in them; `sources` are those of the cytoplasms."""
     fields = []
     for entry, every, named in zip(entries, found, sources, strict=True):
-        truths = entry.truth.cells
+        truths = entry.content.cells
         cells = truths.labels == CYTOPLASM
         own = np.full(len(truths) + 1, NO_SOURCE)  # the last entry serves NO_PARENT
         own[np.flatnonzero(cells)] = named

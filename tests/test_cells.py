@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth, reaching
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, reaching
 from irnet.errors import InputError
 
 
@@ -103,7 +103,7 @@ def test_fields_that_disagree_are_refused(change: dict, message: str) -> None:
 
 def test_kinds_are_one_per_instance() -> None:
     with pytest.raises(InputError, match="kinds has 1"):
-        Truth(cells=family(), kinds=("superficial",))
+        Content(cells=family(), kinds=("superficial",))
 
 
 def test_cells_reach_the_cut_of_their_class() -> None:

@@ -79,7 +79,7 @@ def seen(entries: Sequence[Entry]) -> Seen:
     """What was read, in an order of its own."""
     rows: Seen = []
     for entry in entries:
-        cells = entry.truth.cells
+        cells = entry.content.cells
         dense = [mask.tobytes() for mask in cells.to_dense()]
         owners = [dense[parent] if parent >= 0 else b"" for parent in cells.parents.tolist()]
         rows += zip(cells.labels.tolist(), dense, owners, strict=True)

@@ -25,7 +25,7 @@ from hostile_files import png
 from hostile_scene import CELL, Scene, draw
 from hostile_targets import cells_of
 
-from irnet.cells import Truth
+from irnet.cells import Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -144,8 +144,8 @@ def data() -> Path:
         path = folder / "images" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_picture(large))
-        truth = Truth(cells=cells_of(large))
-        entries.append(Entry(name=path.name, path=path, truth=truth, patient=f"p{number}"))
+        truth = Content(cells=cells_of(large))
+        entries.append(Entry(name=path.name, path=path, content=truth, patient=f"p{number}"))
     write_coco(folder / "annotations.json", entries)
     return folder
 

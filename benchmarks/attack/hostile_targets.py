@@ -17,7 +17,7 @@ from hostile_files import put
 from hostile_formats import APART, FORMATS, READERS
 from hostile_scene import ALONE, Scene
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.config import change_settings, load_recipe
 from irnet.data.checks.check import check
 from irnet.data.coco.found import read_found
@@ -127,7 +127,7 @@ def _own_writers() -> dict[str, tuple[str, Callable[[Path, Entry], object]]]:
         "cvat": ("a.xml", lambda path, entry: cvat.write(path, [entry])),
         "imagej": ("a.zip", imagej.write),
         "labelme": ("a.json", partial(labelme.write, style="masks")),
-        "labels": ("a_*.tif", lambda path, entry: labels.write(path.with_name("a"), entry.truth.cells)),
+        "labels": ("a_*.tif", lambda path, entry: labels.write(path.with_name("a"), entry.content.cells)),
         "qupath": ("a.geojson", qupath.write),
     }
 
@@ -146,8 +146,8 @@ def cells_of(scene: Scene, *, holes: bool = False) -> Cells:
 
 def _write_own(folder: Path, scene: Scene, *, name: str, write: Callable[[Path, Entry], object]) -> None:
     put(folder / "a.png", scene.picture())
-    truth = Truth(cells=cells_of(scene, holes=True), kinds=("",) * len(scene.things))
-    write(folder / name, Entry(name="a.png", path=folder / "a.png", truth=truth, patient="p1"))
+    truth = Content(cells=cells_of(scene, holes=True), kinds=("",) * len(scene.things))
+    write(folder / name, Entry(name="a.png", path=folder / "a.png", content=truth, patient="p1"))
 
 
 # Data sets, runs, reviews

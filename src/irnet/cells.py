@@ -260,14 +260,18 @@ class Point:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Truth:
-    """What is known of one image. What was not annotated is said, so that it gives no loss and no score."""
+class Content:
+    """What one image holds: annotated by hand, generated, or found by a method.
+
+    As truth it says what was not annotated, which gives no loss and no score. Raises InputError when `kinds`
+    and `cells` differ in length.
+    """
 
     cells: Cells
     kinds: tuple[str, ...] = ()  # morphological type of each instance, () when unknown
     annotated: frozenset[int] = field(
         default_factory=lambda: frozenset(LABEL_NAMES)
-    )  # classes annotated here
+    )  # classes annotated here, or looked for
     ignore: Cells | None = None  # regions without loss and score; label 0 stands for every class
     distractors: tuple[Distractor, ...] = ()
     points: tuple[Point, ...] = ()  # centres of some instances that are not among the cells
@@ -275,3 +279,6 @@ class Truth:
     def __post_init__(self) -> None:
         if self.kinds and len(self.kinds) != len(self.cells):
             raise InputError(f"{len(self.cells)} instances, but kinds has {len(self.kinds)}")
+
+
+Truth = Content  # the name in earlier documentation

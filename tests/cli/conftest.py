@@ -55,7 +55,7 @@ def smears(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image, truth = generate(seed, size=(160, 160), mpp=MPP, count=3)
         path = folder / "images" / f"{seed}.png"
         write_atomic(path, to_png(image))
-        entries.append(Entry(name=path.name, path=path, truth=truth, patient=f"p{seed}"))
+        entries.append(Entry(name=path.name, path=path, content=truth, patient=f"p{seed}"))
     write_coco(folder / "annotations.json", entries)
     return folder
 

@@ -24,7 +24,7 @@ FORMS += [("cvat", "masks"), ("cvat", "polygons")]
 
 def by_mask(entry: Entry) -> list[tuple]:
     """Each instance's class, mask and cell, whatever the order."""
-    cells = entry.truth.cells
+    cells = entry.content.cells
     rles = [rle["counts"] for rle in cells.to_rle()]
     owners = [rles[parent] if parent >= 0 else "" for parent in cells.parents]
     return sorted(zip(cells.labels.tolist(), rles, owners, strict=True))
@@ -39,7 +39,11 @@ def test_what_is_exported_comes_back(run, smears: Path, tmp_path: Path, to: str,
     assert run("data", "convert", tmp_path / "out", *back).code == 0
     for old, new in zip(read_coco(smears), read_coco(tmp_path / "back"), strict=True):
         assert by_mask(new) == by_mask(old)
-        assert (new.name, new.patient, new.truth.cells.mpp) == (old.name, old.patient, old.truth.cells.mpp)
+        assert (new.name, new.patient, new.content.cells.mpp) == (
+            old.name,
+            old.patient,
+            old.content.cells.mpp,
+        )
         assert new.path.read_bytes() == old.path.read_bytes()
 
 
@@ -57,7 +61,7 @@ def test_cells_of_qupath_carry_measurements(run, smears: Path, tmp_path: Path) -
     name = "Nucleus/Cell area ratio"  # unknown of a cell that touches the border
     cell = next(f for data in files for f in data["features"] if name in f["properties"]["measurements"])
     values = cell["properties"]["measurements"]
-    areas = [area for entry in read_coco(smears) for area in entry.truth.cells.areas * 0.37**2]
+    areas = [area for entry in read_coco(smears) for area in entry.content.cells.areas * 0.37**2]
     assert values["Cell: Area µm^2"] in np.round(areas, 2)
     assert {"Cell: Length µm", "Nucleus: Area µm^2", "Nucleus: Max diameter µm"} <= values.keys()
     nucleus, whole = (shapely.geometry.shape(cell[key]).area for key in ("nucleusGeometry", "geometry"))
@@ -71,7 +75,7 @@ def test_tables_have_a_row_an_instance(run, smears: Path, tmp_path: Path) -> Non
     with open(tmp_path / "cells.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     table = parquet.read_table(tmp_path / "cells.parquet")
-    count = sum(len(entry.truth.cells) for entry in read_coco(smears))
+    count = sum(len(entry.content.cells) for entry in read_coco(smears))
     assert len(rows) == table.num_rows == count
     assert [float(row["area_px"]) for row in rows] == table["area_px"].to_pylist()
     assert rows[0]["od_mean"]
@@ -81,14 +85,14 @@ def test_label_maps_tell_what_is_lost(run, smears: Path, tmp_path: Path) -> None
     ran = run("export", smears, "--to", "labels", "-o", tmp_path)
     lost = 0
     for entry in read_coco(smears):
-        dense, labels = entry.truth.cells.to_dense(), entry.truth.cells.labels
+        dense, labels = entry.content.cells.to_dense(), entry.content.cells.labels
         lost += sum(int(np.clip(dense[labels == label].sum(axis=0) - 1, 0, None).sum()) for label in (1, 2))
     assert lost > 0
     assert f"{lost:,} px of overlap are lost in all" in ran.err
     kept = [tifffile.imread(tmp_path / f"{name}_cells.tif") for name in range(3)]
     for values, entry in zip(kept, read_coco(smears), strict=True):
         assert (
-            0 < len(np.unique(values)) - 1 <= (entry.truth.cells.labels == 1).sum()
+            0 < len(np.unique(values)) - 1 <= (entry.content.cells.labels == 1).sum()
         )  # one may lie under others
 
 
@@ -103,10 +107,10 @@ def test_predictions_lead_to_their_images(run, smears: Path, tmp_path: Path) -> 
     assert (out / "labelme" / "1.png").read_bytes() == (smears / "images" / "1.png").read_bytes()
     assert run("data", "convert", out / "labelme", "--from", "labelme", "-o", tmp_path / "a").code == 0
     assert run("export", out, "--to", "imagej").code == 0
-    assert len(roifile.roiread(out / "imagej" / "0.zip")) == len(read_coco(smears)[0].truth.cells)
+    assert len(roifile.roiread(out / "imagej" / "0.zip")) == len(read_coco(smears)[0].content.cells)
     back = ["--from", "imagej", "--images", out, "-o", tmp_path / "b"]
     assert run("data", "convert", out / "imagej", *back).code == 0
-    assert read_coco(tmp_path / "b")[0].truth.cells.mpp == 0.37
+    assert read_coco(tmp_path / "b")[0].content.cells.mpp == 0.37
     (out / "run.json").unlink()
     ran = run("export", out, "--to", "labelme", "-o", tmp_path / "c")
     assert (ran.code, ran.err.count("labelme needs it as")) == (3, 3)

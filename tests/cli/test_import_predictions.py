@@ -17,7 +17,7 @@ def save_maps(data: Path, folder: Path) -> Path:
     """The true cytoplasms as label maps, as Cellpose calls them."""
     folder.mkdir()
     for entry in read_coco(data):
-        flat = flatten(entry.truth.cells.of(CYTOPLASM))
+        flat = flatten(entry.content.cells.of(CYTOPLASM))
         tifffile.imwrite(folder / f"{Path(entry.name).stem}_cp_masks.tif", numbered(flat))
     return folder
 
@@ -60,7 +60,7 @@ def test_the_truth_is_perfect_and_its_nuclei_are_linked(run, smears: Path, tmp_p
     )
     assert ran.code == 0, ran.err
     assert read_json(tmp_path / "predictions.json")["info"]["method"] == "annotator"
-    assert any((entry.truth.cells.parents >= 0).any() for entry in read_coco(tmp_path / "predictions.json"))
+    assert any((entry.content.cells.parents >= 0).any() for entry in read_coco(tmp_path / "predictions.json"))
     run("evaluate", tmp_path, smears, "-o", tmp_path / "scores")
     classes = read_json(tmp_path / "scores" / "summary.json")["classes"]
     assert [part["scores"]["aji"]["pooled"]["value"] for part in classes.values()] == [1, 1]
@@ -78,7 +78,7 @@ def test_yolo_keeps_scores_and_overlaps(run, smears: Path, tmp_path: Path) -> No
     ran = run(*args, "--missing", "empty")
     assert ran.code == 0, ran.err
     assert "with scores\nwithout predictions, taken as empty: 1.png, 2.png" in ran.out
-    first = read_coco(tmp_path / "out" / "predictions.json")[0].truth.cells
+    first = read_coco(tmp_path / "out" / "predictions.json")[0].content.cells
     assert first.scores.tolist() == [0.9, 0.4]
     assert first.intersections(first)[0, 1] > 0
     assert run("evaluate", tmp_path / "out", smears, "--score", "0.5", "-o", tmp_path / "scores").code == 0

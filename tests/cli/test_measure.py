@@ -34,7 +34,7 @@ def test_predictions_are_measured_with_their_images(run, found: Path) -> None:
     rows = rows_of(found / "cells.csv")
     assert list(rows[0]) == list(COLUMNS)
     assert f"{len(rows)} rows" in ran.out
-    assert len(rows) == sum(len(entry.truth.cells) for entry in read_coco(found / "predictions.json"))
+    assert len(rows) == sum(len(entry.content.cells) for entry in read_coco(found / "predictions.json"))
     assert all(float(row["od_mean"]) for row in rows if row["colour_px"] != "0")
     nuclei = [row for row in rows if row["label"] == "nucleus"]
     assert all(0 <= float(row["pairing_confidence"]) <= 1 for row in nuclei)

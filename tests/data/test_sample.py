@@ -6,14 +6,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
 
 def entry(path: Path, shape: tuple[int, int], pixels: np.ndarray | None = None) -> Entry:
-    truth = Truth(cells=Cells.empty(shape))
-    return Entry(name=path.name, path=path, truth=truth, patient="p1", pixels=pixels)
+    truth = Content(cells=Cells.empty(shape))
+    return Entry(name=path.name, path=path, content=truth, patient="p1", pixels=pixels)
 
 
 def test_an_entry_reads_its_image(tmp_path: Path) -> None:
@@ -36,6 +36,6 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("known", [{"name": "a\udcff.png"}, {"patient": "\ud800"}])
 def test_half_a_character_in_a_name_is_refused(tmp_path: Path, known: dict) -> None:
-    fields = {"name": "a.png", "path": tmp_path, "truth": Truth(cells=Cells.empty((4, 4)))}
+    fields = {"name": "a.png", "path": tmp_path, "content": Content(cells=Cells.empty((4, 4)))}
     with pytest.raises(InputError, match="half of a character: rename it"):
         Entry(**(fields | known))

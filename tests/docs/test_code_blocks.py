@@ -75,7 +75,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             picture = to_png(mask.astype("uint8") * 255)
             write_atomic(tmp_path / "my-masks" / "masks" / f"field-{number}" / f"{label}_{i}.png", picture)
         path = tmp_path / "my-set" / "images" / name
-        entries.append(Entry(name=name, path=path, truth=truth, patient=f"p{number}"))
+        entries.append(Entry(name=name, path=path, content=truth, patient=f"p{number}"))
     write_coco(tmp_path / "my-set" / "annotations.json", entries)
     return tmp_path
 

@@ -71,7 +71,7 @@ def test_the_card_is_written_anew(run: Path):
 def test_what_was_found_is_read_measured_and_shown(tmp_path: Path):
     folder = Path(shutil.copytree(HERE / "found", tmp_path / "found"))
     entries = read_found(folder)
-    assert [len(entry.truth.cells) for entry in entries] == [6, 5]
+    assert [len(entry.content.cells) for entry in entries] == [6, 5]
     assert RunRecord.read(folder).scores == {"cytoplasm": 0.05, "nucleus": 0.05}
     columns = (folder / "cells.csv").read_text().partition("\n")[0]
     assert (measure_files(folder).rows, len(write_report(folder).missing)) == (11, 2)  # without its pictures

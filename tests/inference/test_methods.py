@@ -126,7 +126,7 @@ def test_its_predictions_have_no_scores(jomls: None, circles: Path, tmp_path: Pa
     assert not any("score" in row for row in found["annotations"])
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (run["method"], run["scored"], run["model"], run["scores"]) == ("jomls", False, None, {})
-    linked = read_coco(tmp_path / "out" / "predictions.json")[0].truth.cells
+    linked = read_coco(tmp_path / "out" / "predictions.json")[0].content.cells
     assert linked.parents.tolist() == [-1, 0]
     with pytest.raises(InputError, match="leave --score out"):
         evaluate(tmp_path / "out", circles, tmp_path / "scores", score=0.5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.config import Settings, load_recipe
 from irnet.data.sample import Sample
 from irnet.inference.networks import build_network
@@ -32,7 +32,7 @@ def sample(mpp: float | None) -> Sample:
     for cx, cy in ((30, 30), (50, 45), (75, 40)):
         image[np.hypot(x - cx, y - cy) < 18] = 170
         image[np.hypot(x - cx, y - cy) < 6] = 60
-    return Sample(name="discs", image=image, truth=Truth(cells=Cells.empty(SIZE, mpp=mpp)))
+    return Sample(name="discs", image=image, content=Content(cells=Cells.empty(SIZE, mpp=mpp)))
 
 
 @pytest.mark.parametrize(("mpp", "views"), [(0.37, 1), (0.5, 1), (0.37, 4), (None, 1)])

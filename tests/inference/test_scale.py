@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data import memory
 from irnet.errors import InputError
 from irnet.inference.scale import (
@@ -132,11 +132,11 @@ def test_images_are_chosen_all_over_the_list():
 
 
 def test_nuclei_of_training_are_measured_at_the_networks_scale():
-    known, unknown = Truth(cells=draw([20] * 6, mpp=0.25)), Truth(cells=draw([20] * 6))
+    known, unknown = Content(cells=draw([20] * 6, mpp=0.25)), Content(cells=draw([20] * 6))
     assert median_nucleus([known], 0.5) == pytest.approx(10, rel=0.06)
     assert median_nucleus([unknown], 0.5) == pytest.approx(20, rel=0.03)
     assert median_nucleus([known], 0) == pytest.approx(20, rel=0.03)
-    assert median_nucleus([Truth(cells=draw([20] * 3))], 0.5) is None
+    assert median_nucleus([Content(cells=draw([20] * 3))], 0.5) is None
 
 
 @pytest.mark.parametrize(("mpp", "doubted"), [(0.1, True), (0.37, False), (0.8, False), (1.0, True)])

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 from torch import nn
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.config import Settings, load_recipe
 from irnet.data.coco.coco import write_coco
 from irnet.data.sample import Entry
@@ -19,7 +19,7 @@ from irnet.models.postprocess import Instances
 SIZE, MPP = 160, 0.37
 
 
-def draw_circles(seed: int, cells: int = 3) -> tuple[np.ndarray, Truth]:
+def draw_circles(seed: int, cells: int = 3) -> tuple[np.ndarray, Content]:
     """Discs that may overlap, each with a nucleus, on a bright ground."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:SIZE, :SIZE]
@@ -35,7 +35,7 @@ def draw_circles(seed: int, cells: int = 3) -> tuple[np.ndarray, Truth]:
         masks += [cell, nucleus]
         labels += [CYTOPLASM, NUCLEUS]
     truth = Cells.from_dense(np.array(masks), labels, parents=parents, mpp=MPP)
-    return image.round().astype(np.uint8), Truth(cells=truth)
+    return image.round().astype(np.uint8), Content(cells=truth)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def circles(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image, truth = draw_circles(number)
         path = folder / "images" / f"{number}.png"
         Image.fromarray(image).save(path)
-        entries.append(Entry(name=path.name, path=path, truth=truth, patient=f"p{number // 2}"))
+        entries.append(Entry(name=path.name, path=path, content=truth, patient=f"p{number // 2}"))
     write_coco(folder / "annotations.json", entries)
     return folder
 

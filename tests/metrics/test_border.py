@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.metrics import score_image
 from irnet.metrics.border import touches_border, without_cut
 
@@ -15,7 +15,7 @@ def test_the_outermost_pixel_on_each_side_touches(rectangles):
 
 
 def test_cut_truths_and_their_finds_are_neither_right_nor_wrong(rectangles):
-    truth = Truth(cells=rectangles([(0, 5, 10, 10), (20, 5, 30, 10)]), kinds=("a", "b"))
+    truth = Content(cells=rectangles([(0, 5, 10, 10), (20, 5, 30, 10)]), kinds=("a", "b"))
     # alike to the cut truth but a pixel off the border; cut and alike to nothing; of the whole truth; false
     found = rectangles([(1, 5, 10, 10), (50, 0, 55, 5), (20, 5, 29, 10), (40, 8, 44, 12)])
     whole, kept = without_cut(truth, found)
@@ -28,12 +28,12 @@ def test_cut_truths_and_their_finds_are_neither_right_nor_wrong(rectangles):
 
 
 def test_a_find_of_a_whole_truth_stays_though_it_reaches_the_border(rectangles):
-    truth = Truth(cells=rectangles([(1, 5, 11, 10)]))
+    truth = Content(cells=rectangles([(1, 5, 11, 10)]))
     _, kept = without_cut(truth, rectangles([(0, 5, 11, 10)]))
     assert len(kept) == 1
 
 
 def test_a_find_is_compared_with_truths_of_its_class_alone(rectangles):
-    truth = Truth(cells=rectangles([(0, 5, 10, 10)], label=1))
+    truth = Content(cells=rectangles([(0, 5, 10, 10)], label=1))
     _, kept = without_cut(truth, rectangles([(1, 5, 10, 10)], label=2))
     assert len(kept) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Distractor
 from irnet.metrics import score_image
 from irnet.metrics.causes import CAUSES, Mistake, count_mistakes, find_mistakes
 from irnet.metrics.ignore import counted
@@ -132,7 +132,7 @@ def test_classes_are_apart_and_indices_are_those_of_the_image(rectangles):
 def test_counts_are_what_recall_and_precision_lack(rectangles):
     boxes = [(5, 5, 25, 15), (21, 5, 41, 15), (45, 5, 60, 20), (0, 30, 9, 40), (70, 30, 90, 50)]
     found = [(5, 5, 41, 15), (45, 5, 52, 20), (53, 5, 60, 20), (70, 30, 90, 42), (70, 2, 80, 12)]
-    truth = Truth(cells=rectangles(boxes, shape=SHAPE))
+    truth = Content(cells=rectangles(boxes, shape=SHAPE))
     preds = rectangles(found, shape=SHAPE)
     mistakes = find_mistakes(truth.cells, preds)
     ratios = score_image(truth, preds).classes[CYTOPLASM].ratios
@@ -151,7 +151,7 @@ def test_counts_are_what_recall_and_precision_lack(rectangles):
 def test_what_is_not_scored_is_not_counted(rectangles):
     cells = rectangles([(5, 5, 25, 15), (30, 5, 50, 15)], shape=SHAPE, label=(1, 2), scores=[0.3, 0.9])
     ignore = rectangles([(28, 0, 60, 20)], shape=SHAPE, label=0)
-    assert counted(Truth(cells=cells), cells, {1: 0.5}).labels.tolist() == [2]
-    assert counted(Truth(cells=cells, ignore=ignore), cells).labels.tolist() == [1]
-    assert len(counted(Truth(cells=cells, annotated=frozenset({2})), cells)) == 1
-    assert len(counted(Truth(cells=Cells.empty(SHAPE)), Cells.empty(SHAPE))) == 0
+    assert counted(Content(cells=cells), cells, {1: 0.5}).labels.tolist() == [2]
+    assert counted(Content(cells=cells, ignore=ignore), cells).labels.tolist() == [1]
+    assert len(counted(Content(cells=cells, annotated=frozenset({2})), cells)) == 1
+    assert len(counted(Content(cells=Cells.empty(SHAPE)), Cells.empty(SHAPE))) == 0

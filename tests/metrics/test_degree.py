@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, Cells, Truth
+from irnet.cells import CYTOPLASM, Cells, Content
 from irnet.metrics import score_image
 from irnet.metrics.degree import DEGREE_NAMES, degree_bins, degrees
 
@@ -14,7 +14,7 @@ def test_a_match_counts_with_its_truth_even_where_it_resembles_another_more(rect
     cells = rectangles([(0, 0, 50, 10), (32, 0, 82, 10), (72, 0, 90, 10)], shape=(20, 100))
     pred = rectangles([(1, 0, 82, 10), (32, 0, 82, 10)], shape=(20, 100))
     assert degrees(cells) == pytest.approx([18 / 50, 28 / 50, 10 / 18])
-    bins = score_image(Truth(cells=cells), pred).classes[CYTOPLASM].by_degree
+    bins = score_image(Content(cells=cells), pred).classes[CYTOPLASM].by_degree
     assert bins[".2-.4"]["recall"] == (1, 1)
     assert bins[".2-.4"]["f1"] == (2, 2)
     assert bins[".2-.4"]["aji"] == (490, 820)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.metrics import render_table, score_image, summarise
 from irnet.metrics.links import ambiguous, link_scores
 
@@ -94,7 +94,7 @@ def test_half_inside_is_inside():
 
 def test_links_are_part_of_an_image_a_summary_and_a_table(truth: Cells):
     wrong = blocks(BOXES, LABELS, [-1, -1, 0, 0, -1])
-    images = [score_image(Truth(cells=truth), cells) for cells in (truth, wrong)]
+    images = [score_image(Content(cells=truth), cells) for cells in (truth, wrong)]
     summary = summarise(images)
     pooled = summary["links"]["link_accuracy"]["pooled"]
     assert (pooled["numerator"], pooled["denominator"]) == (5, 6)
@@ -105,7 +105,7 @@ def test_links_are_part_of_an_image_a_summary_and_a_table(truth: Cells):
 
 
 def test_no_links_where_a_class_is_unknown_and_no_rows_without_links(truth: Cells):
-    cells_only = score_image(Truth(cells=truth, annotated=frozenset({CYTOPLASM})), truth)
+    cells_only = score_image(Content(cells=truth, annotated=frozenset({CYTOPLASM})), truth)
     assert cells_only.links == {}
     assert summarise([cells_only])["links"] == {}
     assert "linked" not in render_table(summarise([cells_only]))
@@ -113,5 +113,5 @@ def test_no_links_where_a_class_is_unknown_and_no_rows_without_links(truth: Cell
 
 def test_instances_below_the_operating_score_do_not_count(truth: Cells):
     scores = [1, 0.2, 1, 1, 1]
-    found = score_image(Truth(cells=truth), blocks(BOXES, LABELS, PARENTS, scores=scores), {1: 0.5, 2: 0.5})
+    found = score_image(Content(cells=truth), blocks(BOXES, LABELS, PARENTS, scores=scores), {1: 0.5, 2: 0.5})
     assert tuple(found.links["link_recall"]) == (1, 2)

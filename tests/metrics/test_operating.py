@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.metrics import choose_scores, f1_curve, score_image
 from irnet.metrics.operating import match_gains
 
@@ -17,7 +17,7 @@ def random_scene(rng):
 
     truths = draw(int(rng.integers(0, 6)))
     found = truths.shift(1, 0, (32, 32))
-    return Truth(cells=truths), Cells.concat([found, draw(int(rng.integers(0, 6)))])
+    return Content(cells=truths), Cells.concat([found, draw(int(rng.integers(0, 6)))])
 
 
 def best_by_trial(truths, preds):
@@ -44,7 +44,7 @@ def test_curve_and_choice_agree_with_trying_every_cut(seed):
 
 
 def test_a_class_that_cannot_be_chosen_for_is_left_out(rectangles):
-    truth = Truth(cells=rectangles([(0, 0, 10, 10)]))
+    truth = Content(cells=rectangles([(0, 0, 10, 10)]))
     assert choose_scores([truth], [Cells.empty((20, 60))]) == {}
     assert choose_scores([truth], [rectangles([(30, 0, 40, 10)])]) == {}
     assert list(choose_scores([truth], [rectangles([(0, 0, 10, 10)], scores=[0.6])])) == [CYTOPLASM]
@@ -52,8 +52,8 @@ def test_a_class_that_cannot_be_chosen_for_is_left_out(rectangles):
 
 
 def test_images_without_the_class_annotated_do_not_count(rectangles):
-    nuclei_only = Truth(cells=rectangles([(0, 0, 5, 5)], label=NUCLEUS), annotated=frozenset({NUCLEUS}))
-    truth = Truth(cells=rectangles([(0, 0, 10, 10)]))
+    nuclei_only = Content(cells=rectangles([(0, 0, 5, 5)], label=NUCLEUS), annotated=frozenset({NUCLEUS}))
+    truth = Content(cells=rectangles([(0, 0, 10, 10)]))
     false = rectangles([(30, 0, 40, 10)], scores=[0.9])
     found = rectangles([(0, 0, 10, 10)], scores=[0.5])
     assert f1_curve([truth, nuclei_only], [found, false], CYTOPLASM).f1.tolist() == [1.0]

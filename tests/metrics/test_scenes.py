@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Distractor
 from irnet.errors import InputError
 from irnet.metrics import score_image
 
@@ -17,7 +17,7 @@ def values(score, *names):
 def test_one_found_one_missed_one_false(rectangles):
     # T0 x 0..25, T1 x 15..40, both 4 high: 100 px each, 40 shared (x 15..25).
     # P0 x 0..21: 84 px, all in T0, 24 (x 15..21) in T1. P1 5 x 4 = 20 px, apart from both.
-    truth = Truth(cells=rectangles([(0, 0, 25, 4), (15, 0, 40, 4)]))
+    truth = Content(cells=rectangles([(0, 0, 25, 4), (15, 0, 40, 4)]))
     pred = rectangles([(0, 0, 21, 4), (50, 0, 55, 4)], scores=[0.9, 0.8])
     score = score_image(truth, pred).classes[CYTOPLASM]
 
@@ -49,7 +49,7 @@ def test_one_found_one_missed_one_false(rectangles):
 def test_both_found_one_twice(rectangles):
     # T0 x 0..20, T1 x 12..32, both 10 high: 200 px each, 80 shared (x 12..20).
     # P0 is T0. P1 x 14..32 (180 px). P2 x 0..15 (150 px) finds T0 again.
-    truth = Truth(cells=rectangles([(0, 0, 20, 10), (12, 0, 32, 10)]))
+    truth = Content(cells=rectangles([(0, 0, 20, 10), (12, 0, 32, 10)]))
     pred = rectangles([(0, 0, 20, 10), (14, 0, 32, 10), (0, 0, 15, 10)], scores=[0.9, 0.8, 0.7])
     score = score_image(truth, pred).classes[CYTOPLASM]
 
@@ -76,7 +76,7 @@ def test_both_found_one_twice(rectangles):
 
 def test_the_two_isbi_forms_part(rectangles):
     # T0 x 0..20, T1 x 4..24, 10 high: 200 px each. P0 x 3..23 (200 px), P1 x 0..12 (120 px).
-    truth = Truth(cells=rectangles([(0, 0, 20, 10), (4, 0, 24, 10)]))
+    truth = Content(cells=rectangles([(0, 0, 20, 10), (4, 0, 24, 10)]))
     pred = rectangles([(3, 0, 23, 10), (0, 0, 12, 10)])
     score = score_image(truth, pred).classes[CYTOPLASM]
 
@@ -101,7 +101,7 @@ def test_the_two_isbi_forms_part(rectangles):
 
 def test_five_noisy_copies_keep_isbi_high_while_aji_falls(rectangles):
     # Each copy misses 1 of 20 columns, another one each time.
-    truth = Truth(cells=rectangles([(0, 0, 20, 10), (30, 0, 50, 10)]))
+    truth = Content(cells=rectangles([(0, 0, 20, 10), (30, 0, 50, 10)]))
     copies = [
         (x + a, 0, x + b, 10) for x in (0, 30) for a, b in ((0, 19), (1, 20), (0, 18), (2, 20), (1, 19))
     ]
@@ -115,7 +115,7 @@ def test_five_noisy_copies_keep_isbi_high_while_aji_falls(rectangles):
 
 def test_perfect_masks_have_every_score_at_its_best(rectangles):
     cells = rectangles([(0, 0, 25, 8), (15, 2, 40, 10), (30, 0, 55, 20), (0, 12, 8, 18)], label=[1, 1, 1, 2])
-    score = score_image(Truth(cells=cells), cells)
+    score = score_image(Content(cells=cells), cells)
     lower_is_better = ("duplicates", "fprp", "fnro", "fdro", "mean", "p95")
     for part in score.classes.values():
         for name, ratio in part.ratios.items():
@@ -125,7 +125,7 @@ def test_perfect_masks_have_every_score_at_its_best(rectangles):
 
 
 def test_flattened_masks_hold_no_overlap(rectangles):
-    truth = Truth(cells=rectangles([(0, 0, 20, 10), (12, 0, 32, 10)]))
+    truth = Content(cells=rectangles([(0, 0, 20, 10), (12, 0, 32, 10)]))
     flat = rectangles([(0, 0, 20, 10), (20, 0, 32, 10)])  # perfect, but one label a pixel
     ratios = score_image(truth, flat).classes[CYTOPLASM].ratios
     assert ratios["f1"].value == 1
@@ -133,14 +133,14 @@ def test_flattened_masks_hold_no_overlap(rectangles):
 
 
 def test_no_truth_and_no_prediction_is_undefined(rectangles):
-    score = score_image(Truth(cells=Cells.empty((20, 60))), Cells.empty((20, 60)))
+    score = score_image(Content(cells=Cells.empty((20, 60))), Cells.empty((20, 60)))
     for part in score.classes.values():
         assert all(ratio.value is None for ratio in part.ratios.values())
         assert all(r.value is None for ratios in part.by_degree.values() for r in ratios.values())
 
 
 def test_predictions_without_truth(rectangles):
-    ratios = score_image(Truth(cells=Cells.empty((20, 60))), rectangles([(0, 0, 5, 5)])).classes[1].ratios
+    ratios = score_image(Content(cells=Cells.empty((20, 60))), rectangles([(0, 0, 5, 5)])).classes[1].ratios
     assert {name for name, ratio in ratios.items() if ratio.value == 0} == {
         "aji",
         "f1",
@@ -152,7 +152,7 @@ def test_predictions_without_truth(rectangles):
 
 
 def test_truth_without_prediction(rectangles):
-    ratios = score_image(Truth(cells=rectangles([(0, 0, 5, 5)])), Cells.empty((20, 60))).classes[1].ratios
+    ratios = score_image(Content(cells=rectangles([(0, 0, 5, 5)])), Cells.empty((20, 60))).classes[1].ratios
     assert all(
         ratios[name].value == 0 for name in ("aji", "f1", "f1_glas", "recall", "recall_70", "duplicates")
     )
@@ -163,16 +163,16 @@ def test_truth_without_prediction(rectangles):
 
 def test_classes_are_scored_apart_and_only_where_annotated(rectangles):
     cells = rectangles([(0, 0, 10, 10), (0, 0, 10, 10)], label=[1, 2])
-    both = score_image(Truth(cells=cells), cells.of(NUCLEUS))
+    both = score_image(Content(cells=cells), cells.of(NUCLEUS))
     assert both.classes[CYTOPLASM].ratios["f1"].value == 0
     assert both.classes[NUCLEUS].ratios["f1"].value == 1
     assert not [name for name in both.classes[NUCLEUS].ratios if name.startswith("boundary")]
-    one = score_image(Truth(cells=cells.of(NUCLEUS), annotated=frozenset({NUCLEUS})), cells)
+    one = score_image(Content(cells=cells.of(NUCLEUS), annotated=frozenset({NUCLEUS})), cells)
     assert list(one.classes) == [NUCLEUS]
 
 
 def test_operating_scores_leave_ap_and_calibration_alone(rectangles):
-    truth = Truth(cells=rectangles([(0, 0, 10, 10), (20, 0, 30, 10)]))
+    truth = Content(cells=rectangles([(0, 0, 10, 10), (20, 0, 30, 10)]))
     pred = rectangles([(0, 0, 10, 10), (20, 0, 30, 10)], scores=[0.5, 0.4])
     score = score_image(truth, pred, {CYTOPLASM: 0.5}).classes[CYTOPLASM]
     assert score.predictions == 1
@@ -186,10 +186,10 @@ def test_what_lies_mostly_in_an_ignore_region_is_not_scored(rectangles):
     boxes = [(6, 0, 16, 5), (5, 8, 15, 13), (40, 0, 50, 5)]
     cells = rectangles(boxes)
     region = rectangles([(10, 0, 20, 20), (15, 0, 30, 20)], label=0)  # overlapping regions count once
-    score = score_image(Truth(cells=cells, ignore=region), cells).classes[CYTOPLASM]
+    score = score_image(Content(cells=cells, ignore=region), cells).classes[CYTOPLASM]
     assert (score.truths, score.predictions) == (2, 2)
     of_nuclei = rectangles([(10, 0, 30, 20)], label=NUCLEUS)
-    assert score_image(Truth(cells=cells, ignore=of_nuclei), cells).classes[CYTOPLASM].truths == 3
+    assert score_image(Content(cells=cells, ignore=of_nuclei), cells).classes[CYTOPLASM].truths == 3
 
 
 def test_false_finds_go_to_the_smallest_distractor_that_holds_their_centroid(rectangles):
@@ -197,22 +197,22 @@ def test_false_finds_go_to_the_smallest_distractor_that_holds_their_centroid(rec
         Distractor(kind="mucus", box=(0, 0, 30, 20)),
         Distractor(kind="white blood cell", box=(4, 4, 12, 12)),
     )
-    truth = Truth(cells=rectangles([(20, 0, 28, 8)]), distractors=distractors)
+    truth = Content(cells=rectangles([(20, 0, 28, 8)]), distractors=distractors)
     # Centroids: (22, 4) is the truth's match; (8, 8) both; (21, 15) mucus; (50, 10) neither.
     boxes = [(20, 0, 28, 8), (6, 6, 10, 10), (19, 13, 23, 17), (48, 8, 52, 12)]
     score = score_image(truth, rectangles(boxes, label=[1, 1, 1, 2]))
     assert score.distractors == {"mucus": 1, "white blood cell": 1}
     assert score.classes[CYTOPLASM].false_by_kind == {"mucus": 1, "white blood cell": 1}
     assert score.classes[NUCLEUS].false_by_kind == {"elsewhere": 1}
-    unnamed = score_image(Truth(cells=truth.cells), rectangles(boxes)).classes[CYTOPLASM]
+    unnamed = score_image(Content(cells=truth.cells), rectangles(boxes)).classes[CYTOPLASM]
     assert not unnamed.false_by_kind
 
 
 def test_lengths_are_in_um_where_the_scale_is_known(rectangles):
     boxes = [(5, 5, 15, 15)]
     shifted = [(6, 5, 16, 15)]
-    px = score_image(Truth(cells=rectangles(boxes)), rectangles(shifted)).classes[1].ratios
-    um = score_image(Truth(cells=rectangles(boxes, mpp=0.5)), rectangles(shifted)).classes[1].ratios
+    px = score_image(Content(cells=rectangles(boxes)), rectangles(shifted)).classes[1].ratios
+    um = score_image(Content(cells=rectangles(boxes, mpp=0.5)), rectangles(shifted)).classes[1].ratios
     assert um["boundary_mean_um"].value == pytest.approx(px["boundary_mean_px"].value * 0.5)
     assert "boundary_mean_px" not in um
     assert "boundary_mean_um" not in px
@@ -220,4 +220,4 @@ def test_lengths_are_in_um_where_the_scale_is_known(rectangles):
 
 def test_frames_of_different_size_are_refused(rectangles):
     with pytest.raises(InputError, match="scale"):
-        score_image(Truth(cells=Cells.empty((20, 60))), Cells.empty((40, 120)))
+        score_image(Content(cells=Cells.empty((20, 60))), Cells.empty((40, 120)))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Distractor
 from irnet.errors import InputError
 from irnet.metrics import render_table, score_image, summarise
 from irnet.metrics.bootstrap import interval, sample_weights
@@ -14,11 +14,11 @@ from irnet.metrics.bootstrap import interval, sample_weights
 @pytest.fixture
 def scores(rectangles):
     """AJI 100 / 100, 200 / 600 and an image with neither truth nor prediction."""
-    good = score_image(Truth(cells=rectangles([(0, 0, 10, 10)])), rectangles([(0, 0, 10, 10)]))
+    good = score_image(Content(cells=rectangles([(0, 0, 10, 10)])), rectangles([(0, 0, 10, 10)]))
     poor = score_image(
-        Truth(cells=rectangles([(0, 0, 20, 20), (30, 0, 50, 10)])), rectangles([(30, 0, 50, 10)])
+        Content(cells=rectangles([(0, 0, 20, 20), (30, 0, 50, 10)])), rectangles([(30, 0, 50, 10)])
     )
-    empty = score_image(Truth(cells=Cells.empty((20, 60))), Cells.empty((20, 60)))
+    empty = score_image(Content(cells=Cells.empty((20, 60))), Cells.empty((20, 60)))
     return [good, poor, empty]
 
 
@@ -37,7 +37,7 @@ def test_image_mean_and_pooled(scores):
 
 def test_ap_and_its_mean_over_classes(scores, rectangles):
     nucleus = score_image(
-        Truth(cells=rectangles([(0, 0, 5, 5)], label=NUCLEUS), annotated=frozenset({NUCLEUS})),
+        Content(cells=rectangles([(0, 0, 5, 5)], label=NUCLEUS), annotated=frozenset({NUCLEUS})),
         rectangles([(0, 0, 5, 5)], label=NUCLEUS),
     )
     result = summarise([*scores, nucleus])
@@ -56,7 +56,7 @@ def test_a_class_without_truth_or_prediction_has_no_score(scores):
 
 
 def test_a_class_never_annotated_is_absent(rectangles):
-    truth = Truth(cells=rectangles([(0, 0, 5, 5)], label=NUCLEUS), annotated=frozenset({NUCLEUS}))
+    truth = Content(cells=rectangles([(0, 0, 5, 5)], label=NUCLEUS), annotated=frozenset({NUCLEUS}))
     result = summarise([score_image(truth, truth.cells)])
     assert list(result["classes"]) == ["nucleus"]
 
@@ -103,7 +103,7 @@ def test_each_image_needs_its_patient(scores):
 
 
 def test_table_shows_counts_cuts_and_distractors(rectangles):
-    truth = Truth(
+    truth = Content(
         cells=rectangles([(0, 0, 10, 10), (20, 0, 30, 10)], mpp=0.5),
         distractors=(Distractor(kind="mucus", box=(40, 0, 60, 20)),),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -18,7 +18,7 @@ def draw(name: str) -> Entry:
     masks[0, 5:30, 5:30] = masks[1, 10:16, 10:16] = masks[2, 15:38, 20:48] = True
     labels = [CYTOPLASM, NUCLEUS, CYTOPLASM]
     cells = Cells.from_dense(masks, labels, scores=[0.9, 0.8, 0.7], parents=[-1, 0, -1], mpp=0.3)
-    return Entry(name=name, path=Path(name), truth=Truth(cells=cells))
+    return Entry(name=name, path=Path(name), content=Content(cells=cells))
 
 
 @pytest.mark.parametrize("scores", [True, False])

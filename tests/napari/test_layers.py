@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.napari.layers import Layer, to_entry, to_layers
@@ -29,8 +29,8 @@ def entry() -> Entry:
     cells = Cells.from_dense(
         np.array(masks), labels, scores=[0.9, 0.8, 0.7, 0.6, 0.5], parents=[-1, 0, -1, 2, -1], mpp=0.25
     )
-    truth = Truth(cells=cells, kinds=("a", "a", "b", "b", ""))
-    return Entry(name="f.png", path=Path("f.png"), truth=truth, patient="p1")
+    truth = Content(cells=cells, kinds=("a", "a", "b", "b", ""))
+    return Entry(name="f.png", path=Path("f.png"), content=truth, patient="p1")
 
 
 def features(layer: Layer) -> dict[str, list]:
@@ -75,33 +75,33 @@ def test_what_was_not_touched_comes_back_bit_for_bit(entry: Entry):
     ]
     back, scored = to_entry(layers[::-1])
     assert scored
-    assert back.truth.cells.to_rle() == entry.truth.cells.to_rle()  # the hole as well
+    assert back.content.cells.to_rle() == entry.content.cells.to_rle()  # the hole as well
     for name in ("labels", "scores", "parents"):
-        assert getattr(back.truth.cells, name).tolist() == getattr(entry.truth.cells, name).tolist()
-    assert back.truth.cells.mpp == 0.25
-    assert (back.truth.kinds, back.patient) == (entry.truth.kinds, "p1")
+        assert getattr(back.content.cells, name).tolist() == getattr(entry.content.cells, name).tolist()
+    assert back.content.cells.mpp == 0.25
+    assert (back.content.kinds, back.patient) == (entry.content.kinds, "p1")
 
 
 def test_a_moved_outline_is_drawn_anew(entry: Entry):
     cells, nuclei = to_layers(entry, scored=True)
     nuclei[0][1] = nuclei[0][1] + (2, 3)
     back, _ = to_entry([cells, nuclei])
-    assert back.truth.cells.boxes[3].tolist() == [73, 42, 83, 54]
-    assert back.truth.cells.parents.tolist() == [-1, 0, -1, 2, -1]
-    before, after = entry.truth.cells.to_rle(), back.truth.cells.to_rle()
+    assert back.content.cells.boxes[3].tolist() == [73, 42, 83, 54]
+    assert back.content.cells.parents.tolist() == [-1, 0, -1, 2, -1]
+    before, after = entry.content.cells.to_rle(), back.content.cells.to_rle()
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, True, False, True]
 
 
 def test_a_nucleus_moved_to_another_cell_changes_its_link(entry: Entry):
     cells, nuclei = to_layers(entry, scored=True)
     nuclei[0][0] = nuclei[0][0] + (20, 65)  # into the second cell
-    assert to_entry([cells, nuclei])[0].truth.cells.parents.tolist() == [-1, 2, -1, 2, -1]
+    assert to_entry([cells, nuclei])[0].content.cells.parents.tolist() == [-1, 2, -1, 2, -1]
 
 
 def test_a_link_can_be_edited_in_the_features(entry: Entry):
     cells, nuclei = to_layers(entry, scored=True)
     nuclei[1]["features"]["cell_id"] = np.array([0, 3, 3])
-    assert to_entry([cells, nuclei])[0].truth.cells.parents.tolist() == [-1, -1, -1, 2, 2]
+    assert to_entry([cells, nuclei])[0].content.cells.parents.tolist() == [-1, -1, -1, 2, 2]
 
 
 def test_new_shapes_are_new_whatever_features_they_were_given(entry: Entry):
@@ -110,7 +110,7 @@ def test_new_shapes_are_new_whatever_features_they_were_given(entry: Entry):
         nuclei, [(44.5, 84.5), (44.5, 94.5), (54.5, 94.5), (54.5, 84.5)], "rectangle", cell_id=1
     )
     nuclei = with_shape(nuclei, [(2, 30), (2, 36), (8, 36), (8, 30)], "ellipse", id=float("nan"))
-    found = to_entry([cells, nuclei])[0].truth
+    found = to_entry([cells, nuclei])[0].content
     assert found.cells.parents.tolist() == [-1, 0, -1, 2, -1, 2, -1]  # by where it lies, not by its features
     assert found.cells.scores[5:].tolist() == [1, 1]
     assert found.cells.areas[5] == 100
@@ -120,13 +120,15 @@ def test_new_shapes_are_new_whatever_features_they_were_given(entry: Entry):
 
 def test_a_deleted_cell_leaves_its_nucleus_to_whoever_holds_it(entry: Entry):
     cells, nuclei = to_layers(entry, scored=True)
-    found = to_entry([without_shape(cells, 0), nuclei])[0].truth.cells
+    found = to_entry([without_shape(cells, 0), nuclei])[0].content.cells
     assert found.labels.tolist() == [NUCLEUS, CYTOPLASM, NUCLEUS, NUCLEUS]
     assert found.parents.tolist() == [-1, -1, 1, -1]
 
 
 def test_a_turned_ellipse():
-    cells, _ = to_layers(Entry(name="e", path=Path("e"), truth=Truth(cells=Cells.empty(SHAPE))), scored=False)
+    cells, _ = to_layers(
+        Entry(name="e", path=Path("e"), content=Content(cells=Cells.empty(SHAPE))), scored=False
+    )
     corners = [(20, 40), (40, 60), (50, 50), (30, 30)]  # 28 by 14 px, at 45 degrees
     rows = {"id": [0], "label": ["cytoplasm"], "score": [1.0], "kind": [""], "cell_id": [0]}
     drawn = (
@@ -136,7 +138,7 @@ def test_a_turned_ellipse():
     )
     found, scored = to_entry([drawn])
     assert not scored
-    assert found.truth.cells.areas[0] == pytest.approx(np.pi / 4 * 28.3 * 14.1, rel=0.03)
+    assert found.content.cells.areas[0] == pytest.approx(np.pi / 4 * 28.3 * 14.1, rel=0.03)
 
 
 def test_refusals_name_layer_and_shape(entry: Entry):

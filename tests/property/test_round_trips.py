@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from skimage.measure import label as number_pieces
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath
 from irnet.data.sample import Entry
@@ -83,7 +83,7 @@ def data_set(folder: Path, cells: Cells) -> Entry:
     path = folder / "images" / "a.png"
     PIL.Image.new("RGB", (width, height), (200, 180, 210)).save(path)
     kinds = tuple("LSIL" if place % 3 == 0 else "" for place in range(len(cells)))
-    entry = Entry(name="a.png", path=path, truth=Truth(cells=cells, kinds=kinds), patient="p 1")
+    entry = Entry(name="a.png", path=path, content=Content(cells=cells, kinds=kinds), patient="p 1")
     write_coco(folder / "annotations.json", [entry], scores=True)
     return entry
 
@@ -116,14 +116,14 @@ def back_and_forth(folder: Path, cells: Cells, to: str, style: str | None) -> tu
 def test_what_is_exported_is_read_back(tmp_path: Path, to: str, style: str | None, seed: int) -> None:
     cells = draw(seed)
     entry, again, notes = back_and_forth(tmp_path, cells, to, style)
-    assert (again.name, again.patient, again.truth.cells.mpp) == ("a.png", "p 1", cells.mpp)
+    assert (again.name, again.patient, again.content.cells.mpp) == ("a.png", "p 1", cells.mpp)
     if any("became one" in note for note in notes):
         assert (to, style) == ("qupath", "cells")
         return
-    kinds = entry.truth.kinds if to != "imagej" else ()
+    kinds = entry.content.kinds if to != "imagej" else ()
     if style == "cells":  # whose nuclei have no kind
         kinds = tuple(k if label == CYTOPLASM else "" for k, label in zip(kinds, cells.labels, strict=True))
-    assert rows(again.truth.cells, again.truth.kinds) == rows(cells, kinds)
+    assert rows(again.content.cells, again.content.kinds) == rows(cells, kinds)
 
 
 @pytest.mark.parametrize(("to", "style"), FORMATS)
@@ -136,7 +136,7 @@ def test_masks_that_just_have_room_are_read_back(
     monkeypatch.setattr("irnet.data.room.MASK_PIXELS", sum(mask.size for mask in cells.masks))
     monkeypatch.setattr("irnet.data.room.INSTANCE_PIXELS", 0)
     _, again, _ = back_and_forth(tmp_path, cells, to, style)
-    assert rows(again.truth.cells) == rows(cells)
+    assert rows(again.content.cells) == rows(cells)
 
 
 def on_top(cells: Cells, label: int) -> np.ndarray:
@@ -171,6 +171,6 @@ def in_maps(cells: Cells) -> Counter[tuple]:
 def test_label_maps_keep_what_is_on_top(tmp_path: Path, seed: int) -> None:
     cells = draw(seed)
     _, again, notes = back_and_forth(tmp_path, cells, "labels", None)
-    assert rows(again.truth.cells) == in_maps(cells)
+    assert rows(again.content.cells) == in_maps(cells)
     if not notes:
-        assert rows(again.truth.cells) == rows(dataclasses.replace(cells, scores=np.ones(len(cells))))
+        assert rows(again.content.cells) == rows(dataclasses.replace(cells, scores=np.ones(len(cells))))

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.metrics import score_image, summarise
 
 faster_coco_eval = pytest.importorskip("faster_coco_eval")
 LABELS = (CYTOPLASM, NUCLEUS)
 
 
-def scene(rng: np.random.Generator, count: int, side: int = 96) -> tuple[Truth, Cells]:
+def scene(rng: np.random.Generator, count: int, side: int = 96) -> tuple[Content, Cells]:
     """Overlapping ellipses of two classes; predictions moved a little, twice, missing or free."""
     y, x = np.mgrid[:side, :side]
 
@@ -28,12 +28,12 @@ def scene(rng: np.random.Generator, count: int, side: int = 96) -> tuple[Truth, 
     found = draw(centres[again] + rng.normal(0, 1.5, (len(again), 2)), axes[again] * rng.uniform(0.8, 1.2))
     scores = np.round(rng.random(len(again)), 1)  # many ties
     return (
-        Truth(cells=Cells.from_dense(draw(centres, axes), labels)),
+        Content(cells=Cells.from_dense(draw(centres, axes), labels)),
         Cells.from_dense(found, labels[again], scores=scores),
     )
 
 
-def as_coco(truths: list[Truth], preds: list[Cells]) -> tuple[dict, list[dict]]:
+def as_coco(truths: list[Content], preds: list[Cells]) -> tuple[dict, list[dict]]:
     images = [
         {"id": i, "height": t.cells.image_shape[0], "width": t.cells.image_shape[1], "file_name": str(i)}
         for i, t in enumerate(truths, 1)
@@ -62,7 +62,7 @@ def as_coco(truths: list[Truth], preds: list[Cells]) -> tuple[dict, list[dict]]:
     return {"images": images, "annotations": annotations, "categories": categories}, results
 
 
-def reference_ap(truths: list[Truth], preds: list[Cells], label: int) -> np.ndarray:
+def reference_ap(truths: list[Content], preds: list[Cells], label: int) -> np.ndarray:
     """AP at the ten thresholds."""
     dataset, results = as_coco(truths, preds)
     known = faster_coco_eval.COCO(dataset)
@@ -91,7 +91,7 @@ def test_ap_equals_faster_coco_eval(seed):
 def test_of_equal_overlaps_the_last_truth_is_taken():
     # P0 is as near to T0 as to T1 and scores highest; P1 is near to T1 alone, and comes too late.
     strips = [np.ones((5, 10), dtype=bool)] * 2
-    truth = Truth(cells=Cells.build(strips, [(0, 0), (4, 0)], [1, 1], (20, 40)))
+    truth = Content(cells=Cells.build(strips, [(0, 0), (4, 0)], [1, 1], (20, 40)))
     pred = Cells.build(strips, [(2, 0), (7, 0)], [1, 1], (20, 40), scores=[0.9, 0.8])
     ours = summarise([score_image(truth, pred)])["classes"]["cytoplasm"]["ap"]
     expected = reference_ap([truth], [pred], CYTOPLASM)
@@ -104,6 +104,6 @@ def test_no_cap_on_detections():
     grid = [(x, y) for x in range(0, 150, 10) for y in range(0, 100, 10)]
     masks = [np.ones((8, 8), dtype=bool)] * len(grid)
     cells = Cells.build(masks, grid, np.ones(len(grid)), (100, 150))
-    summary = summarise([score_image(Truth(cells=cells), cells)])
+    summary = summarise([score_image(Content(cells=cells), cells)])
     assert summary["classes"]["cytoplasm"]["ap"]["ap"]["value"] == pytest.approx(1)
-    assert reference_ap([Truth(cells=cells)], [cells], CYTOPLASM) == pytest.approx(np.ones(10))
+    assert reference_ap([Content(cells=cells)], [cells], CYTOPLASM) == pytest.approx(np.ones(10))

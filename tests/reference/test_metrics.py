@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_erosion
 from scipy.spatial.distance import cdist
 
-from irnet.cells import CYTOPLASM, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, Cells, Content, Distractor
 from irnet.metrics import score_image
 from irnet.metrics.degree import DEGREE_NAMES, degrees
 
@@ -165,7 +165,7 @@ def test_image_scores(parts):
     n, m = len(truths), len(preds)
     iou, dice = tables(truths, preds)
     pairs = best_matching(iou, iou > 0.5)
-    score = score_image(Truth(cells=truth), pred).classes[CYTOPLASM]
+    score = score_image(Content(cells=truth), pred).classes[CYTOPLASM]
     ratios = score.ratios
 
     check(ratios["aji"], aji(truths, preds, iou))
@@ -197,7 +197,7 @@ def test_boundaries(parts):
     truths, preds = truth.to_dense(), pred.to_dense()
     iou, _ = tables(truths, preds)
     pairs = best_matching(iou, iou > 0.5)
-    ratios = score_image(Truth(cells=truth), pred).classes[CYTOPLASM].ratios
+    ratios = score_image(Content(cells=truth), pred).classes[CYTOPLASM].ratios
     everywhere = np.ones((SIDE, SIDE), dtype=bool)
     for place in ("", "_overlap"):
         zones = [np.delete(truths, i, axis=0).any(axis=0) if place else everywhere for i, _ in pairs]
@@ -219,7 +219,7 @@ def test_overlap_degrees(parts):
     iou, _ = tables(truths, preds)
     pairs = best_matching(iou, iou > 0.5)
     limits = ((-1, 0), (0, 0.2), (0.2, 0.4), (0.4, 1))
-    score = score_image(Truth(cells=truth), pred).classes[CYTOPLASM]
+    score = score_image(Content(cells=truth), pred).classes[CYTOPLASM]
     for name, (low, high) in zip(DEGREE_NAMES, limits, strict=True):
         mine = [i for i, d in enumerate(expected) if low < d <= high]
         check(score.by_degree[name]["recall"], (sum(i in mine for i, _ in pairs), len(mine)))
@@ -250,7 +250,7 @@ def test_ignore_regions_and_distractors(parts, seed):
     ]
     named = tuple(Distractor(kind=f"kind {k}", box=box) for k, box in enumerate(boxes))
     ignore = Cells.from_dense(regions, [0, CYTOPLASM])
-    score = score_image(Truth(cells=truth, ignore=ignore, distractors=named), pred).classes[CYTOPLASM]
+    score = score_image(Content(cells=truth, ignore=ignore, distractors=named), pred).classes[CYTOPLASM]
 
     kept = [[m for m in cells.to_dense() if 2 * (m & inside).sum() <= m.sum()] for cells in parts]
     assert (score.truths, score.predictions) == (len(kept[0]), len(kept[1]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
@@ -41,7 +41,7 @@ def write_found(folder: Path, fields: dict[str, Cells], patients: bool = False, 
         image[cells.of(CYTOPLASM).to_dense().any(axis=0)] -= 60
         write_atomic(path, to_png(image))
         patient = f"p{number}" if patients else None
-        entries.append(Entry(name=name, path=path, truth=Truth(cells=cells), patient=patient))
+        entries.append(Entry(name=name, path=path, content=Content(cells=cells), patient=patient))
     write_coco(folder / "predictions.json", entries, scores=True, info={"method": "irnet"})
     images = [{"name": entry.name, "path": str(entry.path), "notes": ["a note"]} for entry in entries]
     run = {"date": "2026-01-02 03:04:05+00:00", "method": "irnet", "scores": {"cytoplasm": 0.5}, **record}

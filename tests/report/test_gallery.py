@@ -11,7 +11,7 @@ from page_scenes import HOSTILE, draw_discs
 from PIL import Image
 from study_scenes import rectangles
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Distractor
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -27,13 +27,13 @@ def missed(tmp_path: Path) -> Judged:
     cells = draw_discs()
     path = tmp_path / "0.png"
     write_atomic(path, to_png(np.full((*cells.image_shape, 3), 128, np.uint8)))
-    truth = Truth(cells=cells)
-    return Judged.of(Entry(name=HOSTILE, path=path, truth=truth), truth, cells.select([4]))
+    truth = Content(cells=cells)
+    return Judged.of(Entry(name=HOSTILE, path=path, content=truth), truth, cells.select([4]))
 
 
 def judge(cells: Cells, found: Cells, **known) -> Judged:
-    truth = Truth(cells=cells, **known)
-    return Judged.of(Entry(name="a.png", path=Path("nowhere.png"), truth=truth), truth, found)
+    truth = Content(cells=cells, **known)
+    return Judged.of(Entry(name="a.png", path=Path("nowhere.png"), content=truth), truth, found)
 
 
 def page_of(*images: Judged, scored: bool = True) -> str:
@@ -66,7 +66,7 @@ def test_every_mistake_has_three_pictures_beside_its_words(missed: Judged):
 
 def test_a_false_find_is_drawn_where_it_lies_and_has_its_score(missed: Judged):
     cells = missed.truths
-    turned = Judged.of(missed.entry, Truth(cells=cells.select([])), cells.select([0]))
+    turned = Judged.of(missed.entry, Content(cells=cells.select([])), cells.select([0]))
     html = page_of(turned)
     _, truth, found = pictures_of(html)
     assert bright(found, FOUND) > bright(truth, FOUND) > 0

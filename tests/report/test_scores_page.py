@@ -29,7 +29,9 @@ def scores(tmp_path: Path) -> Path:
     found = write_found(tmp_path / "found", dict(zip(NAMES, (truth, truth.select([]), half), strict=True)))
     entries = read_coco(found / "predictions.json")
     data = [
-        replace(entry, path=tmp_path / "smears" / f"{number}.png", truth=replace(entry.truth, cells=truth))
+        replace(
+            entry, path=tmp_path / "smears" / f"{number}.png", content=replace(entry.content, cells=truth)
+        )
         for number, entry in enumerate(entries)
     ]
     write_coco(tmp_path / "set" / "annotations.json", data)
@@ -119,8 +121,8 @@ def test_classes_that_were_not_annotated_are_no_flaws(tmp_path: Path):
     cells = draw_discs()
     found = write_found(tmp_path / "found", {"a.png": cells})
     (entry,) = read_coco(found / "predictions.json")
-    truth = replace(entry.truth, cells=cells.of(1), annotated=frozenset({1}))
-    one = Scored.at(replace(entry, path=tmp_path / "smears" / "0.png", truth=truth), cells, {})
+    truth = replace(entry.content, cells=cells.of(1), annotated=frozenset({1}))
+    one = Scored.at(replace(entry, path=tmp_path / "smears" / "0.png", content=truth), cells, {})
     assert draw_worst([one]) == ([], [])
     assert one.aji == 1
     assert np.isclose(Scored.at(one.entry, cells, {1: 0.7}).aji or 0, 0.5, atol=0.15)

@@ -14,7 +14,7 @@ import uvicorn
 from drawn import DISCS, SHAPE, disc
 from fastapi import FastAPI
 
-from irnet.cells import CYTOPLASM, Cells, Truth
+from irnet.cells import CYTOPLASM, Cells, Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.files import sha256, write_atomic
 from irnet.data.pixels import to_png
@@ -36,7 +36,7 @@ def found(tmp_path: Path) -> Path:
         image = np.full((*SHAPE, 3), 230, np.uint8) - rng.integers(0, 8, (*SHAPE, 1), dtype=np.uint8)
         image[masks[labels == np.array(CYTOPLASM)].any(axis=0)] -= 60
         write_atomic(tmp_path / "smears" / name, to_png(image))
-        entries.append(Entry(name=name, path=tmp_path / "smears" / name, truth=Truth(cells=cells)))
+        entries.append(Entry(name=name, path=tmp_path / "smears" / name, content=Content(cells=cells)))
     write_coco(tmp_path / "found" / "predictions.json", entries, scores=True)
     images = [{"name": e.name, "path": str(e.path), "sha256": sha256(e.path)} for e in entries]
     run = {"scores": {"cytoplasm": 0.5, "nucleus": 0.4}, "page": None, "images": images}

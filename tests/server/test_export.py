@@ -56,7 +56,7 @@ def test_what_is_below_the_scores_goes_unless_it_was_accepted(corrected: Path) -
 def test_a_corrected_set_is_sound_training_data(corrected: Path, found: Path) -> None:
     assert [finding.line() for finding in check([corrected])] == []
     entries = read_coco(corrected)
-    assert [len(entry.truth.cells) for entry in entries] == [4, 5]
+    assert [len(entry.content.cells) for entry in entries] == [4, 5]
     assert all(entry.read().image.shape == (120, 160, 3) for entry in entries)
     assert (found / "images" / "a.png").read_bytes() == (found.parent / "smears" / "a.png").read_bytes()
 

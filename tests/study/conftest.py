@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from study_scenes import both, draw_circles, entry
 
-from irnet.cells import Cells, Distractor, Truth
+from irnet.cells import Cells, Content, Distractor
 from irnet.data.coco.coco import write_coco
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
@@ -50,6 +50,8 @@ def circles(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image, cells = draw_circles(number)
         path = folder / "images" / f"{number}.png"
         write_atomic(path, to_png(image))
-        entries.append(Entry(name=path.name, path=path, truth=Truth(cells=cells), patient=f"p{number // 2}"))
+        entries.append(
+            Entry(name=path.name, path=path, content=Content(cells=cells), patient=f"p{number // 2}")
+        )
     write_coco(folder / "annotations.json", entries, info={"seed": 7})
     return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.data.sample import Entry
 
 SHAPE = (40, 80)
@@ -24,7 +24,7 @@ def entry(name: str, cells: Cells, patient: str | None = None, *, distractors=()
     return Entry(
         name=name,
         path=Path(name),
-        truth=Truth(cells=cells, distractors=tuple(distractors)),
+        content=Content(cells=cells, distractors=tuple(distractors)),
         patient=patient,
     )
 

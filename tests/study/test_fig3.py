@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from study_scenes import both, draw_circles, entry, rectangles, wide
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.data.sample import Entry
 from irnet.report.figure import BAND
 from irnet.report.flaws import FRAMES
@@ -46,7 +46,7 @@ def test_a_panel_for_image_truth_and_each_method(tmp_path):
 
     image, cells = draw_circles(0)
     write_atomic(tmp_path / "a.png", to_png(image))
-    one = Entry(name="a.png", path=tmp_path / "a.png", truth=Truth(cells=cells))
+    one = Entry(name="a.png", path=tmp_path / "a.png", content=Content(cells=cells))
     methods = [MethodFinds(MASK_RCNN, [Cells.empty((160, 160))]), MethodFinds(IRNET, [cells])]
     figure = draw_figure([one], methods, [Field(0, (20, 30, 120, 150))])
     assert figure.shape == (BAND + 120 + LEGEND, 4 * 100 + 3 * 8, 3)

@@ -77,4 +77,4 @@ def test_boxes_are_tuned_in_the_network(predictor, monkeypatch):
 class _Sample:
     def __init__(self, cells: Cells) -> None:
         self.image = np.zeros((*SHAPE, 3), dtype=np.uint8)
-        self.truth = entry("a", cells).truth
+        self.content = entry("a", cells).content

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.metrics.degree import degrees
@@ -25,7 +25,7 @@ def sample(masks: list[np.ndarray], labels: list[int], mpp: float | None = 0.4) 
     for mask, label in zip(masks, labels, strict=True):
         image[mask] = 190 if label == CYTOPLASM else 100
     cells = Cells.from_dense(np.array(masks), labels, mpp=mpp)
-    return Sample(name="one.png", image=image, truth=Truth(cells=cells))
+    return Sample(name="one.png", image=image, content=Content(cells=cells))
 
 
 @pytest.fixture

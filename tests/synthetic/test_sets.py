@@ -32,11 +32,11 @@ def test_a_set_reads_back_as_it_was_drawn(tmp_path: Path):
     assert len({entry.patient for entry in read}) == 2
     for a, b in zip(drawn, read, strict=True):
         assert a.patient == b.patient
-        assert b.truth.cells.mpp == 0.5
-        assert a.truth.kinds == b.truth.kinds
-        assert np.array_equal(a.truth.cells.parents, b.truth.cells.parents)
-        assert a.truth.cells.to_rle() == b.truth.cells.to_rle()
-        assert [d.kind for d in a.truth.distractors] == [d.kind for d in b.truth.distractors]
+        assert b.content.cells.mpp == 0.5
+        assert a.content.kinds == b.content.kinds
+        assert np.array_equal(a.content.cells.parents, b.content.cells.parents)
+        assert a.content.cells.to_rle() == b.content.cells.to_rle()
+        assert [d.kind for d in a.content.distractors] == [d.kind for d in b.content.distractors]
         assert b.read().image.shape == (150, 160, 3)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Truth
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Content
 from irnet.errors import InputError
 from irnet.synthetic import Patient, generate
 from irnet.synthetic.kinds import KINDS
@@ -27,7 +27,7 @@ print(hashlib.sha256(picture.tobytes() + str(truth.cells.to_rle()).encode()).hex
 
 
 @pytest.fixture(scope="module")
-def fields() -> list[tuple[np.ndarray, Truth]]:
+def fields() -> list[tuple[np.ndarray, Content]]:
     return [
         generate(seed, size=SIZE, mpp=0.37, layout="dense", palette=palette, count=9)
         for seed, palette in enumerate([*STRENGTHS, *STRENGTHS])
@@ -47,16 +47,16 @@ def test_a_seed_gives_the_same_field_in_every_process():
     assert there.stdout.strip() == here
 
 
-def test_another_seed_gives_another_field(fields: list[tuple[np.ndarray, Truth]]):
+def test_another_seed_gives_another_field(fields: list[tuple[np.ndarray, Content]]):
     assert len({picture.tobytes() for picture, _ in fields}) == len(fields)
 
 
-def test_pictures_are_rgb_bytes_of_the_size_asked_for(fields: list[tuple[np.ndarray, Truth]]):
+def test_pictures_are_rgb_bytes_of_the_size_asked_for(fields: list[tuple[np.ndarray, Content]]):
     assert all(picture.shape == (*SIZE, 3) and picture.dtype == np.uint8 for picture, _ in fields)
     assert all(truth.cells.image_shape == SIZE and truth.cells.mpp == 0.37 for _, truth in fields)
 
 
-def test_nuclei_lie_inside_their_cells(fields: list[tuple[np.ndarray, Truth]]):
+def test_nuclei_lie_inside_their_cells(fields: list[tuple[np.ndarray, Content]]):
     linked = 0
     for _, truth in fields:
         cells = truth.cells
@@ -70,7 +70,7 @@ def test_nuclei_lie_inside_their_cells(fields: list[tuple[np.ndarray, Truth]]):
     assert linked > 30
 
 
-def test_every_instance_has_a_kind(fields: list[tuple[np.ndarray, Truth]]):
+def test_every_instance_has_a_kind(fields: list[tuple[np.ndarray, Content]]):
     known = {kind.name for kind in KINDS} | {"bare"}
     for _, truth in fields:
         assert len(truth.kinds) == len(truth.cells)
@@ -80,7 +80,7 @@ def test_every_instance_has_a_kind(fields: list[tuple[np.ndarray, Truth]]):
         assert (truth.cells.labels[bare] == NUCLEUS).all()
 
 
-def test_masks_are_whole_where_cells_overlap(fields: list[tuple[np.ndarray, Truth]]):
+def test_masks_are_whole_where_cells_overlap(fields: list[tuple[np.ndarray, Content]]):
     overlaps = 0
     for _, truth in fields:
         cytoplasms = truth.cells.of(CYTOPLASM)
@@ -88,7 +88,7 @@ def test_masks_are_whole_where_cells_overlap(fields: list[tuple[np.ndarray, Trut
     assert overlaps > 30
 
 
-def test_distractors_lie_in_the_frame(fields: list[tuple[np.ndarray, Truth]]):
+def test_distractors_lie_in_the_frame(fields: list[tuple[np.ndarray, Content]]):
     found = [distractor for _, truth in fields for distractor in truth.distractors]
     assert {"white_cell", "speck"} <= {distractor.kind for distractor in found}
     for distractor in found:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Distractor
 from irnet.config import load_recipe
 from irnet.data.files import sha256
 from irnet.errors import InputError
@@ -48,7 +48,7 @@ def summary() -> dict[str, Any]:
     masks = np.zeros((3, 40, 60), dtype=bool)
     masks[0, 5:25, 5:25], masks[1, 5:25, 20:40], masks[2, 10:15, 10:15] = True, True, True
     labels = [CYTOPLASM, CYTOPLASM, NUCLEUS]
-    truth = Truth(
+    truth = Content(
         cells=Cells.from_dense(masks, labels), distractors=(Distractor(kind="debris", box=(44, 24, 60, 40)),)
     )
     lump = np.zeros((1, 40, 60), dtype=bool)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.config import AugmentSettings
 from irnet.data.sample import Entry, Sample
 from irnet.errors import InputError
@@ -17,7 +17,7 @@ SIDE = 96
 AUGMENTED = AugmentSettings()
 
 
-def field(seed: int) -> tuple[np.ndarray, Truth]:
+def field(seed: int) -> tuple[np.ndarray, Content]:
     """Three discs, the last of them inside the first."""
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -27,13 +27,13 @@ def field(seed: int) -> tuple[np.ndarray, Truth]:
         (x - cx) ** 2 + (y - cy) ** 2 < r * r
         for (cx, cy), r in zip(centres[[0, 1, 0]], (20, 15, 5), strict=True)
     ]
-    return image, Truth(cells=Cells.from_dense(np.array(masks), [CYTOPLASM, CYTOPLASM, NUCLEUS], mpp=0.25))
+    return image, Content(cells=Cells.from_dense(np.array(masks), [CYTOPLASM, CYTOPLASM, NUCLEUS], mpp=0.25))
 
 
 def entries(n: int) -> list[Entry]:
     made = [field(seed) for seed in range(n)]
     return [
-        Entry(name=f"{i}.png", path=Path(f"{i}.png"), truth=truth, pixels=image)
+        Entry(name=f"{i}.png", path=Path(f"{i}.png"), content=truth, pixels=image)
         for i, (image, truth) in enumerate(made)
     ]
 
@@ -122,14 +122,14 @@ def test_scale_is_brought_to_that_of_the_network() -> None:
 def test_images_of_unknown_scale_stay_as_they_are() -> None:
     image, truth = field(0)
     cells = Cells.from_dense(truth.cells.to_dense(), truth.cells.labels)
-    _, target = CropDataset(lambda _: (image, Truth(cells=cells)), size=SIDE, length=1, mpp=0.5)[0]
+    _, target = CropDataset(lambda _: (image, Content(cells=cells)), size=SIDE, length=1, mpp=0.5)[0]
     assert (target["boxes"].numpy() == cells.boxes).all()
 
 
 def test_what_was_not_annotated_and_ignored_is_said() -> None:
     image, truth = field(0)
     ignored = Cells.build([np.ones((10, 20))], [(5, 6)], [0], (SIDE, SIDE))
-    partial = Truth(cells=truth.cells, annotated=frozenset({NUCLEUS}), ignore=ignored)
+    partial = Content(cells=truth.cells, annotated=frozenset({NUCLEUS}), ignore=ignored)
     _, target = CropDataset(lambda _: (image, partial), size=SIDE, length=1)[0]
     assert target["annotated"].tolist() == [False, True]
     assert target["ignore"].tolist() == [[5, 6, 25, 16]]
@@ -137,7 +137,7 @@ def test_what_was_not_annotated_and_ignored_is_said() -> None:
 
 def test_an_image_without_cells() -> None:
     image = np.zeros((50, 70, 3), dtype=np.uint8)
-    empty = Truth(cells=Cells.empty((50, 70)))
+    empty = Content(cells=Cells.empty((50, 70)))
     item, target = CropDataset(lambda _: (image, empty), size=64, length=1, augmentation=AUGMENTED)[0]
     assert item.shape == (3, 64, 64)
     assert target["masks"].shape == (0, 112, 112)

@@ -127,7 +127,7 @@ def test_fields_are_composed_of_cutouts(circles: Path):
 def test_cutouts_are_needed_to_compose(circles: Path, tmp_path: Path):
     (tmp_path / "images").symlink_to(circles / "images")
     entry = read_coco(circles)[0]
-    nuclei = replace(entry, truth=replace(entry.truth, cells=entry.truth.cells.of(NUCLEUS)))
+    nuclei = replace(entry, content=replace(entry.content, cells=entry.content.cells.of(NUCLEUS)))
     write_coco(tmp_path / "annotations.json", [nuclei])
     asked = [*SMALL, "data.generated.composed=0.5", f"data.generated.cutouts={tmp_path}"]
     with pytest.raises(InputError, match="no annotated cell"):

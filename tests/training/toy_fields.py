@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from irnet.cells import NUCLEUS, Cells, Distractor, Point, Truth
+from irnet.cells import NUCLEUS, Cells, Content, Distractor, Point
 from irnet.config import Settings, load_recipe
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.sample import Entry
@@ -22,16 +22,16 @@ def write_fields(circles: Path, folder: Path) -> Path:
     """The circles' images with a point in one nucleus, the corner as ground, and no outlines."""
     entries = []
     for entry in read_coco(circles):
-        cells = entry.truth.cells
+        cells = entry.content.cells
         x1, y1, x2, y2 = cells.of(NUCLEUS).boxes[0].tolist()
         points = (Point(label=NUCLEUS, place=((x1 + x2) / 2, (y1 + y2) / 2)),)
-        truth = Truth(
+        truth = Content(
             cells=Cells.empty(cells.image_shape, mpp=cells.mpp),
             annotated=frozenset(),
             points=points,
             distractors=(Distractor(kind="ground", box=(0.0, 0.0, 20.0, 20.0)),),
         )
-        entries.append(Entry(name=entry.name, path=entry.path, truth=truth))
+        entries.append(Entry(name=entry.name, path=entry.path, content=truth))
     (folder / "images").symlink_to(circles / "images")
     write_coco(folder / "annotations.json", entries)
     return folder

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.config import PerClass, load_recipe
 from irnet.data.coco.coco import write_coco
 from irnet.data.files import sha256
@@ -39,7 +39,7 @@ def write_set(folder: Path, cells: Cells, images: int = 1) -> Path:
     for number in range(images):
         path = folder / "images" / f"{number}.png"
         Image.new("RGB", SHAPE).save(path)
-        entries.append(Entry(name=path.name, path=path, truth=Truth(cells=cells, annotated=annotated)))
+        entries.append(Entry(name=path.name, path=path, content=Content(cells=cells, annotated=annotated)))
     write_coco(folder / "annotations.json", entries)
     return folder
 
@@ -60,7 +60,7 @@ def finds(monkeypatch: pytest.MonkeyPatch):
 
     def give(cells: Cells | dict[int, Cells], **special: Cells) -> None:
         def find(rehearsal: Rehearsal, sample: Sample, scale: Scale) -> dict[Option, Cells]:
-            plain = cells[len(sample.truth.cells)] if isinstance(cells, dict) else cells
+            plain = cells[len(sample.content.cells)] if isinstance(cells, dict) else cells
             return {
                 option: special.get(f"at_{option.mask_threshold:g}", plain) for option in rehearsal.options
             }

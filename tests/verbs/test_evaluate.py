@@ -18,7 +18,10 @@ from irnet.verbs.report import write_report
 
 def with_scores(entries: list[Entry], score: float) -> list[Entry]:
     return [
-        replace(e, truth=replace(e.truth, cells=replace(e.truth.cells, scores=e.truth.cells.scores * score)))
+        replace(
+            e,
+            content=replace(e.content, cells=replace(e.content.cells, scores=e.content.cells.scores * score)),
+        )
         for e in entries
     ]
 
@@ -57,10 +60,10 @@ def test_finished_predictions_have_the_views_they_have(circles: Path, tmp_path: 
 
 def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
     entries = read_coco(circles)
-    frame = entries[0].truth.cells.image_shape
+    frame = entries[0].content.cells.image_shape
     cut = Cells.build([np.ones((4, 4), dtype=bool)], [(0, 0)], [NUCLEUS], frame)
     found = [
-        replace(entry, truth=replace(entry.truth, cells=Cells.concat([entry.truth.cells, cut])))
+        replace(entry, content=replace(entry.content, cells=Cells.concat([entry.content.cells, cut])))
         for entry in entries
     ]
     write_coco(tmp_path / "predictions.json", found, scores=True)
@@ -75,10 +78,10 @@ def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
 
 def test_mistakes_are_counted_by_cause_and_shown(circles: Path, tmp_path: Path):
     entries = read_coco(circles)
-    halved = [replace(e, truth=replace(e.truth, cells=e.truth.cells.of(CYTOPLASM))) for e in entries]
+    halved = [replace(e, content=replace(e.content, cells=e.content.cells.of(CYTOPLASM))) for e in entries]
     write_coco(tmp_path / "predictions.json", halved, scores=True)
     result = evaluate(tmp_path, circles, tmp_path / "out")
-    nuclei = int(sum((e.truth.cells.labels == NUCLEUS).sum() for e in entries))
+    nuclei = int(sum((e.content.cells.labels == NUCLEUS).sum() for e in entries))
     counted = {
         name: dict(sorted(kinds.items())) for name, kinds in result.summary["mistakes"]["overlooked"].items()
     }
@@ -95,7 +98,7 @@ def test_predictions_are_scored_without_their_images(circles: Path, tmp_path: Pa
     data.parent.mkdir()
     data.write_bytes((circles / "annotations.json").read_bytes())
     empty = [
-        replace(e, truth=replace(e.truth, cells=Cells.empty(e.truth.cells.image_shape)))
+        replace(e, content=replace(e.content, cells=Cells.empty(e.content.cells.image_shape)))
         for e in read_coco(circles)
     ]
     write_coco(tmp_path / "predictions.json", empty, scores=True)

@@ -42,10 +42,10 @@ def test_good_images_are_done_and_bad_ones_reported(blobs_installed: Predictor, 
     assert read_json(tmp_path / "out" / "errors.json") == report.errors
     found = read_coco(tmp_path / "out" / "predictions.json")
     assert [entry.name for entry in found] == ["0.png", "1.png"]
-    assert all(len(entry.truth.cells) for entry in found)
+    assert all(len(entry.content.cells) for entry in found)
     assert sorted(file.name for file in (tmp_path / "out" / "overlays").iterdir()) == ["0.png", "1.png"]
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text())))
-    assert len(rows) == sum(len(entry.truth.cells) for entry in found)
+    assert len(rows) == sum(len(entry.content.cells) for entry in found)
     assert rows[0]["area_um2"]
 
 

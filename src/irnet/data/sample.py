@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Truth
+from irnet.cells import Content
 from irnet.data.image import Image, read_image
 from irnet.errors import InputError
 
@@ -16,21 +16,21 @@ UNRECORDED = ""  # instead of a hash: a run says where the image lay, and not wh
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sample:
-    """An image with what is known of it."""
+    """An image with its content, annotated or found."""
 
     name: str
     image: NDArray[np.uint8]  # (H, W, 3) RGB
-    truth: Truth
+    content: Content
     patient: str | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Entry:
-    """An image of a data set with what is known of it; its pixels are read when asked for."""
+    """An image of a data set with its content, annotated or found; its pixels are read when asked for."""
 
     name: str  # file_name, relative to the data set's images
     path: Path
-    truth: Truth
+    content: Content
     patient: str | None = None
     pixels: NDArray[np.uint8] | None = None  # (H, W, 3), of formats that keep images inside a container
     page: int | None = None  # of a multi-page TIFF, from 0
@@ -48,14 +48,14 @@ class Entry:
         image = self.pixels
         if image is None:
             image = read_recorded(self.path, self.page, self.sha256).pixels
-        annotated = self.truth.cells.image_shape
+        annotated = self.content.cells.image_shape
         if image.shape[:2] != annotated:
             found = " x ".join(map(str, image.shape[:2]))
             raise InputError(
                 f"{self.path}: {found} pixels (height x width), but annotated as "
                 f"{annotated[0]} x {annotated[1]}: find the image that was annotated"
             )
-        return Sample(name=self.name, image=image, truth=self.truth, patient=self.patient)
+        return Sample(name=self.name, image=image, content=self.content, patient=self.patient)
 
     def copy(self) -> bytes:
         """The content of the image's file, for a set that others may get. Raises InputError.

@@ -52,7 +52,7 @@ def scale_of_files(
 
 def scale_of_set(method: Method, entries: Sequence[Entry]) -> Scale:
     """Return the one scale of the images of a set whose um per pixel is unknown, and log what it rests on."""
-    unknown = [entry for entry in entries if entry.truth.cells.mpp is None]
+    unknown = [entry for entry in entries if entry.content.cells.mpp is None]
     if not unknown:
         return OWN
 

@@ -202,4 +202,4 @@ def find_all(method: Method, samples: Iterable[Sample], *, scale: Scale) -> list
 
     Images of unknown um per pixel are taken at `scale`: training takes them as they are (`scale.OWN`).
     """
-    return [method.find(sample.image, sample.truth.cells.mpp, scale=scale).cells for sample in samples]
+    return [method.find(sample.image, sample.content.cells.mpp, scale=scale).cells for sample in samples]

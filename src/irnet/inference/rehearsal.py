@@ -77,7 +77,7 @@ class Rehearsal:
         """Return every candidate of an image under each option, down to `predict.floor`; see `find_all`."""
         self.memory.pictures.clear()
         scale = scale._replace(seen={})  # what is kept there was found under one option
-        mpp = sample.truth.cells.mpp
+        mpp = sample.content.cells.mpp
 
         found = {}
         for option in self.options:

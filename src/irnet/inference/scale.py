@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from irnet.cells import NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import NO_PARENT, NUCLEUS, Cells, Content
 from irnet.config import ModelSettings
 from irnet.data.memory import check_room
 from irnet.errors import InputError
@@ -174,7 +174,7 @@ def _look(
         return None
 
 
-def median_nucleus(truths: Iterable[Truth], mpp: float) -> float | None:
+def median_nucleus(truths: Iterable[Content], mpp: float) -> float | None:
     """Return the median diameter (px) of whole nuclei in images resampled to `mpp`, None where they are few.
 
     An image of unknown um per pixel counts as it is, as in training.

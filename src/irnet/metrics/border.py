@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.metrics.match import MATCH_IOU, Pairwise
 
 
-def without_cut(truth: Truth, preds: Cells) -> tuple[Truth, Cells]:
+def without_cut(truth: Content, preds: Cells) -> tuple[Content, Cells]:
     """A truth without what touches the border, and the predictions that are to be held against it.
 
     Left out are predictions that touch the border or are alike (IoU > .5) to a truth that does, unless they
@@ -24,7 +24,7 @@ def without_cut(truth: Truth, preds: Cells) -> tuple[Truth, Cells]:
     return replace(truth, cells=whole, kinds=kinds), preds.select(needed | ~gone)
 
 
-def all_without_cut(truths: Sequence[Truth], preds: Sequence[Cells]) -> tuple[list[Truth], list[Cells]]:
+def all_without_cut(truths: Sequence[Content], preds: Sequence[Cells]) -> tuple[list[Content], list[Cells]]:
     """The same of several images."""
     pairs = [without_cut(truth, cells) for truth, cells in zip(truths, preds, strict=True)]
     return [truth for truth, _ in pairs], [cells for _, cells in pairs]

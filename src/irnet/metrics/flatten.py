@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.geometry.boxes import neighbours
 from irnet.geometry.masks import as_window, trim
 from irnet.metrics.image import score_image
@@ -34,7 +34,7 @@ def flatten(cells: Cells, depth: NDArray | None = None) -> Cells:
     return replace(whole, masks=tuple(crops[i] for i in seen), offsets=offsets[seen])
 
 
-def label_map_ceiling(truths: Sequence[Truth]) -> dict:
+def label_map_ceiling(truths: Sequence[Content]) -> dict:
     """What `summarise` says of the truths themselves, flattened, against the truths as they are.
 
     It is what a tool reaches that finds each cell and draws it without fault, by the rule of `flatten`; other

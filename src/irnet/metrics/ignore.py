@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from irnet.cells import EVERY_CLASS, Cells, Cuts, Truth, reaching
+from irnet.cells import EVERY_CLASS, Cells, Content, Cuts, reaching
 from irnet.geometry.boxes import neighbours
 from irnet.geometry.masks import as_window
 
 IGNORED_SHARE = 0.5
 
 
-def counted(truth: Truth, cells: Cells, cuts: Cuts | None = None) -> Cells:
+def counted(truth: Content, cells: Cells, cuts: Cuts | None = None) -> Cells:
     """The truths or predictions that are scored: of annotated classes, not ignored, from the cuts on."""
     known = np.isin(cells.labels, list(truth.annotated)) & reaching(cells, cuts)
     return outside_ignored(cells.select(known), truth.ignore)

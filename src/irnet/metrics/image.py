@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Cuts, Distractor, Truth, reaching
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Cuts, Distractor, reaching
 from irnet.errors import InputError
 from irnet.metrics.aji import aji
 from irnet.metrics.boundary import boundary_scores, measure_boundaries
@@ -46,7 +46,7 @@ class ImageScore:
     distractors: Counter[str]
 
 
-def score_image(truth: Truth, pred: Cells, scores: Cuts | None = None) -> ImageScore:
+def score_image(truth: Content, pred: Cells, scores: Cuts | None = None) -> ImageScore:
     """Score the predictions `pred` of one image.
 
     `scores` holds the operating score of each class (see `choose_scores`): AP and calibration take every

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.metrics.ignore import outside_ignored
 from irnet.metrics.match import MATCH_IOU, Pairwise, by_index
 
@@ -25,7 +25,7 @@ class Curve(NamedTuple):
         return np.concatenate([[0.0], self.f1])[kept]
 
 
-def choose_scores(truths: Sequence[Truth], preds: Sequence[Cells]) -> dict[int, float]:
+def choose_scores(truths: Sequence[Content], preds: Sequence[Cells]) -> dict[int, float]:
     """For each class the score that makes pooled F1 highest, as `best_score` has it.
 
     `preds` hold everything down to a low score. A class without a truth or without any match has none, and
@@ -48,7 +48,7 @@ def best_score(curves: Sequence[Curve]) -> float | None:
     return float((scores[best] + np.append(scores, 0.0)[best + 1]) / 2)
 
 
-def f1_curve(truths: Sequence[Truth], preds: Sequence[Cells], label: int) -> Curve:
+def f1_curve(truths: Sequence[Content], preds: Sequence[Cells], label: int) -> Curve:
     """Exact F1 at every score cut of one class over all images in which it was annotated."""
     images = [
         (outside_ignored(truth.cells.of(label), truth.ignore), outside_ignored(found.of(label), truth.ignore))

@@ -45,7 +45,7 @@ class Drawn(NamedTuple):
 
 def to_layers(entry: Entry, *, scored: bool, visible: bool = True) -> list[Layer]:
     """The cells and the nuclei of an image as two Shapes layers; `scored`: whether scores mean anything."""
-    cells = entry.truth.cells
+    cells = entry.content.cells
     colours = colour_cells(cells) / 255
     return [
         _to_layer(entry, np.flatnonzero(cells.labels == label), label, colours, scored, visible)
@@ -69,7 +69,7 @@ def to_entry(layers: Sequence[Layer]) -> tuple[Entry, bool]:
     for label, title in TITLES.items():
         if given.count(label) > 1:
             raise InputError(f"{entry.name}: two layers of {title}: select one of them")
-        if label not in given and (entry.truth.cells.labels == label).any():
+        if label not in given and (entry.content.cells.labels == label).any():
             raise InputError(f"{entry.name}: its {title} are missing: select their layer too")
     for layer in layers:
         drawn += _read_shapes(layer, seen)
@@ -91,7 +91,7 @@ def origin(layer: Layer) -> Mapping[str, Any]:
 def _to_layer(
     entry: Entry, index: NDArray[np.int64], label: int, colours: NDArray, scored: bool, visible: bool
 ) -> Layer:
-    cells, kinds = entry.truth.cells, entry.truth.kinds
+    cells, kinds = entry.content.cells, entry.content.kinds
     attributes = {
         "name": f"{entry.name} {TITLES[label]}",
         "shape_type": "polygon",
@@ -145,7 +145,7 @@ def _read_shapes(layer: Layer, seen: set[int]) -> list[Drawn]:
 def _read_shape(
     entry: Entry, label: int, vertices: Ring, form: str, row: Mapping[str, Any], seen: set[int]
 ) -> Drawn:
-    cells = entry.truth.cells
+    cells = entry.content.cells
     row = {name: None if value != value else value for name, value in row.items()}  # napari fills with nan
     index = int(row["id"] or NEW) - 1
     if not 0 <= index < len(cells) or cells.labels[index] != label or index in seen:
@@ -192,7 +192,7 @@ def _ellipse(corners: Ring, vertices: int = 90) -> Ring:
 
 def _assemble(entry: Entry, drawn: Sequence[Drawn]) -> Entry:
     """The entry with these instances, in the order that they had, new ones last."""
-    before = entry.truth
+    before = entry.content
     order = sorted(drawn, key=lambda one: (one.id == NEW, one.id))
     cells = Cells.build(
         [one.mask for one in order],
@@ -203,10 +203,10 @@ def _assemble(entry: Entry, drawn: Sequence[Drawn]) -> Entry:
         mpp=before.cells.mpp,
     )
     kinds = tuple(one.kind for one in order)
-    truth = replace(
+    content = replace(
         before, cells=replace(cells, parents=_link(cells, order)), kinds=kinds if any(kinds) else ()
     )
-    return replace(entry, truth=truth)
+    return replace(entry, content=content)
 
 
 def _link(cells: Cells, order: Sequence[Drawn]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 import irnet
-from irnet.cells import Truth
+from irnet.cells import Content
 from irnet.data.sample import Entry
 from irnet.napari.layers import Layer, to_layers
 
@@ -71,7 +71,7 @@ def segment(
     cells = predictor.choose(found.cells, score)
     for note in (*found.notes, *doubt_mpp(cells)):
         warnings.warn(f"{path.name}: {note}", stacklevel=2)
-    return to_layers(Entry(name=path.name, path=path, truth=Truth(cells=cells)), scored=True)
+    return to_layers(Entry(name=path.name, path=path, content=Content(cells=cells)), scored=True)
 
 
 @cache

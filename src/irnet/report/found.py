@@ -41,7 +41,7 @@ class Field:
     @property
     def cells(self) -> Cells:
         """What was found in it."""
-        return self.entry.truth.cells
+        return self.entry.content.cells
 
     def of(self, label: str) -> list[Row]:
         """The rows of one class."""
@@ -61,7 +61,7 @@ def found_page(
     entries: Sequence[Entry], run: RunRecord, *, title: str, progress: Progress | None = None
 ) -> Page:
     """The page of images and what was found in them; `progress` is called with name, number and total."""
-    fields = [Field(entry, measure(entry.truth.cells, entry.name)) for entry in entries]
+    fields = [Field(entry, measure(entry.content.cells, entry.name)) for entry in entries]
     known = all(one.cells.mpp is not None for one in fields)
     area = "area_um2" if known and fields else "area_px"
     groups = find_outliers([one.rows for one in fields], area)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple, Self
 
-from irnet.cells import Cells, Cuts, Truth
+from irnet.cells import Cells, Content, Cuts
 from irnet.data.sample import Entry
 from irnet.metrics.causes import MISSED, POOR, Mistake, find_mistakes
 from irnet.metrics.ignore import counted
@@ -25,7 +25,7 @@ class Judged:
     mistakes: list[Mistake]
 
     @classmethod
-    def of(cls, entry: Entry, truth: Truth, cells: Cells, cuts: Cuts | None = None) -> Self:
+    def of(cls, entry: Entry, truth: Content, cells: Cells, cuts: Cuts | None = None) -> Self:
         """Hold predictions, from the cuts on, against `truth`, which may be less than all of the entry's."""
         truths, preds = counted(truth, truth.cells), counted(truth, cells, cuts)
         return cls(entry, truths, preds, find_mistakes(truths, preds, truth.distractors))

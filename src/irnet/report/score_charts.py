@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from irnet.cells import LABEL_NAMES, Cells, Cuts, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.metrics.operating import f1_curve
 from irnet.report.colours import LINES
@@ -22,7 +22,7 @@ BESIDE = 0.025  # of an axis: intervals of one degree stand side by side
 Summary = Mapping[str, Any]
 
 
-def draw_cuts(truths: Sequence[Truth], found: Sequence[Cells], cuts: Cuts) -> Markup:
+def draw_cuts(truths: Sequence[Content], found: Sequence[Cells], cuts: Cuts) -> Markup:
     """F1, precision and recall of each class at every score cut, the cut in use marked on F1."""
     panels = []
     for label, name in LABEL_NAMES.items():

@@ -50,7 +50,7 @@ def scores_page(
     scored = [Scored.at(entry, found, cuts) for entry, found in pairs]
     cases, missing = draw_worst(scored)
     has_scores = summary["scored"]
-    truths, found = [entry.truth for entry, _ in pairs], [cells for _, cells in pairs]
+    truths, found = [entry.content for entry, _ in pairs], [cells for _, cells in pairs]
     html = render(
         "scores.html",
         title=title,

@@ -38,7 +38,7 @@ class Scored:
     def at(cls, entry: Entry, candidates: Cells, cuts: Cuts) -> Scored:
         """Score what is left of the candidates from the cuts on."""
         found = candidates.select(reaching(candidates, cuts))
-        return cls(entry, found, score_image(entry.truth, found))
+        return cls(entry, found, score_image(entry.content, found))
 
     @property
     def aji(self) -> float | None:
@@ -64,7 +64,7 @@ def draw_worst(scored: Sequence[Scored]) -> tuple[list[Case], list[str]]:
     for one in ranked:
         if len(cases) + len(missing) == MOST:
             break
-        known = one.entry.truth
+        known = one.entry.content
         truth, found = counted(known, known.cells), counted(known, one.found)
         if not (listed := flaws(truth, found)):
             continue

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.categories import label_of
 from irnet.data.coco.document import Id, Row, group, naming
 from irnet.data.coco.rows import parse_image
@@ -64,7 +64,7 @@ class Review:
         return Entry(
             name=field.image.name,
             path=self.paths[place],
-            truth=Truth(cells=Cells.empty(field.image.shape)),
+            content=Content(cells=Cells.empty(field.image.shape)),
             page=self.run.page,
             sha256=recorded,
         )

@@ -49,7 +49,7 @@ def sweep(title: str, entries: Sequence[Entry], found: Sequence[Sequence[Cells]]
             _image_scores(entry, cells, label)
             for seed in found
             for entry, cells in zip(entries, seed, strict=True)
-            if label in entry.truth.annotated
+            if label in entry.content.annotated
         ]
         stacked = np.array(tables).reshape(-1, len(CUTS), len(SCORES))  # (seeds x images, cuts, 2)
         for index, name in enumerate(SCORES):
@@ -102,7 +102,7 @@ def _panel(sweeps: Sequence[Sweep], results: Sequence[RowResult], score: str, la
 
 def _image_scores(entry: Entry, found: Cells, label: int) -> list[tuple[float, float]]:
     """F1 and AJI of one image at every cut, nan where undefined."""
-    truths, preds = (outside_ignored(c.of(label), entry.truth.ignore) for c in (entry.truth.cells, found))
+    truths, preds = (outside_ignored(c.of(label), entry.content.ignore) for c in (entry.content.cells, found))
     pairs = Pairwise.between(truths, preds)
     rows = []
     for cut in CUTS:

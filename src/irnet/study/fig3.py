@@ -76,7 +76,7 @@ def choose_fields(test: Sequence[Entry], methods: Sequence[MethodFinds], count: 
     """The fields on which trained methods disagree most, and the window of each with the most differences."""
     trained = [method for method in methods if method.row.base is not None] or methods
     scores = np.array([[_score(e, c) for e, c in zip(test, f.cells, strict=True)] for f in trained])
-    disagreement = scores.std(axis=0) * [len(entry.truth.cells) for entry in test]
+    disagreement = scores.std(axis=0) * [len(entry.content.cells) for entry in test]
     chosen: dict[str, int] = {}
     for index in np.argsort(-disagreement, kind="stable").tolist():
         patient = test[index].patient or f"image {index}"
@@ -124,14 +124,14 @@ def _read(study: Study, row: Row) -> MethodFinds:
 
 def _score(entry: Entry, found: Cells) -> float:
     """AJI of an image, mean of the classes that it has."""
-    truth = entry.truth.cells
+    truth = entry.content.cells
     values = [aji(Pairwise.between(truth.of(label), found.of(label))).value for label in LABEL_NAMES]
     return float(np.mean([value for value in values if value is not None] or [0.0]))
 
 
 def _window(entry: Entry, found: Sequence[Cells]) -> Box:
     """Of the windows about each difference, inside the frame, the one that holds the most of them whole."""
-    truth = entry.truth.cells
+    truth = entry.content.cells
     height, width = truth.image_shape
     side = SIDE_PX if truth.mpp is None else round(SIDE_UM / truth.mpp)
     size = np.minimum((width, height), side)
@@ -146,7 +146,7 @@ def _window(entry: Entry, found: Sequence[Cells]) -> Box:
 
 
 def _strip(entry: Entry, methods: Sequence[MethodFinds], field: Field) -> Picture:
-    image, truth = entry.read().image, entry.truth.cells
+    image, truth = entry.read().image, entry.content.cells
     plain = _cut(image, field.window)
     colours = colour_cells(truth)
     drawn = [

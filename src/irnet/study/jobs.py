@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.sample import Entry
 from irnet.inference.devices import choose_device
@@ -177,7 +177,7 @@ def _run_jomls(study: Study, folder: Path) -> dict[str, Any]:
     cpu = torch.device("cpu")
     with metered(cpu) as meter:
         samples = (entry.read() for entry in study.parts.train)
-        method = JOMLS.fit((sample.image, sample.truth.cells.mpp) for sample in samples)
+        method = JOMLS.fit((sample.image, sample.content.cells.mpp) for sample in samples)
     found = predict_parts(folder, method, study.parts.val, study.parts.test, cpu)
     return {"train_seconds": meter.seconds, "train_peak_mb": meter.peak_mb, "parameters": 0, **found}
 
@@ -188,8 +188,10 @@ def _write_found(path: Path, entries: Sequence[Entry], find: Find, device: torch
     for entry in entries:
         sample = entry.read()
         with metered(device) as meter:
-            cells = find(sample.image, sample.truth.cells.mpp)
+            cells = find(sample.image, sample.content.cells.mpp)
         meters.append(meter)
-        rows.append(Entry(name=entry.name, path=entry.path, truth=Truth(cells=cells), patient=entry.patient))
+        rows.append(
+            Entry(name=entry.name, path=entry.path, content=Content(cells=cells), patient=entry.patient)
+        )
     write_coco(path, rows, info={"description": "predictions"}, scores=True)
     return meters

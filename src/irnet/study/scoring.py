@@ -44,19 +44,19 @@ def score_seed(
     """
     cuts = choose_cuts(val, read_found(folder / VAL, val)) if scored else {}
     found = read_found(folder / TEST, test)
-    images = tuple(score_image(e.truth, cells, cuts) for e, cells in zip(test, found, strict=True))
+    images = tuple(score_image(e.content, cells, cuts) for e, cells in zip(test, found, strict=True))
     return SeedScores(seed=seed, cuts=cuts, images=images)
 
 
 def choose_cuts(val: Sequence[Entry], found: Sequence[Cells]) -> Cuts:
     """Threshold of each class by pooled F1 on validation images; NO_MATCH where nothing is right."""
-    chosen = choose_scores([entry.truth for entry in val], found)
+    chosen = choose_scores([entry.content for entry in val], found)
     return {label: chosen.get(label, NO_MATCH) for label in LABEL_NAMES}
 
 
 def read_found(path: Path, entries: Sequence[Entry]) -> list[Cells]:
     """The predictions of a file, in the order of `entries`. Raises `InputError` when some are missing."""
-    found = {entry.name: entry.truth.cells for entry in read_coco(path)}
+    found = {entry.name: entry.content.cells for entry in read_coco(path)}
     if missing := [entry.name for entry in entries if entry.name not in found]:
         raise InputError(
             f"{path}: no prediction for {len(missing)} images, such as {missing[0]}: remove the folder "

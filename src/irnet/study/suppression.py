@@ -51,7 +51,7 @@ def _best(
     predictor: Predictor, trials: Mapping[float, Sequence[Cells]], val: Sequence[Entry]
 ) -> dict[str, float]:
     """The IoU of the trial of highest AJI, of each class by name; of equal ones the first."""
-    truths = [entry.truth for entry in val]
+    truths = [entry.content for entry in val]
     best: dict[str, tuple[float, float]] = {}  # class -> AJI, IoU
     for cut, found in trials.items():
         numbers = score_validation(truths, found, floor=predictor.settings.predict.floor).numbers

@@ -128,7 +128,7 @@ def render_page(
     sweeps: Sequence[Sweep] = (),
 ) -> str:
     """The Markdown page of a table; `sweeps` are those of its rows where it has curves."""
-    present = Counter(d.kind for entry in study.parts.test for d in entry.truth.distractors)
+    present = Counter(d.kind for entry in study.parts.test for d in entry.content.distractors)
     control = find_row(results, table.control)
     sections = table.sections(results, control, dict(present))
     if sweeps:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, binary_dilation, gaussian_filter
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, Layer
@@ -54,7 +54,7 @@ def compose(
     palette: Palette = "grey",
     count: int | None = None,
     covered: float | None = None,
-) -> tuple[NDArray[np.uint8], Truth]:
+) -> tuple[NDArray[np.uint8], Content]:
     """A field of `cutouts`, each turned, mirrored, scaled and darkened at random, with generated debris.
 
     Takes what `generate` takes and gives what it gives; background, dirt and camera are those of the
@@ -86,7 +86,7 @@ def cut_out(sample: Sample, mpp: float | None = None) -> list[Cutout]:
 
     `mpp` is the scale of images that do not know theirs. Raises InputError when neither is known.
     """
-    cells = sample.truth.cells
+    cells = sample.content.cells
     mpp = cells.mpp or mpp
     if mpp is None:
         raise InputError(f"{sample.name}: um per pixel unknown; set `mpp` of the image in its annotations")
@@ -102,7 +102,7 @@ def cut_out(sample: Sample, mpp: float | None = None) -> list[Cutout]:
         pair = cells.select([int(index), int(nuclei[0])]).shift(-x1, -y1, (y2 - y1, x2 - x1)).to_dense()
         if _is_cut(pair[0]):
             continue
-        kind = sample.truth.kinds[index] if sample.truth.kinds else "unknown"
+        kind = sample.content.kinds[index] if sample.content.kinds else "unknown"
         image = np.ascontiguousarray(sample.image[y1:y2, x1:x2])
         found.append(Cutout(image=image, cytoplasm=pair[0], nucleus=pair[1], mpp=mpp, kind=kind))
     return found

@@ -70,7 +70,7 @@ def generate_set(
         name = f"patient{person + 1:03d}_{number + 1:04d}.png"
         path = Path(out_dir) / "images" / name
         write_atomic(path, to_png(picture))
-        entries.append(Entry(name=name, path=path, truth=truth, patient=f"patient{person + 1:03d}"))
+        entries.append(Entry(name=name, path=path, content=truth, patient=f"patient{person + 1:03d}"))
         if progress:
             progress(number + 1, images)
     info = {"description": "Generated smears", "generator": VERSION, "seed": seed, "layout": layout}

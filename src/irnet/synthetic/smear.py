@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import PLAUSIBLE_MPP, Truth
+from irnet.cells import PLAUSIBLE_MPP, Content
 from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, draw_bare_nucleus, draw_cell
 from irnet.synthetic.debris import add_debris
@@ -55,7 +55,7 @@ def generate(
     palette: Palette = "pap",
     patient: Patient | None = None,
     count: int | None = None,
-) -> tuple[NDArray[np.uint8], Truth]:
+) -> tuple[NDArray[np.uint8], Content]:
     """A generated field: the picture (H, W, 3) uint8 and its whole, amodal truth.
 
     Args:
@@ -95,7 +95,7 @@ def assemble(
     patient: Patient,
     size: tuple[int, int],
     mpp: float,
-) -> tuple[NDArray[np.uint8], Truth]:
+) -> tuple[NDArray[np.uint8], Content]:
     """The picture (H, W, 3) of drawn cells, debris around their `centres` (x, y px) added, and its truth."""
     density = Density(size, grey=patient.stain.grey)
     for _, drawing in drawings:
@@ -105,7 +105,7 @@ def assemble(
     distractors = add_debris(rng, density, patient.dirt, centres, stain=patient.stain, mpp=mpp)
     cells, kinds = collect(drawings, size, mpp)
     picture = patient.camera.photograph(rng, density.values, mpp)
-    return picture, Truth(cells=cells, kinds=kinds, distractors=tuple(distractors))
+    return picture, Content(cells=cells, kinds=kinds, distractors=tuple(distractors))
 
 
 def check_choices(layout: str, palette: str, mpp: float) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Content
 from irnet.config import AugmentSettings
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -19,7 +19,7 @@ from irnet.training.recolouring import recolour
 from irnet.training.warp import draw_warp, warp_boxes, warp_image, warp_masks
 
 Item = tuple[Tensor, dict[str, Tensor]]
-Make = Callable[[int], tuple[NDArray[np.uint8], Truth]]
+Make = Callable[[int], tuple[NDArray[np.uint8], Content]]
 BUDGET = 2**28  # bytes of pixels kept: 89 fields of 1000 x 1000
 
 
@@ -72,7 +72,7 @@ class CropDataset(Dataset[Item]):
         self.augmentation = augmentation or AugmentSettings.none()
         self.mask_size, self.min_share, self.min_pixels = mask_size, min_share, min_pixels
         self.budget = budget
-        self._images: OrderedDict[int, tuple[NDArray[np.uint8], Truth]] = OrderedDict()
+        self._images: OrderedDict[int, tuple[NDArray[np.uint8], Content]] = OrderedDict()
 
     def __len__(self) -> int:
         return self.length
@@ -84,18 +84,18 @@ class CropDataset(Dataset[Item]):
         image, truth = self._draw(index)
         return self._window(image, truth, rng)
 
-    def _draw(self, index: int) -> tuple[NDArray[np.uint8], Truth]:
+    def _draw(self, index: int) -> tuple[NDArray[np.uint8], Content]:
         if callable(self.source):
             return self.source(index)
         round_, place = divmod(index, len(self.source))
         order = np.random.default_rng((self.seed, round_, 1)).permutation(len(self.source))
         return self._read(int(order[place]))
 
-    def _read(self, place: int) -> tuple[NDArray[np.uint8], Truth]:
+    def _read(self, place: int) -> tuple[NDArray[np.uint8], Content]:
         if place not in self._images:
             assert not callable(self.source)
             sample = self.source[place].read()
-            self._images[place] = sample.image, sample.truth
+            self._images[place] = sample.image, sample.content
         self._images.move_to_end(place)
         while len(self._images) > 1 and self._bytes() > self.budget:
             self._images.popitem(last=False)
@@ -104,7 +104,7 @@ class CropDataset(Dataset[Item]):
     def _bytes(self) -> int:
         return sum(image.nbytes for image, _ in self._images.values())
 
-    def _window(self, image: NDArray[np.uint8], truth: Truth, rng: Generator) -> Item:
+    def _window(self, image: NDArray[np.uint8], truth: Content, rng: Generator) -> Item:
         cells = truth.cells
         zoom = cells.mpp / self.mpp if self.mpp and cells.mpp else 1.0
         warp = draw_warp(
@@ -136,7 +136,7 @@ class FieldCrops(CropDataset):
     Of `augmentation` only the colours and `focus` count: the share of windows that are placed on a point.
     """
 
-    def _window(self, image: NDArray[np.uint8], truth: Truth, rng: Generator) -> Item:
+    def _window(self, image: NDArray[np.uint8], truth: Content, rng: Generator) -> Item:
         places = np.array([point.place for point in truth.points if point.label == NUCLEUS]).reshape(-1, 2)
         zoom = truth.cells.mpp / self.mpp if self.mpp and truth.cells.mpp else 1.0
         kept = {"mirror": True, "quarter_turns": True, "tilt": 0.0, "scale": (1.0, 1.0)}

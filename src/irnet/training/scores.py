@@ -7,7 +7,7 @@ from functools import reduce
 from operator import getitem
 from typing import Any, NamedTuple
 
-from irnet.cells import LABEL_NAMES, Cells, Cuts, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
 from irnet.metrics import ImageScore, choose_scores, score_image, summarise
 
 NUMBERS = {  # name in the log -> where it stands in the summary of a class
@@ -31,7 +31,7 @@ class Validation(NamedTuple):
     patients: Sequence[str | None] = ()  # of the images, for the same
 
 
-def score_validation(truths: Sequence[Truth], found: Sequence[Cells], *, floor: float) -> Validation:
+def score_validation(truths: Sequence[Content], found: Sequence[Cells], *, floor: float) -> Validation:
     """Choose thresholds on validation images and score at them; `floor` is the lowest that makes sense."""
     chosen = choose_scores(truths, found)
     scores = {label: max(floor, round(chosen.get(label, 0.5), 3)) for label in LABEL_NAMES}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Truth
+from irnet.cells import Content
 from irnet.config import DataSettings, GeneratedSettings, Settings
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import read_coco
@@ -29,7 +29,7 @@ from irnet.training.feed import process_context, starting_processes
 
 ENDLESS = 2**62  # items
 
-Field = tuple[NDArray[np.uint8], Truth]
+Field = tuple[NDArray[np.uint8], Content]
 ReadShare = Callable[[int, int], list[Sample]]  # of (rank, number of ranks)
 
 _logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class GeneratedFields:
                     drawn = pool.map(self.draw, numbers)
                 fields = list(drawn)
         return [
-            Sample(name=f"generated-{number}", image=image, truth=truth)
+            Sample(name=f"generated-{number}", image=image, content=truth)
             for number, (image, truth) in zip(numbers, fields, strict=True)
         ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import Cells, Truth
+from irnet.cells import Cells, Content
 from irnet.config import AugmentSettings, Settings
 from irnet.data.checks.needs import need_images
 from irnet.data.coco.coco import read_coco
@@ -53,7 +53,7 @@ def open_fields(settings: Settings, path: str | Path) -> Fields:
     entries, file = _read(Path(path))
     need_images(entries, path)
     _tell_scale(entries, path, settings)
-    points = sum(len(entry.truth.points) for entry in entries)
+    points = sum(len(entry.content.points) for entry in entries)
     digest = sha256(file) if file else _digest(entries)
     return Fields(
         crops=FieldCrops(
@@ -88,18 +88,18 @@ def _read(path: Path) -> tuple[list[Entry], Path | None]:
 def _entry(file: Path) -> Entry:
     image = read_image(file)
     cells = Cells.empty(image.pixels.shape[:2], mpp=image.mpp)
-    return Entry(name=file.name, path=file, truth=Truth(cells=cells, annotated=frozenset()))
+    return Entry(name=file.name, path=file, content=Content(cells=cells, annotated=frozenset()))
 
 
 def _at(entry: Entry, mpp: float) -> Entry:
     """The entry, `mpp` um per pixel where it does not know its own and that is not 0."""
-    cells = entry.truth.cells
-    truth = replace(entry.truth, cells=replace(cells, mpp=cells.mpp or mpp or None))
-    return replace(entry, truth=truth)
+    cells = entry.content.cells
+    content = replace(entry.content, cells=replace(cells, mpp=cells.mpp or mpp or None))
+    return replace(entry, content=content)
 
 
 def _tell_scale(entries: Sequence[Entry], path: str | Path, settings: Settings) -> None:
-    unknown = sum(entry.truth.cells.mpp is None for entry in entries)
+    unknown = sum(entry.content.cells.mpp is None for entry in entries)
     if unknown and settings.data.mpp and not settings.unlabelled.mpp:
         _logger.warning(
             "%s: %d of %d images do not state um per pixel and are taken as they are; the network sees %g: "

@@ -31,7 +31,7 @@ class Validator:
         samples = self.read()
         predictor = Predictor(network, settings=settings, device=self.ranks.device)
         found = self.ranks.collect(find_all(predictor, samples, scale=OWN))
-        truths = self.ranks.collect([sample.truth for sample in samples])
+        truths = self.ranks.collect([sample.content for sample in samples])
         patients = self.ranks.collect([sample.patient for sample in samples])
         if not truths:
             return None

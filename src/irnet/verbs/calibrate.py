@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.config import OperatingPoint, Settings
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import read_coco
@@ -157,10 +157,10 @@ def _try_all(
     scale = scale_of_set(rehearsal.now, entries)
     for entry in entries:
         instances.update(
-            {LABEL_NAMES[label]: len(entry.truth.cells.of(label)) for label in entry.truth.annotated}
+            {LABEL_NAMES[label]: len(entry.content.cells.of(label)) for label in entry.content.annotated}
         )
         for option, cells in rehearsal.find(entry.read(), scale).items():
-            truth, found = without_cut(entry.truth, cells) if exclude_border else (entry.truth, cells)
+            truth, found = without_cut(entry.content, cells) if exclude_border else (entry.content, cells)
             for label in truth.annotated:
                 true, claimed = _scored(truth, found, label)
                 one = merit_ratios(true, claimed, cuts)
@@ -170,7 +170,7 @@ def _try_all(
     return _Part(len(entries), {name: instances[name] for name in present}, present)
 
 
-def _scored(truth: Truth, found: Cells, label: int) -> tuple[Cells, ...]:
+def _scored(truth: Content, found: Cells, label: int) -> tuple[Cells, ...]:
     """The cells of one class that count."""
     return tuple(outside_ignored(cells.of(label), truth.ignore) for cells in (truth.cells, found))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Cuts, Truth, reaching
+from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import entries_of, read_coco
 from irnet.data.coco.run_record import PREDICTIONS, load_checked
@@ -113,7 +113,7 @@ def evaluate(
 class Predicted(NamedTuple):
     """What is scored, image by image, and what it came from."""
 
-    truths: list[Truth]  # without classes that nothing was looked for of
+    truths: list[Content]  # without classes that nothing was looked for of
     cells: list[Cells]
     cuts: Cuts | None
     scored: bool
@@ -146,7 +146,7 @@ def _segmented(
     method.check(score=score)
     scale = scale_of_set(method, entries)
     return Predicted(
-        truths=[entry.truth for entry in entries],
+        truths=[entry.content for entry in entries],
         cells=find_all(method, (entry.read() for entry in entries), scale=scale),
         cuts=method.scores if score is None else dict.fromkeys(LABEL_NAMES, score),
         scored=method.scored,
@@ -171,7 +171,7 @@ def _refuse_absent(source: str | Path) -> None:
 def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = None) -> Predicted:
     """Return what a COCO file of predictions says of each image. Raises `InputError` where it lacks one."""
     document = replace(load_checked(file)[0], names=Names(entry.name for entry in entries))
-    found = {entry.name: entry.truth for entry in entries_of(document, crowd="instances")}
+    found = {entry.name: entry.content for entry in entries_of(document, crowd="instances")}
     if missing := [entry.name for entry in entries if entry.name not in found]:
         raise InputError(
             f"{file}: no prediction for {len(missing)} of {len(entries)} images, such as {missing[0]}; "
@@ -182,7 +182,7 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
     info = document.data.get("info")
     info = info if isinstance(info, dict) else {}
     return Predicted(
-        truths=[_looked_for(entry.truth, found[entry.name]) for entry in entries],
+        truths=[_looked_for(entry.content, found[entry.name]) for entry in entries],
         cells=[found[entry.name].cells for entry in entries],
         cuts=None if score is None else dict.fromkeys(LABEL_NAMES, score),
         scored=document.scored,
@@ -199,6 +199,6 @@ def _linked(cells: Cells, cuts: Cuts | None) -> Cells:
     return pair_nuclei(cells, reaching(cells, cuts))
 
 
-def _looked_for(truth: Truth, found: Truth) -> Truth:
+def _looked_for(truth: Content, found: Content) -> Content:
     """Return the truth without classes that a tool does not look for, as its `annotated` says."""
     return replace(truth, annotated=truth.annotated & found.annotated)

@@ -89,11 +89,11 @@ def export(
     entries = read_found(source)
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
     done = Exported(folder / to if out is None else Path(out), len(entries))
-    if regions := sum(len(entry.truth.ignore) for entry in entries if entry.truth.ignore is not None):
+    if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
         done.notes.append(f"{regions} regions to ignore are not written")
     if to in AS_STORED:
         done.notes += _turned(entries, AS_STORED[to])
-    if not any(len(entry.truth.cells) for entry in entries):
+    if not any(len(entry.content.cells) for entry in entries):
         done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(entries), 'image')}")
 
     with writing(done.folder, "irnet export"):
@@ -147,9 +147,9 @@ def _write_cvat(entries: Sequence[Entry], done: Exported, style: str, progress: 
 def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
     total = 0
     for entry, stem in _each(entries, done, "", progress):
-        lost = labels.write(stem, entry.truth.cells)
+        lost = labels.write(stem, entry.content.cells)
         total += lost.pixels
-        areas = int(entry.truth.cells.areas.sum())
+        areas = int(entry.content.cells.areas.sum())
         done.notes += [f"{entry.name}: {line}" for line in lost.told(areas)]
     if total:
         done.notes.append(f"a label map has one instance a pixel: {total:,} px of overlap are lost in all")

@@ -39,7 +39,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """Return what a user should know: what was found, how it was read, and the ceiling."""
-        found = [entry.truth.cells.labels for entry in self.predictions.found]
+        found = [entry.content.cells.labels for entry in self.predictions.found]
         counts = {
             name: sum(int((part == label).sum()) for part in found) for label, name in LABEL_NAMES.items()
         }
@@ -116,11 +116,11 @@ def _write(out: Path, run: dict[str, Any], entries: Sequence[Entry], origin: dic
 
 
 def _paired(entry: Entry) -> Entry:
-    return replace(entry, truth=replace(entry.truth, cells=pair_nuclei(entry.truth.cells)))
+    return replace(entry, content=replace(entry.content, cells=pair_nuclei(entry.content.cells)))
 
 
 def _ceiling(truths: Sequence[Entry]) -> dict[str, dict[str, float | None]]:
-    classes = label_map_ceiling([entry.truth for entry in truths])["classes"]
+    classes = label_map_ceiling([entry.content for entry in truths])["classes"]
     return {
         name: {title: block["scores"][key]["pooled"]["value"] for title, key in CEILING.items()}
         for name, block in classes.items()
@@ -128,7 +128,7 @@ def _ceiling(truths: Sequence[Entry]) -> dict[str, dict[str, float | None]]:
 
 
 def _image(entry: Entry) -> dict[str, Any]:
-    labels = entry.truth.cells.labels
+    labels = entry.content.cells.labels
     found = {name: int((labels == label).sum()) for label, name in LABEL_NAMES.items()}
     known = {"sha256": sha256(entry.path)} if entry.path.is_file() else {}
     return {"name": entry.name, "path": str(entry.path.resolve()), **known, "found": found}

@@ -79,4 +79,4 @@ def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[
         picture = entry.read().image
     except InputError as reason:
         error = f"{entry.name}: stain not measured: {reason}"
-    return measure(entry.truth.cells, entry.name, picture, exclude_overlap=exclude_overlap), error
+    return measure(entry.content.cells, entry.name, picture, exclude_overlap=exclude_overlap), error

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import LABEL_NAMES, Cuts, Truth
+from irnet.cells import LABEL_NAMES, Content, Cuts
 from irnet.data.coco.coco import part_of
 from irnet.data.coco.run_record import OVERLAYS
 from irnet.data.files import remove_drafts
@@ -237,7 +237,7 @@ class _Visit:
         found = self.method.find(image.pixels, mpp, scale=self.scale)
         cells = self.method.choose(found.cells, self.score)
 
-        entry = Entry(name=task.name, path=task.file, truth=Truth(cells=cells))
+        entry = Entry(name=task.name, path=task.file, content=Content(cells=cells))
         table = to_csv(measure(cells, task.name, image.pixels)).partition("\n")[2]
         picture = to_png(overlay(image.pixels, cells)) if "overlay" in self.save else None
         row = {

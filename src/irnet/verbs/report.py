@@ -103,4 +103,4 @@ def _pairs(summary: dict[str, Any]) -> tuple[list[tuple[Entry, Cells]], str | No
     if evaluated["exclude_border"]:
         found = found.without_cut()
     pairs = zip(entries, found.truths, found.cells, strict=True)
-    return [(replace(entry, truth=truth), cells) for entry, truth, cells in pairs], None
+    return [(replace(entry, content=truth), cells) for entry, truth, cells in pairs], None

@@ -313,7 +313,7 @@ def test_crowds_become_cells_on_demand(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--crowd instances"):
         fix(source, tmp_path / "fixed.json")
     fix(source, tmp_path / "fixed.json", crowd="instances")
-    assert sum(len(entry.truth.cells) for entry in read_coco(tmp_path / "fixed.json")) == 6
+    assert sum(len(entry.content.cells) for entry in read_coco(tmp_path / "fixed.json")) == 6
 
 
 def test_what_we_do_not_know_is_kept_and_links_to_what_was_left_out_are_not(tmp_path: Path) -> None:
@@ -369,7 +369,7 @@ def test_two_folders_are_compared_too(tmp_path: Path) -> None:
 
 def test_labels_survive_mending(tmp_path: Path) -> None:
     fix(write(tmp_path, good()), tmp_path / "fixed.json")
-    cells = read_coco(tmp_path / "fixed.json")[0].truth.cells
+    cells = read_coco(tmp_path / "fixed.json")[0].content.cells
     assert (cells.labels.tolist(), cells.parents.tolist()) == ([CYTOPLASM, NUCLEUS], [-1, 0])
 
 

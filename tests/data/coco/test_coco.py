@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Distractor, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Distractor
 from irnet.data import room
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.coco.document import load
@@ -73,18 +73,18 @@ def scene() -> list[Entry]:
     masks[0, 5, 5] = False  # a hole
     cells = Cells.from_dense(masks, [1, 1, 2, 2, 2], parents=[-1, -1, 0, 1, -1], mpp=0.25)
     ignore = Cells.from_dense(masks[:2], [0, CYTOPLASM])
-    truth = Truth(
+    truth = Content(
         cells=cells,
         kinds=("superficial", "", "", "", "bare"),
         ignore=ignore,
         distractors=(Distractor(kind="mucus", box=(1.0, 2.0, 3.5, 4.0)),),
     )
-    nuclei = Truth(cells=cells.of(NUCLEUS), annotated=frozenset({NUCLEUS}))
-    empty = Truth(cells=Cells.empty((30, 40)))
+    nuclei = Content(cells=cells.of(NUCLEUS), annotated=frozenset({NUCLEUS}))
+    empty = Content(cells=Cells.empty((30, 40)))
     return [
-        Entry(name="a.png", path=Path("a.png"), truth=truth, patient="p1"),
-        Entry(name="b/ü.png", path=Path("b/ü.png"), truth=nuclei),
-        Entry(name="c.png", path=Path("c.png"), truth=empty),
+        Entry(name="a.png", path=Path("a.png"), content=truth, patient="p1"),
+        Entry(name="b/ü.png", path=Path("b/ü.png"), content=nuclei),
+        Entry(name="c.png", path=Path("c.png"), content=empty),
     ]
 
 
@@ -102,16 +102,16 @@ def test_truth_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [entry.name for entry in back] == ["a.png", "b/ü.png", "c.png"]
     assert [entry.patient for entry in back] == ["p1", None, None]
     for before, after in zip(entries, back, strict=True):
-        assert_same_cells(before.truth.cells, after.truth.cells)
-        assert before.truth.kinds == after.truth.kinds
-        assert before.truth.annotated == after.truth.annotated
-        places = [[(d.kind, d.box) for d in entry.truth.distractors] for entry in (before, after)]
+        assert_same_cells(before.content.cells, after.content.cells)
+        assert before.content.kinds == after.content.kinds
+        assert before.content.annotated == after.content.annotated
+        places = [[(d.kind, d.box) for d in entry.content.distractors] for entry in (before, after)]
         assert places[0] == places[1]
-    assert entries[0].truth.ignore is not None
-    assert back[0].truth.ignore is not None
-    assert back[0].truth.ignore.labels.tolist() == [0, CYTOPLASM]
-    assert entries[0].truth.ignore.to_rle() == back[0].truth.ignore.to_rle()
-    assert back[1].truth.ignore is None
+    assert entries[0].content.ignore is not None
+    assert back[0].content.ignore is not None
+    assert back[0].content.ignore.labels.tolist() == [0, CYTOPLASM]
+    assert entries[0].content.ignore.to_rle() == back[0].content.ignore.to_rle()
+    assert back[1].content.ignore is None
 
 
 def test_writing_is_a_function_of_its_input(tmp_path: Path) -> None:
@@ -122,16 +122,16 @@ def test_writing_is_a_function_of_its_input(tmp_path: Path) -> None:
 
 def test_scores_are_written_for_predictions_only(tmp_path: Path) -> None:
     cells = Cells.from_dense(np.stack([BLOCK, BLOCK]), [1, 2], scores=[0.75, 0.5], parents=[-1, 0])
-    entry = Entry(name="a.png", path=Path("a.png"), truth=Truth(cells=cells))
+    entry = Entry(name="a.png", path=Path("a.png"), content=Content(cells=cells))
     write_coco(tmp_path / "p.json", [entry], scores=True)
-    assert read_coco(tmp_path / "p.json")[0].truth.cells.scores.tolist() == [0.75, 0.5]
+    assert read_coco(tmp_path / "p.json")[0].content.cells.scores.tolist() == [0.75, 0.5]
     write_coco(tmp_path / "t.json", [entry])
     assert "score" not in (tmp_path / "t.json").read_text()
 
 
 def test_others_can_read_the_boxes_and_areas(tmp_path: Path) -> None:
     cells = Cells.from_dense(BLOCK[None], [1])
-    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=Path("a.png"), truth=Truth(cells=cells))])
+    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=Path("a.png"), content=Content(cells=cells))])
     (row,) = json.loads((tmp_path / "a.json").read_text())["annotations"]
     assert (row["bbox"], row["area"], row["iscrowd"]) == ([2, 0, 3, 4], 12, 0)
 
@@ -139,8 +139,8 @@ def test_others_can_read_the_boxes_and_areas(tmp_path: Path) -> None:
 def test_empty_masks_are_left_out_and_links_to_them_too(tmp_path: Path) -> None:
     masks = np.stack([np.zeros(SHAPE, dtype=bool), BLOCK, BLOCK, BLOCK])
     cells = Cells.from_dense(masks, [1, 1, 2, 2], parents=[-1, -1, 0, 1])
-    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=Path("a.png"), truth=Truth(cells=cells))])
-    back = read_coco(tmp_path / "a.json")[0].truth.cells
+    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=Path("a.png"), content=Content(cells=cells))])
+    back = read_coco(tmp_path / "a.json")[0].content.cells
     assert back.labels.tolist() == [1, 2, 2]
     assert back.parents.tolist() == [-1, -1, 0]
 
@@ -157,7 +157,7 @@ SEGMENTATIONS = {
 
 @pytest.mark.parametrize("segmentation", SEGMENTATIONS.values(), ids=SEGMENTATIONS)
 def test_every_kind_of_mask_is_read(tmp_path: Path, segmentation: object) -> None:
-    cells = read_one(tmp_path, table(segmentation)).truth.cells
+    cells = read_one(tmp_path, table(segmentation)).content.cells
     assert np.array_equal(cells.to_dense(), BLOCK[None])
 
 
@@ -175,8 +175,8 @@ def test_null_says_nothing(tmp_path: Path) -> None:
     data["images"][0] |= dict.fromkeys(("patient", "mpp", "annotated_categories", "distractors", "license"))
     path = write(tmp_path / "annotations.json", data | {"info": None})
     (entry,) = read_coco(path)
-    assert np.array_equal(entry.truth.cells.to_dense(), BLOCK[None])
-    assert (entry.truth.ignore, entry.truth.kinds, entry.truth.annotated) == (None, (), {1, 2})
+    assert np.array_equal(entry.content.cells.to_dense(), BLOCK[None])
+    assert (entry.content.ignore, entry.content.kinds, entry.content.annotated) == (None, (), {1, 2})
     assert not load(path).scored
 
 
@@ -187,7 +187,7 @@ def test_whole_numbers_may_be_written_otherwise(tmp_path: Path, number: type) ->
     if number is float:  # tables with gaps have no whole numbers
         data["images"][0]["id"], data["categories"][0]["id"] = 3.0, 1.0
         data["annotations"][0] |= {"id": 7.0, "image_id": 3.0, "category_id": 1.0}
-    assert np.array_equal(read_one(tmp_path, data).truth.cells.to_dense(), BLOCK[None])
+    assert np.array_equal(read_one(tmp_path, data).content.cells.to_dense(), BLOCK[None])
 
 
 def test_an_image_without_its_size_is_refused(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_polygons_cut_to_the_frame_are_counted(tmp_path: Path, caplog) -> None:
     )
     data["annotations"].append(data["annotations"][0] | {"id": 9, "segmentation": [[2, 0, 5, 0, 5, 4]]})
     with caplog.at_level(logging.WARNING):
-        cells = read_one(tmp_path, data).truth.cells
+        cells = read_one(tmp_path, data).content.cells
     assert cells.boxes[1].tolist() == [8, 0, 10, 4]
     assert "cut to it: 2" in caplog.text
 
@@ -229,7 +229,7 @@ def test_ids_may_be_text(tmp_path: Path) -> None:
         row["image_id"] = "i"
     data["images"][0]["id"] = "i"
     data["categories"] = [{"id": "C", "name": "Cytoplasm"}, {"id": "N", "name": "NUCLEUS"}]
-    cells = read_one(tmp_path, data).truth.cells
+    cells = read_one(tmp_path, data).content.cells
     assert cells.labels.tolist() == [NUCLEUS, CYTOPLASM]
     assert cells.parents.tolist() == [1, -1]
 
@@ -239,7 +239,7 @@ def test_categories_are_mapped(tmp_path: Path) -> None:
     data["categories"] = [{"id": 1, "name": "Cell"}, {"id": 2, "name": "debris"}, {"id": 9, "name": "unused"}]
     data["annotations"].append(data["annotations"][0] | {"id": 8, "category_id": 2})
     mapping = {"cell": "cytoplasm", "debris": "drop"}
-    assert read_one(tmp_path, data, mapping=mapping).truth.cells.labels.tolist() == [CYTOPLASM]
+    assert read_one(tmp_path, data, mapping=mapping).content.cells.labels.tolist() == [CYTOPLASM]
     with pytest.raises(InputError, match=r"annotation 7: unknown category 'Cell'.*--map"):
         read_one(tmp_path, data)
 
@@ -279,12 +279,12 @@ def test_two_categories_of_one_id_are_refused(tmp_path: Path) -> None:
 def test_two_categories_of_one_name_are_one_and_said(tmp_path: Path, caplog) -> None:
     data = table(category_id=2)
     data["categories"][1]["name"] = "cytoplasm"
-    assert read_one(tmp_path, data).truth.cells.labels.tolist() == [CYTOPLASM]
+    assert read_one(tmp_path, data).content.cells.labels.tolist() == [CYTOPLASM]
     assert "categories of the name of another, read as one with it: 1" in caplog.text
 
 
 def test_stray_pieces_of_polygons_are_left_out_and_counted(tmp_path: Path, caplog) -> None:
-    cells = read_one(tmp_path, table([[0, 0, 3, 0, 3, 3, 0, 3], [5, 5], [6, 6, 7, 7], []])).truth.cells
+    cells = read_one(tmp_path, table([[0, 0, 3, 0, 3, 3, 0, 3], [5, 5], [6, 6, 7, 7], []])).content.cells
     assert cells.areas.tolist() == [9]
     assert "fewer than three vertices were left out: 3" in caplog.text
 
@@ -303,7 +303,7 @@ def test_stray_pieces_of_polygons_are_left_out_and_counted(tmp_path: Path, caplo
     ],
 )
 def test_a_box_that_lies_elsewhere_than_its_mask_is_told(tmp_path: Path, caplog, bbox, told: bool) -> None:
-    cells = read_one(tmp_path, table([[1, 2, 4, 2, 4, 3, 1, 3]], bbox=bbox)).truth.cells
+    cells = read_one(tmp_path, table([[1, 2, 4, 2, 4, 3, 1, 3]], bbox=bbox)).content.cells
     assert cells.boxes.tolist() == [[1, 2, 4, 3]]
     assert ("do polygons have y before x?: 1" in caplog.text) == told
 
@@ -311,7 +311,7 @@ def test_a_box_that_lies_elsewhere_than_its_mask_is_told(tmp_path: Path, caplog,
 def test_annotations_that_stand_twice_are_told(tmp_path: Path, caplog) -> None:
     data = table()
     data["annotations"] = [data["annotations"][0] | {"id": number} for number in (1, 2, 3)]
-    assert len(read_one(tmp_path, data).truth.cells) == 3
+    assert len(read_one(tmp_path, data).content.cells) == 3
     assert "and count once more: 2" in caplog.text
 
 
@@ -322,12 +322,12 @@ def test_scores_outside_0_to_1_are_refused_with_the_remedy(tmp_path: Path, score
 
 
 def test_a_score_that_rounding_lifted_above_1_is_1(tmp_path: Path) -> None:
-    assert read_one(tmp_path, table(score=1.0000001)).truth.cells.scores.tolist() == [1]
+    assert read_one(tmp_path, table(score=1.0000001)).content.cells.scores.tolist() == [1]
 
 
 def test_what_has_a_score_is_an_instance_whatever_iscrowd_says(tmp_path: Path, caplog) -> None:
     entry = read_one(tmp_path, table(score=0.5, iscrowd=1))
-    assert (len(entry.truth.cells), entry.truth.ignore) == (1, None)
+    assert (len(entry.content.cells), entry.content.ignore) == (1, None)
     assert "with iscrowd = 1 that are read as instances like those with 0: 1" in caplog.text
 
 
@@ -335,31 +335,31 @@ def test_crowds_among_cells_are_said_to_be_ignored(tmp_path: Path, caplog) -> No
     data = table()
     data["annotations"].append(data["annotations"][0] | {"id": 8, "iscrowd": 1})
     entry = read_one(tmp_path, data)
-    assert (len(entry.truth.cells), entry.truth.ignore and len(entry.truth.ignore)) == (1, 1)
+    assert (len(entry.content.cells), entry.content.ignore and len(entry.content.ignore)) == (1, 1)
     assert "ignored in training and scores" in caplog.text
 
 
 def test_crowds_are_ignore_regions_or_cells(tmp_path: Path) -> None:
     data = table()
     data["annotations"].append(data["annotations"][0] | {"id": 8, "iscrowd": 1, "category_id": 2})
-    truth = read_one(tmp_path, data).truth
+    truth = read_one(tmp_path, data).content
     assert truth.ignore is not None
     assert (truth.cells.labels.tolist(), truth.ignore.labels.tolist()) == ([CYTOPLASM], [NUCLEUS])
-    truth = read_one(tmp_path, data, crowd="instances").truth
+    truth = read_one(tmp_path, data, crowd="instances").content
     assert (truth.cells.labels.tolist(), truth.ignore) == ([CYTOPLASM, NUCLEUS], None)
 
 
 def test_a_file_of_crowds_only_is_offered_crowd_instances(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--crowd instances"):
         read_one(tmp_path, table(iscrowd=1))
-    assert len(read_one(tmp_path, table(iscrowd=1), crowd="instances").truth.cells) == 1
+    assert len(read_one(tmp_path, table(iscrowd=1), crowd="instances").content.cells) == 1
 
 
 def test_a_region_of_category_ignore_counts_for_every_class(tmp_path: Path) -> None:
     data = table()
     data["categories"][0]["name"] = "ignore"
     for crowd in ("ignore", "instances"):
-        truth = read_one(tmp_path, data, crowd=crowd).truth
+        truth = read_one(tmp_path, data, crowd=crowd).content
         assert truth.ignore is not None
         assert (len(truth.cells), truth.ignore.labels.tolist()) == (0, [0])
 
@@ -367,7 +367,7 @@ def test_a_region_of_category_ignore_counts_for_every_class(tmp_path: Path) -> N
 def test_a_link_to_a_crowd_is_dropped(tmp_path: Path) -> None:
     data = table(category_id=2, cell_id=8)
     data["annotations"].append(table(id=8, iscrowd=1)["annotations"][0])
-    assert read_one(tmp_path, data).truth.cells.parents.tolist() == [-1]
+    assert read_one(tmp_path, data).content.cells.parents.tolist() == [-1]
 
 
 def test_images_lie_in_images_or_beside_the_file(tmp_path: Path) -> None:
@@ -575,8 +575,8 @@ def test_what_is_written_is_read_back_at_the_edges(tmp_path: Path, name: str) ->
 
 
 def round_trip(folder: Path, cells: Cells) -> Cells:
-    write_coco(folder / "a.json", [Entry(name="a.png", path=folder / "a.png", truth=Truth(cells=cells))])
-    return read_coco(folder / "a.json")[0].truth.cells
+    write_coco(folder / "a.json", [Entry(name="a.png", path=folder / "a.png", content=Content(cells=cells))])
+    return read_coco(folder / "a.json")[0].content.cells
 
 
 def test_many_instances_have_more_room_than_few(tmp_path: Path, monkeypatch) -> None:
@@ -608,14 +608,14 @@ def test_what_could_not_be_read_is_not_written(tmp_path: Path, name: str) -> Non
     with pytest.raises(InputError, match=rf"image 'a\.png': .*{message}"):
         write_coco(
             tmp_path / "a.json",
-            [Entry(name="a.png", path=tmp_path / "a.png", truth=Truth(cells=cells))],
+            [Entry(name="a.png", path=tmp_path / "a.png", content=Content(cells=cells))],
             scores=True,
         )
     assert not list(tmp_path.iterdir())
 
 
 def test_two_images_of_one_name_are_not_written(tmp_path: Path) -> None:
-    entries = [Entry(name="a.png", path=tmp_path / "a.png", truth=Truth(cells=SQUARE))] * 2
+    entries = [Entry(name="a.png", path=tmp_path / "a.png", content=Content(cells=SQUARE))] * 2
     with pytest.raises(InputError, match=r"two images are called 'a\.png'"):
         write_coco(tmp_path / "a.json", entries)
     assert not list(tmp_path.iterdir())
@@ -623,9 +623,9 @@ def test_two_images_of_one_name_are_not_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_box_that_is_none_is_not_written(tmp_path: Path, bad: float) -> None:
-    truth = Truth(cells=SQUARE, distractors=(Distractor(kind="dirt", box=(0.0, 0.0, bad, 2.0)),))
+    truth = Content(cells=SQUARE, distractors=(Distractor(kind="dirt", box=(0.0, 0.0, bad, 2.0)),))
     with pytest.raises(InputError, match=r"image 'a\.png': .*distractor's box is not finite"):
-        write_coco(tmp_path / "a.json", [Entry(name="a.png", path=tmp_path / "a.png", truth=truth)])
+        write_coco(tmp_path / "a.json", [Entry(name="a.png", path=tmp_path / "a.png", content=truth)])
     assert not list(tmp_path.iterdir())
 
 

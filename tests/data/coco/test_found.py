@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from irnet.cells import CYTOPLASM, Cells, Truth
+from irnet.cells import CYTOPLASM, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.coco.found import read_found
 from irnet.data.coco.run_record import UNFINISHED
@@ -28,7 +28,7 @@ def test_the_page_that_was_looked_at_is_read_again(tmp_path: Path) -> None:
     tifffile.imwrite(image, pages, photometric="rgb")
     cells = Cells.build([np.ones((5, 5), dtype=bool)], [(3, 4)], [CYTOPLASM], (20, 30))
     out = tmp_path / "found"
-    write_coco(out / "predictions.json", [Entry(name="stack.tif", path=image, truth=Truth(cells=cells))])
+    write_coco(out / "predictions.json", [Entry(name="stack.tif", path=image, content=Content(cells=cells))])
     run = {"images": [{"name": "stack.tif", "path": str(image)}], "page": 1}
     (out / "run.json").write_text(json.dumps(run))
     for found in (out, out / "predictions.json"):
@@ -43,7 +43,7 @@ def found(tmp_path: Path) -> Path:
     Image.fromarray(np.full((20, 30, 3), 200, dtype=np.uint8)).save(image)
     cells = Cells.build([np.ones((5, 5), dtype=bool)], [(3, 4)], [CYTOPLASM], (20, 30))
     out = tmp_path / "found"
-    write_coco(out / "predictions.json", [Entry(name="a.png", path=image, truth=Truth(cells=cells))])
+    write_coco(out / "predictions.json", [Entry(name="a.png", path=image, content=Content(cells=cells))])
     row = {"name": "a.png", "path": str(image), "sha256": sha256(image)}
     hashes = {"predictions.json": sha256(out / "predictions.json")}
     (out / "run.json").write_text(json.dumps({"images": [row], "hashes": hashes}))

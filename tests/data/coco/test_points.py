@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irnet.cells import LABEL_NAMES, NUCLEUS, Cells, Point, Truth
+from irnet.cells import LABEL_NAMES, NUCLEUS, Cells, Content, Point
 from irnet.data.checks.check import check
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.formats import convert
@@ -38,35 +38,35 @@ def data_set(folder: Path, rows: list[dict], **image: object) -> Path:
 
 def test_points_come_back_as_they_were_written(tmp_path: Path) -> None:
     points = (Point(label=NUCLEUS, place=(2.5, 3.5), kind="HSIL"), Point(label=NUCLEUS, place=(9.0, 0.5)))
-    truth = Truth(cells=Cells.empty(SHAPE, mpp=0.25), annotated=frozenset(), points=points)
-    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=tmp_path / "a.png", truth=truth)])
+    truth = Content(cells=Cells.empty(SHAPE, mpp=0.25), annotated=frozenset(), points=points)
+    write_coco(tmp_path / "a.json", [Entry(name="a.png", path=tmp_path / "a.png", content=truth)])
     (read,) = read_coco(tmp_path / "a.json")
-    assert [(p.label, p.place, p.kind) for p in read.truth.points] == [
+    assert [(p.label, p.place, p.kind) for p in read.content.points] == [
         (p.label, p.place, p.kind) for p in points
     ]
-    assert not len(read.truth.cells)
-    assert not read.truth.annotated
+    assert not len(read.content.cells)
+    assert not read.content.annotated
 
 
 def test_an_image_of_points_counts_as_not_annotated_unless_it_says_so(tmp_path: Path, caplog) -> None:
     rows = [{"keypoints": [4, 4, 2]}, MASK]
     (read,) = read_coco(data_set(tmp_path, rows))
-    assert len(read.truth.cells) == len(read.truth.points) == 1
-    assert read.truth.annotated == frozenset()
+    assert len(read.content.cells) == len(read.content.points) == 1
+    assert read.content.annotated == frozenset()
     assert "say there which classes were outlined: 1" in caplog.text
     caplog.clear()
     table = json.loads((tmp_path / "annotations.json").read_text())
     table["images"][0]["annotated_categories"] = ["cytoplasm", "nucleus"]
     (tmp_path / "annotations.json").write_text(json.dumps(table))
-    assert read_coco(tmp_path)[0].truth.annotated == frozenset(LABEL_NAMES)
+    assert read_coco(tmp_path)[0].content.annotated == frozenset(LABEL_NAMES)
     assert "outlined" not in caplog.text
 
 
 def test_keypoints_beside_an_outline_are_no_points(tmp_path: Path) -> None:
     (read,) = read_coco(data_set(tmp_path, [MASK | {"keypoints": [2, 2, 2]}]))
-    assert len(read.truth.cells) == 1
-    assert not read.truth.points
-    assert read.truth.annotated == frozenset(LABEL_NAMES)
+    assert len(read.content.cells) == 1
+    assert not read.content.points
+    assert read.content.annotated == frozenset(LABEL_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,4 @@ def test_a_set_of_points_is_in_order_and_survives_conversion(tmp_path: Path) -> 
     assert not check([folder])
     assert convert("coco", folder, tmp_path / "out") == 1
     (read,) = read_coco(tmp_path / "out")
-    assert [(p.place, p.kind) for p in read.truth.points] == [((4.0, 4.0), "LSIL")]
+    assert [(p.place, p.kind) for p in read.content.points] == [((4.0, 4.0), "LSIL")]

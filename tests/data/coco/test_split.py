@@ -45,7 +45,7 @@ def test_every_image_falls_into_one_part_with_its_patient(tmp_path: Path) -> Non
     assert sorted(names) == sorted(f"{i}.png" for i in range(40))
     seen = [{entry.patient for entry in entries} for entries in parts.values()]
     assert sum(map(len, seen)) == len(set.union(*seen)) == 11
-    assert sum(len(entry.truth.cells) for entries in parts.values() for entry in entries) == 12
+    assert sum(len(entry.content.cells) for entries in parts.values() for entry in entries) == 12
 
 
 def test_what_we_do_not_know_is_kept(tmp_path: Path) -> None:

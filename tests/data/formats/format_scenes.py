@@ -7,7 +7,7 @@ import PIL.Image
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.sample import Entry
 
 SHAPE = (60, 70)
@@ -45,7 +45,7 @@ def place(folder: Path, cells: Cells, name: str = "a.png", **known: object) -> E
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = cells.image_shape
     PIL.Image.new("RGB", (width, height), (len(name), ord(name[0]), 90)).save(path)
-    return Entry(name=name, path=path, truth=Truth(cells=cells, **known))
+    return Entry(name=name, path=path, content=Content(cells=cells, **known))
 
 
 def circle(radius: float, centre: tuple[float, float], shape: tuple[int, int] = (100, 120)) -> np.ndarray:

@@ -64,9 +64,9 @@ def test_a_data_set_tells_scale_and_patient(tmp_path: Path) -> None:
     qupath.write(tmp_path / "drawn" / "a.geojson", entry)
     for images in ("set", "set/annotations.json"):
         (again,) = qupath.read(tmp_path / "drawn", images=tmp_path / images)
-        assert (again.patient, again.truth.cells.mpp) == ("p7", 0.25)
+        assert (again.patient, again.content.cells.mpp) == ("p7", 0.25)
     (again,) = qupath.read(tmp_path / "drawn", images=tmp_path / "set" / "images")
-    assert (again.patient, again.truth.cells.mpp) == (None, None)
+    assert (again.patient, again.content.cells.mpp) == (None, None)
     qupath.write(tmp_path / "drawn" / "b.geojson", entry)
     with pytest.raises(InputError, match=r"b\.geojson: no image of its name: put it into"):
         qupath.read(tmp_path / "drawn", images=tmp_path / "set")

@@ -12,7 +12,7 @@ import tifffile
 from format_scenes import place, smear
 from scipy.io import savemat
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.checks.check import check
 from irnet.data.coco.coco import read_coco
 from irnet.data.formats import SOURCES, convert, cvat, herlev, imagej, isbi2014, labelme, masks, qupath
@@ -55,11 +55,11 @@ def mask_folders(folder: Path) -> Path:
 
 def test_folders_of_masks_are_read(tmp_path: Path) -> None:
     first, second = masks.read(mask_folders(tmp_path))
-    cells = first.truth.cells
+    cells = first.content.cells
     assert cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS, NUCLEUS]
     assert cells.parents.tolist() == [-1, -1, 0, 1]
     assert np.array_equal(cells.to_dense()[:2], np.stack([CELL_A, CELL_B]).astype(bool))
-    assert (second.name, len(second.truth.cells)) == ("b.png", 0)
+    assert (second.name, len(second.content.cells)) == ("b.png", 0)
 
 
 def test_images_of_one_stem_have_masks_of_their_own(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_images_of_one_stem_have_masks_of_their_own(tmp_path: Path) -> None:
         masks.read(tmp_path)
     (tmp_path / "masks" / "a").rename(tmp_path / "masks" / "a.png")
     (tmp_path / "masks" / "a.bmp").mkdir()
-    found = {entry.name: len(entry.truth.cells) for entry in masks.read(tmp_path)}
+    found = {entry.name: len(entry.content.cells) for entry in masks.read(tmp_path)}
     assert found == {"a.bmp": 0, "a.png": 4, "b.png": 0}
 
 
@@ -79,10 +79,10 @@ def test_a_class_that_occurs_nowhere_was_not_annotated(tmp_path: Path) -> None:
     save(tmp_path / "masks" / "a" / "debris_1.png", CELL_B)
     mapping = {"nuclei": "nucleus", "smudge": "ignore", "debris": "drop"}
     (entry,) = masks.read(tmp_path, mapping=mapping)
-    assert entry.truth.annotated == {NUCLEUS}
-    assert entry.truth.cells.labels.tolist() == [NUCLEUS]
-    assert entry.truth.ignore is not None
-    assert entry.truth.ignore.labels.tolist() == [0]
+    assert entry.content.annotated == {NUCLEUS}
+    assert entry.content.cells.labels.tolist() == [NUCLEUS]
+    assert entry.content.ignore is not None
+    assert entry.content.ignore.labels.tolist() == [0]
 
 
 BAD_MASKS = {
@@ -143,11 +143,11 @@ def composed(folder: Path, prefix: str = "train", images: bool = True) -> Path:
 @pytest.mark.parametrize("images", [True, False], ids=["mat", "tif"])
 def test_composed_fields_are_read(tmp_path: Path, prefix: str, images: bool) -> None:
     first, second = isbi2014.read(composed(tmp_path, prefix, images))
-    cells = first.truth.cells
+    cells = first.content.cells
     assert np.array_equal(cells.to_dense()[:2], np.stack([CELL_A, CELL_B]).astype(bool))
     assert cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS, NUCLEUS]
     assert cells.parents.tolist() == [-1, -1, 0, 1]
-    assert second.truth.cells.parents.tolist() == [-1, -1, 0]
+    assert second.content.cells.parents.tolist() == [-1, -1, 0]
     assert first.name == f"isbi_{prefix}_1.png"
     assert first.read().image.shape == (*SHAPE, 3)
 
@@ -167,8 +167,8 @@ def test_real_fields_have_nuclei_only(tmp_path: Path, place: str) -> None:
     noise(tmp_path / "EDF" / "a.png")
     save(tmp_path / place, NUCLEI * 255)
     (entry,) = isbi2014.read(tmp_path / "EDF")
-    assert entry.truth.annotated == {NUCLEUS}
-    assert entry.truth.cells.boxes.tolist() == [[4, 4, 7, 7], [15, 12, 18, 15]]
+    assert entry.content.annotated == {NUCLEUS}
+    assert entry.content.cells.boxes.tolist() == [[4, 4, 7, 7], [15, 12, 18, 15]]
 
 
 def test_what_is_not_the_challenge_is_refused(tmp_path: Path) -> None:
@@ -221,12 +221,12 @@ def test_files_of_the_challenge_that_are_not_read_are_named(tmp_path: Path, capl
 
 def test_single_cells_are_read(tmp_path: Path) -> None:
     (entry,) = herlev.read(painted(tmp_path))
-    cells, ignore = entry.truth.cells, entry.truth.ignore
+    cells, ignore = entry.content.cells, entry.content.ignore
     assert np.array_equal(cells.to_dense()[0], CELL_A > 0)  # the nucleus is part of the cell
     assert (cells.areas.tolist(), cells.parents.tolist()) == ([144, 9], [-1, 0])
     assert ignore is not None
     assert (ignore.areas.tolist(), ignore.labels.tolist()) == ([10], [0])
-    assert entry.truth.kinds == ("light_dysplastic", "light_dysplastic")
+    assert entry.content.kinds == ("light_dysplastic", "light_dysplastic")
     assert (entry.patient, cells.mpp) == ("149143370", 0.201)
     assert entry.name == "light_dysplastic__149143370-149143378-001.BMP"
 
@@ -289,9 +289,9 @@ def test_a_converted_set_is_clean_and_the_same(tmp_path: Path, source_format: st
     assert convert(source_format, source, tmp_path / "out") == len(before)
     assert check([tmp_path / "out"]) == []
     for old, new in zip(before, read_coco(tmp_path / "out"), strict=True):
-        assert old.truth.cells.to_rle() == new.truth.cells.to_rle()
-        assert old.truth.cells.parents.tolist() == new.truth.cells.parents.tolist()
-        assert (old.name, old.patient, old.truth.kinds) == (new.name, new.patient, new.truth.kinds)
+        assert old.content.cells.to_rle() == new.content.cells.to_rle()
+        assert old.content.cells.parents.tolist() == new.content.cells.parents.tolist()
+        assert (old.name, old.patient, old.content.kinds) == (new.name, new.patient, new.content.kinds)
         assert np.array_equal(old.read().image, new.read().image)
     convert("coco", tmp_path / "out", tmp_path / "again")
     first, second = (tmp_path / place / "annotations.json" for place in ("out", "again"))
@@ -302,7 +302,7 @@ def test_a_class_that_was_drawn_nowhere_was_not_annotated(tmp_path: Path) -> Non
     qupath.write(tmp_path / "a.geojson", place(tmp_path, smear().select([0, 1])))
     convert("qupath", tmp_path, tmp_path / "out")
     (entry,) = read_coco(tmp_path / "out")
-    assert entry.truth.annotated == {CYTOPLASM}
+    assert entry.content.annotated == {CYTOPLASM}
 
 
 def test_a_set_is_never_overwritten(tmp_path: Path) -> None:
@@ -362,11 +362,11 @@ def test_a_size_of_pixels_that_is_not_used_is_told(tmp_path: Path, caplog) -> No
         resolutionunit="INCH",
     )
     labelme.write(
-        tmp_path / "a.json", Entry(name="a.tif", path=path, truth=Truth(cells=replace(cells, mpp=None)))
+        tmp_path / "a.json", Entry(name="a.tif", path=path, content=Content(cells=replace(cells, mpp=None)))
     )
     convert("labelme", tmp_path, tmp_path / "out")
     assert "0.01389 x 0.01389 um by ImageJ metadata are no microscope's: not used; write mpp" in caplog.text
-    assert read_coco(tmp_path / "out")[0].truth.cells.mpp is None
+    assert read_coco(tmp_path / "out")[0].content.cells.mpp is None
 
 
 @pytest.mark.parametrize("source_format", ["masks", "labelme"])

@@ -27,27 +27,27 @@ def collection(folder: Path, rows: list[str] = ROWS, header: str = HEADER, image
 
 def test_centres_and_classes_are_read(tmp_path: Path) -> None:
     first, second = cric.read(collection(tmp_path))
-    assert [point.place for point in first.truth.points] == [(0.5, 0.5), (9.5, 7.5)]
-    assert [point.kind for point in first.truth.points] == ["HSIL", "LSIL"]
-    assert {point.label for point in second.truth.points} == {NUCLEUS}
-    assert not first.truth.annotated
-    assert not len(first.truth.cells)
+    assert [point.place for point in first.content.points] == [(0.5, 0.5), (9.5, 7.5)]
+    assert [point.kind for point in first.content.points] == ["HSIL", "LSIL"]
+    assert {point.label for point in second.content.points} == {NUCLEUS}
+    assert not first.content.annotated
+    assert not len(first.content.cells)
 
 
 def test_a_row_that_stands_twice_is_one_nucleus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     first, _ = cric.read(collection(tmp_path, [*ROWS, ROWS[0]]))
-    assert len(first.truth.points) == 2
+    assert len(first.content.points) == 2
     assert "left out: 1" in caplog.text
 
 
 def test_numbers_as_spreadsheets_write_them_are_read(tmp_path: Path) -> None:
     (entry,) = cric.read(collection(tmp_path, ["1,a.png,d,7,HSIL,5.0, 4"], images="a"))
-    assert [point.place for point in entry.truth.points] == [(4.5, 3.5)]
+    assert [point.place for point in entry.content.points] == [(4.5, 3.5)]
 
 
 def test_it_becomes_a_data_set(tmp_path: Path) -> None:
     assert convert("cric", collection(tmp_path / "cric"), tmp_path / "out") == 2
-    assert [len(entry.truth.points) for entry in read_coco(tmp_path / "out")] == [2, 1]
+    assert [len(entry.content.points) for entry in read_coco(tmp_path / "out")] == [2, 1]
 
 
 def test_images_that_are_not_there_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -22,7 +22,7 @@ FILE = "annotations.xml"
 def test_shapes_come_back_as_they_were(tmp_path: Path, style: str, cells: Cells) -> None:
     cvat.write(tmp_path / FILE, [place(tmp_path, cells)], style=style)
     (entry,) = cvat.read(tmp_path)
-    assert by_place(entry.truth.cells) == by_place(cells)
+    assert by_place(entry.content.cells) == by_place(cells)
 
 
 def test_images_in_folders_come_back_with_names_and_kinds(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_images_in_folders_come_back_with_names_and_kinds(tmp_path: Path) -> Non
     cvat.write(tmp_path / FILE, entries)
     again = cvat.read(tmp_path / FILE)
     assert [entry.name for entry in again] == [entry.name for entry in entries]
-    assert again[1].truth.kinds[0] == '<"LSIL" &'
+    assert again[1].content.kinds[0] == '<"LSIL" &'
     assert again[1].read().image.shape == (100, 120, 3)
 
 
@@ -60,7 +60,7 @@ def read(folder: Path, shapes: str, before: str = "", **options: object) -> Cell
     image = f'<image id="0" name="a.png" width="{SHAPE[1]}" height="{SHAPE[0]}">{shapes}</image>'
     (folder / FILE).write_text(f"{before}<annotations><version>1.1</version>{image}</annotations>")
     (entry,) = cvat.read(folder, **options)
-    return entry.truth.cells
+    return entry.content.cells
 
 
 def test_what_cvat_draws_is_read(tmp_path: Path) -> None:

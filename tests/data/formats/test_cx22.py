@@ -54,13 +54,13 @@ def fields(folder: Path, *, mask: np.ndarray | None = None, images: int = 2) -> 
 
 def test_fields_are_read_the_right_way_round(tmp_path: Path) -> None:
     first, second = cx22.read(fields(tmp_path / "Cx22-Pair"))
-    cells = first.truth.cells
+    cells = first.content.cells
     assert first.name == "Cx22-Pair_0001.png"
     assert cells.labels.tolist() == [CYTOPLASM] * 2 + [NUCLEUS] * 3
     assert np.array_equal(cells.to_dense(), DENSE[:5])
     assert cells.parents.tolist() == [-1, -1, 0, 0, -1]  # the last one lies in both cells
     assert np.array_equal(first.read().image, IMAGE)
-    assert second.truth.cells.labels.tolist() == [CYTOPLASM]
+    assert second.content.cells.labels.tolist() == [CYTOPLASM]
 
 
 def test_a_missing_image_set_says_how_it_is_made(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def write(folder: Path, cells: Cells) -> Path:
 def test_regions_come_back_as_they_were(tmp_path: Path, cells: Cells) -> None:
     write(tmp_path, cells)
     (entry,) = imagej.read(tmp_path)
-    assert by_place(entry.truth.cells) == by_place(cells)
+    assert by_place(entry.content.cells) == by_place(cells)
 
 
 def test_names_tell_cells_and_their_nuclei(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_is_drawn_in_imagej_is_read(tmp_path: Path) -> None:
         {"c1.roi": box(roifile.ROI_TYPE.RECT), "c1-n1.roi": box(roifile.ROI_TYPE.OVAL), "n7.roi": freehand},
     )
     (entry,) = imagej.read(tmp_path / "a.zip")
-    cells = entry.truth.cells
+    cells = entry.content.cells
     assert (cells.labels.tolist(), cells.parents.tolist()) == ([CYTOPLASM, NUCLEUS, NUCLEUS], [-1, 0, -1])
     assert cells.areas.tolist()[::2] == [900, 100]
     assert cells.areas[1] == pytest.approx(np.pi * 225, rel=0.02)
@@ -106,7 +106,7 @@ def composite(path: list[float]) -> roifile.ImagejRoi:
 def area(folder: Path, drawn: roifile.ImagejRoi | bytes) -> int:
     pack(folder, {"c1.roi": drawn})
     (entry,) = imagej.read(folder)
-    return int(entry.truth.cells.areas[0])
+    return int(entry.content.cells.areas[0])
 
 
 def test_a_spline_is_drawn_through_its_nodes(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_what_covers_nothing_and_what_is_no_region_is_told(tmp_path: Path, caplo
     }
     pack(tmp_path, regions)
     (entry,) = imagej.read(tmp_path)
-    assert entry.truth.cells.areas.tolist() == [900]
+    assert entry.content.cells.areas.tolist() == [900]
     for told in ("line: no area", "text: no area", "file that is no .roi"):
         assert f"left out ({told}): 1" in caplog.text
 
@@ -171,7 +171,7 @@ def test_what_covers_nothing_and_what_is_no_region_is_told(tmp_path: Path, caplo
 def test_regions_of_one_slice_are_read(tmp_path: Path) -> None:
     pack(tmp_path, {"c1.roi": region(position=3), "c2.roi": region(position=3), "n1.roi": region()})
     (entry,) = imagej.read(tmp_path)
-    assert len(entry.truth.cells) == 3
+    assert len(entry.content.cells) == 3
 
 
 POLYGON = roifile.ImagejRoi.frompoints(np.array([[5, 5], [15, 5], [15, 15]])).tobytes()

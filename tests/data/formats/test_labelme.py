@@ -28,14 +28,14 @@ def write(folder: Path, cells: Cells, **options: object) -> dict:
 def test_shapes_come_back_as_they_were(tmp_path: Path, style: str, cells: Cells) -> None:
     write(tmp_path, cells, style=style)
     (entry,) = labelme.read(tmp_path)
-    assert by_place(entry.truth.cells) == by_place(cells)
+    assert by_place(entry.content.cells) == by_place(cells)
 
 
 def test_what_is_known_of_the_image_comes_back(tmp_path: Path) -> None:
     entry = place(tmp_path, smear(), kinds=("LSIL", *[""] * 5))
     labelme.write(tmp_path / "a.json", entry)
     (again,) = labelme.read(tmp_path / "a.json")
-    assert (again.name, again.truth.cells.mpp, again.truth.kinds[0]) == ("a.png", 0.25, "LSIL")
+    assert (again.name, again.content.cells.mpp, again.content.kinds[0]) == ("a.png", 0.25, "LSIL")
     assert again.read().image.shape == (100, 120, 3)
 
 
@@ -70,7 +70,7 @@ def read(folder: Path, *shapes: object, image: str = "a.png", where: str = "", *
     data = {"version": "7.0.0", "shapes": shapes, "imagePath": image, "imageData": None}
     (folder / "a.json").write_text(json.dumps(data))
     (entry,) = labelme.read(folder / "a.json", **options)
-    return entry.truth.cells
+    return entry.content.cells
 
 
 def test_what_labelme_draws_is_read(tmp_path: Path) -> None:

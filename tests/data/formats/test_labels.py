@@ -170,7 +170,7 @@ def test_without_overlap_maps_come_back_as_they_were(tmp_path: Path) -> None:
     entry = place(tmp_path, cells)
     assert labels.write(tmp_path / "a", cells) == (0, 0, 0)
     (again,) = labels.read(tmp_path)
-    restored = again.truth.cells
+    restored = again.content.cells
     assert (again.name, restored.parents.tolist()) == (entry.name, [-1, 0, 0, -1])
     assert np.array_equal(restored.to_dense(), cells.to_dense())
 
@@ -203,7 +203,7 @@ def test_maps_of_ours_are_read_however_cells_cut_each_other(tmp_path: Path) -> N
         "3 nuclei lie in pieces or touch another of their cell: each piece is read back as one",
     ]
     (again,) = labels.read(tmp_path)
-    cells = again.truth.cells
+    cells = again.content.cells
     assert (again.name, cells.labels.tolist()) == (entry.name, [1] * 3 + [2] * 4)
     assert cells.parents.tolist() == [-1, -1, -1, 0, 1, -1, -1]  # whatever cell is on top there
 
@@ -220,7 +220,7 @@ def test_many_cells_are_read_back(tmp_path: Path) -> None:
     cells = Cells.build([np.ones((1, 1), dtype=bool)] * count, offsets, [1] * count, (300, 300))
     place(tmp_path, cells)
     labels.write(tmp_path / "a", cells)
-    assert len(labels.read(tmp_path)[0].truth.cells) == count
+    assert len(labels.read(tmp_path)[0].content.cells) == count
 
 
 def test_many_cells_get_wider_numbers(tmp_path: Path) -> None:

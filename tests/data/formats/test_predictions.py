@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import tifffile
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.document import load
 from irnet.data.formats.predictions import read_predictions
@@ -28,7 +28,9 @@ CELLS = Cells.from_dense(MASKS, [CYTOPLASM, CYTOPLASM, NUCLEUS], mpp=0.25)
 def data(tmp_path: Path) -> Path:
     """A data set of three images with the same cells; its pictures are not needed."""
     folder = tmp_path / "data"
-    entries = [Entry(name=name, path=folder / "images" / name, truth=Truth(cells=CELLS)) for name in NAMES]
+    entries = [
+        Entry(name=name, path=folder / "images" / name, content=Content(cells=CELLS)) for name in NAMES
+    ]
     write_coco(folder / "annotations.json", entries)
     return folder
 
@@ -72,7 +74,7 @@ def test_a_list_of_results(data: Path, tmp_path: Path, scores: bool) -> None:
     found = read_predictions(dump(tmp_path / "r.json", [empty, *rows]), data)
     assert (found.kind, found.scored, found.notes) == ("coco", scores, ())
     assert [entry.name for entry in found.found] == list(NAMES)
-    cells = found.found[1].truth.cells
+    cells = found.found[1].content.cells
     assert np.array_equal(cells.to_dense(), MASKS)
     assert cells.mpp == 0.25
     assert cells.scores.tolist() == (pytest.approx([0.53, 0.54, 0.55]) if scores else [1, 1, 1])
@@ -83,11 +85,11 @@ def test_results_that_name_files_are_taken_by_their_names(data: Path, tmp_path: 
     for name, image_id in (("b.png", 1), ("images/b.png", 7), ("b.png", "b")):
         rows = [row | {"file_name": name, "image_id": image_id} for row in own]
         found = read_predictions(dump(tmp_path / "r.json", rows), data, missing="empty")
-        assert [len(entry.truth.cells) for entry in found.found] == [0, 3, 0]
+        assert [len(entry.content.cells) for entry in found.found] == [0, 3, 0]
     assert "3 results name another file than that of their image_id" in caplog.text
     rows = [row | {"file_name": "a.jpg"} for row in own]
     found = read_predictions(dump(tmp_path / "r.json", rows), data, missing="empty")
-    assert [len(entry.truth.cells) for entry in found.found] == [3, 0, 0]
+    assert [len(entry.content.cells) for entry in found.found] == [3, 0, 0]
     rows = [row | {"file_name": "z.png"} for row in own]
     with pytest.raises(InputError, match=r"result 0: file_name 'z\.png' is of no image"):
         read_predictions(dump(tmp_path / "r.json", rows), data)
@@ -96,14 +98,14 @@ def test_results_that_name_files_are_taken_by_their_names(data: Path, tmp_path: 
 def test_an_image_without_results_has_no_cells(data: Path, tmp_path: Path) -> None:
     rows = [row for row in results(data) if row["image_id"] != 2]
     found = read_predictions(dump(tmp_path / "r.json", rows), data)
-    assert [len(entry.truth.cells) for entry in found.found] == [3, 0, 3]
+    assert [len(entry.content.cells) for entry in found.found] == [3, 0, 3]
 
 
 def test_numbers_of_categories_may_be_theirs(data: Path, tmp_path: Path) -> None:
     rows = [row | {"category_id": row["category_id"] - 1} for row in results(data)]
     path = dump(tmp_path / "r.json", rows)
     found = read_predictions(path, data, mapping={"0": "cytoplasm", "1": "nucleus"})
-    assert found.found[0].truth.cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS]
+    assert found.found[0].content.cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS]
     with pytest.raises(InputError, match="category_id 0 is not in categories"):
         read_predictions(path, data)
 
@@ -128,7 +130,7 @@ def test_wrong_results_are_named(data: Path, tmp_path: Path, case: str) -> None:
     rows[1] |= change
     path = dump(tmp_path / "r.json", rows)
     if message is None:  # run lengths without a pixel say nothing, whatever their frame
-        assert [len(entry.truth.cells) for entry in read_predictions(path, data).found] == [2, 3, 3]
+        assert [len(entry.content.cells) for entry in read_predictions(path, data).found] == [2, 3, 3]
         return
     with pytest.raises(InputError, match=message) as caught:
         read_predictions(path, data)
@@ -151,12 +153,14 @@ def test_a_coco_file_of_its_own(data: Path, tmp_path: Path) -> None:
     document["images"].append(document["images"][0] | {"id": 99, "file_name": "other.png"})
     found = read_predictions(dump(tmp_path / "p.json", document), data)
     assert found.scored
-    assert [len(entry.truth.cells) for entry in found.found] == [3, 3, 3]
+    assert [len(entry.content.cells) for entry in found.found] == [3, 3, 3]
     assert found.notes == ("of no image of the data set, left out: other.png",)
 
 
 def test_predictions_of_another_size_are_refused(data: Path, tmp_path: Path) -> None:
-    entries = [Entry(name=name, path=Path(name), truth=Truth(cells=Cells.empty((9, 9)))) for name in NAMES]
+    entries = [
+        Entry(name=name, path=Path(name), content=Content(cells=Cells.empty((9, 9)))) for name in NAMES
+    ]
     write_coco(tmp_path / "p.json", entries)
     with pytest.raises(InputError, match=r"a\.png: predictions for \(9, 9\) pixels"):
         read_predictions(tmp_path / "p.json", data)
@@ -171,7 +175,7 @@ def test_maps_beside_the_pictures(data: Path, tmp_path: Path) -> None:
         PIL.Image.fromarray(np.full((*SHAPE, 3), 200, np.uint8)).save(folder / name)
     found = read_predictions(folder, data, labels=["cytoplasm"])
     assert (found.kind, found.scored) == ("labels", False)
-    truth = found.found[2].truth
+    truth = found.found[2].content
     assert truth.annotated == {CYTOPLASM}
     assert np.array_equal(truth.cells.to_dense(), MASKS[:1])
 
@@ -181,7 +185,7 @@ def test_a_folder_for_each_class(data: Path, tmp_path: Path) -> None:
     save_maps(tmp_path / "maps" / "Nucleus", MASKS[2:], "_labels.tif")
     (tmp_path / "maps" / "plots").mkdir()
     found = read_predictions(tmp_path / "maps", data, mapping={"cells": "cytoplasm"})
-    truth = found.found[0].truth
+    truth = found.found[0].content
     assert truth.annotated == {CYTOPLASM, NUCLEUS}
     assert sorted(truth.cells.labels.tolist()) == [CYTOPLASM, NUCLEUS]
 
@@ -208,7 +212,7 @@ def test_pages_for_classes(data: Path, tmp_path: Path) -> None:
         (tmp_path / "maps").mkdir(exist_ok=True)
         tifffile.imwrite(tmp_path / "maps" / f"{Path(name).stem}_instanseg_prediction.tiff", pages)
     found = read_predictions(tmp_path / "maps", data, labels=["nucleus", "cytoplasm"])
-    assert found.found[0].truth.cells.labels.tolist() == [NUCLEUS, CYTOPLASM]
+    assert found.found[0].content.cells.labels.tolist() == [NUCLEUS, CYTOPLASM]
 
 
 def test_a_map_that_is_not_there(data: Path, tmp_path: Path) -> None:
@@ -217,7 +221,7 @@ def test_a_map_that_is_not_there(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"1 of 3 images: b\.png; of no image are bb_cp_masks\.png"):
         read_predictions(folder, data, labels=["cytoplasm"])
     found = read_predictions(folder, data, labels=["cytoplasm"], missing="empty")
-    assert [len(entry.truth.cells) for entry in found.found] == [1, 0, 1]
+    assert [len(entry.content.cells) for entry in found.found] == [1, 0, 1]
     assert "b.png" in found.notes[0]
 
 
@@ -228,7 +232,7 @@ def test_a_class_that_is_missing_in_an_image_leaves_the_other(data: Path, tmp_pa
     with pytest.raises(InputError, match=r"1 of 3 images: a\.png"):
         read_predictions(tmp_path / "maps", data)
     found = read_predictions(tmp_path / "maps", data, missing="empty")
-    assert [len(entry.truth.cells) for entry in found.found] == [1, 2, 2]
+    assert [len(entry.content.cells) for entry in found.found] == [1, 2, 2]
 
 
 def test_what_maps_hold_must_be_said(data: Path, tmp_path: Path) -> None:
@@ -262,8 +266,8 @@ def test_yolo_text_in_its_usual_folder(data: Path, tmp_path: Path) -> None:
     PIL.Image.fromarray(np.zeros((*SHAPE, 3), np.uint8)).save(tmp_path / "run" / "a.jpg")
     found = read_predictions(tmp_path / "run", data, mapping={"0": "cytoplasm"})
     assert (found.kind, found.scored) == ("yolo", True)
-    assert found.found[0].truth.annotated == {CYTOPLASM}
-    assert found.found[0].truth.cells.scores.tolist() == [0.75]
+    assert found.found[0].content.annotated == {CYTOPLASM}
+    assert found.found[0].content.cells.scores.tolist() == [0.75]
 
 
 @pytest.mark.parametrize("tail", ["", " 0.75"])
@@ -313,4 +317,4 @@ def test_nothing_that_fits_is_told_with_a_name(tmp_path: Path) -> None:
 
 def test_truth_comes_along(data: Path, tmp_path: Path) -> None:
     found = read_predictions(dump(tmp_path / "r.json", results(data)), data)
-    assert [entry.truth.cells.areas.tolist() for entry in found.truths] == [CELLS.areas.tolist()] * 3
+    assert [entry.content.cells.areas.tolist() for entry in found.truths] == [CELLS.areas.tolist()] * 3

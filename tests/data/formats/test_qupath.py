@@ -139,7 +139,7 @@ def test_one_feature_a_line(tmp_path: Path) -> None:
 def test_annotations_come_back_as_they_were(tmp_path: Path, cells: Cells) -> None:
     write(tmp_path, cells, style="annotations")
     (entry,) = qupath.read(tmp_path)
-    assert by_place(entry.truth.cells) == by_place(cells)
+    assert by_place(entry.content.cells) == by_place(cells)
 
 
 @MANY
@@ -150,22 +150,22 @@ def test_cells_come_back_but_for_nuclei_that_touch(tmp_path: Path, cells: Cells)
     cells = cells.select(kept)
     write(tmp_path, cells)
     (entry,) = qupath.read(tmp_path)
-    assert by_place(entry.truth.cells) == by_place(cells)
+    assert by_place(entry.content.cells) == by_place(cells)
 
 
 def test_binucleate_cells_come_back(tmp_path: Path) -> None:
     cells, kinds = smear(), ("LSIL", "", "", "", "", "")
     write(tmp_path, cells, known={"kinds": kinds})
     (entry,) = qupath.read(tmp_path)
-    assert by_place(entry.truth.cells) == by_place(cells)
-    assert entry.truth.kinds[0] == "LSIL"
+    assert by_place(entry.content.cells) == by_place(cells)
+    assert entry.content.kinds[0] == "LSIL"
 
 
 def test_nuclei_that_overlap_become_one(tmp_path: Path) -> None:
     masks = np.stack([circle(30, (50, 50)), circle(9, (45, 50)), circle(9, (55, 50))])
     write(tmp_path, Cells.from_dense(masks, [1, 2, 2], parents=[-1, 0, 0]))
     (entry,) = qupath.read(tmp_path)
-    cells = entry.truth.cells
+    cells = entry.content.cells
     assert cells.labels.tolist() == [CYTOPLASM, NUCLEUS]
     assert np.array_equal(cells.to_dense()[1], masks[1] | masks[2])
 
@@ -187,7 +187,7 @@ def read(folder: Path, data: object, **options: object) -> Cells:
     place(folder, Cells.empty(SHAPE))
     (folder / "a.geojson").write_text(data if isinstance(data, str) else json.dumps(data))
     (entry,) = qupath.read(folder / "a.geojson", **options)
-    return entry.truth.cells
+    return entry.content.cells
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_nucleus_of_a_doubled_cell_goes_to_the_one_that_holds_it(tmp_path: Pat
     }
     (tmp_path / "a.geojson").write_text(json.dumps([elsewhere, *data]))
     (entry,) = qupath.read(tmp_path)
-    assert entry.truth.cells.parents.tolist() == [-1, -1, 1]
+    assert entry.content.cells.parents.tolist() == [-1, -1, 1]
 
 
 def with_metadata(**metadata: object) -> list[dict]:

@@ -27,13 +27,13 @@ def field(folder: Path) -> Path:
 def test_fields_are_read_with_cells_that_overlap(tmp_path: Path) -> None:
     field(tmp_path)
     (entry,) = sipakmed.read(tmp_path)
-    cells = entry.truth.cells
+    cells = entry.content.cells
     assert entry.name == "Dyskeratotic__001.bmp"
     assert cells.labels.tolist() == [CYTOPLASM, CYTOPLASM, NUCLEUS, NUCLEUS]
     assert cells.parents.tolist() == [-1, -1, 0, 1]
     assert cells.areas.tolist() == [900, 900, 100, 100]
     assert cells.intersections(cells)[0, 1] == 100
-    assert set(entry.truth.kinds) == {"Dyskeratotic"}
+    assert set(entry.content.kinds) == {"Dyskeratotic"}
     assert entry.read().image.shape == (60, 70, 3)
 
 

@@ -46,7 +46,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         image, truth = generate(number, size=(160, 160), mpp=0.37, count=4)
         path = folder / "images" / f"{number}.png"
         write_atomic(path, to_png(image))
-        entries.append(Entry(name=path.name, path=path, truth=truth, patient=f"p{min(number, 2)}"))
+        entries.append(Entry(name=path.name, path=path, content=truth, patient=f"p{min(number, 2)}"))
     write_coco(folder / "annotations.json", entries)
     settings = load_recipe("study-tiny")
     torch.manual_seed(2)  # one that finds cells in these fields

@@ -12,7 +12,7 @@ from irnet.wording import number_of
 
 def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
     """Raise InputError where a set has no image, or no annotated cell or nucleus in any."""
-    if not any(len(entry.truth.cells) for entry in entries):
+    if not any(len(entry.content.cells) for entry in entries):
         raise InputError(
             f"{data}: no annotated cell and no nucleus in {number_of(len(entries), 'image')}: annotate some, "
             "or name another set"

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.categories import plain
 from irnet.data.coco.document import Document, Id, Row, group, load, naming, stream
 from irnet.data.coco.points import annotated_with, is_point, parse_points
@@ -90,13 +90,15 @@ def entries_of(
         with naming(f"{document.path}: image {image.name!r}"):
             told[_POINTED] += len(annotations) * bool(points and not image.says_annotated)
             image = annotated_with(image, points)
-            truth = _truth(image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]})
-        truth = replace(truth, points=points)
-        entries.append(Entry(name=image.name, path=image.path, truth=truth, patient=image.patient))
+            content = _content(
+                image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]}
+            )
+        content = replace(content, points=points)
+        entries.append(Entry(name=image.name, path=image.path, content=content, patient=image.patient))
         told += _count(annotations, crowd)
-        told[COPIES] += count_copies(truth.cells)
+        told[COPIES] += count_copies(content.cells)
         told[IN_A_CORNER] += all(a.outlined and not a.shares for a in annotations) and is_in_a_corner(
-            truth.cells
+            content.cells
         )
     told[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
     marked = [row for row in document.annotations if row.get("iscrowd") == 1]
@@ -104,7 +106,7 @@ def entries_of(
     for message, count in told.items():
         if count:
             _logger.warning("%s: %s: %d", document.path, message, count)
-    if not any(len(entry.truth.cells) for entry in entries):
+    if not any(len(entry.content.cells) for entry in entries):
         _refuse_all_crowds(document, entries)
     return entries
 
@@ -131,21 +133,21 @@ def part_of(entry: Entry, *, scores: bool = False) -> Part:
     score that is none, a link that is not from a nucleus to a cell.
     """
     with naming(f"image {entry.name!r}"):
-        _check_readable(entry.truth, scores)
-        return image_row(1, entry), annotation_rows(entry.truth, 1, scores=scores)
+        _check_readable(entry.content, scores)
+        return image_row(1, entry), annotation_rows(entry.content, 1, scores=scores)
 
 
-def _check_readable(truth: Truth, scores: bool) -> None:
-    cells, room = truth.cells, MaskRoom()
+def _check_readable(content: Content, scores: bool) -> None:
+    cells, room = content.cells, MaskRoom()
     validate_shape(cells.image_shape)
-    for mask in (*cells.masks, *(truth.ignore.masks if truth.ignore is not None else ())):
+    for mask in (*cells.masks, *(content.ignore.masks if content.ignore is not None else ())):
         if mask.size:
             room.take(mask.size)
     if cells.mpp is not None:
         parse_mpp(cells.mpp)
     for score in cells.scores.tolist() if scores else ():
         parse_score(score)
-    if not np.isfinite([distractor.box for distractor in truth.distractors]).all():
+    if not np.isfinite([distractor.box for distractor in content.distractors]).all():
         raise InputError("a distractor's box is not finite")
     linked = np.flatnonzero(cells.parents != NO_PARENT)
     if (cells.labels[linked] != NUCLEUS).any() or (cells.labels[cells.parents[linked]] != CYTOPLASM).any():
@@ -226,14 +228,14 @@ def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
     return told
 
 
-def _truth(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Truth:
+def _content(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Content:
     sides: dict[bool, list[AnnotationRow]] = {True: [], False: []}
     for annotation in annotations:
         ignored = annotation.label == EVERY_CLASS or (annotation.crowd and crowd == "ignore")
         sides[ignored].append(annotation)
     cells, regions = sides[False], sides[True]
     kinds = tuple(annotation.kind for annotation in cells)
-    return Truth(
+    return Content(
         cells=_cells(cells, image, _parents(cells, ids)),
         kinds=kinds if any(kinds) else (),
         annotated=image.annotated,
@@ -270,7 +272,7 @@ def _parents(cells: Sequence[AnnotationRow], ids: set[Id]) -> list[int]:
 
 
 def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
-    regions = [entry.truth.ignore for entry in entries if entry.truth.ignore is not None]
+    regions = [entry.content.ignore for entry in entries if entry.content.ignore is not None]
     if any((region.labels != EVERY_CLASS).any() for region in regions):
         raise InputError(
             f"{document.path}: every annotation is a crowd (iscrowd = 1), a region to ignore, as CVAT "

@@ -112,7 +112,7 @@ def _tell_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
 
 def _tell_unsized(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
     """Warn of images whose files say um per pixel in a way that is not used."""
-    unsized = [entry for entry in entries if entry.truth.cells.mpp is None and entry.pixels is None]
+    unsized = [entry for entry in entries if entry.content.cells.mpp is None and entry.pixels is None]
     notes = Counter(note for entry in unsized if (note := unused_size(entry.path, entry.page)))
     for note, count in notes.items():
         _logger.warning(

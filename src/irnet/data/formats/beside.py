@@ -119,7 +119,7 @@ class Pictures:
             return entry and Picture(
                 name=name,
                 path=entry.path,
-                mpp=entry.truth.cells.mpp,
+                mpp=entry.content.cells.mpp,
                 patient=entry.patient,
                 page=entry.page,
                 sha256=entry.sha256,

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from irnet.cells import NUCLEUS, Cells, Point, Truth
+from irnet.cells import NUCLEUS, Cells, Content, Point
 from irnet.data.coco.document import short
 from irnet.data.image import read_image
 from irnet.data.listing import IMAGE_SUFFIXES, tell_unread, walk
@@ -108,5 +108,5 @@ def _entry(file: Path, points: list[Point], table: Path) -> Entry:
             "table is of the original images, take those"
         )
     cells = Cells.empty((height, width))
-    truth = Truth(cells=cells, annotated=frozenset(), points=tuple(points))
-    return Entry(name=file.name, path=file, truth=truth)
+    content = Content(cells=cells, annotated=frozenset(), points=tuple(points))
+    return Entry(name=file.name, path=file, content=content)

@@ -97,7 +97,7 @@ def _meta(count: int) -> Element:
 
 
 def _image(entry: Entry, number: int, style: Style) -> Element:
-    cells, kinds = entry.truth.cells, entry.truth.kinds
+    cells, kinds = entry.content.cells, entry.content.kinds
     (height, width), numbers = cells.image_shape, number_pairs(cells)
     image = Element("image", id=str(number), name=entry.name, width=str(width), height=str(height))
     chosen = np.flatnonzero(cells.areas).tolist()
@@ -188,7 +188,9 @@ def _read_image(image: Element, file: Path, pictures: Pictures, mapping: Mapping
         for number, element in enumerate(image, start=1):
             with naming(f"shape {number} ({element.tag})"):
                 _take(element, gathering, mapping)
-    return Entry(name=picture.name, path=picture.path, truth=gathering.truth(file), patient=picture.patient)
+    return Entry(
+        name=picture.name, path=picture.path, content=gathering.content(file), patient=picture.patient
+    )
 
 
 def _take(element: Element, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:

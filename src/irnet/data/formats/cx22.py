@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.components import link_nuclei
 from irnet.data.copies import tell_copies
 from irnet.data.listing import tell_unread, walk
@@ -58,12 +58,12 @@ def _entry(folder: Path, number: int, image: Value, cells: Value, nuclei: Value)
     solid = [(label, mask != 0) for label, mask in masks if mask.any()]
     origins = [(0, 0)] * len(solid)
     labels = [label for label, _ in solid]
-    truth = Cells.build([mask for _, mask in solid], origins, labels, (pixels.shape[0], pixels.shape[1]))
-    tell_copies(place, truth)
+    whole = Cells.build([mask for _, mask in solid], origins, labels, (pixels.shape[0], pixels.shape[1]))
+    tell_copies(place, whole)
     return Entry(
         name=f"{folder.name}_{number:04}.png",
         path=folder / _IMAGES,
-        truth=Truth(cells=link_nuclei(truth)),
+        content=Content(cells=link_nuclei(whole)),
         pixels=pixels,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.coco.rows import AS_SHARES
 from irnet.data.copies import COPIES, count_copies
 from irnet.data.corner import IN_A_CORNER, is_in_a_corner
@@ -98,7 +98,7 @@ class Gathering:
             )
         )
 
-    def truth(self, place: object) -> Truth:
+    def content(self, place: object) -> Content:
         """What is known of the image; a nucleus belongs to the cell of its group that holds most of it."""
         instances = self._joined()
         cells = [instance for instance in instances if instance.label != EVERY_CLASS]
@@ -107,7 +107,7 @@ class Gathering:
         solid = self._cells(cells)
         parents, apart = _parents(solid, cells)
         self._tell(place, apart, solid)
-        return Truth(
+        return Content(
             cells=replace(solid, parents=parents),
             kinds=kinds if any(kinds) else (),
             ignore=self._cells(regions) if regions else None,
@@ -195,9 +195,9 @@ def _shared_with_cells(cells: Cells) -> dict[tuple[int, int], int]:
 
 def mark_annotated(entries: Sequence[Entry]) -> list[Entry]:
     """The images of a set, a class without any instance in all of them being one that was not annotated."""
-    seen = {label for entry in entries for label in entry.truth.cells.labels.tolist()}
+    seen = {label for entry in entries for label in entry.content.cells.labels.tolist()}
     annotated = frozenset(seen) or frozenset(LABEL_NAMES)
-    return [replace(entry, truth=replace(entry.truth, annotated=annotated)) for entry in entries]
+    return [replace(entry, content=replace(entry.content, annotated=annotated)) for entry in entries]
 
 
 def number_pairs(cells: Cells) -> list[tuple[int | None, bool]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.listing import tell_unread, walk
 from irnet.data.mask_image import read_colours
 from irnet.data.sample import Entry
@@ -60,7 +60,7 @@ def _entry(painted: Path, image: Path | None) -> Entry:
     return Entry(
         name=f"{image.parent.name}__{image.name}",
         path=image,
-        truth=Truth(cells=cells, kinds=(image.parent.name,) * len(cells), ignore=ignore),
+        content=Content(cells=cells, kinds=(image.parent.name,) * len(cells), ignore=ignore),
         patient=capture[0] if capture else None,
     )
 

@@ -41,7 +41,7 @@ _START = (1980, 1, 1, 0, 0, 0)  # the same file each time
 
 def write(path: str | os.PathLike, entry: Entry) -> None:
     """Write a region for each instance of an image. Raises InputError where roifile is missing."""
-    cells = entry.truth.cells
+    cells = entry.content.cells
     if max(cells.image_shape) > MAX_SIDE:
         raise InputError(
             f"{entry.name}: ImageJ's regions reach no further than {MAX_SIDE:,} px: cut the image"
@@ -82,8 +82,8 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
                 slices.add(_take(name, content, gathering) or (0, 0, 0))
         with naming(str(file)):
             _refuse_slices(slices)
-        truth = gathering.truth(file)
-        entries.append(Entry(name=picture.name, path=picture.path, truth=truth, patient=picture.patient))
+        content = gathering.content(file)
+        entries.append(Entry(name=picture.name, path=picture.path, content=content, patient=picture.patient))
     return entries
 
 

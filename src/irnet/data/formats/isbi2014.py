@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.components import link_nuclei, split_components
 from irnet.data.copies import tell_copies
 from irnet.data.image import read_image
@@ -59,7 +59,9 @@ def _composed(file: Path) -> list[Entry]:
         Entry(
             name=f"{stem}_{number:0{width}}.png",
             path=file,
-            truth=Truth(cells=_cells(f"{file}, image {number}", image.shape[:2], _items(masks), nucleus_map)),
+            content=Content(
+                cells=_cells(f"{file}, image {number}", image.shape[:2], _items(masks), nucleus_map)
+            ),
             pixels=image,
         )
         for number, (image, masks, nucleus_map) in enumerate(
@@ -115,7 +117,7 @@ def _real(file: Path) -> Entry:
         raise InputError(f"{file}: no map of its nuclei: put {candidates[0].name} beside it")
     height, width, _ = read_image(file).pixels.shape
     cells = _cells(str(annotated), (height, width), [], read_mask(annotated, (height, width)))
-    return Entry(name=file.name, path=file, truth=Truth(cells=cells, annotated=frozenset({NUCLEUS})))
+    return Entry(name=file.name, path=file, content=Content(cells=cells, annotated=frozenset({NUCLEUS})))
 
 
 def _variable(file: Path, data: dict[str, list[Value]], ending: str) -> list[Any]:

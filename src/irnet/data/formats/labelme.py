@@ -42,7 +42,7 @@ _NO_AREA = ("point", "points", "line", "lines", "linestrip")
 
 def write(path: str | os.PathLike, entry: Entry, *, style: Style = "polygons") -> None:
     """Write the cells of an image. labelme looks for the image, under its own name, beside the file."""
-    cells = entry.truth.cells
+    cells = entry.content.cells
     height, width = cells.image_shape
     data: Row = {
         "version": VERSION,
@@ -82,7 +82,7 @@ def read(
 
 
 def _shapes(entry: Entry, style: Style) -> Iterator[Row]:
-    cells, kinds = entry.truth.cells, entry.truth.kinds
+    cells, kinds = entry.content.cells, entry.content.kinds
     numbers = number_pairs(cells)
     chosen = np.flatnonzero(cells.areas).tolist()
     drawn = polygons.outlines([cells.masks[index] for index in chosen], cells.offsets[chosen])
@@ -124,7 +124,7 @@ def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None
         with naming(f"{file}: shape {number}"):
             _take(row, gathering, mapping)
     patient = picture.patient if data.get("patient") is None else str(data["patient"])
-    return Entry(name=picture.name, path=picture.path, truth=gathering.truth(file), patient=patient)
+    return Entry(name=picture.name, path=picture.path, content=gathering.content(file), patient=patient)
 
 
 def _check(data: Any) -> None:

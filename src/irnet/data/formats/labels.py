@@ -114,8 +114,8 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
         for number, crop, place in zip(numbers, cells.masks, cells.offsets.tolist(), strict=True):
             gathering.add(crop, (place[0], place[1]), CYTOPLASM, group=number)
         _add_nuclei(nuclei, owners, set(numbers) if own and software_of(nuclei) == MARK else None, gathering)
-        truth = gathering.truth(file)
-        entries.append(Entry(name=picture.name, path=picture.path, truth=truth, patient=picture.patient))
+        content = gathering.content(file)
+        entries.append(Entry(name=picture.name, path=picture.path, content=content, patient=picture.patient))
     return entries
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Truth
+from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.copies import tell_copies
 from irnet.data.formats.beside import name_files
@@ -68,12 +68,12 @@ def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entr
     instances = [instance for file in files if (instance := _read_mask(file, shape, mapping))]
     solid = [instance for instance in instances if instance.label != EVERY_CLASS]
     regions = [instance for instance in instances if instance.label == EVERY_CLASS]
-    truth = Truth(
+    content = Content(
         cells=_cells(solid, shape, picture.mpp),
         ignore=_cells(regions, shape, picture.mpp) if regions else None,
     )
-    tell_copies(folder, truth.cells)
-    return Entry(name=image.name, path=image, truth=truth)
+    tell_copies(folder, content.cells)
+    return Entry(name=image.name, path=image, content=content)
 
 
 def _cells(instances: list[_Instance], shape: Shape, mpp: float | None) -> Cells:

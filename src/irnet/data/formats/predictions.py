@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from irnet.cells import LABEL_NAMES, Cells, Truth
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.categories import label_of
 from irnet.data.coco import coco
 from irnet.data.coco.document import Document, load
@@ -123,7 +123,7 @@ def _read_coco(
     names = {t.name: t.name if t.name in entries else by_stem.get(Path(t.name).stem) for t in truths}
     taken = set(names.values())
     return _Found(
-        cells={ours: entries[name].truth.cells for ours, name in names.items() if name is not None},
+        cells={ours: entries[name].content.cells for ours, name in names.items() if name is not None},
         absent=[ours for ours, name in names.items() if name is None],
         scored=theirs.scored,
         left_over=[name for name in entries if name not in taken],
@@ -146,7 +146,7 @@ def _read_maps(
         left_over += matching.left_over
         for truth in truths:
             if file := matching.files.get(truth.name):
-                shape = truth.truth.cells.image_shape
+                shape = truth.content.cells.image_shape
                 parts.setdefault(truth.name, []).append(read_labels(file, shape, classes))
         _tell(folder, matching, truths)
     if source.is_dir() and source not in folders:
@@ -196,7 +196,7 @@ def _read_yolo(source: Path, truths: Sequence[Entry], mapping: Mapping[str, str]
     _tell(folder, matching, truths)
     tail = find_tail(list(matching.files.values()))
     read = {
-        truth.name: read_yolo(file, truth.truth.cells.image_shape, mapping=mapping, tail=tail)
+        truth.name: read_yolo(file, truth.content.cells.image_shape, mapping=mapping, tail=tail)
         for truth in truths
         if (file := matching.files.get(truth.name))
     }
@@ -229,14 +229,14 @@ def _yolo_notes(tail: Tail, read: Collection[YoloFile]) -> list[str]:
 
 def _place(entry: Entry, found: _Found) -> Entry:
     """The image of the data set with what was found in it."""
-    truth = entry.truth.cells
+    truth = entry.content.cells
     cells = found.cells.get(entry.name, Cells.empty(truth.image_shape))
     if cells.image_shape != truth.image_shape:
         raise InputError(
             f"{entry.name}: predictions for {cells.image_shape} pixels (height, width), but the image has "
             f"{truth.image_shape}: bring them to its scale"
         )
-    return replace(entry, truth=Truth(cells=replace(cells, mpp=truth.mpp), annotated=found.looked_for))
+    return replace(entry, content=Content(cells=replace(cells, mpp=truth.mpp), annotated=found.looked_for))
 
 
 def _explain(found: _Found, images: int) -> str:

@@ -59,7 +59,7 @@ def write(
     to values an instance). "annotations": every instance one annotation, without measurements. Returns how
     many nuclei became one with others of their cell. Raises InputError where shapely is missing.
     """
-    cells, joined = entry.truth.cells, [0]
+    cells, joined = entry.content.cells, [0]
     if style == "cells":
         features = _cell_features(entry, measurements or [{}] * len(cells), joined)
     else:
@@ -103,7 +103,7 @@ def _cell_features(
     entry: Entry, measurements: Sequence[Mapping[str, float]], joined: list[int]
 ) -> Iterator[Row]:
     """The features of an image; `joined` gets, cell by cell, how many nuclei became one with others."""
-    cells, kinds = entry.truth.cells, entry.truth.kinds
+    cells, kinds = entry.content.cells, entry.content.kinds
     solid = cells.areas > 0
     inside: dict[int, list[int]] = {}  # the nuclei of each cell
     for index in np.flatnonzero(solid & (cells.parents != NO_PARENT)).tolist():
@@ -137,7 +137,7 @@ def _nuclei_metadata(nuclei: Nuclei) -> dict[str, str]:
 
 
 def _annotation_features(entry: Entry) -> Iterator[Row]:
-    cells, kinds = entry.truth.cells, entry.truth.kinds
+    cells, kinds = entry.content.cells, entry.content.kinds
     chosen = np.flatnonzero(cells.areas).tolist()
     for index, rings in zip(chosen, _outlines(cells, chosen), strict=True):
         owner = index if cells.labels[index] == CYTOPLASM else int(cells.parents[index])
@@ -156,7 +156,7 @@ def _outlines(cells: Cells, indices: Sequence[int]) -> Iterator[list[Ring]]:
 def _feature(
     entry: Entry, index: int, object_type: str, kind: str, metadata: Mapping[str, str], rings: list[Ring]
 ) -> Row:
-    label = int(entry.truth.cells.labels[index])
+    label = int(entry.content.cells.labels[index])
     name = " ".join(kind.replace(":", " ").split()) or LABEL_NAMES[label]  # QuPath splits names at colons
     return {
         "type": "Feature",
@@ -202,7 +202,9 @@ def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None
     for number, feature in enumerate(features, start=1):
         with naming(f"{file}: feature {number} (id {short(feature.get('id'))})"):
             _take(feature, number, gathering, mapping)
-    return Entry(name=picture.name, path=picture.path, truth=gathering.truth(file), patient=picture.patient)
+    return Entry(
+        name=picture.name, path=picture.path, content=gathering.content(file), patient=picture.patient
+    )
 
 
 def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str, str] | None) -> None:

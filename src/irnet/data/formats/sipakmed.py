@@ -53,7 +53,7 @@ def _entry(image: Path, parts: list[tuple[Path, re.Match[str]]]) -> Entry:
         with naming(str(file)):
             mask = gathering.draw([_outline(file)])
             gathering.add(*mask, _LABELS[match["part"].lower()], group=int(match["cell"]), kind=kind)
-    return Entry(name=f"{kind}__{image.name}", path=image, truth=gathering.truth(image))
+    return Entry(name=f"{kind}__{image.name}", path=image, content=gathering.content(image))
 
 
 def _outline(file: Path) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ ITSELF, SILENT, HEARD = ((0, 176, 255), (235, 235, 235), (255, 61, 0))  # azure;
 
 def choose_field(test: list[Entry]) -> Entry:
     """The fullest test image that can still be looked at."""
-    return max(test, key=lambda entry: -abs(CROWD - len(entry.truth.cells.of(CYTOPLASM))))
+    return max(test, key=lambda entry: -abs(CROWD - len(entry.content.cells.of(CYTOPLASM))))
 
 
 def draw_associations(predictor: Predictor, irm: InstanceRelation, entry: Entry) -> Picture | None:
@@ -62,7 +62,7 @@ def associate(
         irm.register_forward_pre_hook(lambda _, inputs: heard.append(inputs)),
         predictor.model.register_forward_hook(lambda _, inputs, result: found.append((inputs[0], result))),
     ]
-    predictor.find(sample.image, sample.truth.cells.mpp, scale=OWN)
+    predictor.find(sample.image, sample.content.cells.mpp, scale=OWN)
     for watch in watches:
         watch.remove()
     images, instances = found[0]
