@@ -41,7 +41,7 @@ class Finder:
         model, settings, _ = load_weights(source)
         if overrides:
             settings, trained = change_settings(settings, overrides), model
-            model = build_network(settings, trunk=False)
+            model = build_network(settings, pretrained=False)
             model.load_state_dict(trained.state_dict())
         self.predictor = Predictor(model, settings=settings, device=choose_device("auto"), views=views)
         self.source, self.cache = find_weights(source), cache

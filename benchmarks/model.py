@@ -114,7 +114,7 @@ def build(overrides: list[str], device: torch.device) -> IRNet:
     """The network of the default recipe, changed by overrides."""
     torch.manual_seed(0)
     settings = load_recipe("default", overrides)
-    model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
+    model = build_model(settings.model, settings.loss, settings.predict, pretrained=False)
     order = torch.channels_last if device.type == "cuda" else torch.preserve_format
     return model.to(device, memory_format=order)  # type: ignore[call-overload]
 

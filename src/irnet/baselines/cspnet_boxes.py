@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irnet.models.backbones import Norm
 from irnet.models.box_branch import Detections
 from irnet.models.box_coder import BoxCoder
 from irnet.models.boxes import Proposed, Sizes, area_growth, clip
 from irnet.models.losses import class_loss, mean_over, smooth_l1
 from irnet.models.postprocess import Selection, select_boxes
 from irnet.models.proposals import assign_anchors
+from irnet.models.pyramid import Norm
 from irnet.models.sampling import Sampling
 from irnet.models.truths import Truths
 from irnet.models.vision import AnchorGenerator

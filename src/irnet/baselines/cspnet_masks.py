@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irnet.models.backbones import Norm
 from irnet.models.boxes import Proposed, Sizes, clip
 from irnet.models.losses import mask_loss, mask_targets
+from irnet.models.pyramid import Norm
 from irnet.models.sampling import Sampling
 from irnet.models.truths import Truths, truth_iou
 from irnet.models.vision import roi_pool

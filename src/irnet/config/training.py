@@ -16,7 +16,7 @@ class TrainSettings(Section):
     lr: Positive = 5e-4
     """Learning rate of the heads after warm-up."""
     trunk_lr: NonNegative = 0.2
-    """Learning rate of the trunk, as a factor of `lr`."""
+    """Learning rate of the backbone, as a factor of `lr`."""
     bias_lr: NonNegative = 1.0
     """Learning rate of biases, as a factor (2 in the paper)."""
     momentum: Fraction = 0.9

@@ -13,14 +13,14 @@ from irnet.models.views import VIEWS, find_in_views
 Network = IRNet | CSPNet
 
 
-def build_network(settings: Settings, *, trunk: bool = True) -> Network:
+def build_network(settings: Settings, *, pretrained: bool = True) -> Network:
     """The network of a recipe, ready to train: IRNet, of which Mask R-CNN is a part, or CSPNet.
 
-    `trunk=False` leaves the ImageNet weights of the trunk out, for a network whose weights are loaded next.
-    Raises `InputError` where they are missing.
+    `pretrained=False` leaves the ImageNet weights of the backbone out, for a network whose weights are
+    loaded next. Raises `InputError` where they are missing.
     """
     build = build_cspnet if settings.method == "cspnet" else build_model
-    return build(settings.model, settings.loss, settings.predict, trunk=trunk)
+    return build(settings.model, settings.loss, settings.predict, pretrained=pretrained)
 
 
 def check_views(views: int, method: str) -> None:

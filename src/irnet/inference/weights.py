@@ -23,7 +23,7 @@ LARGEST_FP16 = 65504.0
 
 InitParts = Literal["all", "shared"]
 
-DETECTOR = ("backbone.", "rpn.")  # trunk and pyramid, proposals
+DETECTOR = ("backbone.", "rpn.")  # backbone and pyramid, proposals
 HEADS = ("roi_heads.box.", "roi_heads.mask.")  # of Mask R-CNN
 OWN = ("roi_heads.box.drm.", "roi_heads.mask.irm.")  # of IRNet alone, inside them
 
@@ -58,7 +58,7 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
     path = find_weights(path)
     tensors, settings, trained = _read(path)
 
-    model = build_network(settings, trunk=False)
+    model = build_network(settings, pretrained=False)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -93,7 +93,7 @@ def start_from(
     """Put the weights of `source` ("bundled", a file or a run's folder) into `model`.
 
     Args:
-        parts: "all" asks for the same network. "shared" takes what the two have in common: trunk, pyramid,
+        parts: "all" asks for the same network. "shared" takes what the two have in common: backbone, pyramid,
             proposals, and heads of boxes and masks where both have them. DRM and IRM are never taken, so
             that every method forks from the same weights.
 

@@ -1,221 +1,37 @@
-"""Trunks under the feature pyramid: ResNet (He et al. 2016) and EfficientNet-Lite (Tan and Le 2019)."""
+"""Backbones under the feature pyramid, by the name that a recipe gives them.
 
-import math
-from collections.abc import Callable
-from functools import partial
-from itertools import pairwise
+A new one is a function in a file of its own and a line in `config/parts.py`: docs/how-to/add-a-backbone.md
+"""
 
-import torch
+from __future__ import annotations
+
+from pkgutil import resolve_name
+from typing import NamedTuple
+
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from irnet.models.vision import (
-    FeaturePyramidNetwork,
-    FrozenBatchNorm2d,
-    IntermediateLayerGetter,
-    LastLevelMaxPool,
-    ResNet,
-    resnet18,
-    resnet34,
-    resnet50,
-)
-
-RESNETS: dict[str, Callable[..., ResNet]] = {
-    "resnet18": resnet18,
-    "resnet34": resnet34,
-    "resnet50": resnet50,
-}
-EFFICIENTNETS = {  # width and depth, as factors of B0
-    "efficientnet_lite0": (1.0, 1.0),
-    "efficientnet_lite1": (1.0, 1.1),
-    "efficientnet_lite2": (1.1, 1.2),
-}
-B0_STAGES = (  # expansion, kernel, stride, channels, blocks
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
-)
-PARTS = (1, 2, 3, 5, 7)  # stages after which stem, C2, C3, C4 and C5 end
-STEM_CHANNELS = 32
-BN_EPS = 1e-3  # EfficientNet's
-NORM_OF = {"stem": "_bn0", "expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}  # published names
-
-Norm = Callable[[int], nn.Module]
+from irnet.config.parts import BACKBONES
 
 
-class Pyramid(nn.Module):
-    """A trunk and the feature pyramid over it: P2 to P6, strides 4 to 64, `width` channels each.
+class Backbone(NamedTuple):
+    """A network that makes C2 to C5 of images (B, 3, H, W) whose sides are multiples of 32.
 
-    Args:
-        body: the trunk; gives a dict of C2 to C5.
-        channels: of C2 to C5.
-        width: channels of the pyramid.
-        norm: norm after each convolution of the pyramid, None for a bias alone.
+    `body` returns them in a dict, keys "0" to "3", strides 4, 8, 16 and 32.
     """
 
-    def __init__(self, *, body: nn.Module, channels: list[int], width: int, norm: Norm | None) -> None:
-        super().__init__()
-        self.body = body
-        self.fpn = FeaturePyramidNetwork(channels, width, extra_blocks=LastLevelMaxPool(), norm_layer=norm)
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Features "0" to "3" and "pool" of normalised images (B, 3, H, W), sides multiples of 32."""
-        if images.device.type != "cpu":
-            return self.fpn(self.body(images))
-        # NHWC halves the time of a trunk's depthwise kernels; at stride 4 it is slow for gradients of others.
-        features = self.body(images.contiguous(memory_format=torch.channels_last))
-        if torch.is_grad_enabled():
-            features = {name: feature.contiguous() for name, feature in features.items()}
-        return self.fpn(features)
+    body: nn.Module
+    channels: list[int]  # of C2 to C5
+    stages: list[nn.Module]  # that can be frozen, the first ones first: the stem, then C2 ...
 
 
-class EfficientNetLite(nn.Module):
-    """EfficientNet without squeeze-excitation and with ReLU6; batch norms are folded into the convolutions.
+def build_backbone(name: str, *, norm: str, state: dict[str, Tensor] | None) -> Backbone:
+    """The backbone `name`, one of BACKBONES.
 
     Args:
-        width, depth: factors of the channels and of the blocks of a stage; stem, first and last stage keep
-            their size.
-    """
-
-    def __init__(self, *, width: float, depth: float) -> None:
-        super().__init__()
-        self.stem = SameConv(3, STEM_CHANNELS, kernel=3, stride=2)
-        self.stages = nn.ModuleList()
-        size_in, last = STEM_CHANNELS, len(B0_STAGES) - 1
-        for i, (expansion, kernel, stride, channels, blocks) in enumerate(B0_STAGES):
-            size_out = _round_channels(channels * width)
-            blocks = blocks if i in (0, last) else math.ceil(blocks * depth)
-            stage = [MBConv(size_in, size_out, expansion=expansion, kernel=kernel, stride=stride)]
-            stage += [
-                MBConv(size_out, size_out, expansion=expansion, kernel=kernel) for _ in range(1, blocks)
-            ]
-            self.stages.append(nn.Sequential(*stage))
-            size_in = size_out
-        self.channels = [_round_channels(B0_STAGES[end - 1][3] * width) for end in PARTS[1:]]
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """C2 to C5, strides 4 to 32, of images (B, 3, H, W) scaled by (x - 127) / 128."""
-        x = F.relu6(self.stem(images), inplace=True)
-        features = {}
-        for i, stage in enumerate(self.stages, start=1):
-            x = stage(x)
-            if i in PARTS[1:]:
-                features[str(len(features))] = x
-        return features
-
-
-class MBConv(nn.Module):
-    """Inverted residual block: expand (1x1), depthwise, project (1x1)."""
-
-    def __init__(self, size_in: int, size_out: int, *, expansion: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        size = size_in * expansion
-        self.expand = SameConv(size_in, size, kernel=1) if expansion > 1 else None
-        self.depthwise = SameConv(size, size, kernel=kernel, stride=stride, groups=size)
-        self.project = SameConv(size, size_out, kernel=1)
-        self.residual = stride == 1 and size_in == size_out
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
-        return x + y if self.residual else y
-
-
-class SameConv(nn.Conv2d):
-    """Convolution padded as TensorFlow's "SAME" does: the odd pixel goes to the right and the bottom."""
-
-    def __init__(self, size_in: int, size_out: int, *, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        padding = kernel // 2 if stride == 1 else 0
-        super().__init__(size_in, size_out, kernel, stride=stride, padding=padding, groups=groups)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.stride[0] > 1:
-            (top, bottom), (left, right) = (self._same(n) for n in x.shape[2:])
-            x = F.pad(x, (left, right, top, bottom))
-        return super().forward(x)
-
-    def _same(self, size: int) -> tuple[int, int]:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-        return total // 2, total - total // 2
-
-
-def build_pyramid(
-    name: str,
-    *,
-    width: int,
-    trunk_norm: str,
-    head_norm: Norm | None,
-    state: dict[str, Tensor] | None,
-    frozen_stages: int,
-) -> Pyramid:
-    """The pyramid over the trunk `name`.
-
-    Args:
-        name: one of RESNETS or EFFICIENTNETS.
-        width: channels of the pyramid.
-        trunk_norm: "frozen_bn", or "group" (ResNets from scratch).
-        head_norm: norm inside the pyramid.
+        norm: "frozen_bn", or "group" where it is trained from scratch.
         state: ImageNet weights as published (classifier included), or None.
-        frozen_stages: parts of the trunk without gradient: the stem, then C2, C3 ...
 
     Raises:
-        KeyError or RuntimeError where `state` belongs to another trunk.
+        KeyError or RuntimeError where `state` belongs to another backbone.
     """
-    if name in EFFICIENTNETS:
-        body, channels, parts = _efficientnet(name, state)
-    else:
-        body, channels, parts = _resnet(name, trunk_norm, state)
-    for part in parts[:frozen_stages]:
-        part.requires_grad_(False)
-    return Pyramid(body=body, channels=channels, width=width, norm=head_norm)
-
-
-Trunk = tuple[nn.Module, list[int], list[nn.Module]]  # body, channels of C2 to C5, parts that can be frozen
-
-
-def _efficientnet(name: str, state: dict[str, Tensor] | None) -> Trunk:
-    width, depth = EFFICIENTNETS[name]
-    body = EfficientNetLite(width=width, depth=depth)
-    if state is not None:
-        body.load_state_dict(fold(state, body))
-    stages = [body.stages[start:end] for start, end in pairwise((0, *PARTS))]
-    return body, body.channels, [nn.ModuleList([body.stem, stages[0]]), *stages[1:]]
-
-
-def _resnet(name: str, norm: str, state: dict[str, Tensor] | None) -> Trunk:
-    norm_layer = FrozenBatchNorm2d if norm == "frozen_bn" else partial(nn.GroupNorm, 32)
-    trunk = RESNETS[name](weights=None, norm_layer=norm_layer)
-    if state is not None:
-        trunk.load_state_dict(state)
-    parts = [nn.ModuleList([trunk.conv1, trunk.bn1]), trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4]
-    channels = [trunk.inplanes // 8 * 2**i for i in range(4)]
-    return IntermediateLayerGetter(trunk, {f"layer{i + 1}": str(i) for i in range(4)}), channels, parts
-
-
-def fold(state: dict[str, Tensor], body: EfficientNetLite) -> dict[str, Tensor]:
-    """The published state dict with each batch norm folded into the convolution before it.
-
-    w' = w * g / sqrt(var + eps), b' = beta - mean * g / sqrt(var + eps).
-    """
-    blocks = [name for name, module in body.named_modules() if isinstance(module, MBConv)]
-    convolutions = [name for name, module in body.named_modules() if isinstance(module, SameConv)]
-    folded = {}
-    for name in convolutions:
-        block, _, layer = name.rpartition(".")
-        prefix = f"_blocks.{blocks.index(block)}." if block else ""
-        conv, norm = f"{prefix}_{layer}_conv" if block else "_conv_stem", prefix + NORM_OF[layer]
-        scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + BN_EPS)
-        folded[f"{name}.weight"] = state[f"{conv}.weight"] * scale.view(-1, 1, 1, 1)
-        folded[f"{name}.bias"] = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
-    return folded
-
-
-def _round_channels(channels: float) -> int:
-    """The nearest multiple of 8 that loses at most a tenth."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
+    return resolve_name(BACKBONES[name].build)(norm=norm, state=state)

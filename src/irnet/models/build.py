@@ -7,17 +7,19 @@ from torch import nn
 from irnet.cells import LABEL_NAMES
 from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings, RPNSettings
 from irnet.errors import InputError
-from irnet.models.backbones import Norm, Pyramid, build_pyramid
+from irnet.models.backbones import build_backbone
 from irnet.models.box_branch import BoxBranch
 from irnet.models.image_batch import ImageBatch
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.irnet import IRNet, RoIHeads
 from irnet.models.mask_branch import MaskBranch
+from irnet.models.mask_head import build_mask_head
 from irnet.models.postprocess import Selection
 from irnet.models.proposals import RegionProposals
+from irnet.models.pyramid import Norm, Pyramid
 from irnet.models.ranking import CandidateRanking, RankingRules
 from irnet.models.sampling import Sampling
-from irnet.models.weights import read_trunk
+from irnet.models.weights import read_pretrained
 
 CLASSES = len(LABEL_NAMES)
 
@@ -27,18 +29,19 @@ def build_model(
     loss: LossSettings | None = None,
     predict: PredictSettings | None = None,
     *,
-    trunk: bool = True,
+    pretrained: bool = True,
 ) -> IRNet:
     """The network of a recipe, ready to train.
 
-    `trunk=False` leaves the ImageNet weights of the trunk out, for a network whose weights are loaded next.
-    Raises `InputError` where they are missing.
+    `pretrained=False` leaves the ImageNet weights of the backbone out, for a network whose weights are
+    loaded next. Raises `InputError` where they are missing.
     """
     loss, predict = loss or LossSettings(), predict or PredictSettings()
     norm = group_norm if model.head_norm == "group" else None
     mask_weight = loss.mask_with_irm if model.irm.enabled else loss.mask
+
     return IRNet(
-        backbone=_backbone(model, norm, read=trunk),
+        backbone=_backbone(model, norm, read=pretrained),
         rpn=_rpn(model, norm),
         roi_heads=RoIHeads(box=_box_branch(model, loss, predict), mask=_mask_branch(model, norm)),
         prepare=image_batch(model),
@@ -81,21 +84,15 @@ def group_norm(channels: int) -> nn.Module:
 def _backbone(model: ModelSettings, norm: Norm | None, *, read: bool) -> Pyramid:
     state = None
     if read and model.trunk_weights:
-        state = read_trunk(model.backbone, model.trunk_weights, sha256=model.trunk_sha256)
+        state = read_pretrained(model.backbone, model.trunk_weights, sha256=model.trunk_sha256)
     try:
-        return build_pyramid(
-            model.backbone,
-            width=model.fpn_width,
-            trunk_norm=model.trunk_norm,
-            head_norm=norm,
-            state=state,
-            frozen_stages=model.frozen_stages,
-        )
+        backbone = build_backbone(model.backbone, norm=model.trunk_norm, state=state)
     except (KeyError, RuntimeError) as error:
         raise InputError(
             f"model.trunk_weights = {model.trunk_weights!r} does not fit a {model.backbone}: "
-            f"name the ImageNet weights of that trunk ({error})"
+            f"name the ImageNet weights of that backbone ({error})"
         ) from error
+    return Pyramid(backbone, width=model.fpn_width, norm=norm, frozen_stages=model.frozen_stages)
 
 
 def _rpn(model: ModelSettings, norm: Norm | None) -> RegionProposals:
@@ -165,11 +162,7 @@ def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:
             width=model.mask_width,
             exclude_same_truth=model.irm.exclude_same_truth,
         )
-    return MaskBranch(
-        width=model.fpn_width,
-        mask_width=model.mask_width,
-        classes=CLASSES,
-        norm=norm,
-        irm=irm,
-        box_scale=model.mask_box_scale,
+    head = build_mask_head(
+        model.mask_head, width=model.fpn_width, mask_width=model.mask_width, classes=CLASSES, norm=norm
     )
+    return MaskBranch(head, irm=irm, box_scale=model.mask_box_scale)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from irnet.models.backbones import Pyramid
 from irnet.models.box_branch import BoxBranch, Features
 from irnet.models.boxes import Proposed, Sizes
 from irnet.models.image_batch import ImageBatch
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
 from irnet.models.proposals import RegionProposals
+from irnet.models.pyramid import Pyramid
 from irnet.models.truths import Truths
 
 
@@ -49,7 +49,7 @@ class RoIHeads(nn.Module):
 
 
 class IRNet(nn.Module):
-    """Trunk and pyramid, proposals, heads. Mask R-CNN is IRNet whose heads have neither DRM nor IRM.
+    """Backbone and pyramid, proposals, heads. Mask R-CNN is IRNet whose heads have neither DRM nor IRM.
 
     Args:
         backbone, rpn, roi_heads: the three stages.

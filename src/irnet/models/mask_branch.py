@@ -5,48 +5,36 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from irnet.models.backbones import Norm
 from irnet.models.box_branch import LEVEL_STRIDES, LEVELS, Features, SampledBoxes
 from irnet.models.boxes import Sizes
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_loss, mask_targets
+from irnet.models.mask_head import MaskHead
 from irnet.models.truths import Truths
-from irnet.models.vision import MaskRCNNHeads, MaskRCNNPredictor, pyramid_pool
+from irnet.models.vision import pyramid_pool
 
 SIDE = 14  # of the pooled features; masks have twice as many samples
-CONVOLUTIONS = 4
 
 
 class MaskBranch(nn.Module):
-    """Four convolutions, a deconvolution and a classifier, then the IRM.
+    """A mask of each box, refined by the IRM.
 
     Args:
-        width: channels of the pyramid; mask_width: of the convolutions; classes: without background.
-        norm: norm of the convolutions, or None.
-        irm: None leaves the first masks as they are.
+        head: what draws the first masks.
+        irm: None leaves them as they are.
         box_scale: factor by which boxes are enlarged to the frames that masks are drawn in.
     """
 
-    def __init__(
-        self,
-        *,
-        width: int,
-        mask_width: int,
-        classes: int,
-        norm: Norm | None,
-        irm: InstanceRelation | None,
-        box_scale: float,
-    ) -> None:
+    def __init__(self, head: MaskHead, *, irm: InstanceRelation | None, box_scale: float) -> None:
         super().__init__()
-        self.head = MaskRCNNHeads(width, [mask_width] * CONVOLUTIONS, dilation=1, norm_layer=norm)
-        self.predictor = MaskRCNNPredictor(mask_width, mask_width, classes + 1)
+        self.head, self.predictor = head
         self.irm = irm
         self.box_scale = box_scale
         self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE, inside=box_scale == 1)
 
     def forward(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
         """Deep features (n, mask_width, 14, 14) and logits (n, 1 + C, 28, 28) of the frames `boxes`."""
-        pooled = self.pool(features, boxes, sizes)
+        pooled = self.pool(features, boxes, sizes)  # (n, width, 14, 14)
         if pooled.device.type == "cpu":  # .75 of the time
             pooled = pooled.contiguous(memory_format=torch.channels_last)
         deep = self.head(pooled)
@@ -68,14 +56,20 @@ class MaskBranch(nn.Module):
         image, place, counts = chosen.positives()
         real, match = chosen.positive[image, place], chosen.match[image, place]  # (n,)
         labels = chosen.labels[image, place] * real  # padding is of no class and hears of padding alone
-        flat = enlarge(chosen.boxes[image, place], self.box_scale)
+
+        # First masks
+        flat = enlarge(chosen.boxes[image, place], self.box_scale)  # (n, 4)
         deep, logits = self(features, list(flat.split(counts)), sizes)
+
+        # What each frame should show; padding gets the truth of any pixel
         somewhere = torch.cat([flat[:, :2], flat[:, :2] + 1], dim=1)
         truth = torch.where(real[:, None], truths.boxes[image, match], somewhere)
-        targets = mask_targets(flat, truth, truths.masks[image, match], side=2 * SIDE)
+        targets = mask_targets(flat, truth, truths.masks[image, match], side=2 * SIDE)  # (n, 28, 28)
         losses = {"mask": mask_loss(logits, labels, targets, real)}
         if self.irm is None:
             return losses, {}
+
+        # The same targets for the masks that the other instances refine
         refined, figures = self.irm(deep, logits, labels, image, match, real)
         return {**losses, "irm": mask_loss(refined, labels, targets, real)}, figures
 

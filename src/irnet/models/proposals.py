@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from irnet.models.backbones import Norm
 from irnet.models.box_coder import BoxCoder
 from irnet.models.boxes import Proposed, Sizes, area_growth, clip
 from irnet.models.losses import mean_over, smooth_l1
+from irnet.models.pyramid import Norm
 from irnet.models.sampling import Sampling
 from irnet.models.suppression import suppress
 from irnet.models.truths import Truths, ignored, truth_iou

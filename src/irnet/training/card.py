@@ -16,7 +16,7 @@ from irnet.errors import InputError
 from irnet.inference.tensors import read_tensors
 from irnet.inference.weights import generated_alone
 from irnet.markdown import facts
-from irnet.models.weights import PACKAGE, trunk_origin
+from irnet.models.weights import PACKAGE, pretrained_origin
 from irnet.training.card_scores import score_sections
 from irnet.training.log import read_log, training_seconds
 from irnet.wording import RESEARCH_USE, number_of
@@ -90,8 +90,8 @@ def _file(file: WeightsFile) -> dict[str, str]:
 
 def _licence(settings: Settings, trained: Mapping[str, Any]) -> str:
     """As far as it follows from the data and the first weights."""
-    trunk = trained.get("trunk") or {"licence": None}
-    also = "" if "licence" in trunk else f"; that of `{trunk['source']}` applies too"
+    backbone = trained.get("trunk") or {"licence": None}
+    also = "" if "licence" in backbone else f"; that of `{backbone['source']}` applies too"
     if generated_alone(settings, trained):
         return f"Apache-2.0, like the code: trained on generated smears alone{also}"
     return f"the licence of the data applies{also}"
@@ -104,7 +104,7 @@ def _network(file: WeightsFile) -> dict[str, str | None]:
     )
     return {
         "method": f"{METHODS[settings.method]} ({modules})",
-        "trunk": f"{model.backbone}, {model.trunk_norm}" if model.has_trunk else None,
+        "backbone": f"{model.backbone}, {model.trunk_norm}" if model.has_backbone else None,
         "parameters": f"{file.parameters / 1e6:.1f} million",
         "first weights": _first_weights(settings, file.trained),
         "widths": f"pyramid {model.fpn_width}, box head {model.fc_width}, masks {model.mask_width}",
@@ -118,13 +118,13 @@ def _first_weights(settings: Settings, trained: Mapping[str, Any]) -> str:
     if init := trained.get("init"):
         fresh = f"; fresh: {', '.join(init['fresh'])}" if init["fresh"] else ""
         return f"forked from `{init['source']}`, SHA-256 inside {init['sha256']}{fresh}"
-    trunk = trained.get("trunk")
-    if trunk is None and model.has_trunk and model.trunk_weights == PACKAGE:
-        trunk = trunk_origin(model.backbone, PACKAGE, sha256=model.trunk_sha256)
-    if trunk is None:
+    backbone = trained.get("trunk")
+    if backbone is None and model.has_backbone and model.trunk_weights == PACKAGE:
+        backbone = pretrained_origin(model.backbone, PACKAGE, sha256=model.trunk_sha256)
+    if backbone is None:
         return "random"
-    licence = f"licence {trunk['licence']}, " if "licence" in trunk else ""
-    return f"trunk from `{trunk['source']}`, {licence}SHA-256 {trunk['sha256']}; all else random"
+    licence = f"licence {backbone['licence']}, " if "licence" in backbone else ""
+    return f"backbone from `{backbone['source']}`, {licence}SHA-256 {backbone['sha256']}; all else random"
 
 
 def _data(settings: Settings, trained: Mapping[str, Any]) -> dict[str, str | None]:

@@ -25,11 +25,11 @@ def parameter_groups(
     trunk_lr: float,
     bias_lr_factor: float,
     weight_decay: float,
-    trunk: str = "backbone.body.",
+    backbone: str = "backbone.body.",
 ) -> list[dict]:
     """Return optimiser groups of the trainable parameters, each with its `base_lr`.
 
-    `trunk` is the name prefix of the (pretrained) trunk, which gets `trunk_lr`. Biases of layers get
+    `backbone` is the name prefix of the (pretrained) backbone, which gets `trunk_lr`. Biases of layers get
     `bias_lr_factor` times their rate; only matrices and kernels are decayed.
     """
     norms = {
@@ -42,7 +42,7 @@ def parameter_groups(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = trunk_lr if name.startswith(trunk) else lr
+        rate = trunk_lr if name.startswith(backbone) else lr
         if name.endswith("bias") and name not in norms:
             rate *= bias_lr_factor
         decay = weight_decay if parameter.ndim > 1 else 0.0

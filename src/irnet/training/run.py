@@ -17,7 +17,7 @@ from irnet.inference.tensors import read_meta
 from irnet.inference.versions import versions
 from irnet.inference.weights import InitParts, save_weights, start_from
 from irnet.metrics import summarise
-from irnet.models.weights import trunk_origin
+from irnet.models.weights import pretrained_origin
 from irnet.training.checkpoint import load_checkpoint, save_checkpoint
 from irnet.training.optim import (
     MovingAverage,
@@ -42,7 +42,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     data: dict[str, Any]  # what the images are, to notice other ones on resuming
     init: dict[str, Any] | None = None  # the weights that it started from, see `start_from`
-    trunk: dict[str, str] | None = None  # those of its trunk alone, see `trunk_origin`
+    pretrained: dict[str, str] | None = None  # those of its backbone alone, see `pretrained_origin`
     facts: dict[str, Any] = field(default_factory=dict)  # what else the model card tells
     step: int = 0
     steps: int | None = None
@@ -67,8 +67,8 @@ class Run:
         """
         torch.manual_seed(settings.train.seed)
         from_imagenet = init is None and not resumed
-        model = build_network(settings, trunk=from_imagenet)
-        trunk = _trunk_origin(settings) if from_imagenet else None
+        model = build_network(settings, pretrained=from_imagenet)
+        pretrained = _pretrained_origin(settings) if from_imagenet else None
         origin = None
         if init is not None and not resumed:
             origin = start_from(model, init, settings, parts=init_parts)
@@ -85,7 +85,7 @@ class Run:
         )
         optimizer = build_optimizer(groups, kind=s.optimizer, momentum=s.momentum)
         average = MovingAverage(model, decay=s.ema)
-        return cls(folder, settings, model, average, optimizer, data, origin, trunk, facts or {})
+        return cls(folder, settings, model, average, optimizer, data, origin, pretrained, facts or {})
 
     def restore(self) -> None:
         """Go to where the last checkpoint of the folder stands. Raises `InputError` when the data changed."""
@@ -95,7 +95,7 @@ class Run:
         self._check_data(state.get("data", {}))
         self.step, self.steps = state["step"], state["steps"]
         self.merit = -math.inf if state["merit"] is None else state["merit"]
-        self.init, self.trunk = state.get("init"), state.get("trunk")
+        self.init, self.pretrained = state.get("init"), state.get("trunk")
 
     def _check_data(self, noted: dict[str, Any]) -> None:
         """Refuse data that differ from what the checkpoint noted, or of which it noted too little."""
@@ -121,7 +121,7 @@ class Run:
             "merit": self.merit if math.isfinite(self.merit) else None,
             "data": self.data,
             "init": self.init,
-            "trunk": self.trunk,
+            "trunk": self.pretrained,
             "settings": self.settings.model_dump(mode="json"),
             "versions": versions(),
         }
@@ -147,7 +147,7 @@ class Run:
             "steps": self.steps,
             "data": self.data,
             "init": self.init,
-            "trunk": self.trunk,
+            "trunk": self.pretrained,
             "validation": validation.numbers if validation else None,
             "scores": _summarise(validation) if validation else None,
             "versions": versions(),
@@ -172,11 +172,11 @@ def _summarise(validation: Validation) -> dict[str, Any]:
     return summarise(validation.scored, validation.patients if named else None)
 
 
-def _trunk_origin(settings: Settings) -> dict[str, str] | None:
+def _pretrained_origin(settings: Settings) -> dict[str, str] | None:
     model = settings.model
-    if not (model.trunk_weights and model.has_trunk):
+    if not (model.trunk_weights and model.has_backbone):
         return None
-    return trunk_origin(model.backbone, model.trunk_weights, sha256=model.trunk_sha256)
+    return pretrained_origin(model.backbone, model.trunk_weights, sha256=model.trunk_sha256)
 
 
 def settings_of(folder: Path) -> Settings:

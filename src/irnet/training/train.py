@@ -76,7 +76,7 @@ def train(
             stored.
         init: weights to start from: "bundled", a weights file or a run's folder.
         init_parts: "all" of them, which must be those of the same network, or what is "shared" by the
-            methods: trunk, pyramid, proposals, heads of boxes and masks. The log says what starts fresh.
+            methods: backbone, pyramid, proposals, heads of boxes and masks. The log says what starts fresh.
         resume: go on where `run_dir` stands; a folder without a checkpoint starts from the beginning.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 

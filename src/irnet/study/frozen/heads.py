@@ -160,7 +160,7 @@ def first_weights(settings: Settings, name: str, seed: int) -> dict[str, Tensor]
     other = {"drm": "irm", "irm": "drm"}[name]
     off = getattr(settings.model, other).model_copy(update={"enabled": False})
     torch.manual_seed(seed)
-    heads = build_model(settings.model.model_copy(update={other: off}), trunk=False).roi_heads
+    heads = build_model(settings.model.model_copy(update={other: off}), pretrained=False).roi_heads
     head = heads.box.drm if name == "drm" else heads.mask.irm
     assert head is not None
     return head.state_dict()

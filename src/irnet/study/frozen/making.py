@@ -86,7 +86,7 @@ def recall_frozen_row(
 
 def frozen_model(study: Study, settings: Settings, device: torch.device) -> tuple[IRNet, dict[str, Any]]:
     """The network of a row with the trunk's weights, its modules fresh, and where the weights are from."""
-    model = build_model(settings.model, settings.loss, settings.predict, trunk=False)
+    model = build_model(settings.model, settings.loss, settings.predict, pretrained=False)
     origin = start_from(model, str(trunk_weights(study)), settings, parts="shared")
     return model.to(device).eval(), origin
 
