@@ -53,9 +53,9 @@ def score(predictor: Predictor, entries: list[Entry]) -> dict[str, float]:
     for entry in entries:
         sample = entry.read()
         scores.append(score_image(sample.content, predictor(sample.image, MPP)))
-    classes = summarise(scores)["classes"]
+    classes = summarise(scores).classes
     return {
-        f"{LABEL_NAMES[label]} {name}": classes[LABEL_NAMES[label]]["scores"][name]["pooled"]["value"]
+        f"{LABEL_NAMES[label]} {name}": classes[LABEL_NAMES[label]].scores[name].pooled.value
         for label in (CYTOPLASM, NUCLEUS)
         for name in SCORED
     }

@@ -76,13 +76,13 @@ def main() -> None:
     print(f"{'field':16}{'CPU s':>8}{'found':>7}{'true':>7}{heads}")
     fields = read_fields(options.data) if options.data else draw_fields(options.fields, options.cells)
     seconds, scores = zip(*map(measure, fields), strict=True)
-    classes = summarise(scores)["classes"]
+    classes = summarise(scores).classes
     pooled = {label: classes[LABEL_NAMES[label]] for label in (CYTOPLASM, NUCLEUS)}
-    counts = [pooled[CYTOPLASM]["predictions"], pooled[CYTOPLASM]["truths"]]
-    values = [pooled[label]["scores"][key]["pooled"]["value"] for label, key in COLUMNS]
+    counts = [pooled[CYTOPLASM].predictions, pooled[CYTOPLASM].truths]
+    values = [pooled[label].scores[key].pooled.value for label, key in COLUMNS]
     print_row("all", float(np.mean(seconds)), counts, values)
     for label in pooled:
-        more = {key: pooled[label]["scores"][key]["pooled"]["value"] for key in EXTRA}
+        more = {key: pooled[label].scores[key].pooled.value for key in EXTRA}
         print(LABEL_NAMES[label], ", ".join(f"{k} {v:.3f}" for k, v in more.items() if v is not None))
 
 

@@ -40,8 +40,8 @@ def score(truths: list[Content], depth: Callable[[Cells], NDArray]) -> dict[str,
     pairs = zip(truths, flat, strict=True)
     summary = summarise([score_image(truth, cells) for truth, cells in pairs], samples=0, scored=False)
     return {
-        name: [block["scores"][figure]["pooled"]["value"] or 0.0 for figure in FIGURES]
-        for name, block in summary["classes"].items()
+        name: [part.scores[figure].pooled.value or 0.0 for figure in FIGURES]
+        for name, part in summary.classes.items()
     }
 
 

@@ -58,10 +58,10 @@ def densest(entries: Sequence[Entry], found: Sequence[Cells], cuts: Cuts) -> str
     degrees = np.array([overlapped(entry.content.cells.of(CYTOPLASM)) for entry in entries])
     fields = np.argsort(-degrees, kind="stable")[: max(1, len(entries) // 5)]
     summary = summarise([score_image(entries[i].content, found[i], cuts) for i in fields])
-    aji = summary["classes"]["cytoplasm"]["scores"]["aji"]["pooled"]
+    aji = summary.classes["cytoplasm"].scores["aji"].pooled
     return (
         f"densest fifth ({len(fields)} fields, {degrees[fields].min():.2f} to {degrees[fields].max():.2f} of "
-        f"a cell under another one): AJI {aji['value']:.3f} [{aji['low']:.3f}, {aji['high']:.3f}]"
+        f"a cell under another one): AJI {aji.text()}"
     )
 
 

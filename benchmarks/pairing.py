@@ -249,11 +249,8 @@ def print_scores(masks: dict[str, list[tuple[Content, Cells]]]) -> None:
         for title, rule in RULES.items():
             links = [link_scores(truth.cells, rule(cells)) for truth, cells in images]
             scores = [ImageScore(classes={}, links=link, distractors=Counter()) for link in links]
-            for name, score in summarise(scores)["links"].items():
-                part = score["pooled"]
-                spread = f"[{part['low']:.3f}, {part['high']:.3f}]"
-                found = f"{part['numerator']:.0f} of {part['denominator']:.0f}"
-                print(f"  {title:16} {name:25} {part['value']:.3f} {spread}  {found}")
+            for name, score in summarise(scores).links.items():
+                print(f"  {title:16} {name:25} {score.pooled.text()}  {score.pooled.found}")
         print_confidence(images)
 
 

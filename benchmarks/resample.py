@@ -12,8 +12,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.metrics.bootstrap import interval, sample_weights
 from irnet.metrics.coco_ap import PooledRanking
+from irnet.metrics.statistics import interval, sample_weights
 
 SEED = 0
 Z = 1.96

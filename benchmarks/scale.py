@@ -67,7 +67,7 @@ def print_test(fields: int) -> None:
 def f1(pairs: list[tuple[Content, Cells]]) -> str:
     """Pooled F1 of cytoplasms and nuclei."""
     summary = summarise([score_image(truth, cells) for truth, cells in pairs], samples=0)
-    values = [summary["classes"][name]["scores"]["f1"]["pooled"]["value"] for name in LABEL_NAMES.values()]
+    values = [summary.classes[name].scores["f1"].pooled.value for name in LABEL_NAMES.values()]
     return ", ".join(f"{value:.3f}" for value in values)
 
 

@@ -20,8 +20,8 @@ from irnet.data.coco.coco import read_coco
 from irnet.inference.rehearsal import Option, Rehearsal
 from irnet.inference.scale import OWN
 from irnet.inference.weights import load_weights
-from irnet.metrics.bootstrap import interval, sample_weights
 from irnet.metrics.merit import PARTS, merit_ratios, merits
+from irnet.metrics.statistics import interval, sample_weights
 
 CUTS = np.arange(0.3, 0.96, 0.05).round(3).tolist()
 PRESENT = "present"

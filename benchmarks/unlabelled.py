@@ -25,8 +25,7 @@ from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.inference.predict import Predictor
 from irnet.metrics import score_image
-from irnet.metrics.bootstrap import sample_weights
-from irnet.study.compare import Estimate, difference, pooled
+from irnet.metrics.statistics import SeededEstimate, difference, pooled, sample_weights
 from irnet.synthetic import generate
 from irnet.training.train import train
 
@@ -164,7 +163,7 @@ def table(rows: dict[str, list[list[dict]]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def gain(row: Estimate, control: Estimate) -> str:
+def gain(row: SeededEstimate, control: SeededEstimate) -> str:
     """What a row has more than the control."""
     if row is control or len(row.seeds) < len(control.seeds):  # the bundled weights are of one seed
         return ""

@@ -79,7 +79,7 @@ def report(
 def aji(pairs: list[tuple[Content, Cells]], name: str) -> float:
     """Pooled AJI of a class."""
     summary = summarise([score_image(truth, found) for truth, found in pairs], samples=0)
-    return summary["classes"][name]["scores"]["aji"]["pooled"]["value"]
+    return summary.classes[name].scores["aji"].pooled.value
 
 
 if __name__ == "__main__":

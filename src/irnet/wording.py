@@ -1,7 +1,6 @@
 """Numbers and phrases that a user reads, and the progress of work that takes long."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
 UNKNOWN = "–"
@@ -17,15 +16,3 @@ def number_of(number: int, noun: str) -> str:
     ('1 image', '0 images')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def with_interval(part: Mapping[str, Any]) -> str:
-    """An estimate of `metrics.summarise` with its interval.
-
-    >>> with_interval({"value": 0.5, "low": 0.25, "high": 0.75}), with_interval({"value": None})
-    ('0.500 [0.250, 0.750]', '–')
-    """
-    if part["value"] is None:
-        return UNKNOWN
-    spread = "" if part["low"] is None else f" [{part['low']:.3f}, {part['high']:.3f}]"
-    return f"{part['value']:.3f}{spread}"

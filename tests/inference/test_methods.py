@@ -138,13 +138,13 @@ def test_it_is_scored_without_ap_and_calibration(jomls: None, circles: Path, tmp
     stored = evaluate(tmp_path / "out", circles, tmp_path / "stored")
     for result in (direct, stored):
         summary = result.summary
-        assert (summary["evaluated"]["method"], summary["scored"]) == ("jomls", False)
-        block = summary["classes"]["nucleus"]
-        assert block["ap"]["ap"]["value"] is None
-        assert block["calibration"]["ece_iou"] is None
-        assert block["scores"]["f1"]["pooled"]["value"] is not None
-    assert direct.summary["classes"] == stored.summary["classes"]
-    assert direct.summary["evaluated"]["sha256"] is None
+        assert (summary.evaluated.method, summary.scored) == ("jomls", False)
+        block = summary.classes["nucleus"]
+        assert block.ap.ap.value is None
+        assert block.calibration.ece_iou is None
+        assert block.scores["f1"].pooled.value is not None
+    assert direct.summary.classes == stored.summary.classes
+    assert direct.summary.evaluated.sha256 is None
     with pytest.raises(InputError, match="leave --score out"):
         evaluate("jomls", circles, tmp_path / "cut", score=0.5)
 
@@ -157,8 +157,8 @@ def test_nothing_found_is_not_an_ap_of_zero(
     )
     predict_files([circles / "images"], tmp_path / "out", method="jomls")
     summary = evaluate(tmp_path / "out", circles, tmp_path / "scores").summary
-    assert not summary["scored"]
-    assert summary["mean_ap"]["ap"]["value"] is None
+    assert not summary.scored
+    assert summary.mean_ap.ap.value is None
 
 
 def test_a_network_is_named_in_what_is_written(
@@ -169,7 +169,7 @@ def test_a_network_is_named_in_what_is_written(
     assert (run["method"], run["scored"]) == ("irnet", True)
     for source in (tmp_path / "out", "irnet", tmp_path / "weights.safetensors"):
         summary = evaluate(source, circles, tmp_path / "scores").summary
-        assert (summary["evaluated"]["method"], summary["scored"]) == ("irnet", True)
+        assert (summary.evaluated.method, summary.scored) == ("irnet", True)
 
 
 def test_jomls_never_waits_for_torch(tmp_path: Path) -> None:

@@ -55,15 +55,15 @@ def test_nothing_stays_nothing():
 def test_the_ceiling_by_hand():
     whole = Content(cells=squares((0, 0, 20, 20), (10, 0, 25, 20), (40, 0, 50, 10)))
     summary = label_map_ceiling([whole])
-    scores = summary["classes"]["cytoplasm"]["scores"]
-    assert scores["aji"]["pooled"]["value"] == pytest.approx(600 / 800)  # 200 of 400, 300 and 100 whole
-    assert scores["recall"]["pooled"]["numerator"] == 2  # half of the first is no match
-    assert scores["overlap_recall"]["pooled"]["value"] == 0
-    assert not summary["scored"]
+    scores = summary.classes["cytoplasm"].scores
+    assert scores["aji"].pooled.value == pytest.approx(600 / 800)  # 200 of 400, 300 and 100 whole
+    assert scores["recall"].pooled.numerator == 2  # half of the first is no match
+    assert scores["overlap_recall"].pooled.value == 0
+    assert not summary.scored
 
 
 def test_without_overlap_nothing_is_lost():
     summary = label_map_ceiling([Content(cells=squares((0, 0, 20, 20), (20, 0, 40, 20)))])
-    scores = summary["classes"]["cytoplasm"]["scores"]
-    assert scores["aji"]["pooled"]["value"] == scores["f1"]["pooled"]["value"] == 1
-    assert scores["overlap_recall"]["pooled"]["value"] is None
+    scores = summary.classes["cytoplasm"].scores
+    assert scores["aji"].pooled.value == scores["f1"].pooled.value == 1
+    assert scores["overlap_recall"].pooled.value is None

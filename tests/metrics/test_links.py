@@ -96,9 +96,9 @@ def test_links_are_part_of_an_image_a_summary_and_a_table(truth: Cells):
     wrong = blocks(BOXES, LABELS, [-1, -1, 0, 0, -1])
     images = [score_image(Content(cells=truth), cells) for cells in (truth, wrong)]
     summary = summarise(images)
-    pooled = summary["links"]["link_accuracy"]["pooled"]
-    assert (pooled["numerator"], pooled["denominator"]) == (5, 6)
-    assert pooled["low"] <= pooled["value"] <= pooled["high"]
+    pooled = summary.links["link_accuracy"].pooled
+    assert (pooled.numerator, pooled.denominator) == (5, 6)
+    assert pooled.low <= pooled.value <= pooled.high
     table = render_table(summary)
     assert "nuclei linked to cells" in table
     assert "5 of 6" in table
@@ -107,7 +107,7 @@ def test_links_are_part_of_an_image_a_summary_and_a_table(truth: Cells):
 def test_no_links_where_a_class_is_unknown_and_no_rows_without_links(truth: Cells):
     cells_only = score_image(Content(cells=truth, annotated=frozenset({CYTOPLASM})), truth)
     assert cells_only.links == {}
-    assert summarise([cells_only])["links"] == {}
+    assert summarise([cells_only]).links == {}
     assert "linked" not in render_table(summarise([cells_only]))
 
 

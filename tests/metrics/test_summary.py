@@ -8,7 +8,7 @@ import pytest
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, Distractor
 from irnet.errors import InputError
 from irnet.metrics import render_table, score_image, summarise
-from irnet.metrics.bootstrap import interval, sample_weights
+from irnet.metrics.statistics import Estimate, interval, sample_weights
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ def scores(rectangles):
 
 
 def test_image_mean_and_pooled(scores):
-    result = summarise(scores)["classes"]["cytoplasm"]
-    assert (result["images"], result["truths"], result["predictions"]) == (3, 3, 2)
-    aji = result["scores"]["aji"]
-    assert aji["image_mean"]["value"] == pytest.approx((1 + 200 / 600) / 2)  # the empty image has no AJI
-    assert aji["image_mean"]["images"] == 2
-    assert aji["pooled"]["value"] == pytest.approx(300 / 700)
-    recall = result["scores"]["recall"]["pooled"]
-    assert (recall["numerator"], recall["denominator"]) == (2, 3)
-    assert recall["low"] <= recall["value"] <= recall["high"]
-    assert result["scores"]["overlap_recall"]["pooled"]["value"] is None
+    result = summarise(scores).classes["cytoplasm"]
+    assert (result.images, result.truths, result.predictions) == (3, 3, 2)
+    aji = result.scores["aji"]
+    assert aji.image_mean.value == pytest.approx((1 + 200 / 600) / 2)  # the empty image has no AJI
+    assert aji.image_mean.images == 2
+    assert aji.pooled.value == pytest.approx(300 / 700)
+    recall = result.scores["recall"].pooled
+    assert (recall.numerator, recall.denominator) == (2, 3)
+    assert recall.low <= recall.value <= recall.high
+    assert result.scores["overlap_recall"].pooled.value is None
 
 
 def test_ap_and_its_mean_over_classes(scores, rectangles):
@@ -41,46 +41,45 @@ def test_ap_and_its_mean_over_classes(scores, rectangles):
         rectangles([(0, 0, 5, 5)], label=NUCLEUS),
     )
     result = summarise([*scores, nucleus])
-    assert result["classes"]["nucleus"]["ap"]["ap"]["value"] == 1
-    cytoplasm = result["classes"]["cytoplasm"]["ap"]["ap"]["value"]
+    assert result.classes["nucleus"].ap.ap.value == 1
+    cytoplasm = result.classes["cytoplasm"].ap.ap.value
     assert cytoplasm == pytest.approx(67 / 101)  # both predictions right: recall reaches 2 / 3
-    assert result["mean_ap"]["ap"]["value"] == pytest.approx((1 + cytoplasm) / 2)
+    assert result.mean_ap.ap.value == pytest.approx((1 + cytoplasm) / 2)
 
 
 def test_a_class_without_truth_or_prediction_has_no_score(scores):
-    nucleus = summarise(scores)["classes"]["nucleus"]
-    assert nucleus["images"] == 3
-    assert nucleus["ap"]["ap50"] == {"value": None, "low": None, "high": None}
-    assert nucleus["scores"]["f1"]["image_mean"]["value"] is None
-    assert nucleus["by_degree"]["0"]["recall"]["value"] is None
+    nucleus = summarise(scores).classes["nucleus"]
+    assert nucleus.images == 3
+    assert nucleus.ap.ap50 == Estimate(value=None)
+    assert nucleus.scores["f1"].image_mean.value is None
+    assert nucleus.by_degree["0"]["recall"].value is None
 
 
 def test_a_class_never_annotated_is_absent(rectangles):
     truth = Content(cells=rectangles([(0, 0, 5, 5)], label=NUCLEUS), annotated=frozenset({NUCLEUS}))
     result = summarise([score_image(truth, truth.cells)])
-    assert list(result["classes"]) == ["nucleus"]
+    assert list(result.classes) == ["nucleus"]
 
 
 def test_no_image_at_all():
     result = summarise([])
-    assert result["images"] == 0
-    assert result["classes"] == {}
-    assert result["mean_ap"]["ap"]["value"] is None
+    assert result.images == 0
+    assert result.classes == {}
+    assert result.mean_ap.ap.value is None
     assert render_table(result)
 
 
 def test_repeatable_and_plain_json(scores):
     first, again, other = (summarise(scores, seed=seed) for seed in (0, 0, 1))
-    text = json.dumps(first, allow_nan=False)
-    assert text == json.dumps(again, allow_nan=False)
-    assert text != json.dumps(other, allow_nan=False)
+    assert first == again != other
+    assert json.loads(json.dumps(first.to_json(), allow_nan=False)) == first.to_json()
 
 
 def test_one_image_or_one_patient_has_no_interval(scores):
     for result in (summarise(scores[:1]), summarise(scores, patients=["a", "a", "a"])):
-        aji = result["classes"]["cytoplasm"]["scores"]["aji"]["pooled"]
-        assert aji["value"] is not None
-        assert aji["low"] is aji["high"] is None
+        aji = result.classes["cytoplasm"].scores["aji"].pooled
+        assert aji.value is not None
+        assert aji.low is aji.high is None
         assert "too few" in render_table(result)
 
 
@@ -123,12 +122,12 @@ def test_table_shows_counts_cuts_and_distractors(rectangles):
 
 def test_predictions_without_scores_have_neither_ap_nor_calibration(scores):
     scored, bare = summarise(scores), summarise(scores, scored=False)
-    assert (scored["scored"], bare["scored"]) == (True, False)
-    block = bare["classes"]["cytoplasm"]
-    assert block["ap"]["ap"] == bare["mean_ap"]["ap"] == {"value": None, "low": None, "high": None}
-    assert (block["operating_scores"], block["lowest_score"]) == ([], None)
-    assert block["calibration"]["ece_iou"] is None
-    assert block["scores"] == scored["classes"]["cytoplasm"]["scores"]
+    assert (scored.scored, bare.scored) == (True, False)
+    block = bare.classes["cytoplasm"]
+    assert block.ap.ap == bare.mean_ap.ap == Estimate(value=None)
+    assert (block.operating_scores, block.lowest_score) == ([], None)
+    assert block.calibration.ece_iou is None
+    assert block.scores == scored.classes["cytoplasm"].scores
     lines = dict(line.split("  ", 1) for line in render_table(bare).splitlines() if "  " in line)
     for title in ("scores kept from", "mask AP .50:.95", "mask AP .50", "calibration error, IoU / right"):
         assert set(lines[title].split()) <= {"-", "/"}, title

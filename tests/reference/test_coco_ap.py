@@ -81,11 +81,11 @@ def test_ap_equals_faster_coco_eval(seed):
     summary = summarise([score_image(t, p) for t, p in zip(truths, preds, strict=True)], samples=2)
     for label, name in ((CYTOPLASM, "cytoplasm"), (NUCLEUS, "nucleus")):
         expected = reference_ap(truths, preds, label)
-        ours = summary["classes"][name]["ap"]
+        ours = summary.classes[name].ap
         assert 0.05 < expected.mean() < 0.95
-        assert ours["ap"]["value"] == pytest.approx(expected.mean(), abs=1e-6)
-        assert ours["ap50"]["value"] == pytest.approx(expected[0], abs=1e-6)
-        assert ours["ap75"]["value"] == pytest.approx(expected[5], abs=1e-6)
+        assert ours.ap.value == pytest.approx(expected.mean(), abs=1e-6)
+        assert ours.ap50.value == pytest.approx(expected[0], abs=1e-6)
+        assert ours.ap75.value == pytest.approx(expected[5], abs=1e-6)
 
 
 def test_of_equal_overlaps_the_last_truth_is_taken():
@@ -93,10 +93,10 @@ def test_of_equal_overlaps_the_last_truth_is_taken():
     strips = [np.ones((5, 10), dtype=bool)] * 2
     truth = Content(cells=Cells.build(strips, [(0, 0), (4, 0)], [1, 1], (20, 40)))
     pred = Cells.build(strips, [(2, 0), (7, 0)], [1, 1], (20, 40), scores=[0.9, 0.8])
-    ours = summarise([score_image(truth, pred)])["classes"]["cytoplasm"]["ap"]
+    ours = summarise([score_image(truth, pred)]).classes["cytoplasm"].ap
     expected = reference_ap([truth], [pred], CYTOPLASM)
     assert expected[0] == pytest.approx(51 / 101)
-    assert ours["ap50"]["value"] == pytest.approx(expected[0], abs=1e-6)
+    assert ours.ap50.value == pytest.approx(expected[0], abs=1e-6)
 
 
 def test_no_cap_on_detections():
@@ -105,5 +105,5 @@ def test_no_cap_on_detections():
     masks = [np.ones((8, 8), dtype=bool)] * len(grid)
     cells = Cells.build(masks, grid, np.ones(len(grid)), (100, 150))
     summary = summarise([score_image(Content(cells=cells), cells)])
-    assert summary["classes"]["cytoplasm"]["ap"]["ap"]["value"] == pytest.approx(1)
+    assert summary.classes["cytoplasm"].ap.ap.value == pytest.approx(1)
     assert reference_ap([Content(cells=cells)], [cells], CYTOPLASM) == pytest.approx(np.ones(10))

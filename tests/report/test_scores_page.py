@@ -113,7 +113,7 @@ def test_pictures_that_are_gone_are_told(scores: Path, tmp_path: Path):
 @pytest.mark.parametrize("text", ["{", "{}", '{"evaluated": 3}', "[]"])
 def test_what_is_no_summary_is_refused(tmp_path: Path, text: str):
     (tmp_path / "summary.json").write_text(text)
-    with pytest.raises(InputError, match="no summary of irnet evaluate"):
+    with pytest.raises(InputError, match=r"summary\.json: no summary of irnet evaluate, run it again: "):
         write_report(tmp_path)
 
 

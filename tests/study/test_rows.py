@@ -4,7 +4,7 @@ import pytest
 
 from irnet.config import load_recipe
 from irnet.errors import InputError
-from irnet.study.compare import relative_gain
+from irnet.metrics.statistics import relative_gain
 from irnet.study.rows import FIGURES, TABLE1, TABLE2, choose_rows
 
 ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}

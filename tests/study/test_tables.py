@@ -73,10 +73,10 @@ def test_rows_that_are_not_finished_are_left_out(results):
 
 
 def test_the_main_figure_is_the_mean_of_images_averaged_over_seeds(results):
-    aji = results[1].main("aji/cytoplasm")
+    aji = results[1].estimate("aji/cytoplasm")
     assert aji.value == pytest.approx((11 + 12 + 15 + 16) / 4 / 20)
     assert aji.seeds == pytest.approx((13 / 20, 14 / 20))
-    f1 = results[1].main("f1/cytoplasm")  # an IoU of .5 is no match: the first image of seed 0 is missed
+    f1 = results[1].estimate("f1/cytoplasm")  # an IoU of .5 is no match: the first image of seed 0 is missed
     assert f1.value == pytest.approx((0.5 + 1 + 1 + 1) / 4)
     assert results[1].classes["cytoplasm"].pooled["aji"].value == pytest.approx(108 / 160)
 

@@ -18,7 +18,6 @@ from irnet.inference.weights import find_weights, save_weights
 from irnet.metrics import score_image, summarise
 from irnet.models.weights import SHA256
 from irnet.training.card import WeightsFile, render_card, write_card
-from irnet.wording import with_interval
 
 GENERATED = ["data.source=generated"]
 COMPOSED = [*GENERATED, "data.generated.composed=0.25", "data.generated.cutouts=lone"]
@@ -41,6 +40,11 @@ def row(text: str, name: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")][1:]
 
 
+def interval_of(estimate: dict[str, float]) -> str:
+    """An estimate as the card has it."""
+    return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**estimate)
+
+
 @pytest.fixture(scope="module")
 def summary() -> dict[str, Any]:
     """Scores of four images: two overlapping cells and a nucleus, of which the second cell is missed in two;
@@ -55,7 +59,7 @@ def summary() -> dict[str, Any]:
     lump[0, 30:34, 50:54] = True
     worse = np.concatenate([masks[[0, 2]], lump])
     found = [Cells.from_dense(masks, labels), Cells.from_dense(worse, [CYTOPLASM, NUCLEUS, NUCLEUS])] * 2
-    return summarise([score_image(truth, cells) for cells in found])
+    return summarise([score_image(truth, cells) for cells in found]).to_json()
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_the_file_is_named_by_what_it_is(tmp_path: Path):
 def test_scores_have_intervals_and_say_what_chose_them(tmp_path: Path, scored: dict[str, Any]):
     text = card(tmp_path, scored, [*GENERATED, "predict.score.nucleus=0.31"])
     classes = scored["scores"]["classes"]
-    expected = [with_interval(classes[name]["scores"]["aji"]["pooled"]) for name in ("cytoplasm", "nucleus")]
+    expected = [interval_of(classes[name]["scores"]["aji"]["pooled"]) for name in ("cytoplasm", "nucleus")]
     assert row(text, "AJI") == expected
     assert all("[" in cell for cell in expected)
     assert "4 images; 95% intervals from 1000 bootstrap samples of images." in text

@@ -29,10 +29,10 @@ def with_scores(entries: list[Entry], score: float) -> list[Entry]:
 def test_the_truth_as_prediction_is_perfect(circles: Path, tmp_path: Path):
     write_coco(tmp_path / "predictions.json", with_scores(read_coco(circles), 0.8), scores=True)
     result = evaluate(tmp_path, circles, tmp_path / "out")
-    nuclei = result.summary["classes"]["nucleus"]
-    assert nuclei["scores"]["aji"]["pooled"]["value"] == 1
-    assert nuclei["ap"]["ap"]["value"] == pytest.approx(1)
-    assert result.summary["patients"] == 3
+    nuclei = result.summary.classes["nucleus"]
+    assert nuclei.scores["aji"].pooled.value == 1
+    assert nuclei.ap.ap.value == pytest.approx(1)
+    assert result.summary.patients == 3
     written = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert len(written["evaluated"]["sha256"]) == 64
     assert (tmp_path / "out" / "table.txt").read_text() == result.table
@@ -41,8 +41,8 @@ def test_the_truth_as_prediction_is_perfect(circles: Path, tmp_path: Path):
 def test_a_cut_drops_what_scores_less(circles: Path, tmp_path: Path):
     write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.4), scores=True)
     result = evaluate(tmp_path / "p.json", circles, tmp_path / "out", score=0.5)
-    assert result.summary["classes"]["cytoplasm"]["predictions"] == 0
-    assert result.summary["classes"]["cytoplasm"]["scores"]["recall"]["pooled"]["value"] == 0
+    assert result.summary.classes["cytoplasm"].predictions == 0
+    assert result.summary.classes["cytoplasm"].scores["recall"].pooled.value == 0
 
 
 def test_finished_predictions_have_the_views_they_have(circles: Path, tmp_path: Path):
@@ -55,7 +55,7 @@ def test_finished_predictions_have_the_views_they_have(circles: Path, tmp_path: 
         document = json.loads((tmp_path / "p.json").read_text()) | {"info": info}
         (tmp_path / "p.json").write_text(json.dumps(document))
         result = evaluate(tmp_path / "p.json", circles, tmp_path / "out")
-        assert result.summary["evaluated"]["views"] == views
+        assert result.summary.evaluated.views == views
 
 
 def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
@@ -67,11 +67,11 @@ def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
         for entry in entries
     ]
     write_coco(tmp_path / "predictions.json", found, scores=True)
-    scored = evaluate(tmp_path, circles, tmp_path / "out").summary["classes"]["nucleus"]
+    scored = evaluate(tmp_path, circles, tmp_path / "out").summary.classes["nucleus"]
     result = evaluate(tmp_path, circles, tmp_path / "out", exclude_border=True)
-    assert scored["scores"]["precision"]["pooled"]["value"] < 1
-    assert result.summary["classes"]["nucleus"]["scores"]["precision"]["pooled"]["value"] == 1
-    assert result.summary["evaluated"]["exclude_border"]
+    assert scored.scores["precision"].pooled.value < 1
+    assert result.summary.classes["nucleus"].scores["precision"].pooled.value == 1
+    assert result.summary.evaluated.exclude_border
     assert "border" in result.table
     assert ">left out<" in write_report(tmp_path / "out").file.read_text()
 
@@ -83,7 +83,7 @@ def test_mistakes_are_counted_by_cause_and_shown(circles: Path, tmp_path: Path):
     result = evaluate(tmp_path, circles, tmp_path / "out")
     nuclei = int(sum((e.content.cells.labels == NUCLEUS).sum() for e in entries))
     counted = {
-        name: dict(sorted(kinds.items())) for name, kinds in result.summary["mistakes"]["overlooked"].items()
+        name: dict(sorted(kinds.items())) for name, kinds in result.summary.mistakes["overlooked"].items()
     }
     assert counted["nucleus"] == {"false": 0, "missed": nuclei, "poor": 0}
     assert "mistakes: missed / false / poor" in result.table
@@ -123,7 +123,7 @@ def test_what_is_neither_predictions_nor_weights_may_be_either(circles: Path, tm
 
 def test_a_network_is_scored_at_its_thresholds(blobs_installed: Predictor, circles: Path, tmp_path: Path):
     result = evaluate(tmp_path / "weights.safetensors", circles, tmp_path / "out")
-    nuclei = result.summary["classes"]["nucleus"]
-    assert nuclei["operating_scores"] == [0.5]
-    assert nuclei["scores"]["f1"]["pooled"]["value"] > 0.9
-    assert result.summary["evaluated"]["source"].endswith("weights.safetensors")
+    nuclei = result.summary.classes["nucleus"]
+    assert nuclei.operating_scores == [0.5]
+    assert nuclei.scores["f1"].pooled.value > 0.9
+    assert result.summary.evaluated.source.endswith("weights.safetensors")

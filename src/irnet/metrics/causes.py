@@ -40,6 +40,7 @@ CAUSES = {  # in the order in which they are asked
 }
 
 Involved = tuple[Indices, Indices]  # truths and predictions
+Counts = dict[str, dict[str, dict[str, int]]]  # cause -> class -> kind -> number of mistakes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +72,8 @@ def find_mistakes(truths: Cells, preds: Cells, distractors: Sequence[Distractor]
     return mistakes
 
 
-def count_mistakes(images: Iterable[Sequence[Mistake]]) -> dict[str, dict[str, dict[str, int]]]:
-    """Cause -> class -> kind -> number: the causes that occur, the most frequent first."""
+def count_mistakes(images: Iterable[Sequence[Mistake]]) -> Counts:
+    """Number of mistakes by cause, class and kind: the causes that occur, the most frequent first."""
     every = [mistake for mistakes in images for mistake in mistakes]
     causes = [mistake.cause for mistake in every]
     met = sorted((cause for cause in CAUSES if cause in causes), key=causes.count, reverse=True)

@@ -10,7 +10,8 @@ from irnet.cells import Cells, Content
 from irnet.geometry.boxes import neighbours
 from irnet.geometry.masks import as_window, trim
 from irnet.metrics.image import score_image
-from irnet.metrics.summary import summarise
+from irnet.metrics.image_set import summarise
+from irnet.metrics.summary import Summary
 
 ORDER = "smaller instances lie on top"
 
@@ -34,7 +35,7 @@ def flatten(cells: Cells, depth: NDArray | None = None) -> Cells:
     return replace(whole, masks=tuple(crops[i] for i in seen), offsets=offsets[seen])
 
 
-def label_map_ceiling(truths: Sequence[Content]) -> dict:
+def label_map_ceiling(truths: Sequence[Content]) -> Summary:
     """What `summarise` says of the truths themselves, flattened, against the truths as they are.
 
     It is what a tool reaches that finds each cell and draws it without fault, by the rule of `flatten`; other

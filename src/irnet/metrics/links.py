@@ -7,6 +7,10 @@ from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 from irnet.metrics.match import partners
 from irnet.metrics.ratio import Ratio
 
+PARTS = {"accuracy": "right, of those found with their cell", "recall": "recall", "precision": "precision"}
+PLACES = {"": "all", "_ambiguous": "inside several cells"}
+LINK_NAMES = tuple(f"link_{part}{place}" for place in PLACES for part in PARTS)
+
 LEAST_INSIDE = 0.5  # of a nucleus's area, for a cell to be one that it may belong to
 
 

@@ -1,163 +1,180 @@
-"""Scores of a set of images, with bootstrap intervals: `summarise`."""
+"""Scores of a set of images, as values with names; `to_json` and `from_json` are what files hold."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from irnet.cells import LABEL_NAMES
 from irnet.errors import InputError
-from irnet.metrics.bootstrap import LEVEL, SAMPLES, interval, sample_weights
-from irnet.metrics.calibration import calibration
-from irnet.metrics.coco_ap import AP_NAMES, IOU_THRESHOLDS, PooledRanking, Ranking
+from irnet.metrics.calibration import Reliability
+from irnet.metrics.causes import KINDS, Counts
 from irnet.metrics.degree import DEGREE_NAMES
-from irnet.metrics.distractors import ELSEWHERE
-from irnet.metrics.image import ClassScore, ImageScore
-from irnet.metrics.ratio import Ratio
+from irnet.metrics.links import LINK_NAMES
+from irnet.metrics.statistics import Estimate
 
-UNDEFINED = Ratio(0, 0)
-
-
-def summarise(
-    scores: Sequence[ImageScore],
-    patients: Sequence[str | None] | None = None,
-    seed: int = 0,
-    samples: int = SAMPLES,
-    *,
-    scored: bool = True,
-) -> dict:
-    """Scores of a set of images as plain JSON values; what is undefined is None.
-
-    Each score has its mean over the images where it is defined and its pooled value, each with a 95 %
-    bootstrap interval over images, or over patients where `patients` names them. `seed` makes it repeatable.
-    Predictions of a method that gives no scores are not `scored`: AP, calibration and cuts are undefined.
-    """
-    if patients is not None and len(patients) != len(scores):
-        raise InputError(
-            f"{len(scores)} images, but {len(patients)} patients: name one for each image, or None"
-        )
-    weights = sample_weights(len(scores), patients, seed=seed, samples=samples)
-    labels = sorted({label for score in scores for label in score.classes})
-    columns = {_name(label): [score.classes.get(label) for score in scores] for label in labels}
-    aps = {name: _bootstrap_ap(parts, weights) for name, parts in columns.items()} if scored else {}
-    return {
-        "images": len(scores),
-        "patients": len({p for p in patients if p is not None}) if patients is not None else None,
-        "scored": scored,
-        "bootstrap": {"samples": len(weights), "level": LEVEL, "seed": seed},
-        "classes": {
-            name: _summarise_class(parts, weights) | _summarise_confidence(parts, aps.get(name))
-            for name, parts in columns.items()
-        },
-        "links": _summarise_ratios([score.links for score in scores], weights),
-        "mean_ap": _summarise_ap(list(aps.values())),
-        "distractors": _summarise_distractors(scores),
-    }
+Way = Literal["image_mean", "pooled", "ap"]
+BY_DEGREE = ("recall", "f1", "aji")  # what every class has at every overlap degree
 
 
-def _name(label: int) -> str:
-    return LABEL_NAMES.get(label, str(label))
+@dataclass(frozen=True, kw_only=True)
+class PooledEstimate(Estimate):
+    """A sum over a sum."""
+
+    numerator: float
+    denominator: float
+
+    @property
+    def found(self) -> str:
+        """Of a share of things that are counted: so many of so many."""
+        return f"{self.numerator:.0f} of {self.denominator:.0f}"
 
 
-def _summarise_class(parts: Sequence[ClassScore | None], weights: NDArray[np.int64]) -> dict:
-    """One class over all images; None stands for an image in which it was not annotated."""
-    known = [part for part in parts if part is not None]
-    return {
-        "images": len(known),
-        "truths": sum(part.truths for part in known),
-        "predictions": sum(part.predictions for part in known),
-        "scores": _summarise_ratios([part.ratios if part else {} for part in parts], weights),
-        "by_degree": {
-            degree: {
-                name: _pooled(values, weights)
-                for name, values in _columns(
-                    [part.by_degree[degree] if part else {} for part in parts]
-                ).items()
-            }
-            for degree in DEGREE_NAMES
-        },
-    }
+DegreeScores = tuple[str, dict[str, PooledEstimate]]  # an overlap degree, and the scores of the cells of it
 
 
-def _summarise_confidence(parts: Sequence[ClassScore | None], ap: NDArray[np.float64] | None) -> dict:
-    """What needs the scores of the predictions of one class; without a table of `ap` there are none."""
-    known = [] if ap is None else [part for part in parts if part is not None]
-    every_score = np.concatenate([np.zeros(0), *(part.ranking.scores for part in known)])
-    reached = np.concatenate([np.zeros(0), *(part.matched_iou for part in known)])
-    return {
-        "operating_scores": sorted({part.operating_score for part in known}),
-        "lowest_score": float(every_score.min()) if len(every_score) else None,
-        "calibration": calibration(every_score, reached),
-        "ap": _summarise_ap([] if ap is None else [ap]),
-    }
+@dataclass(frozen=True, kw_only=True)
+class MeanEstimate(Estimate):
+    """A mean over the images that define the score."""
+
+    images: int
 
 
-def _summarise_ratios(images: Sequence[dict[str, Ratio]], weights: NDArray[np.int64]) -> dict:
-    """Pooled value and mean of the images of every score."""
-    return {
-        name: {"pooled": _pooled(values, weights), "image_mean": _image_mean(values, weights)}
-        for name, values in _columns(images).items()
-    }
+@dataclass(frozen=True, kw_only=True)
+class ScoreSummary:
+    """One score, put together in both ways."""
+
+    pooled: PooledEstimate
+    image_mean: MeanEstimate
 
 
-def _columns(images: Sequence[dict[str, Ratio]]) -> dict[str, list[Ratio]]:
-    """Each score's ratio in every image, undefined where the image has none."""
-    names = dict.fromkeys(name for ratios in images for name in ratios)
-    return {name: [ratios.get(name, UNDEFINED) for ratios in images] for name in names}
+@dataclass(frozen=True, kw_only=True)
+class PrecisionSummary:
+    """COCO mask AP: mean over the thresholds of IoU, at .50 and at .75."""
+
+    ap: Estimate
+    ap50: Estimate
+    ap75: Estimate
 
 
-def _pooled(ratios: Sequence[Ratio], weights: NDArray[np.int64]) -> dict:
-    """Sum of numerators over sum of denominators."""
-    above, below = np.array(ratios, dtype=np.float64).T  # (images,) each
-    totals = {"numerator": float(above.sum()), "denominator": float(below.sum())}
-    return _estimate(above, below, weights) | totals
+@dataclass(frozen=True, kw_only=True)
+class ClassSummary:
+    """One class over all images in which it was annotated."""
+
+    images: int
+    truths: int
+    predictions: int
+    scores: dict[str, ScoreSummary]
+    by_degree: dict[str, dict[str, PooledEstimate]]  # overlap degree -> score
+    operating_scores: list[float]  # from which predictions were kept; empty without scores
+    lowest_score: float | None  # of any prediction
+    calibration: Reliability
+    ap: PrecisionSummary
+
+    def estimate(self, score: str, way: Way = "pooled") -> Estimate | None:
+        """A score by its name; None where the class has none of it."""
+        if way == "ap":
+            return getattr(self.ap, score)
+        return getattr(self.scores[score], way) if score in self.scores else None
 
 
-def _image_mean(ratios: Sequence[Ratio], weights: NDArray[np.int64]) -> dict:
-    """Mean over the images in which the ratio is defined."""
-    values = [ratio.value for ratio in ratios]
-    defined = np.array([value is not None for value in values], dtype=np.float64)
-    own = np.array([value or 0.0 for value in values])
-    return _estimate(own, defined, weights) | {"images": int(defined.sum())}
+@dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+    """How the intervals were drawn; 0 samples give none."""
+
+    samples: int
+    level: float
+    seed: int
 
 
-def _estimate(above: NDArray, below: NDArray, weights: NDArray[np.int64]) -> dict:
-    """Sum over sum, and its interval over the samples of `weights` (samples, images)."""
-    drawn_above, drawn_below = weights @ above, weights @ below
-    drawn = np.divide(drawn_above, drawn_below, out=np.full(len(weights), np.nan), where=drawn_below > 0)
-    low, high = interval(drawn)
-    return {"value": Ratio(above.sum(), below.sum()).value, "low": low, "high": high}
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What was scored on what, of `irnet evaluate`."""
+
+    method: str | None
+    source: str
+    sha256: str | None  # of the predictions or the weights
+    data: str
+    scale: dict[str, Any] | None = None  # how images of unknown um per pixel were taken, if estimated
+    exclude_border: bool
+    views: int | None = None
 
 
-def _bootstrap_ap(parts: Sequence[ClassScore | None], weights: NDArray[np.int64]) -> NDArray[np.float64]:
-    """AP at each IoU threshold, (1 + samples, 10): of the images, then of each sample of them."""
-    pooled = PooledRanking.of([part.ranking if part else Ranking.empty() for part in parts])
-    undefined = np.full(len(IOU_THRESHOLDS), np.nan)
-    rows = [pooled.average_precision(), *(pooled.average_precision(sample) for sample in weights)]
-    return np.array([undefined if row is None else row for row in rows])
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Scores of a set of images."""
+
+    evaluated: Evaluated | None = None
+    images: int
+    patients: int | None  # None where the images name none
+    scored: bool  # whether the predictions have scores; else AP, calibration and cuts are undefined
+    bootstrap: Bootstrap
+    classes: dict[str, ClassSummary]  # by name
+    links: dict[str, ScoreSummary]  # empty where no image has links
+    mean_ap: PrecisionSummary  # over the classes that have a truth
+    distractors: dict[str, dict[str, int | None]]  # kind -> "present" and false finds of each class
+    mistakes: Counts | None = None
+
+    @property
+    def drawn(self) -> str:
+        """What the samples of the bootstrap are of."""
+        return "patients" if self.patients else "images"
+
+    @property
+    def intervals(self) -> str:
+        """Where the intervals come from."""
+        drawn = self.bootstrap
+        return f"{drawn.level:.0%} intervals from {drawn.samples} bootstrap samples of {self.drawn}"
+
+    def false_finds(self) -> list[tuple[str, list[int | None]]]:
+        """Of each kind of distractor how many there are, and the false finds of each class on it."""
+        keys = ("present", *self.classes)
+        return [(kind, [part.get(key) for key in keys]) for kind, part in self.distractors.items()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as summary.json holds them."""
+        values = asdict(self)
+        for name, part in self.classes.items():
+            values["classes"][name]["calibration"] = part.calibration.to_json()
+        for name in ("evaluated", "mistakes"):  # of irnet evaluate alone
+            if values[name] is None:
+                del values[name]
+        return values
+
+    @classmethod
+    def from_json(cls, values: Any) -> Self:
+        """Read plain values back. Raises `InputError` that names the place where they are wrong."""
+        try:
+            summary = _reader(cls).validate_python(values)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            place = ".".join(map(str, problem["loc"])) or "it"
+            raise InputError(f"{place}: {problem['msg']}") from None
+
+        for place, names, needed in _needs(summary):
+            if missing := [name for name in needed if name not in names]:
+                raise InputError(f"{place}: {missing[0]} is missing")
+        if unknown := [name for name in summary.classes if name not in LABEL_NAMES.values()]:
+            raise InputError(f"classes: {unknown[0]} is no class")
+        return summary
 
 
-def _summarise_ap(classes: Sequence[NDArray[np.float64]]) -> dict:
-    """Mean AP over the classes that have a truth, with its interval; one class gives its own."""
-    known = [table for table in classes if not np.isnan(table[0]).any()]
-    if not known:
-        return {name: {"value": None, "low": None, "high": None} for name in AP_NAMES}
-    stacked = np.array(known)  # (classes, 1 + samples, 10)
-    result = {}
-    for name, thresholds in AP_NAMES.items():
-        means = stacked[:, :, thresholds].mean(axis=(0, 2))  # (1 + samples,)
-        low, high = interval(means[1:])
-        result[name] = {"value": float(means[0]), "low": low, "high": high}
-    return result
+@cache
+def _reader(kind: type[Summary]) -> TypeAdapter:
+    return TypeAdapter(kind)
 
 
-def _summarise_distractors(scores: Sequence[ImageScore]) -> dict:
-    """For each kind its number (None for "elsewhere") and, per class, the false finds that it drew."""
-    present = sum((score.distractors for score in scores), Counter())
-    drawn: dict[str, Counter[str]] = {}
-    for score in scores:
-        for label, part in score.classes.items():
-            drawn.setdefault(_name(label), Counter()).update(part.false_by_kind)
-    kinds = [*sorted(present), ELSEWHERE] if present else []
-    return {kind: {"present": present.get(kind)} | {n: c[kind] for n, c in drawn.items()} for kind in kinds}
+def _needs(summary: Summary) -> Iterable[tuple[str, Mapping[str, Any], Iterable[str]]]:
+    """Where names have to stand that tables and charts count on: place, what is there, what has to be."""
+    for name, part in summary.classes.items():
+        yield f"classes.{name}.by_degree", part.by_degree, DEGREE_NAMES
+        for degree, scores in part.by_degree.items():
+            yield f"classes.{name}.by_degree.{degree}", scores, BY_DEGREE
+    if summary.links:
+        yield "links", summary.links, LINK_NAMES
+    for cause, classes in (summary.mistakes or {}).items():
+        yield f"mistakes.{cause}", classes, LABEL_NAMES.values()
+        for name, kinds in classes.items():
+            yield f"mistakes.{cause}.{name}", kinds, KINDS

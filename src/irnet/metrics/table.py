@@ -1,85 +1,87 @@
 """A summary as a plain text table for terminals and logs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 
+from irnet.metrics.causes import Counts
+from irnet.metrics.figures import Figure, by_figure, by_subject, titles
+from irnet.metrics.links import PARTS, PLACES
+from irnet.metrics.statistics import Estimate
+from irnet.metrics.summary import ClassSummary, DegreeScores, PooledEstimate, ScoreSummary, Summary, Way
+
+UNDEFINED = "-"
 DEGREE_COLUMNS = {
     "F1": "f1",
     "AJI": "aji",
     "outline distance, um": "boundary_mean_um",
     "outline distance, px": "boundary_mean_px",
 }
+ISBI = {
+    "isbi2014": ("DSC", "TPRp", "FPRp", "FNRo"),
+    "isbi-greedy": ("DSC", "TPRp", "FPRp", "FNRo", "FDRo"),
+}
 
-Row = tuple[str, Callable[[dict], str | None]]  # title, text of one class's block (None: not scored)
 
-
-def render_table(summary: dict) -> str:
-    """Lines of text from what `summarise` returns, with `mistakes` (`count_mistakes`) where it has them.
+def render_table(summary: Summary) -> str:
+    """Lines of text, with the mistakes (`count_mistakes`) where the summary has them.
 
     A dash stands for an undefined score.
     """
-    blocks = summary["classes"]
-    rows = [["", *blocks]]
-    for title, text in ROWS:
-        cells = [text(block) for block in blocks.values()]
-        if any(cell is not None for cell in cells):
-            rows.append([title, *(cell or "" for cell in cells)])
-    mean_ap = f"mask AP .50:.95, mean of classes: {_value(summary['mean_ap']['ap'])}"
-    parts = [_heading(summary), _align(rows), mean_ap]
-    parts += [_degrees(name, block) for name, block in blocks.items()]
-    if summary["links"]:
-        parts.append(_links(summary["links"]))
-    if summary["distractors"]:
-        parts.append(_distractors(summary["distractors"], list(blocks)))
-    if summary.get("mistakes"):
-        parts.append(_mistakes(summary["mistakes"], list(blocks)))
+    classes = summary.classes
+    parts = [
+        _heading(summary),
+        _align([["", *classes], *by_figure(FIGURES, list(classes.values()))]),
+        f"mask AP .50:.95, mean of classes: {_value(summary.mean_ap.ap)}",
+        *(_degrees(name, part) for name, part in classes.items()),
+    ]
+    if summary.links:
+        header = ["nuclei linked to cells", *PLACES.values()]
+        parts.append(_align([header, *link_rows(summary.links, _value_and_found)]))
+    if summary.distractors:
+        parts.append(_distractors(summary))
+    if summary.mistakes:
+        parts.append(_mistakes(summary.mistakes, list(classes)))
     return "\n\n".join(parts) + "\n"
 
 
-def _heading(summary: dict) -> str:
-    bootstrap, patients = summary["bootstrap"], summary["patients"]
-    of = f"images: {summary['images']}" + (f", patients: {patients}" if patients else "")
-    if not bootstrap["samples"]:
+def link_rows(links: dict[str, ScoreSummary], text: Callable[[PooledEstimate], str]) -> list[list[str]]:
+    """A row for each score of the links, a column for each of `links.PLACES`."""
+    rows = []
+    for part, title in PARTS.items():
+        rows.append([title, *(text(links[f"link_{part}{place}"].pooled) for place in PLACES)])
+    return rows
+
+
+def _heading(summary: Summary) -> str:
+    of = f"images: {summary.images}" + (f", patients: {summary.patients}" if summary.patients else "")
+    bootstrap = summary.bootstrap
+    if not bootstrap.samples:
         return f"{of} (too few for intervals)"
-    drawn = "patients" if patients else "images"
-    return f"{of} [{bootstrap['level']:.0%} intervals from {bootstrap['samples']} samples of {drawn}]"
+    return f"{of} [{bootstrap.level:.0%} intervals from {bootstrap.samples} samples of {summary.drawn}]"
 
 
-def _degrees(name: str, block: dict) -> str:
-    bins = block["by_degree"]
-    shown = {
-        title: key for title, key in DEGREE_COLUMNS.items() if all(key in part for part in bins.values())
-    }
-    rows = [
-        [degree, _found(part["recall"]), *(_value(part[key]) for key in shown.values())]
-        for degree, part in bins.items()
+def _degrees(name: str, part: ClassSummary) -> str:
+    figures: list[Figure[DegreeScores]] = [
+        Figure(f"{name} by overlap degree", itemgetter(0)),
+        Figure("found", lambda degree: degree[1]["recall"].found),
     ]
-    return _align([[f"{name} by overlap degree", "found", *shown], *rows])
+    for title, score in DEGREE_COLUMNS.items():
+        if all(score in scores for scores in part.by_degree.values()):
+            figures.append(Figure(title, _at_degree(score)))
+    return _align([titles(figures), *by_subject(figures, part.by_degree.items())])
 
 
-def _links(scores: dict) -> str:
-    header = ["nuclei linked to cells", "all", "inside several cells"]
-    titles = {
-        "accuracy": "right, of those found with their cell",
-        "recall": "recall",
-        "precision": "precision",
-    }
-    rows = [
-        [title, *(_value_and_found(scores[f"link_{name}{where}"]["pooled"]) for where in ("", "_ambiguous"))]
-        for name, title in titles.items()
-    ]
+def _at_degree(score: str) -> Callable[[DegreeScores], str]:
+    return lambda degree: _value(degree[1][score])
+
+
+def _distractors(summary: Summary) -> str:
+    header = ["false finds on", "present", *summary.classes]
+    rows = [[kind, *map(_count, counts)] for kind, counts in summary.false_finds()]
     return _align([header, *rows])
 
 
-def _distractors(kinds: dict, names: Sequence[str]) -> str:
-    header = ["false finds on", "present", *names]
-    rows = [
-        [kind, _count(part["present"]), *(_count(part.get(name)) for name in names)]
-        for kind, part in kinds.items()
-    ]
-    return _align([header, *rows])
-
-
-def _mistakes(causes: dict, names: Sequence[str]) -> str:
+def _mistakes(causes: Counts, names: Sequence[str]) -> str:
     header = ["mistakes: missed / false / poor", *names]
     rows = [
         [cause, *(" / ".join(map(str, part[name].values())) for name in names)]
@@ -88,26 +90,24 @@ def _mistakes(causes: dict, names: Sequence[str]) -> str:
     return _align([header, *rows])
 
 
-def _score(name: str, way: str) -> Callable[[dict], str | None]:
-    def text(block: dict) -> str | None:
-        return _value(block["scores"][name][way]) if name in block["scores"] else None
+def _score(name: str, way: Way = "pooled") -> Callable[[ClassSummary], str | None]:
+    def text(part: ClassSummary) -> str | None:
+        estimate = part.estimate(name, way)
+        return None if estimate is None else _value(estimate)
 
     return text
 
 
-def _share(name: str) -> Callable[[dict], str]:
-    return lambda block: _value_and_found(block["scores"][name]["pooled"])
+def _share(name: str) -> Callable[[ClassSummary], str]:
+    return lambda part: _value_and_found(part.scores[name].pooled)
 
 
-def _value_and_found(part: dict) -> str:
-    return f"{_value(part)}  {_found(part)}"
+def _value_and_found(part: PooledEstimate) -> str:
+    return f"{_value(part)}  {part.found}"
 
 
-def _value(part: dict) -> str:
-    if part["value"] is None:
-        return "-"
-    spread = "" if part["low"] is None else f" [{_number(part['low'])}, {_number(part['high'])}]"
-    return _number(part["value"]) + spread
+def _value(part: Estimate) -> str:
+    return part.text(_number, UNDEFINED)
 
 
 def _number(value: float) -> str:
@@ -115,23 +115,19 @@ def _number(value: float) -> str:
     return f"{value:.2g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
 
 
-def _found(part: dict) -> str:
-    return f"{part['numerator']:.0f} of {part['denominator']:.0f}"
-
-
 def _count(value: int | None) -> str:
-    return "-" if value is None else str(value)
+    return UNDEFINED if value is None else str(value)
 
 
-def _cut(block: dict) -> str:
-    cuts = " or ".join(f"{score:.3g}" for score in block["operating_scores"]) or "-"
-    lowest = block["lowest_score"]
+def _cut(part: ClassSummary) -> str:
+    cuts = " or ".join(f"{score:.3g}" for score in part.operating_scores) or UNDEFINED
+    lowest = part.lowest_score
     return cuts if lowest is None else f"{cuts} (lowest seen {lowest:.3g})"
 
 
-def _calibration(block: dict) -> str:
-    errors = [block["calibration"][name] for name in ("ece_iou", "ece_right")]
-    return " / ".join("-" if error is None else _number(error) for error in errors)
+def _calibration(part: ClassSummary) -> str:
+    errors = (part.calibration.ece_iou, part.calibration.ece_right)
+    return " / ".join(UNDEFINED if error is None else _number(error) for error in errors)
 
 
 def _align(rows: Sequence[Sequence[str]]) -> str:
@@ -140,38 +136,40 @@ def _align(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-ROWS: list[Row] = [
-    ("truths / predictions", lambda block: f"{block['truths']} / {block['predictions']}"),
-    ("scores kept from", _cut),
-    ("AJI, mean of images", _score("aji", "image_mean")),
-    ("AJI, pooled", _score("aji", "pooled")),
-    ("F1, mean of images", _score("f1", "image_mean")),
-    ("F1, pooled", _score("f1", "pooled")),
-    ("F1 by cover (GlaS), pooled", _score("f1_glas", "pooled")),
-    ("precision", _share("precision")),
-    ("recall at IoU .5", _share("recall")),
-    ("recall at IoU .7", _share("recall_70")),
-    ("duplicates per truth", _score("duplicates", "pooled")),
-    ("mask AP .50:.95", lambda block: _value(block["ap"]["ap"])),
-    ("mask AP .50", lambda block: _value(block["ap"]["ap50"])),
-    ("mask AP .75", lambda block: _value(block["ap"]["ap75"])),
-    ("overlap recall", _score("overlap_recall", "pooled")),
-    ("overlap precision", _score("overlap_precision", "pooled")),
-    *(
-        (f"outline {what}, {unit}{where}", _score(f"boundary_{key}{place}_{unit}", "pooled"))
-        for unit in ("um", "px")
-        for where, place in (("", ""), (", in overlap", "_overlap"))
-        for what, key in (("distance", "mean"), ("95th percentile", "p95"))
-    ),
-    ("boundary IoU", _score("boundary_iou", "pooled")),
-    ("boundary IoU, in overlap", _score("boundary_iou_overlap", "pooled")),
-    *(
-        (f"{form} {title}", _score(f"{form}.{title.lower()}", "pooled"))
-        for form, titles in (
-            ("isbi2014", ("DSC", "TPRp", "FPRp", "FNRo")),
-            ("isbi-greedy", ("DSC", "TPRp", "FPRp", "FNRo", "FDRo")),
-        )
-        for title in titles
-    ),
-    ("calibration error, IoU / right", _calibration),
+def _outlines() -> Iterator[Figure[ClassSummary]]:
+    """Distances between outlines, in um or, of images without a scale, in px."""
+    for unit in ("um", "px"):
+        for where, place in (("", ""), (", in overlap", "_overlap")):
+            for what, key in (("distance", "mean"), ("95th percentile", "p95")):
+                yield Figure(f"outline {what}, {unit}{where}", _score(f"boundary_{key}{place}_{unit}"))
+
+
+def _isbi() -> Iterator[Figure[ClassSummary]]:
+    for form, names in ISBI.items():
+        for title in names:
+            yield Figure(f"{form} {title}", _score(f"{form}.{title.lower()}"))
+
+
+FIGURES: list[Figure[ClassSummary]] = [
+    Figure("truths / predictions", lambda part: f"{part.truths} / {part.predictions}"),
+    Figure("scores kept from", _cut),
+    Figure("AJI, mean of images", _score("aji", "image_mean")),
+    Figure("AJI, pooled", _score("aji")),
+    Figure("F1, mean of images", _score("f1", "image_mean")),
+    Figure("F1, pooled", _score("f1")),
+    Figure("F1 by cover (GlaS), pooled", _score("f1_glas")),
+    Figure("precision", _share("precision")),
+    Figure("recall at IoU .5", _share("recall")),
+    Figure("recall at IoU .7", _share("recall_70")),
+    Figure("duplicates per truth", _score("duplicates")),
+    Figure("mask AP .50:.95", _score("ap", "ap")),
+    Figure("mask AP .50", _score("ap50", "ap")),
+    Figure("mask AP .75", _score("ap75", "ap")),
+    Figure("overlap recall", _score("overlap_recall")),
+    Figure("overlap precision", _score("overlap_precision")),
+    *_outlines(),
+    Figure("boundary IoU", _score("boundary_iou")),
+    Figure("boundary IoU, in overlap", _score("boundary_iou_overlap")),
+    *_isbi(),
+    Figure("calibration error, IoU / right", _calibration),
 ]

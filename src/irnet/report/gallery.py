@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.errors import InputError
-from irnet.metrics.causes import CAUSES, FALSE, KINDS, MERGED, MISSED, POOR, SPLIT, Mistake
+from irnet.metrics.causes import CAUSES, FALSE, KINDS, MERGED, MISSED, POOR, SPLIT, Counts, Mistake
 from irnet.report.close_up import BOLD, PALE, ROOM, THIN, Colour, Layer, Window
 from irnet.report.draw import Picture
 from irnet.report.judged import Case, Judged, choose_worst
@@ -19,8 +19,6 @@ from irnet.report.pictures import Shown
 TRUE: Colour = (118, 255, 3)  # contours of truths that a mistake is about
 FOUND: Colour = (255, 61, 0)  # of predictions
 WORDS = {MISSED: "missed", FALSE: "false", POOR: "matched"}
-
-Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # cause -> class -> kind -> number
 
 
 @dataclass(eq=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -11,6 +10,8 @@ from markupsafe import Markup
 from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.metrics.operating import f1_curve
+from irnet.metrics.statistics import Estimate
+from irnet.metrics.summary import ClassSummary
 from irnet.report.colours import LINES
 from irnet.report.plot import Line, Panel, draw_panels
 
@@ -19,7 +20,6 @@ POINTS = 200  # of a curve at most
 CURVES = {"F1": "f1", "precision": "precision", "recall": "recall"}
 DEGREES = {"F1": "f1", "AJI": "aji", "recall": "recall"}
 BESIDE = 0.025  # of an axis: intervals of one degree stand side by side
-Summary = Mapping[str, Any]
 
 
 def draw_cuts(truths: Sequence[Content], found: Sequence[Cells], cuts: Cuts) -> Markup:
@@ -39,37 +39,50 @@ def draw_cuts(truths: Sequence[Content], found: Sequence[Cells], cuts: Cuts) -> 
     return Markup(draw_panels(panels, columns=2, colours=COLOURS))
 
 
-def draw_calibration(classes: Summary) -> Markup:
+def draw_calibration(classes: dict[str, ClassSummary]) -> Markup:
     """IoU with the match, and the share of right finds, against the score; on the diagonal it is right."""
     panels = []
-    for name, block in classes.items():
-        rows = [row for row in block["calibration"]["bins"] if row["count"]]
+    for name, part in classes.items():
         lines = [
-            Line(title=title, points=[(row["score"], row[key]) for row in rows], marked=True)
-            for title, key in (("mean IoU with the match", "iou"), ("share of right finds", "right"))
+            _calibration_line(part, "mean IoU with the match", "iou"),
+            _calibration_line(part, "share of right finds", "right"),
         ]
         panels.append(Panel(title=name, x="mean score", lines=lines, diagonal=True, whole=True))
     return Markup(draw_panels(panels, columns=2, colours=COLOURS))
 
 
-def draw_degrees(classes: Summary) -> Markup:
+def draw_degrees(classes: dict[str, ClassSummary]) -> Markup:
     """F1, AJI and recall of each class, with intervals, by the share of a cell that others cover."""
     places = [(i + 0.5) / len(DEGREE_NAMES) for i in range(len(DEGREE_NAMES))]
     ticks = tuple(zip(places, DEGREE_NAMES, strict=True))
     panels = []
-    for name, block in classes.items():
+    for name, part in classes.items():
         lines = []
         for number, (title, key) in enumerate(DEGREES.items()):
             shift = (number - 1) * BESIDE
-            parts = [block["by_degree"][degree][key] for degree in DEGREE_NAMES]
-            known = [(x + shift, p) for x, p in zip(places, parts, strict=True) if p["value"] is not None]
-            spread = [(x, p["value"] if p["low"] is None else p["low"], _high(p)) for x, p in known]
-            lines.append(
-                Line(title=title, points=[(x, p["value"]) for x, p in known], bars=spread, marked=True)
-            )
+            estimates = [part.by_degree[degree][key] for degree in DEGREE_NAMES]
+            lines.append(_degree_line(title, [x + shift for x in places], estimates))
         panels.append(Panel(title=name, x="share covered by others", lines=lines, ticks=ticks, whole=True))
     return Markup(draw_panels(panels, columns=2, colours=COLOURS))
 
 
-def _high(part: Summary) -> float:
-    return part["value"] if part["high"] is None else part["high"]
+def _calibration_line(part: ClassSummary, title: str, key: str) -> Line:
+    """A point for each bin of scores with a prediction."""
+    points = []
+    for one in part.calibration.bins:
+        reached = getattr(one, key)
+        if one.score is not None and reached is not None:
+            points.append((one.score, reached))
+    return Line(title=title, points=points, marked=True)
+
+
+def _degree_line(title: str, places: Sequence[float], estimates: Sequence[Estimate]) -> Line:
+    """A point with a bar for each estimate that is defined; without an interval the bar has no length."""
+    points, bars = [], []
+    for x, estimate in zip(places, estimates, strict=True):
+        value, low, high = estimate.value, estimate.low, estimate.high
+        if value is None:
+            continue
+        points.append((x, value))
+        bars.append((x, value if low is None else low, value if high is None else high))
+    return Line(title=title, points=points, bars=bars, marked=True)

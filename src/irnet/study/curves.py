@@ -16,8 +16,8 @@ from irnet.metrics.aji import aji
 from irnet.metrics.ignore import outside_ignored
 from irnet.metrics.match import Pairwise, match_iou
 from irnet.metrics.ratio import Ratio
+from irnet.metrics.statistics import relative_gain
 from irnet.report.plot import Line, Panel, draw_panels
-from irnet.study.compare import relative_gain
 from irnet.study.render import number, number_table, percent, to_csv
 from irnet.study.results import RowResult
 from irnet.study.rows import FIGURES, TITLES
@@ -92,7 +92,7 @@ def _panel(sweeps: Sequence[Sweep], results: Sequence[RowResult], score: str, la
     lines = []
     for one in sweeps:
         result = by_title[one.title]
-        estimate = result.main(f"{score}/{LABEL_NAMES[label]}")
+        estimate = result.estimate(f"{score}/{LABEL_NAMES[label]}")
         cuts = [seed[label] for seed in result.cuts if label in seed]
         chosen = (float(np.mean(cuts)), estimate.value) if cuts and estimate and estimate.value else None
         points = [(float(x), float(y)) for x, y in zip(CUTS, one.values[score, label], strict=True) if y == y]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from irnet.metrics.figures import Figure, by_subject, titles
 from irnet.study import rows, sections
 from irnet.study.fig3 import make_figure
 from irnet.study.frozen.beyond import BEYOND, make_beyond
 from irnet.study.protocol import Say
 from irnet.study.record import Study
-from irnet.study.render import number, number_table
+from irnet.study.render import number_table
 from irnet.study.results import RowResult
-from irnet.study.rows import FIGURES, MASK_RCNN, TITLES, WITHOUT_IRM, choose_rows
+from irnet.study.rows import MASK_RCNN, WITHOUT_IRM, choose_rows
 from irnet.study.tables import Made, Section, Table, make_table
 
 PARTS = ("DF", "MSK", "RL")
@@ -66,15 +67,12 @@ def _last_sections(results: Sequence[RowResult], distractors: dict[str, int]) ->
 
 def _marked_table(results: Sequence[RowResult]) -> str:
     """AJI and F1 under the paper's check marks: deep features, masks, relation."""
-    lines = []
-    for result in results:
-        figures = [
-            text
-            for figure in FIGURES
-            for text in (sections.with_spread(result.main(figure)), number(result.row.paper.get(figure), 4))
-        ]
-        lines.append([*("✓" if part in result.row.parts else "" for part in PARTS), *figures])
-    return number_table([*PARTS, *(t for f in FIGURES for t in (TITLES[f], "paper"))], lines)
+    figures = [*(Figure(part, _mark(part)) for part in PARTS), *sections.main_figures()]
+    return number_table(titles(figures), by_subject(figures, results))
+
+
+def _mark(part: str) -> Callable[[RowResult], str]:
+    return lambda result: "✓" if part in result.row.parts else ""
 
 
 def _table2(

@@ -10,7 +10,7 @@ from typing import Any
 
 from irnet.data.files import as_json, write_atomic
 from irnet.markdown import table
-from irnet.study.compare import Difference, Estimate
+from irnet.metrics.statistics import Difference, Estimate
 
 NONE = "-"  # an undefined figure
 
@@ -45,20 +45,11 @@ def percent(gain: float | None) -> str:
     return NONE if gain is None else f"{gain:+.1%}".replace("%", " %")
 
 
-def bounds(part: Estimate | Difference, digits: int = 3) -> str:
-    """The interval in brackets, empty where there is none."""
-    if part.low is None:
-        return ""
-    form = signed if isinstance(part, Difference) else number
-    return f"[{form(part.low, digits)}, {form(part.high, digits)}]"
-
-
-def with_bounds(part: Estimate | Difference | None, digits: int = 3) -> str:
+def with_bounds(part: Estimate | None) -> str:
     """Value and interval, a dash for what is undefined."""
     if part is None:
         return NONE
-    form = signed if isinstance(part, Difference) else number
-    return f"{form(part.value, digits)} {bounds(part, digits)}".rstrip()
+    return part.text(signed if isinstance(part, Difference) else number, NONE)
 
 
 def number_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

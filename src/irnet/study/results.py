@@ -8,29 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, Cuts
 from irnet.metrics import ClassScore
-from irnet.metrics.calibration import calibration
+from irnet.metrics.calibration import Reliability, calibration
 from irnet.metrics.coco_ap import AP_NAMES, PooledRanking, Ranking
 from irnet.metrics.degree import DEGREE_NAMES
-from irnet.study.compare import (
+from irnet.metrics.statistics import (
     Difference,
-    Estimate,
+    Ratios,
+    SeededEstimate,
+    Weights,
     difference,
     image_mean,
     over_seeds,
     pooled,
     relative_gain,
 )
+from irnet.metrics.summary import Way
 from irnet.study.rows import FIGURES, Row
 from irnet.study.scoring import SeedScores, collect
 
 CELL = LABEL_NAMES[CYTOPLASM]
 OVERLAP_RECALL = f"overlap_recall/{CELL}"
 
-Weights = NDArray[np.int64]  # (samples, images)
 Cost = Mapping[str, Any]  # of cost.json
 
 
@@ -40,24 +41,27 @@ class ClassResult:
 
     truths: int
     predictions: float  # mean over the seeds
-    means: dict[str, Estimate]  # name of a score -> mean of images
-    pooled: dict[str, Estimate]
-    ap: dict[str, Estimate]  # empty for a method without scores
-    by_degree: dict[str, dict[str, Estimate]]  # overlap degree -> name -> pooled
+    means: dict[str, SeededEstimate]  # name of a score -> mean of images
+    pooled: dict[str, SeededEstimate]
+    ap: dict[str, SeededEstimate]  # empty for a method without scores
+    by_degree: dict[str, dict[str, SeededEstimate]]  # overlap degree -> name -> pooled
     false_finds: dict[str, float]  # kind of distractor -> mean over the seeds
-    calibration: dict[str, Any] | None
+    calibration: Reliability | None
+
+    @property
+    def ways(self) -> dict[Way, dict[str, SeededEstimate]]:
+        """Every score of the class, by how images are put together."""
+        return {"image_mean": self.means, "pooled": self.pooled, "ap": self.ap}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "truths": self.truths,
             "predictions": self.predictions,
-            "image_mean": _plain(self.means),
-            "pooled": _plain(self.pooled),
-            "ap": _plain(self.ap),
+            **{way: _plain(scores) for way, scores in self.ways.items()},
             "by_degree": {degree: _plain(scores) for degree, scores in self.by_degree.items()},
             "false_finds": self.false_finds,
-            "calibration": self.calibration,
+            "calibration": self.calibration and self.calibration.to_json(),
         }
 
 
@@ -71,10 +75,10 @@ class RowResult:
     classes: dict[str, ClassResult]  # by name
     costs: tuple[Cost, ...]  # of each seed
 
-    def main(self, figure: str) -> Estimate | None:
-        """A figure of the main table, such as aji/cytoplasm: the mean of images, as in the paper."""
+    def estimate(self, figure: str, way: Way = "image_mean") -> SeededEstimate | None:
+        """A figure such as aji/cytoplasm, by default the mean of images, as in the paper; None if unknown."""
         score, _, name = figure.partition("/")
-        return self.classes[name].means.get(score) if name in self.classes else None
+        return self.classes[name].ways[way].get(score) if name in self.classes else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -84,7 +88,7 @@ class RowResult:
             "note": self.row.note,
             "paper": dict(self.row.paper),
             "seeds": [*self.seeds],
-            "thresholds": [{LABEL_NAMES[label]: cut for label, cut in cuts.items()} for cuts in self.cuts],
+            "thresholds": [_by_name(cuts) for cuts in self.cuts],
             "classes": {name: part.to_json() for name, part in self.classes.items()},
             "costs": [dict(cost) for cost in self.costs],
         }
@@ -93,6 +97,7 @@ class RowResult:
 def row_result(row: Row, scores: Sequence[SeedScores], costs: Sequence[Cost], weights: Weights) -> RowResult:
     """Put the scores of a row's seeds together; `weights` are those of `scoring.patient_weights`."""
     labels = sorted({label for seed in scores for image in seed.images for label in image.classes})
+
     return RowResult(
         row=row,
         seeds=tuple(seed.seed for seed in scores),
@@ -106,14 +111,12 @@ def compare_rows(result: RowResult, control: RowResult | None) -> dict[str, Diff
     """Paired difference of each figure of the main table to the control row, and of the overlap recall."""
     if control is None or control.row == result.row:
         return {}
+    ways: dict[str, Way] = {**dict.fromkeys(FIGURES, "image_mean"), OVERLAP_RECALL: "pooled"}
     found = {}
-    for figure in FIGURES:
-        ours, theirs = result.main(figure), control.main(figure)
+    for figure, way in ways.items():
+        ours, theirs = result.estimate(figure, way), control.estimate(figure, way)
         if ours is not None and theirs is not None:
             found[figure] = difference(ours, theirs)
-    if CELL in result.classes and CELL in control.classes:
-        ours, theirs = (part.classes[CELL].pooled["overlap_recall"] for part in (result, control))
-        found[OVERLAP_RECALL] = difference(ours, theirs)
     return {figure: part for figure, part in found.items() if part.value is not None}
 
 
@@ -123,7 +126,7 @@ def gains(result: RowResult, control: RowResult | None) -> dict[str, dict[str, f
         return {}
     return {
         figure: {
-            "ours": relative_gain(_value(result.main(figure)), _value(control.main(figure))),
+            "ours": relative_gain(_value(result.estimate(figure)), _value(control.estimate(figure))),
             "paper": relative_gain(result.row.paper.get(figure), control.row.paper.get(figure)),
         }
         for figure in FIGURES
@@ -131,50 +134,59 @@ def gains(result: RowResult, control: RowResult | None) -> dict[str, dict[str, f
 
 
 def _class_result(row: Row, scores: Sequence[SeedScores], label: int, weights: Weights) -> ClassResult:
-    parts = [_parts(seed, label) for seed in scores]
-    names = dict.fromkeys(name for part in _all(parts) for name in part.ratios)
-    ratios = {
-        name: collect(scores, label, lambda part, name=name: part.ratios.get(name)) for name in names
-    }  # (seeds, images, 2)
-    false = sum((part.false_by_kind for part in _all(parts)), Counter())
+    seeds = [_parts(seed, label) for seed in scores]
+    every = _all(seeds)
+    tables = _ratios(scores, label)
+    false = sum((part.false_by_kind for part in every), Counter())
+
     return ClassResult(
-        truths=sum(part.truths for part in parts[0]),
-        predictions=sum(part.predictions for part in _all(parts)) / len(scores),
-        means={name: image_mean(table, weights) for name, table in ratios.items()},
-        pooled={name: pooled(table, weights) for name, table in ratios.items()},
-        ap=_precisions(parts) if row.scored else {},
+        truths=sum(part.truths for part in seeds[0]),
+        predictions=sum(part.predictions for part in every) / len(scores),
+        means={name: image_mean(table, weights) for name, table in tables.items()},
+        pooled={name: pooled(table, weights) for name, table in tables.items()},
+        ap=_precisions(seeds) if row.scored else {},
         by_degree={degree: _by_degree(scores, label, degree, weights) for degree in DEGREE_NAMES},
         false_finds={kind: count / len(scores) for kind, count in sorted(false.items())},
-        calibration=_calibration(parts) if row.scored else None,
+        calibration=_calibration(every) if row.scored else None,
     )
+
+
+def _ratios(scores: Sequence[SeedScores], label: int) -> dict[str, Ratios]:
+    """Every score of a class in each image and seed, (seeds, images, 2)."""
+    parts = _all([_parts(seed, label) for seed in scores])
+    names = dict.fromkeys(name for part in parts for name in part.ratios)
+    return {name: collect(scores, label, lambda part, name=name: part.ratios.get(name)) for name in names}
 
 
 def _by_degree(
     scores: Sequence[SeedScores], label: int, degree: str, weights: Weights
-) -> dict[str, Estimate]:
+) -> dict[str, SeededEstimate]:
+    """The pooled scores of a class at one overlap degree."""
     parts = _all([_parts(seed, label) for seed in scores])
     names = dict.fromkeys(name for part in parts for name in part.by_degree[degree])
-    return {
-        name: pooled(
-            collect(scores, label, lambda part, name=name: part.by_degree[degree].get(name)), weights
-        )
-        for name in names
-    }
+
+    estimates = {}
+    for name in names:
+        table = collect(scores, label, lambda part, name=name: part.by_degree[degree].get(name))
+        estimates[name] = pooled(table, weights)
+    return estimates
 
 
-def _precisions(parts: Sequence[Sequence[ClassScore]]) -> dict[str, Estimate]:
+def _precisions(seeds: Sequence[Sequence[ClassScore]]) -> dict[str, SeededEstimate]:
     """Average precision of each seed over all its images; seeds are never pooled."""
-    tables = [PooledRanking.of([part.ranking for part in seed]).average_precision() for seed in parts]
-    return {
-        name: over_seeds([None if table is None else float(table[which].mean()) for table in tables])
-        for name, which in AP_NAMES.items()
-    }
+    tables = [PooledRanking.of([part.ranking for part in seed]).average_precision() for seed in seeds]
+    estimates = {}
+    for name, thresholds in AP_NAMES.items():
+        values = [None if table is None else float(table[thresholds].mean()) for table in tables]
+        estimates[name] = over_seeds(values)
+    return estimates
 
 
-def _calibration(parts: Sequence[Sequence[ClassScore]]) -> dict[str, Any]:
-    rankings = [Ranking.empty(), *(part.ranking for part in _all(parts))]
-    reached = [np.zeros(0), *(part.matched_iou for part in _all(parts))]
-    return calibration(np.concatenate([r.scores for r in rankings]), np.concatenate(reached))
+def _calibration(parts: Sequence[ClassScore]) -> Reliability:
+    """Of the predictions of all seeds."""
+    rankings = [Ranking.empty(), *(part.ranking for part in parts)]
+    reached = [np.zeros(0), *(part.matched_iou for part in parts)]
+    return calibration(np.concatenate([ranking.scores for ranking in rankings]), np.concatenate(reached))
 
 
 def _parts(seed: SeedScores, label: int) -> list[ClassScore]:
@@ -182,13 +194,17 @@ def _parts(seed: SeedScores, label: int) -> list[ClassScore]:
     return [image.classes[label] for image in seed.images if label in image.classes]
 
 
-def _all(parts: Sequence[Sequence[ClassScore]]) -> list[ClassScore]:
-    return [part for seed in parts for part in seed]
+def _all(seeds: Sequence[Sequence[ClassScore]]) -> list[ClassScore]:
+    return [part for seed in seeds for part in seed]
 
 
-def _plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+def _by_name(cuts: Cuts) -> dict[str, float]:
+    return {LABEL_NAMES[label]: cut for label, cut in cuts.items()}
+
+
+def _plain(estimates: Mapping[str, SeededEstimate]) -> dict[str, Any]:
     return {name: estimate.to_json() for name, estimate in estimates.items()}
 
 
-def _value(estimate: Estimate | None) -> float | None:
+def _value(estimate: SeededEstimate | None) -> float | None:
     return None if estimate is None else estimate.value

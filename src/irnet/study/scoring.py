@@ -10,20 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Cuts
 from irnet.data.coco.coco import read_coco
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.metrics import ClassScore, ImageScore, choose_scores, score_image
-from irnet.metrics.bootstrap import SAMPLES, sample_weights
 from irnet.metrics.ratio import Ratio
+from irnet.metrics.statistics import SAMPLES, Ratios, Weights, sample_weights
 
 NO_MATCH = 0.5  # threshold of a class of which validation finds nothing right
 VAL, TEST = "val.json", "test.json"  # predictions in the folder of a row and seed
-
-Ratios = NDArray[np.float64]  # (seeds, images, 2) numerators and denominators; 0 / 0 is undefined
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,7 +62,7 @@ def read_found(path: Path, entries: Sequence[Entry]) -> list[Cells]:
     return [found[entry.name] for entry in entries]
 
 
-def patient_weights(test: Sequence[Entry], samples: int = SAMPLES) -> NDArray[np.int64]:
+def patient_weights(test: Sequence[Entry], samples: int = SAMPLES) -> Weights:
     """How often each bootstrap sample draws each test image, (samples, images): one draw for all rows."""
     return sample_weights(len(test), [entry.patient for entry in test], seed=0, samples=samples)
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from irnet.cells import LABEL_NAMES
 from irnet.metrics.degree import DEGREE_NAMES
-from irnet.study.compare import Estimate
+from irnet.metrics.distractors import ELSEWHERE
+from irnet.metrics.figures import Figure, by_subject, titles
+from irnet.metrics.statistics import Difference, SeededEstimate
+from irnet.metrics.summary import Way
 from irnet.study.render import NONE, number, number_table, percent, with_bounds
-from irnet.study.results import CELL, OVERLAP_RECALL, ClassResult, RowResult, compare_rows, gains
+from irnet.study.results import CELL, OVERLAP_RECALL, RowResult, compare_rows, gains
 from irnet.study.rows import FIGURES, TITLES
 
-ISBI = tuple(f"isbi2014.{name}" for name in ("dsc", "tprp", "fprp", "fnro"))
-GREEDY = ("isbi-greedy.fnro", "isbi-greedy.fdro")
+ISBI = (  # title, score, digits
+    ("DSC", "isbi2014.dsc", 3),
+    ("TPRp", "isbi2014.tprp", 3),
+    ("FPRp", "isbi2014.fprp", 5),
+    ("FNRo", "isbi2014.fnro", 3),
+    ("FNRo, greedy", "isbi-greedy.fnro", 3),
+    ("FDRo, greedy", "isbi-greedy.fdro", 3),
+)
 COSTS = {  # title -> key in cost.json, factor, digits
     "training steps": ("train_steps", 1, 0),
     "training, s": ("train_seconds", 1, 0),
@@ -23,23 +32,28 @@ COSTS = {  # title -> key in cost.json, factor, digits
     "peak memory, test, MB": ("predict_peak_mb", 1, 0),
     "parameters, M": ("parameters", 1e-6, 2),
 }
+DIFFERENCES: list[Figure[Difference]] = [
+    Figure("difference", with_bounds),
+    Figure("seeds that agree", lambda part: f"{part.agreeing} of {len(part.seeds)}"),
+    Figure("half-width", lambda part: number(part.half_width)),
+    Figure("spread over seeds", lambda part: number(part.spread)),
+    Figure("resolvable", lambda part: number(part.resolvable)),
+]
+
+Text = Callable[[RowResult], str | None]  # what a column says of a row; None is a dash
 
 
 def main_table(results: Sequence[RowResult]) -> str:
     """AJI and F1 with interval by patient and spread over seeds, the paper's own figures beside them."""
-    header = ["row", *(title for figure in FIGURES for title in (TITLES[figure], "paper"))]
-    rows = [
-        [
-            result.row.title,
-            *(
-                text
-                for figure in FIGURES
-                for text in (with_spread(result.main(figure)), number(result.row.paper.get(figure), 4))
-            ),
-        ]
-        for result in results
-    ]
-    return number_table(header, rows)
+    return _named(results, main_figures())
+
+
+def main_figures() -> list[Figure[RowResult]]:
+    """The columns of the main table."""
+    figures = []
+    for figure in FIGURES:
+        figures += [Figure(TITLES[figure], _mean(figure)), Figure("paper", _paper(figure))]
+    return figures
 
 
 def gain_table(results: Sequence[RowResult], control: RowResult | None) -> str:
@@ -54,38 +68,24 @@ def gain_table(results: Sequence[RowResult], control: RowResult | None) -> str:
 
 def difference_table(results: Sequence[RowResult], control: RowResult | None) -> str:
     """Paired differences to the control row, and the smallest that they could have shown."""
-    header = [
-        "row, figure",
-        "difference",
-        "seeds that agree",
-        "half-width",
-        "spread over seeds",
-        "resolvable",
-    ]
-    titles = TITLES | {OVERLAP_RECALL: "overlap recall"}
+    names = TITLES | {OVERLAP_RECALL: "overlap recall"}
     rows = []
     for result in results:
-        for figure, part in compare_rows(result, control).items():
-            agree = f"{part.agreeing} of {len(part.seeds)}"
-            figures = [number(part.half_width), number(part.spread), number(part.resolvable)]
-            rows.append([f"{result.row.title}, {titles[figure]}", with_bounds(part), agree, *figures])
-    return number_table(header, rows)
+        differences = compare_rows(result, control)
+        for figure, texts in zip(differences, by_subject(DIFFERENCES, differences.values()), strict=True):
+            rows.append([f"{result.row.title}, {names[figure]}", *texts])
+    return number_table(["row, figure", *titles(DIFFERENCES)], rows)
 
 
 def pooled_table(results: Sequence[RowResult]) -> str:
     """AJI and F1 pooled over all images: large images and crowded ones weigh more."""
-    rows = []
-    for result in results:
-        parts = [(figure.partition("/")) for figure in FIGURES]
-        texts = [with_bounds(_pooled(result, name, score)) for score, _, name in parts]
-        rows.append([result.row.title, *texts])
-    return number_table(["row", *TITLES.values()], rows)
+    return _named(results, [Figure(TITLES[figure], _pooled(figure)) for figure in FIGURES])
 
 
 def overlap_table(results: Sequence[RowResult]) -> str:
     """What happens where cells overlap: pixels held by all their owners, hidden outlines, duplicates."""
     unit = _unit(results)
-    columns = {
+    scores = {
         "overlap recall": "overlap_recall",
         "overlap precision": "overlap_precision",
         f"outline off, {unit}": f"boundary_mean_{unit}",
@@ -93,92 +93,59 @@ def overlap_table(results: Sequence[RowResult]) -> str:
         f"95th percentile there, {unit}": f"boundary_p95_overlap_{unit}",
         "duplicates a truth": "duplicates",
     }
-    rows = [
-        [
-            result.row.title,
-            *(with_bounds(_pooled(result, CELL, name)) for name in columns.values()),
-        ]
-        for result in results
-    ]
-    return number_table(["row, cytoplasm", *columns], rows)
+    figures = [Figure(title, _pooled(f"{score}/{CELL}")) for title, score in scores.items()]
+    return _named(results, figures, first="row, cytoplasm")
 
 
 def precision_table(results: Sequence[RowResult]) -> str:
     """COCO mask AP, mean and spread over seeds."""
-    names = {"AP": "ap", "AP .50": "ap50", "AP .75": "ap75"}
-    header = ["row", *(f"{title} {label}" for label in LABEL_NAMES.values() for title in names)]
-    rows = []
-    for result in results:
-        parts = [result.classes.get(label) for label in LABEL_NAMES.values()]
-        texts = [
-            with_spread(part.ap.get(name) if part else None) for part in parts for name in names.values()
-        ]
-        rows.append([result.row.title, *texts])
-    return number_table(header, rows)
+    figures = []
+    for label in LABEL_NAMES.values():
+        for title, score in (("AP", "ap"), ("AP .50", "ap50"), ("AP .75", "ap75")):
+            figures.append(Figure(f"{title} {label}", _mean(f"{score}/{label}", "ap")))
+    return _named(results, figures)
 
 
 def isbi_table(results: Sequence[RowResult]) -> str:
     """The figures of the ISBI 2014 challenge: never to be read alone, they hardly see misses."""
-    header = ["row, cytoplasm", "DSC", "TPRp", "FPRp", "FNRo", "FNRo, greedy", "FDRo, greedy"]
-    rows = []
-    for result in results:
-        estimates = [_pooled(result, CELL, name) for name in (*ISBI, *GREEDY)]
-        digits = [3, 3, 5, 3, 3, 3]
-        texts = [number(e.value if e else None, d) for e, d in zip(estimates, digits, strict=True)]
-        rows.append([result.row.title, *texts])
-    return number_table(header, rows)
+    figures = [Figure(title, _bare(f"{score}/{CELL}", digits)) for title, score, digits in ISBI]
+    return _named(results, figures, first="row, cytoplasm")
 
 
 def degree_table(results: Sequence[RowResult], label: str = CELL) -> str:
     """F1, AJI and outline distance by the share of a truth that others of its class cover."""
-    unit = _unit(results)
-    names = {"F1": "f1", "AJI": "aji"} | (
-        {f"outline, {unit}": f"boundary_mean_{unit}"} if label == CELL else {}
-    )
-    header = [f"row, {label}", *(f"{title} at {degree}" for title in names for degree in DEGREE_NAMES)]
-    rows = []
-    for result in results:
-        bins = result.classes[label].by_degree if label in result.classes else {}
-        estimates = [bins.get(degree, {}).get(name) for name in names.values() for degree in DEGREE_NAMES]
-        rows.append([result.row.title, *(number(e.value if e else None) for e in estimates)])
-    return number_table(header, rows)
+    scores = {"F1": "f1", "AJI": "aji"}
+    if label == CELL:
+        unit = _unit(results)
+        scores[f"outline, {unit}"] = f"boundary_mean_{unit}"
+
+    figures = []
+    for title, score in scores.items():
+        for degree in DEGREE_NAMES:
+            figures.append(Figure(f"{title} at {degree}", _at_degree(label, degree, score)))
+    return _named(results, figures, first=f"row, {label}")
 
 
 def distractor_table(results: Sequence[RowResult], present: dict[str, int]) -> str:
     """False finds by kind of distractor, cytoplasm / nuclei, mean over seeds; "" where no kind is known."""
     if not present:
         return ""
-    kinds = [*sorted(present), "elsewhere"]
-    rows = []
-    for result in results:
-        parts = [result.classes.get(name) for name in LABEL_NAMES.values()]
-        rows.append([result.row.title, *(" / ".join(_false(p, kind) for p in parts) for kind in kinds)])
-    header = ["row", *(f"{kind} ({present[kind]} there)" if kind in present else kind for kind in kinds)]
-    return number_table(header, rows)
+    figures = [Figure(f"{kind} ({present[kind]} there)", _false(kind)) for kind in sorted(present)]
+    return _named(results, [*figures, Figure(ELSEWHERE, _false(ELSEWHERE))])
 
 
 def threshold_table(results: Sequence[RowResult]) -> str:
     """The thresholds chosen on validation, of each seed, and what they left."""
-    rows = []
-    for result in results:
-        texts = []
-        for label, name in LABEL_NAMES.items():
-            part = result.classes.get(name)
-            texts.append(", ".join(number(cuts.get(label)) for cuts in result.cuts))
-            texts.append(f"{part.predictions:.0f} for {part.truths}" if part else NONE)
-        rows.append([result.row.title, *texts])
-    header = ["row", *(t for name in LABEL_NAMES.values() for t in (f"{name} from", "finds for truths"))]
-    return number_table(header, rows)
+    figures = []
+    for label, name in LABEL_NAMES.items():
+        figures += [Figure(f"{name} from", _thresholds(label)), Figure("finds for truths", _counts(name))]
+    return _named(results, figures)
 
 
 def cost_table(results: Sequence[RowResult]) -> str:
     """Time, memory and size, means over the seeds."""
-    rows = []
-    for result in results:
-        texts = [number(mean_cost(result, key, factor), digits) for key, factor, digits in COSTS.values()]
-        devices = sorted({str(cost.get("device", NONE)) for cost in result.costs})
-        rows.append([result.row.title, *texts, ", ".join(devices)])
-    return number_table(["row", *COSTS, "device"], rows)
+    figures = [Figure(title, _cost(*place)) for title, place in COSTS.items()]
+    return _named(results, [*figures, Figure("device", _devices)])
 
 
 def mean_cost(result: RowResult, key: str, factor: float = 1.0) -> float | None:
@@ -187,16 +154,76 @@ def mean_cost(result: RowResult, key: str, factor: float = 1.0) -> float | None:
     return factor * sum(known) / len(known) if known else None
 
 
-def with_spread(estimate: Estimate | None) -> str:
+def with_spread(estimate: SeededEstimate | None) -> str:
     """Value, interval by patient and, after the sign ±, the standard deviation over seeds."""
     if estimate is None or estimate.spread is None:
         return with_bounds(estimate)
     return f"{with_bounds(estimate)} ± {number(estimate.spread)}"
 
 
-def _pooled(result: RowResult, label: str, name: str) -> Estimate | None:
-    part = result.classes.get(label)
-    return part.pooled.get(name) if part else None
+def _named(results: Sequence[RowResult], figures: Sequence[Figure[RowResult]], first: str = "row") -> str:
+    """A row for each result, a column for each figure; `first` is over the names of the rows."""
+    columns = [Figure(first, lambda result: result.row.title), *figures]
+    return number_table(titles(columns), by_subject(columns, results))
+
+
+def _mean(figure: str, way: Way = "image_mean") -> Text:
+    return lambda result: with_spread(result.estimate(figure, way))
+
+
+def _paper(figure: str) -> Text:
+    return lambda result: number(result.row.paper.get(figure), 4)
+
+
+def _pooled(figure: str) -> Text:
+    return lambda result: with_bounds(result.estimate(figure, "pooled"))
+
+
+def _bare(figure: str, digits: int) -> Text:
+    """The pooled value without interval."""
+
+    def text(result: RowResult) -> str:
+        estimate = result.estimate(figure, "pooled")
+        return number(estimate and estimate.value, digits)
+
+    return text
+
+
+def _at_degree(label: str, degree: str, score: str) -> Text:
+    def text(result: RowResult) -> str | None:
+        degrees = result.classes[label].by_degree if label in result.classes else {}
+        estimate = degrees.get(degree, {}).get(score)
+        return None if estimate is None else number(estimate.value)
+
+    return text
+
+
+def _false(kind: str) -> Text:
+    def text(result: RowResult) -> str:
+        parts = [result.classes.get(name) for name in LABEL_NAMES.values()]
+        return " / ".join(NONE if part is None else _count(part.false_finds.get(kind, 0.0)) for part in parts)
+
+    return text
+
+
+def _thresholds(label: int) -> Text:
+    return lambda result: ", ".join(number(cuts.get(label)) for cuts in result.cuts)
+
+
+def _counts(name: str) -> Text:
+    def text(result: RowResult) -> str | None:
+        part = result.classes.get(name)
+        return None if part is None else f"{part.predictions:.0f} for {part.truths}"
+
+    return text
+
+
+def _cost(key: str, factor: float, digits: int) -> Text:
+    return lambda result: number(mean_cost(result, key, factor), digits)
+
+
+def _devices(result: RowResult) -> str:
+    return ", ".join(sorted({str(cost.get("device", NONE)) for cost in result.costs}))
 
 
 def _unit(results: Sequence[RowResult]) -> str:
@@ -205,5 +232,6 @@ def _unit(results: Sequence[RowResult]) -> str:
     return "px" if "boundary_mean_px" in names else "um"
 
 
-def _false(part: ClassResult | None, kind: str) -> str:
-    return NONE if part is None else f"{part.false_finds.get(kind, 0.0):.1f}".removesuffix(".0")
+def _count(mean: float) -> str:
+    """One digit, none of a whole number."""
+    return f"{mean:.1f}".removesuffix(".0")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from irnet.cells import Cells
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
-from irnet.study.compare import Estimate
+from irnet.metrics.statistics import SeededEstimate
 from irnet.study.costs import read_cost
 from irnet.study.curves import LOOSE_CUT, Sweep, loose_table, sweep, write_curves
 from irnet.study.jobs import Missing, jobs_of, run_rows
@@ -189,10 +189,10 @@ def flat_rows(results: Sequence[RowResult], control: RowResult | None) -> Iterat
             }
 
 
-def _estimates(result: RowResult) -> Iterator[tuple[str, str, Estimate]]:
+def _estimates(result: RowResult) -> Iterator[tuple[str, str, SeededEstimate]]:
     """Figure, way and estimate of everything that a row scored."""
     for name, part in result.classes.items():
-        for way, scores in (("image_mean", part.means), ("pooled", part.pooled), ("ap", part.ap)):
+        for way, scores in part.ways.items():
             yield from ((f"{score}/{name}", way, estimate) for score, estimate in scores.items())
 
 

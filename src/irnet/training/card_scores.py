@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import getitem
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from irnet.config import OperatingPoint, Settings
+from irnet.data.coco.document import naming
 from irnet.markdown import facts, table
+from irnet.metrics import Summary
+from irnet.metrics.figures import Figure, by_figure, by_subject, titles
+from irnet.metrics.statistics import Estimate
+from irnet.metrics.summary import DegreeScores, Way
 from irnet.training.scores import NUMBERS
-from irnet.wording import number_of, with_interval
+from irnet.wording import UNKNOWN, number_of
 
 CHOSEN = (
     "The weights kept and the thresholds were chosen on these same images, so expect less on others: "
@@ -33,6 +37,12 @@ FIGURES = {  # in the log -> what it is
     "p_duplicate": "DRM: p of duplicates (0 is best)",
 }
 
+DEGREES: list[Figure[DegreeScores]] = [
+    Figure("found", lambda degree: degree[1]["recall"].found),
+    Figure("recall", lambda degree: degree[1]["recall"].text()),
+    Figure("AJI", lambda degree: degree[1]["aji"].text()),
+]
+
 
 def score_sections(
     settings: Settings, trained: Mapping[str, Any], log: Sequence[Mapping[str, Any]]
@@ -42,7 +52,8 @@ def score_sections(
     figures = _figures(trained.get("step"), log)
     if not trained.get("validation"):
         return [thresholds, "## Validation", NOT_VALIDATED, *figures]
-    summary = trained.get("scores")
+    with naming("scores in the header of the weights"):
+        summary = Summary.from_json(trained["scores"]) if trained.get("scores") else None
     held_back = trained.get("data", {}).get("held_back", True)
     failures = [*([*_degrees(summary), *_distractors(summary)] if summary else []), *figures]
     return [
@@ -50,7 +61,7 @@ def score_sections(
         "## Validation",
         _how_chosen(trained) if held_back else NOT_HELD_BACK,
         _spread(summary) if summary else "Intervals were not kept.",
-        _scores(trained),
+        _scores(summary, trained["validation"]),
         *(["## Known failures, as measured on validation", *failures] if failures else []),
     ]
 
@@ -67,10 +78,10 @@ def _thresholds(settings: Settings, trained: Mapping[str, Any]) -> str:
             "operating points of highest merit" if "chosen" in calibrated else "cuts with the highest F1"
         )
         border = ", without what the border cuts" if calibrated["exclude_border"] else ""
-        rows = [
-            [entry["name"], entry["sha256"], str(entry["images"]), *(_f1(entry, name) for name in cuts)]
-            for entry in calibrated["sets"]
-        ]
+        rows = []
+        for entry in calibrated["sets"]:
+            facts_of_set = [entry["name"], entry["sha256"], str(entry["images"])]
+            rows.append([*facts_of_set, *(_f1(entry, name) for name in cuts)])
         sets = table(["set", "SHA-256", "images", *(f"F1 {name}" for name in cuts)], rows)
         how = f"The {highest}, mean of these sets{border}{floor}: chosen on them after training."
         how += _set_by_hand(cuts, calibrated.get("chosen", {}))
@@ -116,64 +127,53 @@ def _how_chosen(trained: Mapping[str, Any]) -> str:
     return CALIBRATED.format(cuts=cuts)
 
 
-def _spread(summary: Mapping[str, Any]) -> str:
-    bootstrap, patients = summary["bootstrap"], summary["patients"]
-    of = number_of(summary["images"], "image") + (f" of {number_of(patients, 'patient')}" if patients else "")
-    if not bootstrap["samples"]:
-        return f"{of}: too few for intervals."
-    drawn = "patients" if patients else "images"
-    return (
-        f"{of}; {bootstrap['level']:.0%} intervals from {bootstrap['samples']} bootstrap samples of {drawn}."
-    )
+def _spread(summary: Summary) -> str:
+    of = number_of(summary.images, "image")
+    of += f" of {number_of(summary.patients, 'patient')}" if summary.patients else ""
+    return f"{of}; {summary.intervals}." if summary.bootstrap.samples else f"{of}: too few for intervals."
 
 
-def _scores(trained: Mapping[str, Any]) -> str:
-    classes = _estimates(trained)
-    rows = [[title, *(with_interval(part[title]) for part in classes.values())] for title in NUMBERS]
-    return table(["", *classes], rows)
+def _scores(summary: Summary | None, numbers: Mapping[str, float]) -> str:
+    """The chief scores of each class; of a file from before intervals were kept, the `numbers` of the log."""
+    if summary is not None:
+        names = list(summary.classes)
+        figures = [Figure(title, _estimate(summary, *place)) for title, place in NUMBERS.items()]
+    else:
+        names = list(dict.fromkeys(key.partition("/")[0] for key in numbers))
+        figures = [Figure(title, _number(numbers, title)) for title in NUMBERS]
+    return table(["", *names], by_figure(figures, names))
 
 
-def _estimates(trained: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The chief scores of each class; of a file from before intervals were kept, their values."""
-    if summary := trained.get("scores"):
-        return {
-            name: {title: reduce(getitem, place[:-1], part) for title, place in NUMBERS.items()}
-            for name, part in summary["classes"].items()
-        }
-    numbers = trained["validation"]
-    names = dict.fromkeys(key.partition("/")[0] for key in numbers)
-    return {
-        name: {title: {"value": numbers.get(f"{name}/{title}"), "low": None} for title in NUMBERS}
-        for name in names
-    }
+def _estimate(summary: Summary, score: str, way: Way) -> Callable[[str], str]:
+    def text(name: str) -> str:
+        estimate = summary.classes[name].estimate(score, way)
+        return UNKNOWN if estimate is None else estimate.text()
+
+    return text
 
 
-def _degrees(summary: Mapping[str, Any]) -> list[str]:
+def _number(numbers: Mapping[str, float], title: str) -> Callable[[str], str]:
+    return lambda name: Estimate(value=numbers.get(f"{name}/{title}")).text()
+
+
+def _degrees(summary: Summary) -> list[str]:
     """A table a class: how those that others cover more are found."""
     tables = []
-    for name, part in summary["classes"].items():
-        rows = [
-            [degree, _found(scores["recall"]), with_interval(scores["recall"]), with_interval(scores["aji"])]
-            for degree, scores in part["by_degree"].items()
-        ]
-        tables.append(table([f"{name}: share covered by others", "found", "recall", "AJI"], rows))
+    for name, part in summary.classes.items():
+        figures = [Figure(f"{name}: share covered by others", itemgetter(0)), *DEGREES]
+        tables.append(table(titles(figures), by_subject(figures, part.by_degree.items())))
     return tables
 
 
-def _found(recall: Mapping[str, Any]) -> str:
-    return f"{recall['numerator']:.0f} of {recall['denominator']:.0f}"
-
-
-def _distractors(summary: Mapping[str, Any]) -> list[str]:
+def _distractors(summary: Summary) -> list[str]:
     """What false finds were taken for, where the truth says."""
-    kinds, classes = summary["distractors"], list(summary["classes"])
-    if not kinds:
+    if not summary.distractors:
         return []
     rows = [
-        [kind, *("" if counts.get(key) is None else str(counts[key]) for key in ("present", *classes))]
-        for kind, counts in kinds.items()
+        [kind, *("" if count is None else str(count) for count in counts)]
+        for kind, counts in summary.false_finds()
     ]
-    return [table(["false finds on", "present", *(f"taken for {name}" for name in classes)], rows)]
+    return [table(["false finds on", "present", *(f"taken for {name}" for name in summary.classes)], rows)]
 
 
 def _figures(step: int | None, log: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -169,7 +169,7 @@ class Run:
 def _summarise(validation: Validation) -> dict[str, Any]:
     """Every score of a validation, with its interval."""
     named = any(patient is not None for patient in validation.patients)
-    return summarise(validation.scored, validation.patients if named else None)
+    return summarise(validation.scored, validation.patients if named else None).to_json()
 
 
 def _pretrained_origin(settings: Settings) -> dict[str, str] | None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import getitem
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
-from irnet.metrics import ImageScore, choose_scores, score_image, summarise
+from irnet.metrics import ImageScore, Summary, choose_scores, score_image, summarise
+from irnet.metrics.summary import Way
 
-NUMBERS = {  # name in the log -> where it stands in the summary of a class
-    "AJI": ("scores", "aji", "pooled", "value"),
-    "F1": ("scores", "f1", "pooled", "value"),
-    "AP": ("ap", "ap", "value"),
-    "overlap recall": ("scores", "overlap_recall", "pooled", "value"),
-    "duplicates": ("scores", "duplicates", "pooled", "value"),
+NUMBERS: dict[str, tuple[str, Way]] = {  # name in the log -> the score, and how images are put together
+    "AJI": ("aji", "pooled"),
+    "F1": ("f1", "pooled"),
+    "AP": ("ap", "ap"),
+    "overlap recall": ("overlap_recall", "pooled"),
+    "duplicates": ("duplicates", "pooled"),
 }
 MERIT = ("AJI", "F1", "AP")
 
@@ -36,18 +35,19 @@ def score_validation(truths: Sequence[Content], found: Sequence[Cells], *, floor
     chosen = choose_scores(truths, found)
     scores = {label: max(floor, round(chosen.get(label, 0.5), 3)) for label in LABEL_NAMES}
     scored = [score_image(truth, cells, scores) for truth, cells in zip(truths, found, strict=True)]
+
     summary = summarise(scored, samples=0)
     numbers = headline(summary)
-    merits = [numbers.get(f"{name}/{title}", 0.0) for name in summary["classes"] for title in MERIT]
+    merits = [numbers.get(f"{name}/{title}", 0.0) for name in summary.classes for title in MERIT]
     return Validation(scores, numbers, sum(merits) / max(1, len(merits)), scored=scored)
 
 
-def headline(summary: dict[str, Any]) -> dict[str, float]:
+def headline(summary: Summary) -> dict[str, float]:
     """Return the chief numbers of a summary, such as cytoplasm/AJI; undefined ones are left out."""
     numbers: dict[str, float] = {}
-    for name, part in summary["classes"].items():
-        for title, place in NUMBERS.items():
-            value: Any = reduce(getitem, place, part)
-            if value is not None:
-                numbers[f"{name}/{title}"] = value
+    for name, part in summary.classes.items():
+        for title, (score, way) in NUMBERS.items():
+            estimate = part.estimate(score, way)
+            if estimate is not None and estimate.value is not None:
+                numbers[f"{name}/{title}"] = estimate.value
     return numbers

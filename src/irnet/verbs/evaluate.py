@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_annotated, need_images
@@ -19,16 +19,13 @@ from irnet.errors import InputError
 from irnet.inference.first_look import scale_of_set
 from irnet.inference.methods import METHODS, find_all, open_method
 from irnet.inference.scale import OWN
-from irnet.metrics import render_table, score_image, summarise
+from irnet.metrics import Summary, render_table, score_image, summarise
 from irnet.metrics.border import all_without_cut
 from irnet.metrics.causes import count_mistakes
+from irnet.metrics.summary import Evaluated
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.report.gallery import gallery_page
 from irnet.report.judged import Judged
-
-if TYPE_CHECKING:
-    pass
-
 
 _logger = logging.getLogger(__name__)
 
@@ -36,7 +33,7 @@ _logger = logging.getLogger(__name__)
 class Evaluation(NamedTuple):
     """What `evaluate` wrote."""
 
-    summary: dict[str, Any]
+    summary: Summary
     table: str
 
 
@@ -85,24 +82,24 @@ def evaluate(
     ]
     patients = [entry.patient for entry in entries]
     summary = summarise(scored, patients if any(patients) else None, scored=found.scored)
-    origin = {
-        "method": found.method,
-        "source": str(source),
-        "sha256": found.sha256,
-        "data": str(data),
-        "scale": found.scale,
-        "exclude_border": exclude_border,
-        "views": found.views,
-    }
+    origin = Evaluated(
+        method=found.method,
+        source=str(source),
+        sha256=found.sha256,
+        data=str(data),
+        scale=found.scale,
+        exclude_border=exclude_border,
+        views=found.views,
+    )
     judged = [
         Judged.of(entry, truth, cells, found.cuts)
         for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True)
     ]
     mistakes = count_mistakes(image.mistakes for image in judged)
-    summary = {"evaluated": origin, **summary, "mistakes": mistakes}
+    summary = replace(summary, evaluated=origin, mistakes=mistakes)
     table = render_table(summary) + ("\nwithout what the border cuts\n" if exclude_border else "")
     out = Path(out_dir)
-    write_atomic(out / "summary.json", as_json(summary))
+    write_atomic(out / "summary.json", as_json(summary.to_json()))
     write_atomic(out / "table.txt", table.encode())
     name = Path(data).resolve().name
     gallery = gallery_page(judged, mistakes, data=name, method=found.method, scored=found.scored)

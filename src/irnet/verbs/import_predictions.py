@@ -120,11 +120,11 @@ def _paired(entry: Entry) -> Entry:
 
 
 def _ceiling(truths: Sequence[Entry]) -> dict[str, dict[str, float | None]]:
-    classes = label_map_ceiling([entry.content for entry in truths])["classes"]
-    return {
-        name: {title: block["scores"][key]["pooled"]["value"] for title, key in CEILING.items()}
-        for name, block in classes.items()
-    }
+    summary = label_map_ceiling([entry.content for entry in truths])
+    values: dict[str, dict[str, float | None]] = {}
+    for name, part in summary.classes.items():
+        values[name] = {title: part.scores[score].pooled.value for title, score in CEILING.items()}
+    return values
 
 
 def _image(entry: Entry) -> dict[str, Any]:

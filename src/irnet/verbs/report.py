@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from irnet.cells import Cells
 from irnet.data.coco.coco import read_coco
+from irnet.data.coco.document import naming, parse
 from irnet.data.coco.found import read_found
 from irnet.data.coco.run_record import RunRecord
 from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
+from irnet.metrics import Summary
+from irnet.metrics.summary import Evaluated
 from irnet.report.found import Page, found_page
 from irnet.report.scores import scores_page
 from irnet.verbs.evaluate import predictions_file, read_predicted
@@ -77,20 +78,18 @@ def _page(source: Path, folder: Path, progress: Progress | None) -> Page:
 
 
 def _scores(file: Path, title: str) -> Page:
-    try:
-        summary = json.loads(file.read_text(encoding="utf-8"))
-        pairs, reason = _pairs(summary)
-        return scores_page(summary, pairs, title=title, reason=reason)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file}: no summary of irnet evaluate ({error!r}): run evaluate again") from error
+    with naming(f"{file}: no summary of irnet evaluate, run it again"):
+        summary = Summary.from_json(parse(file))
+        if summary.evaluated is None:
+            raise InputError("evaluated is missing")
+
+    pairs, reason = _pairs(summary.images, summary.evaluated)
+    return scores_page(summary, summary.evaluated, pairs, title=title, reason=reason)
 
 
-def _pairs(summary: dict[str, Any]) -> tuple[list[tuple[Entry, Cells]], str | None]:
+def _pairs(images: int, evaluated: Evaluated) -> tuple[list[tuple[Entry, Cells]], str | None]:
     """Return each image with its truth and its predictions; or none, and why."""
-    evaluated = summary["evaluated"]
-    source, data = str(evaluated["source"]), str(evaluated["data"])
+    source, data = evaluated.source, evaluated.data
     if (file := predictions_file(source)) is None:
         return [], f"{source} was run, and its predictions were not kept: predict, then evaluate that folder"
     try:
@@ -98,9 +97,9 @@ def _pairs(summary: dict[str, Any]) -> tuple[list[tuple[Entry, Cells]], str | No
         found = read_predicted(file, entries)
     except (InputError, OSError) as error:
         return [], f"{error} (looked for it from this folder, as irnet evaluate did)"
-    if found.sha256 != evaluated["sha256"] or len(entries) != summary["images"]:
+    if found.sha256 != evaluated.sha256 or len(entries) != images:
         return [], f"{source} or {data} has changed since it was scored: run evaluate again"
-    if evaluated["exclude_border"]:
+    if evaluated.exclude_border:
         found = found.without_cut()
     pairs = zip(entries, found.truths, found.cells, strict=True)
     return [(replace(entry, content=truth), cells) for entry, truth, cells in pairs], None

@@ -11,6 +11,7 @@ from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.errors import InputError
 from irnet.inference.devices import choose_device
+from irnet.metrics.calibration import Reliability
 from irnet.study import sections
 from irnet.study.frozen.associations import choose_field, draw_associations
 from irnet.study.frozen.making import recall_frozen_row
@@ -112,12 +113,12 @@ def calibration_table(results: Sequence[RowResult]) -> str:
     return number_table(["row", *header], rows)
 
 
-def _calibration(part: dict[str, Any] | None, seeds: int) -> list[str]:
+def _calibration(part: Reliability | None, seeds: int) -> list[str]:
     if part is None:
         return [NONE] * 3
-    highest = part["bins"][-1]
-    best = f"{highest['count'] / seeds:.0f}, {number(highest['right'], 2)}"
-    return [number(part["ece_iou"]), number(part["ece_right"]), best]
+    highest = part.bins[-1]
+    best = f"{highest.count / seeds:.0f}, {number(highest.right, 2)}"
+    return [number(part.ece_iou), number(part.ece_right), best]
 
 
 def figure_table(results: Sequence[RowResult], figures: Mapping[str, str]) -> str:

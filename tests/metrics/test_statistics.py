@@ -5,8 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from irnet.metrics.bootstrap import sample_weights
-from irnet.study.compare import difference, image_mean, over_seeds, pooled, relative_gain
+from irnet.metrics.statistics import (
+    difference,
+    image_mean,
+    over_seeds,
+    pooled,
+    relative_gain,
+    sample_weights,
+)
 
 PATIENTS = ["a", "a", "b", "c"]
 WEIGHTS = sample_weights(4, PATIENTS, seed=0, samples=500)

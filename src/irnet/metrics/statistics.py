@@ -1,9 +1,9 @@
-"""How far a difference can be trusted: means over seeds, intervals by patient, paired differences.
+"""How far a score can be trusted: bootstrap intervals, means over seeds, paired differences.
 
-Every row is drawn in the same bootstrap samples of patients, so that what is hard for all rows cancels in a
-difference. Two sources of chance are kept apart: which patients were tested (the bootstrap, of scores that
-are averaged over seeds) and how training went (the spread over seeds). Both enter the smallest difference
-that can be resolved:
+Intervals are 95 % percentile bootstraps over patients, or over images where these name none. All scores of a
+set are drawn in the same samples, so that what is hard for two methods cancels in their difference. Two
+sources of chance are kept apart: which patients were tested (the bootstrap, of scores that are averaged over
+seeds) and how training went (the spread over seeds). Both enter the smallest difference that can be resolved:
 
     standard error = sqrt(SE_patients^2 + s_seeds^2 / seeds)
     resolvable     = (z_.975 + z_.80) * standard error = 2.8 * standard error
@@ -11,31 +11,50 @@ that can be resolved:
 A true difference of that size is found in 80 % of such studies by a two-sided test at 5 %.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.metrics.bootstrap import interval
-from irnet.study.scoring import Ratios
+from irnet.wording import UNKNOWN
 
+SAMPLES = 1000
+LEVEL = 0.95
 RESOLVED_BY = 2.8  # standard errors: 1.96 (5 %, two-sided) + 0.84 (80 % power)
 
+Ratios = NDArray[np.float64]  # (seeds, images, 2) numerators and denominators; 0 / 0 is undefined
+Weights = NDArray[np.int64]  # (samples, images) how often each sample draws each image
 Draws = NDArray[np.float64]  # (samples,) nan where a sample leaves the score undefined
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A score of a row: its value over all seeds, the 95 % interval by patient, and each seed's own value."""
+    """A score and its 95 % interval; None is undefined."""
 
     value: float | None
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def text(self, number: Callable[[float], str] = "{:.3f}".format, unknown: str = UNKNOWN) -> str:
+        """The value, and the interval in brackets where there is one.
+
+        >>> Estimate(value=0.5, low=0.25, high=0.75).text(), Estimate(value=None).text()
+        ('0.500 [0.250, 0.750]', '–')
+        """
+        if self.value is None:
+            return unknown
+        if self.low is None or self.high is None:
+            return number(self.value)
+        return f"{number(self.value)} [{number(self.low)}, {number(self.high)}]"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SeededEstimate(Estimate):
+    """A score over all seeds, each seed's own value, and the score in every sample."""
+
     seeds: tuple[float | None, ...]
     draws: Draws
 
@@ -56,12 +75,9 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class Difference(Estimate):
     """A row's score less the control's, in the same samples of patients and seed by seed."""
 
-    value: float | None
-    low: float | None
-    high: float | None
     seeds: tuple[float | None, ...]
     patients_error: float | None  # standard error over the samples of patients
 
@@ -110,38 +126,64 @@ class Difference:
         }
 
 
-def image_mean(ratios: Ratios, weights: NDArray[np.int64]) -> Estimate:
-    """Mean over the images of their scores, each averaged over the seeds first (the paper's way).
+def sample_weights(
+    images: int, patients: Sequence[str | None] | None, *, seed: int, samples: int = SAMPLES
+) -> Weights:
+    """How often each image is drawn in each sample, (samples, images).
 
-    `weights` (samples, images) are those of `scoring.patient_weights`.
+    Images of one patient are drawn together; an image without a patient stands for itself. Fewer than two
+    images or patients give no sample: nothing is known of their spread.
+    """
+    groups = _groups(images, patients)
+    count = int(groups.max(initial=-1)) + 1
+    if count < 2:
+        return np.zeros((0, images), dtype=np.int64)
+
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
+    return drawn[:, groups].astype(np.int64)
+
+
+def interval(values: Draws) -> tuple[float | None, float | None]:
+    """Lower and upper end over the samples (samples,) that define the score; None where none does."""
+    defined = values[np.isfinite(values)]
+    if not len(defined):
+        return None, None
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def image_mean(ratios: Ratios, weights: Weights) -> SeededEstimate:
+    """Mean over the images that define the score, each averaged over the seeds first (the paper's way).
+
+    `ratios` (seeds, images, 2) are numerators and denominators, `weights` (samples, images) those of
+    `sample_weights`.
     """
     known = ratios[:, :, 1] > 0  # (seeds, images)
     values = np.divide(ratios[:, :, 0], ratios[:, :, 1], out=np.zeros(known.shape), where=known)
-    times = known.sum(axis=0)  # (images,)
+
+    # Of each image the mean over the seeds that define its score: (images,)
+    times = known.sum(axis=0)
     mean = np.divide(values.sum(axis=0), times, out=np.zeros(times.shape), where=times > 0)
-    return _estimate(
-        mean,
-        (times > 0).astype(np.float64),
-        weights,
-        seeds=tuple(_divide(v.sum(), k.sum()) for v, k in zip(values, known, strict=True)),
-    )
+
+    seeds = tuple(_divide(v.sum(), k.sum()) for v, k in zip(values, known, strict=True))
+    return _estimate(mean, (times > 0).astype(np.float64), weights, seeds)
 
 
-def pooled(ratios: Ratios, weights: NDArray[np.int64]) -> Estimate:
-    """Sum of numerators over sum of denominators, over all images and seeds."""
+def pooled(ratios: Ratios, weights: Weights) -> SeededEstimate:
+    """Sum of numerators over sum of denominators, over all images and seeds; arguments as of `image_mean`."""
     above, below = ratios.sum(axis=0).T  # (images,) each
     sums = ratios.sum(axis=1)  # (seeds, 2)
-    return _estimate(above, below, weights, seeds=tuple(_divide(a, b) for a, b in sums))
+    return _estimate(above, below, weights, tuple(_divide(a, b) for a, b in sums))
 
 
-def over_seeds(values: Sequence[float | None]) -> Estimate:
+def over_seeds(values: Sequence[float | None]) -> SeededEstimate:
     """The mean of one value a seed, for scores that are no ratio (AP); no interval."""
     known = [value for value in values if value is not None]
     mean = sum(known) / len(known) if known else None
-    return Estimate(value=mean, low=None, high=None, seeds=tuple(values), draws=np.zeros(0))
+    return SeededEstimate(value=mean, seeds=tuple(values), draws=np.zeros(0))
 
 
-def difference(row: Estimate, control: Estimate) -> Difference:
+def difference(row: SeededEstimate, control: SeededEstimate) -> Difference:
     """`row` less `control`, paired by patient and by seed.
 
     A row without seeds of its own (one value) is compared with each seed of the other one.
@@ -150,6 +192,7 @@ def difference(row: Estimate, control: Estimate) -> Difference:
     low, high = interval(draws)
     defined = draws[np.isfinite(draws)]
     by_seed = tuple(_subtract(a, b) for a, b in _paired(row.seeds, control.seeds))
+
     return Difference(
         value=_subtract(row.value, control.value),
         low=low,
@@ -178,14 +221,25 @@ def spread(values: Sequence[float | None]) -> float | None:
     return float(np.std(known, ddof=1)) if len(known) > 1 else None
 
 
+def _groups(images: int, patients: Sequence[str | None] | None) -> NDArray[np.int64]:
+    """The number of each image's patient, (images,); without one it is a patient of its own."""
+    keys = [("image", i) if p is None else ("patient", p) for i, p in enumerate(patients or [None] * images)]
+    index = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    return np.array([index[key] for key in keys], dtype=np.int64)
+
+
 def _estimate(
-    above: NDArray, below: NDArray, weights: NDArray[np.int64], *, seeds: tuple[float | None, ...]
-) -> Estimate:
-    """Sum over sum of the images, and its interval over the samples."""
-    drawn_above, drawn_below = weights @ above, weights @ below
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    weights: Weights,
+    seeds: tuple[float | None, ...],
+) -> SeededEstimate:
+    """Sum over sum of the images, (images,) each, and its interval over the samples."""
+    drawn_above, drawn_below = weights @ above, weights @ below  # (samples,) each
     draws = np.divide(drawn_above, drawn_below, out=np.full(len(weights), np.nan), where=drawn_below > 0)
     low, high = interval(draws)
-    return Estimate(value=_divide(above.sum(), below.sum()), low=low, high=high, seeds=seeds, draws=draws)
+    value = _divide(above.sum(), below.sum())
+    return SeededEstimate(value=value, low=low, high=high, seeds=seeds, draws=draws)
 
 
 def _paired(
