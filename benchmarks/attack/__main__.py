@@ -1,9 +1,10 @@
 """irnet under attack: damaged files, scenes written in every way, bombs, processes killed at random moments.
 
-    python benchmarks/attack OUT [--inputs 20000] [--kills 200]
+    python benchmarks/attack OUT [--inputs 20000] [--kills 200] [--first 0]
 
 OUT keeps what became of each input (`inputs.jsonl`) and of each kill (`kills.jsonl`): the same command goes
-on where it was stopped. What an input is follows from its kind, name and number; `--repeat` runs one again.
+on where it was stopped. What an input is follows from its kind, name and number, counted from `--first`, as
+kills are; `--repeat` runs one again.
 Needs `pip install '.[dev]'`; the kills need Linux and the bundled weights.
 """
 
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="a number that no run began at: new inputs")
     parser.add_argument("--repeat", help="one input alone, such as damaged/labelme/17")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -34,17 +36,18 @@ def main() -> None:
         name, number = rest.rsplit("/", 1)
         print(*run([Job(kind, name, int(number))]))
         return
-    results = attack(plan(options.inputs), options.out / "inputs.jsonl")
+    results = attack(plan(options.inputs, options.first), options.out / "inputs.jsonl")
     print(inputs_table(results))
-    kills = kill_all(options.kills, options.out / "kills.jsonl")
+    kills = kill_all(range(options.first, options.first + options.kills), options.out / "kills.jsonl")
     print(kills_table(kills))
 
 
-def plan(count: int) -> list[Job]:
+def plan(count: int, first: int = 0) -> list[Job]:
     """So many inputs: every bomb and flaw, a twentieth written in every way, the rest damaged."""
-    others = bombs() + flaws(range(4)) + variants(range(max(1, count // 20 // len(variants([0])))))
+    scenes = max(1, count // 20 // len(variants([0])))
+    others = bombs() + flaws(range(first, first + 4)) + variants(range(first, first + scenes))
     jobs: list[Job] = []
-    number = 0
+    number = first
     while len(jobs) < count - len(others):
         jobs += damaged([number])
         number += 1
@@ -84,12 +87,12 @@ def inputs_table(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-def kill_all(count: int, log: Path) -> list[dict]:
+def kill_all(numbers: Sequence[int], log: Path) -> list[dict]:
     """What was wrong after each kill, those of an earlier run taken from the log."""
-    done = [row for row in _rows(log) if row["number"] < count]
+    done = [row for row in _rows(log) if row["number"] in numbers]
     known = {row["number"] for row in done}
     with open(log, "a") as file:
-        for number in range(count):
+        for number in numbers:
             if number in known:
                 continue
             row = kill(number)
