@@ -90,7 +90,9 @@ def test_an_existing_part_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_too_few_patients_and_odd_ratios_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, ["a", "a", "a", "b"])
-    with pytest.raises(InputError, match=r"each of train, val, test needs .*: found 2, at least 3"):
+    with pytest.raises(
+        InputError, match=r"annotations.json: each of train, val, test needs .*: found 2, at least 3"
+    ):
         split(path)
     with pytest.raises(InputError, match=r"each of train, test needs .*: found 1, at least 2"):
         assign(["a"], ratios=(7, 3), parts=("train", "test"))

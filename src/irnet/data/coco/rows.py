@@ -106,7 +106,7 @@ def parse_annotation(
     if (label := parse_category(row, names, mapping)) == DROPPED:
         return None
     if row.get("iscrowd", 0) not in (0, 1):
-        raise InputError(f"iscrowd must be 0 or 1, not {short(row['iscrowd'])}")
+        raise InputError(f"iscrowd must be the number 0 or 1, not {short(row['iscrowd'])}")
     rings = _without_stray(row.get("segmentation"))
     crop, offset, clipped = parse_mask(rings, shape, room)
     if not crop.size:

@@ -37,11 +37,11 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
             alone,
             len(keys),
         )
-    parts = assign(keys, ratios=ratios, seed=seed)
     contents = {}
-    for part, target in paths.items():
-        chosen = [row for row, key in zip(document.images, keys, strict=True) if parts[key] == part]
-        with naming(str(document.path)):
+    with naming(str(document.path)):
+        parts = assign(keys, ratios=ratios, seed=seed)
+        for part, target in paths.items():
+            chosen = [row for row, key in zip(document.images, keys, strict=True) if parts[key] == part]
             contents[target] = dump(_restrict(document, chosen))
     for target, content in contents.items():
         write_atomic(target, content)
