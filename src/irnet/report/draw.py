@@ -20,7 +20,8 @@ BAND = (
 )
 RIM = 1.5  # px of dark rim around a line, so that it holds on bright and dark grounds
 RIM_STRENGTH = 0.35
-STEP = 0.5  # px between the vertices of a line: more are left out of a reduced picture
+STEP = 0.5  # px between the vertices of a line in a reduced picture: more are left out
+JOINED_STEP = 3.0  # and in another one, where they are joined round, which takes longer than the line itself
 FEW = 8  # vertices that a ring keeps, if it has them
 
 
@@ -65,7 +66,7 @@ def _back_to_front(cells: Cells) -> NDArray[np.int64]:
 
 def _outlines(cells: Cells, zoom: float, dashed: NDArray[np.bool_]) -> list[list[Points]]:
     """The lines of each instance, in px of a picture `zoom` times as large as the frame."""
-    every = max(1, int(STEP / zoom))
+    every = max(1, int((STEP if zoom < 1 else JOINED_STEP) / zoom))
     lines = []
     for rings, broken in zip(trace(cells.masks, cells.offsets), dashed.tolist(), strict=True):
         smooth = [zoom * _smooth(ring[:-1], every) for ring in rings]
@@ -104,16 +105,21 @@ def _stroke(
     joint: str | None,
 ) -> None:
     """Draw anti-aliased lines onto the rows of a picture from `top` on, (h, W, 3), in place."""
+    if not lines:
+        return
+    points = np.concatenate(lines)
+    low = np.floor(points.min(axis=0) - width).astype(int).clip(0)
+    high = np.ceil(points.max(axis=0) + width).astype(int)
+    high[0] = min(high[0], band.shape[1])
+    first, last = max(low[1], top), min(high[1], top + len(band))
+    if high[0] <= low[0] or last <= first:
+        return
+
+    sheet = Image.new("L", tuple((high - low) * SUPERSAMPLING))
+    pen = ImageDraw.Draw(sheet)
     for line in lines:
-        low = np.floor(line.min(axis=0) - width).astype(int).clip(0)
-        high = np.ceil(line.max(axis=0) + width).astype(int)
-        high[0] = min(high[0], band.shape[1])
-        first, last = max(low[1], top), min(high[1], top + len(band))
-        if high[0] <= low[0] or last <= first:
-            continue
-        sheet = Image.new("L", tuple((high - low) * SUPERSAMPLING))
         vertices = list(map(tuple, ((line - low) * SUPERSAMPLING).tolist()))
-        ImageDraw.Draw(sheet).line(vertices, fill=255, width=round(width * SUPERSAMPLING), joint=joint)
-        cover = np.asarray(sheet.reduce(SUPERSAMPLING), dtype=np.float32)[:, :, None] / 255 * strength
-        patch = band[first - top : last - top, low[0] : high[0]]
-        patch += (colour.astype(np.float32) - patch) * cover[first - low[1] : last - low[1]]
+        pen.line(vertices, fill=255, width=round(width * SUPERSAMPLING), joint=joint)
+    cover = np.asarray(sheet.reduce(SUPERSAMPLING), dtype=np.float32)[:, :, None] / 255 * strength
+    patch = band[first - top : last - top, low[0] : high[0]]
+    patch += (colour.astype(np.float32) - patch) * cover[first - low[1] : last - low[1]]
