@@ -23,7 +23,11 @@ def test_iou_equals_counting_pixels() -> None:
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 5), (5, 0), (1, 1), (60, 80)])
-def test_overlapping_pairs_are_those_that_share_area(n: int, m: int) -> None:
+@pytest.mark.parametrize("together", [1, 7, boxes._TOGETHER])
+def test_overlapping_pairs_are_those_that_share_area(
+    n: int, m: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boxes, "_TOGETHER", together)
     a, b = random_boxes(n, 2), random_boxes(m, 3)
     expected = np.argwhere(boxes.intersection(a, b) > 0)
     np.testing.assert_array_equal(boxes.overlapping_pairs(a, b), expected.reshape(-1, 2))

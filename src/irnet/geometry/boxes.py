@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 Boxes = NDArray[np.float64]
 
 VAST = 8  # tiles across: longer boxes are not sorted into tiles
+_TOGETHER = 2**20  # pairs of boxes in one tile that are compared at a time: crowds have many more than meet
 
 
 def as_boxes(boxes: ArrayLike) -> Boxes:
@@ -91,13 +92,26 @@ def _in_tiles(
     start = np.searchsorted(code_j, code_i, side="left")
     counts = np.searchsorted(code_j, code_i, side="right") - start
 
-    first = np.repeat(np.arange(len(i)), counts)  # (k,) one entry a pair of boxes that have a tile in common
-    second = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts) + start[first]
-    i, j, key = i[first], j[second], key_i[first]
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, _TOGETHER), side="right")
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for some in np.split(np.arange(len(i)), cuts[1:]):
+        first = np.repeat(some, counts[some])  # (k,) one entry a pair of boxes that have a tile in common
+        begins = np.cumsum(counts[some]) - counts[some]
+        second = np.arange(len(first)) - np.repeat(begins, counts[some]) + start[first]
+        found.append(_meeting(a, b, np.stack([i[first], j[second]], axis=1), key_i[first], tile))
+    return np.concatenate(found)
+
+
+def _meeting(
+    a: Boxes, b: Boxes, pairs: NDArray[np.int64], tiles: NDArray[np.int64], tile: float
+) -> NDArray[np.int64]:
+    """Those of the `pairs` (k, 2) that share area, each in one alone of the `tiles` (k, 2) it is met in."""
+    i, j = pairs.T
     corner = np.maximum(a[i, :2], b[j, :2])
     meets = (np.minimum(a[i, 2:], b[j, 2:]) > corner).all(axis=1)
-    met_first = (np.floor(corner / tile) == key).all(axis=1)  # of all the tiles that they share, one
-    return np.stack([i, j], axis=1)[meets & met_first]
+    met_first = (np.floor(corner / tile) == tiles).all(axis=1)  # of all the tiles that they share, one
+    return pairs[meets & met_first]
 
 
 def _tiles(

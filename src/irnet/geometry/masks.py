@@ -21,6 +21,7 @@ Window = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels, x2 and y2 
 MAX_SIDE = 2**20
 MAX_PIXELS = 2**32 - 1  # COCO's own tools count them in 32 bits
 _MAX_DIGITS = 8  # of five bits
+_PAIRS = 2**16  # of masks whose places are held as numbers of Python
 _FOREIGN = "compressed run lengths hold characters that COCO never writes"
 
 
@@ -65,15 +66,16 @@ def shared_pixels(
     """
     boxes_a, boxes_b = extents(masks_a, offsets_a), extents(masks_b, offsets_b)
     pairs = boxes.overlapping_pairs(boxes_a, boxes_b)
-    i, j = pairs.T
-    low = np.maximum(boxes_a[i, :2], boxes_b[j, :2]).astype(np.int64)
-    size = np.minimum(boxes_a[i, 2:], boxes_b[j, 2:]).astype(np.int64) - low
-    bounds = np.concatenate([low - offsets_a[i], low - offsets_b[j], size], axis=1)  # (k, 6)
-    counts = []
-    for (i, j), (ax, ay, bx, by, w, h) in zip(pairs.tolist(), bounds.tolist(), strict=True):
-        both = masks_a[i][ay : ay + h, ax : ax + w] & masks_b[j][by : by + h, bx : bx + w]
-        counts.append(np.count_nonzero(both))
-    shared = np.array(counts, dtype=np.int64)
+    shared = np.zeros(len(pairs), dtype=np.int64)
+    for start in range(0, len(pairs), _PAIRS):
+        some = pairs[start : start + _PAIRS]
+        of_a, of_b = some.T
+        low = np.maximum(boxes_a[of_a, :2], boxes_b[of_b, :2]).astype(np.int64)
+        size = np.minimum(boxes_a[of_a, 2:], boxes_b[of_b, 2:]).astype(np.int64) - low
+        bounds = np.concatenate([some, low - offsets_a[of_a], low - offsets_b[of_b], size], axis=1)  # (k, 8)
+        for place, (i, j, ax, ay, bx, by, w, h) in enumerate(bounds.tolist(), start):
+            both = masks_a[i][ay : ay + h, ax : ax + w] & masks_b[j][by : by + h, bx : bx + w]
+            shared[place] = np.count_nonzero(both)
     return pairs[shared > 0], shared[shared > 0]
 
 
