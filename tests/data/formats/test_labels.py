@@ -38,7 +38,11 @@ def test_each_number_is_an_instance(tmp_path: Path, suffix: str, kind: type) -> 
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.uint32, np.int64, np.uint64])
-def test_whole_numbers_of_any_width_are_read(tmp_path: Path, kind: type) -> None:
+@pytest.mark.parametrize("rows", [7, labels._ROWS])  # at a time: numbers go on from band to band
+def test_whole_numbers_of_any_width_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type, rows: int
+) -> None:
+    monkeypatch.setattr(labels, "_ROWS", rows)
     values = MAP.astype(kind)
     values[MAP == 9] = np.iinfo(kind).max  # up to 2^64 - 1: no table of that length
     cells = read_labels(save(tmp_path / "a.tif", values), SHAPE)

@@ -110,7 +110,7 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
         owners, own = _only_page(file, gathering.shape), software_of(file) == MARK
         with naming(str(file)):
             cells = _cells(owners, CYTOPLASM, own=own)
-        numbers = [number for number in np.unique(owners).tolist() if number]
+        numbers = [number for number in _numbers(owners).tolist() if number]
         for number, crop, place in zip(numbers, cells.masks, cells.offsets.tolist(), strict=True):
             gathering.add(crop, (place[0], place[1]), CYTOPLASM, group=number)
         _add_nuclei(nuclei, owners, set(numbers) if own and software_of(nuclei) == MARK else None, gathering)
@@ -148,7 +148,7 @@ def _add_nuclei(file: Path, owners: Map, linked: Collection[int] | None, gatheri
     values = _only_page(file, gathering.shape)
     with naming(str(file)):
         nuclei = _cells(values, NUCLEUS, in_pieces=True, own=linked is not None)
-    numbers = [number for number in np.unique(values).tolist() if number]
+    numbers = [number for number in _numbers(values).tolist() if number]
     for number, mask, (x, y) in zip(numbers, nuclei.masks, nuclei.offsets.tolist(), strict=True):
         for crop, (left, top) in zip(*split_components(mask), strict=True):
             place = x + left, y + top
@@ -267,8 +267,17 @@ def _size(place: tuple[slice, slice]) -> int:
 
 def _renumber(values: Map, most: int) -> tuple[NDArray[np.int32], int]:
     """The map with labels 1, 2, 3, ... in their order, however large they were, and their number."""
-    found, inverse = np.unique(values, return_inverse=True)
+    found = _numbers(values)
     first = 0 if found[0] == 0 else 1
     if (count := len(found) + first - 1) > most:
         raise InputError(f"{count:,} labels are more than {most:,}: is it a picture?")
-    return inverse.reshape(values.shape).astype(np.int32) + first, count
+    numbered = np.empty(values.shape, dtype=np.int32)
+    for top in range(0, len(values), _ROWS):
+        numbered[top : top + _ROWS] = np.searchsorted(found, values[top : top + _ROWS]) + first
+    return numbered, count
+
+
+def _numbers(values: Map) -> NDArray:
+    """The numbers of a map, ascending; the whole of a large one is never sorted."""
+    some = [np.unique(values[top : top + _ROWS]) for top in range(0, len(values), _ROWS)]
+    return np.unique(np.concatenate(some))
