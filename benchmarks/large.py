@@ -196,7 +196,7 @@ STEPS: dict[str, Callable[[Path], object]] = {
     "make": lambda folder: None,
     "read": found,
     "write again": rewrite,
-    "measure": lambda folder: measure_files(folder / "predictions.json"),
+    "measure": lambda folder: measure_files(folder / "predictions.json", save=("csv", "parquet")),
     "pair": lambda folder: pair_nuclei(found(folder)),
     "suppress": suppress,
     "predict": predict,
