@@ -48,6 +48,7 @@ class MergedLevels(nn.Module):
         levels = [self.down[0](images)]
         for layer in list(self.down)[1:]:
             levels.append(layer(F.max_pool2d(levels[-1], 3, stride=2)))
+
         x = levels.pop()  # (B, 256, h, w), where h is 63 for H = 512
         for layer, level in zip(self.up, reversed(levels), strict=True):
             height, width = level.shape[-2:]
@@ -88,7 +89,7 @@ class MaskNetwork(nn.Module):
         last = [torch.cat([frame[:, :2], frame[:, 2:] - 1], dim=1) for frame in frames]  # its last pixel
         pooled = roi_pool(self.levels(images).float(), last, SIDE)  # (n, 16, SIDE, SIDE)
         hidden = self.dropout(F.relu(self.fc1(pooled.flatten(1))))
-        return self.fc2(hidden).view(-1, self.classes, SIDE, SIDE)
+        return self.fc2(hidden).view(-1, self.classes, SIDE, SIDE)  # (n, C, SIDE, SIDE)
 
     def masks(self, images: Tensor, frames: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
         """Mask probabilities of the class of each frame, (n, SIDE, SIDE) of each image."""

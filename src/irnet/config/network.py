@@ -194,6 +194,7 @@ class ModelSettings(Section):
             raise ValueError(
                 f"model.backbone = {self.backbone!r} has no {lacking}: set model.trunk_norm = {norms[0]!r}"
             )
+
         if self.trunk_norm == "frozen_bn" and not self.trunk_weights:
             raise ValueError(
                 "model.trunk_norm = 'frozen_bn' without model.trunk_weights freezes random statistics: "
@@ -201,6 +202,7 @@ class ModelSettings(Section):
             )
         if self.trunk_norm == "frozen_bn":
             return self
+
         if self.trunk_weights or self.frozen_stages:
             raise ValueError(
                 "model.trunk_norm = 'group' starts from scratch: "

@@ -161,6 +161,7 @@ def _explain(problem: Any) -> str:
             f"{key}.{said['name']} = {_VALUE.repr(said['value'])}: no setting any more, always "
             f"{said['always']!r}: leave it out, or use the version of irnet that the file is of"
         )
+
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return message

@@ -162,6 +162,7 @@ def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:
             width=model.mask_width,
             exclude_same_truth=model.irm.exclude_same_truth,
         )
+
     head = build_mask_head(
         model.mask_head, width=model.fpn_width, mask_width=model.mask_width, classes=CLASSES, norm=norm
     )

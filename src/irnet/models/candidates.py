@@ -45,6 +45,7 @@ def top_candidates(
     """
     ranked = scores.masked_fill(~valid, -1).transpose(1, 2)  # (B, C, R)
     best, index = ranked.topk(min(count, ranked.shape[2]), dim=2)  # (B, C, N)
+
     image = torch.arange(len(index), device=index.device).view(-1, 1, 1)
     column = torch.arange(index.shape[1], device=index.device).view(1, -1, 1)
     return Candidates(
@@ -61,11 +62,14 @@ def label_candidates(candidates: Candidates, truths: Truths, *, rule: LabelRule,
     All images and classes are labelled at once, each moved to a place of its own where no other reaches.
     """
     images, classes = candidates.scores.shape[:2]
-    extent = 2 * torch.maximum(candidates.boxes.amax(), truths.boxes.amax())
+    extent = 2 * torch.maximum(candidates.boxes.amax(), truths.boxes.amax())  # between two such places
     group = torch.arange(images * classes, device=extent.device).view(images, classes, 1, 1)
     truth_group = torch.arange(images, device=extent.device)[:, None] * classes + truths.labels - 1  # (B, G)
+
+    # Padding shrinks to a point, which overlaps nothing
     boxes = candidates.boxes * candidates.valid[..., None] + group * extent
     truth_boxes = truths.boxes * truths.valid[..., None] + truth_group[..., None] * extent
+
     labels = drm_labels(
         boxes.flatten(0, 2), candidates.scores.flatten(), truth_boxes.flatten(0, 1), rule=rule, iou=iou
     )

@@ -133,8 +133,10 @@ def drm_labels(
     overlap, truth = box_iou(boxes, truth_boxes).max(dim=1)  # (N,)
     if rule == "quality":
         return overlap.to(labels)
+
     merit = scores if rule == "max_score" else overlap
-    mine = (truth[:, None] == torch.arange(len(truth_boxes), device=boxes.device)) & (overlap > iou)[:, None]
+    owner = truth[:, None] == torch.arange(len(truth_boxes), device=boxes.device)  # (N, M)
+    mine = owner & (overlap > iou)[:, None]
     best = merit[:, None].masked_fill(~mine, -torch.inf).argmax(dim=0)  # (M,) the first of equal ones
     return labels.scatter_reduce(0, best, mine.any(dim=0).to(labels), "amax")
 
@@ -154,12 +156,14 @@ def drm_loss(
     probability. Default: product, for s p is what ranks boxes at test.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+
     if form == "probability":
         losses = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
     else:
         log_s = scores.detach().to(logits.dtype).clamp(min=1e-8).log()
         log_sp = (log_s + F.logsigmoid(logits)).clamp(max=MAX_LOG)
         losses = -(labels * log_sp + (1 - labels) * log1mexp(log_sp))
+
     if valid is None:
         return losses.sum() / max(losses.numel(), 1)
     return torch.where(valid, losses, 0.0).sum() / valid.sum().clamp(min=1)

@@ -39,12 +39,14 @@ class ImageBatch(nn.Module):
         resized = [self._resize(image) for image in images] if self.min_size else list(images)
         sizes = [(image.shape[1], image.shape[2]) for image in resized]
         height, width = (-(-max(side) // STRIDE) * STRIDE for side in zip(*sizes, strict=True))
+
         if set(sizes) == {(height, width)}:
-            batch = torch.stack(resized).to(self.mean.dtype)
+            batch = torch.stack(resized).to(self.mean.dtype)  # (B, 3, H, W)
         else:
             batch = self.mean.expand(len(images), 3, height, width).clone()  # zero once normalised
             for place, image in zip(batch, resized, strict=True):
                 place[:, : image.shape[1], : image.shape[2]] = image
+
         scales = torch.ones(len(images), 2, device=batch.device)
         if self.min_size:
             pairs = [(w / i.shape[2], h / i.shape[1]) for (h, w), i in zip(sizes, images, strict=True)]

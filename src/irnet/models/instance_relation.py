@@ -48,9 +48,11 @@ class InstanceRelation(nn.Module):
             raise ValueError('inputs "msk" has no layer but the relation: set relation=True')
         self.inputs, self.affinity = inputs, affinity
         self.exclude_same_truth = exclude_same_truth
+
         self.gamma = nn.Parameter(torch.tensor(0.0)) if relation else None
         learned = relation and affinity == "cosine"
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature))) if learned else None
+
         if inputs != "msk":
             self.encoder = _encoder(channels + (inputs == "df+msk"), width)
             self.deconv = nn.ConvTranspose2d(FEATURES, FEATURES, 2, stride=2)
@@ -85,8 +87,9 @@ class InstanceRelation(nn.Module):
             Logits, and detached scalars: gamma; self_weight, the mean w_pp; effective, the mean exp(entropy)
             of the weights; hub, the mean share of instances that listen most to one and the same.
         """
-        channel = labels.view(-1, 1, 1, 1).expand(-1, 1, *mask_logits.shape[2:])
-        A = self._encode(deep, mask_logits.gather(1, channel))
+        channel = labels.view(-1, 1, 1, 1).expand(-1, 1, *mask_logits.shape[2:])  # (n, 1, 28, 28)
+        A = self._encode(deep, mask_logits.gather(1, channel))  # (n, 16, 14, 14), of masks alone their size
+
         figures = {}
         if self.gamma is not None:
             allowed = self._allowed(labels, images, truths)
@@ -94,6 +97,7 @@ class InstanceRelation(nn.Module):
             A = exchange(A, weights, self.gamma)
             real = torch.ones_like(labels, dtype=torch.bool) if real is None else real
             figures = {"gamma": self.gamma.detach(), **describe(weights.detach(), allowed, real)}
+
         if self.inputs == "msk":
             return mask_logits.scatter(1, channel, A), figures
         return self.classifier(self.deconv(A).relu()), figures  # (n, classes, 28, 28)
@@ -130,10 +134,12 @@ class InstanceRelation(nn.Module):
     def associate(self, B: Tensor, allowed: Tensor) -> Tensor:
         """w_pq, the association of the instances, (n, n) float32; rows sum to one, rows of nobody to zero."""
         B = B.to(torch.promote_types(B.dtype, torch.float32)).flatten(2)  # (n, 16, 196)
+
+        # Float32 whatever autocast says: each d_pq is a sum over 16 x 196 products
         with torch.autocast(B.device.type, enabled=False):
             if self.affinity == "cosine":
                 B = F.normalize(B, dim=2)
-            D = B.flatten(1) @ B.flatten(1).T / B.shape[1]  # avg(D_1 ... D_16), D_j = B_j B_j^T
+            D = B.flatten(1) @ B.flatten(1).T / B.shape[1]  # (n, n): avg(D_1 ... D_16), D_j = B_j B_j^T
             match self.affinity:
                 case "cosine" if self.log_temperature is not None:
                     D = D * self.log_temperature.exp()
@@ -141,6 +147,7 @@ class InstanceRelation(nn.Module):
                     D = D / math.sqrt(B.shape[2])
                 case "neg_dot":
                     D = -D
+
             weights = D.masked_fill(~allowed, torch.finfo(D.dtype).min).softmax(dim=1)
         return weights * allowed
 
@@ -162,6 +169,7 @@ def describe(weights: Tensor, allowed: Tensor, real: Tensor) -> dict[str, Tensor
     if len(weights):
         votes = torch.zeros_like(entropy).scatter_add(0, weights.argmax(dim=1), torch.ones_like(entropy))
         hub = (votes * allowed).amax(dim=1) / allowed.sum(dim=1).clamp(min=1)
+
     figures = {"self_weight": weights.diagonal(), "effective": entropy.exp(), "hub": hub}
     n = real.sum().clamp(min=1)
     return {name: torch.where(real, values, 0.0).sum() / n for name, values in figures.items()}

@@ -42,6 +42,7 @@ class RoIHeads(nn.Module):
         frames = [enlarge(box, self.mask.box_scale) for box, _, _ in found]
         labels = torch.cat([label for _, label, _ in found])
         masks = self.mask.masks(features, frames, labels, sizes).split([len(box) for box in frames])
+
         return [
             Instances(frame, label, score, mask)
             for frame, (_, label, score), mask in zip(frames, found, masks, strict=True)
@@ -86,6 +87,7 @@ class IRNet(nn.Module):
         features = self.backbone(batch)
         if targets is None:
             return self._detect(features, sizes, scales)
+
         truths = Truths.collate(targets, scales)
         proposals, losses = self.rpn(list(features.values()), sizes, truths)
         more, self.diagnostics = self.roi_heads.losses(features, proposals, sizes, truths)

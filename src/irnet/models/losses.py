@@ -32,7 +32,7 @@ def class_loss(logits: Tensor, labels: Tensor, unlabelled: Tensor) -> Tensor:
         labels: (k,) class of each box, 0 for background.
         unlabelled: (k, C) bool, classes that were not annotated in the image of the box.
     """
-    own = labels[:, None] == torch.arange(logits.shape[1], device=labels.device)
+    own = labels[:, None] == torch.arange(logits.shape[1], device=labels.device)  # (k, 1 + C)
     hidden = F.pad(unlabelled & (labels == 0)[:, None], (1, 0))
     log_p = logits.float().log_softmax(dim=1)
     return -log_p.masked_fill(~(own | hidden), -torch.inf).logsumexp(dim=1)
@@ -60,9 +60,11 @@ def mask_targets(boxes: Tensor, truth_boxes: Tensor, truth_masks: Tensor, *, sid
         truth_boxes: (n, 4) of the truth that each box is matched to.
         truth_masks: (n, M, M) 0 to 255, the truth's mask resampled into its own box.
     """
+    # Each box seen in the frame of its truth's mask
     n, samples = len(boxes), truth_masks.shape[-1]
     corner, size = truth_boxes[:, :2].repeat(1, 2), (truth_boxes[:, 2:] - truth_boxes[:, :2]).repeat(1, 2)
     inside = (boxes - corner) / size * samples + 1  # px of the mask with a margin of one
+
     framed = F.pad(truth_masks[:, None].float() / 255, (1, 1, 1, 1))  # outside its box a mask is empty
     index = torch.arange(n, device=boxes.device, dtype=inside.dtype)[:, None]
     return roi_align(framed, torch.cat([index, inside], dim=1), (side, side), aligned=True)[:, 0]

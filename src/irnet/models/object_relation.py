@@ -54,6 +54,8 @@ class ObjectRelation(nn.Module):
         query = self._split(self.query(features))  # (..., heads, N, key)
         key = self._split(self.key(features)).transpose(-1, -2)  # (..., heads, key, N)
         value = self._split(self.value(features))  # (..., heads, N, width / heads)
+
+        # Row by row where all pairs at once would not fit
         n = boxes.shape[-2]
         rows = max(1, PAIRS_AT_ONCE // max(1, boxes[..., 0].numel()))
         updates = [
@@ -69,7 +71,8 @@ class ObjectRelation(nn.Module):
         embedded = sinusoid(pair_geometry(rows, boxes) * GEOMETRY_SCALE, self.geometry_width // 4)
         closeness = self.geometry(embedded.flatten(-2).to(query.dtype)).relu()  # (..., R, N, heads)
         bias = closeness.clamp(min=1e-6).log().movedim(-1, -3)  # (..., heads, R, N)
-        appearance = query @ key / math.sqrt(query.shape[-1])
+
+        appearance = query @ key / math.sqrt(query.shape[-1])  # (..., heads, R, N)
         logits = (appearance + bias).to(torch.promote_types(query.dtype, torch.float32))
         if valid is not None:
             logits = logits.masked_fill(~valid[..., None, None, :], torch.finfo(logits.dtype).min)

@@ -114,6 +114,7 @@ def to_cells(
     boxes, labels, scores, masks = (field.detach().cpu().numpy() for field in instances)
     least = [THRESHOLD if thresholds is None else thresholds[label] for label in labels.tolist()]
     placed = zip(boxes.astype(np.float64), masks.astype(np.float64), least, strict=True)
+
     crops, offsets, kept = [], [], []
     for i, (box, mask, threshold) in enumerate(placed):
         crop, offset = paste(mask, box, image_shape, threshold)
@@ -121,6 +122,7 @@ def to_cells(
             crops.append(crop)
             offsets.append(offset)
             kept.append(i)
+
     return Cells.build(crops, offsets, labels[kept], image_shape, scores=scores[kept], mpp=mpp)
 
 
@@ -137,7 +139,7 @@ def paste(
     height, width = image_shape
     x, columns = _interpolation(box[0], box[2], width, mask.shape[1])
     y, rows = _interpolation(box[1], box[3], height, mask.shape[0])
-    return rows @ mask @ columns.T >= threshold, (x, y)
+    return rows @ mask @ columns.T >= threshold, (x, y)  # (h, S) (S, S) (S, w)
 
 
 def _interpolation(low: float, high: float, limit: int, samples: int) -> tuple[int, NDArray[np.float64]]:

@@ -24,6 +24,7 @@ def suppress(boxes: Sequence[Tensor], scores: Sequence[Tensor], real: Sequence[T
     """
     if boxes[0].device.type != "cpu":
         return suppress_at_once(boxes, real, iou)
+
     kept = [torch.zeros_like(those) for those in real]
     for box, score, those, stay in zip(boxes, scores, real, kept, strict=True):
         for image, there in enumerate(those):
@@ -38,11 +39,13 @@ def suppress_at_once(boxes: Sequence[Tensor], real: Sequence[Tensor], iou: float
     In each round a box stays unless one that stayed in the last round covers it. After as many rounds as the
     longest chain of boxes that cover each other nothing changes, and that is what taking them in turn gives.
     """
+    # The sets as one batch, padded to the longest
     counts = [those.shape[1] for those in real]
     most = max(counts)
     box = torch.stack([F.pad(b, (0, 0, 0, most - n)) for b, n in zip(boxes, counts, strict=True)])
     there = torch.stack([F.pad(r, (0, most - n)) for r, n in zip(real, counts, strict=True)])  # (L, B, most)
-    covers = (box_iou(box.flatten(0, 1), box.flatten(0, 1)) > iou).triu_(diagonal=1).to(box.dtype)
+    flat = box.flatten(0, 1)  # (L B, most, 4)
+    covers = (box_iou(flat, flat) > iou).triu_(diagonal=1).to(box.dtype)  # (L B, most, most)
 
     kept = there.flatten(0, 1)  # (L B, most)
     possible = kept
@@ -53,5 +56,6 @@ def suppress_at_once(boxes: Sequence[Tensor], real: Sequence[Tensor], iou: float
             kept = possible & ~covered
         if torch.equal(before, kept):
             break
-    sets = kept.view_as(there)
+
+    sets = kept.view_as(there)  # (L, B, most)
     return torch.cat([stay[:, :n] for stay, n in zip(sets, counts, strict=True)], dim=1)

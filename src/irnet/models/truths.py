@@ -31,9 +31,8 @@ class Truths(NamedTuple):
     @classmethod
     def collate(cls, targets: list[dict[str, Tensor]], scales: Tensor) -> Truths:
         """Batch the targets of the images; `scales` (B, 2) are the factors of x and y of their resizing."""
-        boxes, labels, masks, ignore = (
-            _padded([target[key] for target in targets]) for key in ("boxes", "labels", "masks", "ignore")
-        )
+        fields = ("boxes", "labels", "masks", "ignore")
+        boxes, labels, masks, ignore = (_padded(targets, field) for field in fields)
         annotated = torch.stack([target["annotated"] for target in targets])
         known = annotated.gather(1, (labels - 1).clamp(min=0))  # whether the class of each instance is
 
@@ -53,12 +52,15 @@ class Truths(NamedTuple):
         return self.annotated.all(dim=1)
 
 
-def _padded(values: list[Tensor]) -> Tensor:
-    """Values (n, ...) of each image in one tensor, (B, G, ...).
+def _padded(targets: list[dict[str, Tensor]], field: str) -> Tensor:
+    """A field (n, ...) of each target in one tensor, (B, G, ...).
 
     Each gets a row of zeros, so that an image without instances is no special case.
     """
-    longer = [torch.cat([value, value.new_zeros(1, *value.shape[1:])]) for value in values]
+    longer = []
+    for target in targets:
+        values = target[field]
+        longer.append(torch.cat([values, values.new_zeros(1, *values.shape[1:])]))
     return pad_sequence(longer, batch_first=True)
 
 

@@ -60,20 +60,22 @@ def find_in_views(
     The first view is the image itself: it alone proposes boxes, for proposals of several views crowd the
     DRM's candidates (docs/log.md, 2026-11-26). Masks are drawn once, for all that stay under any power.
     """
+    # What stays under each power: places (n,) in the flattened (C N) candidates, and scores (n,)
     box = model.roi_heads.box
     seen, judged = look_in_views(model, [image], views)
     ranked = [judged.rank(classes)[0] for classes in powers or [box.power]]
     chosen = [box.select(judged.boxes[0], scores, seen[0].sizes) for scores in ranked]
+    counts = [len(place) for place, _ in chosen]
 
+    # What stays under any
     kept, places = torch.cat([place for place, _ in chosen]).unique(return_inverse=True)
     labels = kept // judged.boxes.shape[2] + 1
     frames = enlarge(judged.boxes[0].flatten(0, 1)[kept], model.roi_heads.mask.box_scale)
-    masks = draw_in_views(model.roi_heads.mask, seen, [frames], labels)
+    masks = draw_in_views(model.roi_heads.mask, seen, [frames], labels)  # (kept, 28, 28)
+
     frames = frames / seen[0].scales[0].repeat(2)
-    return [
-        Instances(frames[place], labels[place], score, masks[place])
-        for place, (_, score) in zip(places.split([len(p) for p, _ in chosen]), chosen, strict=True)
-    ]
+    found = zip(places.split(counts), chosen, strict=True)
+    return [Instances(frames[place], labels[place], score, masks[place]) for place, (_, score) in found]
 
 
 def look_in_views(
@@ -98,6 +100,7 @@ def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: Proposed) -> Judged:
         features.append(hidden)
         scores.append(logits.softmax(dim=2)[..., 1:])
         decoded.append(one.view.turn_boxes(box.decode(codes, mine, one.sizes), size))
+
     hidden, score, place = (torch.stack(values).mean(dim=0) for values in (features, scores, decoded))
     return box.judge(hidden, score, place, valid, seen[0].sizes)
 

@@ -72,19 +72,23 @@ class PyramidPool(MultiScaleRoIAlign):
         """
         assert self.map_levels is not None
         assert self.scales is not None
+
+        # The canvas
         levels = [x[name] for name in self.featmap_names]
         width = max(level.shape[3] for level in levels) + 2
         rimmed = [F.pad(level, (1, 1, 1, 1), mode="replicate") for level in levels]
         canvas = torch.cat([F.pad(level, (0, width - level.shape[3])) for level in rimmed], dim=2)
 
-        flat = torch.cat(boxes)
+        # Scale and first row, on it, of the level that each box belongs to
+        flat = torch.cat(boxes)  # (n, 4)
         own, scale, top = self.map_levels([flat]), torch.ones_like(flat[:, 0]), torch.ones_like(flat[:, 0])
         row = 1
         for number, (level, factor) in enumerate(zip(levels, self.scales, strict=True)):
             scale, top = scale.masked_fill(own == number, factor), top.masked_fill(own == number, row)
             row += level.shape[2] + 2
+
         image = torch.arange(len(flat), device=flat.device) // len(boxes[0])
-        corner = torch.stack([torch.ones_like(top), top], dim=1).repeat(1, 2)
+        corner = torch.stack([torch.ones_like(top), top], dim=1).repeat(1, 2)  # (n, 4)
         rois = torch.cat([image[:, None], flat * scale[:, None] + corner], dim=1)
         return roi_align(canvas, rois, self.output_size, sampling_ratio=self.sampling_ratio)
 

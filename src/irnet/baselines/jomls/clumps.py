@@ -54,8 +54,11 @@ def outline_clumps(grey: Grey) -> Mask:
     pieces = quickshift(
         values[..., None], ratio=RATIO, kernel_size=KERNEL, max_dist=REACH, convert2lab=False
     )  # (h, w) labels
+
+    # Edges where neighbours differ in mean grey
     levels = ndimage.mean(values, pieces, np.arange(pieces.max() + 1))[pieces]
     edges = ndimage.morphological_gradient(levels, footprint=disk(1)) >= EDGE
+
     hulls = np.zeros(grey.shape, dtype=bool)
     for region in regionprops(number_pieces(thin(edges, max_num_iter=1))):
         if region.area > LEAST_EDGE:

@@ -93,6 +93,7 @@ def share_outline(clump: Mask, centres: Points) -> list[Points]:
     points = np.concatenate([ring for ring, _ in parts] or [np.zeros((0, 2))])
     owners = np.concatenate([owner for _, owner in parts] or [np.zeros(0, dtype=np.int64)])
     shares = [points[owners == index] for index in range(len(centres))]
+
     inner = [index for index, share in enumerate(shares) if not len(share)]
     if inner and len(inner) < len(centres):
         pixels = np.argwhere(clump)

@@ -62,6 +62,7 @@ def advance(
     old, new = phi.copy(), np.empty_like(phi)
     ny, nx = np.zeros_like(phi), np.zeros_like(phi)  # grad phi / |grad phi|
     fy, fx = np.zeros_like(phi), np.zeros_like(phi)  # d_p(|grad phi|) grad phi - grad phi
+
     for _ in range(steps):
         _differentiate(old, ny, nx, fy, fx)
         for y in range(height):
@@ -69,13 +70,18 @@ def advance(
             for x in range(width):
                 left, right = max(x - 1, 0), min(x + 1, width - 1)
                 here = old[y, x]
+
+                # mu R: keeps phi a distance function
                 laplacian = old[up, x] + old[down, x] + old[y, left] + old[y, right] - 4 * here
                 change = MU * (laplacian + (fy[down, x] - fy[up, x] + fx[y, right] - fx[y, left]) / 2)
+
+                # The outline's length and the push, where the outline is
                 if abs(here) <= EPS:
                     delta = (1 + math.cos(math.pi * here / EPS)) / (2 * EPS)
                     curvature = (ny[down, x] - ny[up, x] + nx[y, right] - nx[y, left]) / 2
                     pull = wy[y, x] * ny[y, x] + wx[y, x] * nx[y, x] + weight[y, x] * curvature
                     change += delta * (length * pull + push[y, x])
+
                 new[y, x] = here + DT * change
         old, new = new, old
     return old

@@ -68,8 +68,10 @@ class JOMLS:
         grey = prepare(image, mpp)
         if min(grey.shape) < LEAST_SIDE:
             return Cells.empty(image.shape[:2], mpp)
+
         clumps = find_clumps(grey, self.gaussians)
         nuclei = find_nuclei(grey, clumps)
+
         cytoplasms = {}
         for number, place in enumerate(ndimage.find_objects(clumps), start=1):
             inside = [index for index, nucleus in enumerate(nuclei) if nucleus.clump == number]
@@ -77,6 +79,7 @@ class JOMLS:
                 clump = Patch.cut(clumps[place] == number, place[1].start, place[0].start)
                 found = separate(grey, clump, [nuclei[index] for index in inside])
                 cytoplasms |= {inside[index]: cell for index, cell in found.items()}
+
         return collect(nuclei, cytoplasms, grey.shape, image.shape[:2], mpp)
 
 
@@ -85,10 +88,14 @@ def prepare(image: NDArray[np.uint8], mpp: float | None) -> NDArray[np.uint8]:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(f"an array of shape {image.shape} and type {image.dtype}: give (H, W, 3) of uint8")
     check_mpp(mpp)
+
+    # The working scale
     zoom = 1.0 if mpp is None else mpp / MPP
     height, width = (max(1, round(side * zoom)) for side in image.shape[:2])
     grey = PIL.Image.fromarray((image @ np.array(LUMINANCE)).astype(np.float32))
     values = np.asarray(grey.resize((width, height), PIL.Image.Resampling.BICUBIC))
+
+    # The working brightness
     level = max(float(np.percentile(values, BRIGHT)), 1.0)
     return np.rint(values * (BACKGROUND / level)).clip(0, 255).astype(np.uint8)
 
@@ -117,6 +124,7 @@ def collect(
     place = {index: row for row, index in enumerate(cytoplasms)}
     patches = [resample(patch, working_shape, shape) for patch in cytoplasms.values()]
     patches += [resample(nucleus.patch, working_shape, shape) for nucleus in nuclei]
+
     return Cells.build(
         [patch.mask for patch in patches],
         [(patch.x, patch.y) for patch in patches],
@@ -136,6 +144,7 @@ def resample(patch: Patch, old: tuple[int, int], new: tuple[int, int]) -> Patch:
     low = np.floor(np.array([source.top, source.left]) / step).astype(int)
     high = np.ceil(np.array([source.bottom, source.right]) / step).astype(int)
     target = Window(low[0], high[0], low[1], high[1]).clip(new)
+
     start = (np.array([target.top, target.left]) + 0.5) * step - 0.5 - (source.top, source.left)
     size = (target.bottom - target.top, target.right - target.left)
     soft = ndimage.affine_transform(
