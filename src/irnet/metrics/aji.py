@@ -27,9 +27,10 @@ def aji(pairs: Pairwise) -> Ratio:
 def aji_parts(pairs: Pairwise) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Pixels that truths add to numerator and denominator, (n,) each, and predictions to the latter, (m,)."""
     taken = _best(pairs)
-    met, preds = pairs.pairs[taken].T
+    met, preds = pairs.pairs[taken].T  # (l,) each
+
     shared, union = np.zeros_like(pairs.truth_areas), pairs.truth_areas.copy()
-    unclaimed = pairs.pred_areas.copy()  # (m,)
+    unclaimed = pairs.pred_areas.copy()
     shared[met] = pairs.shared[taken]
     union[met] += pairs.pred_areas[preds] - shared[met]
     unclaimed[preds] = 0

@@ -16,10 +16,11 @@ def without_cut(truth: Content, preds: Cells) -> tuple[Content, Cells]:
     Left out are predictions that touch the border or are alike (IoU > .5) to a truth that does, unless they
     are alike to a truth that is kept.
     """
-    cut = touches_border(truth.cells)
+    cut = touches_border(truth.cells)  # (n,)
     whole = truth.cells.select(~cut)
     needed = _alike(whole, preds)
     gone = touches_border(preds) | _alike(truth.cells.select(cut), preds)
+
     kinds = tuple(kind for kind, is_cut in zip(truth.kinds, cut, strict=False) if not is_cut)
     return replace(truth, cells=whole, kinds=kinds), preds.select(needed | ~gone)
 

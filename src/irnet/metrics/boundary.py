@@ -37,14 +37,16 @@ def measure_boundaries(
 ) -> NDArray[np.float64]:
     """Mean distance, its 95th percentile and boundary IoU of each match, whole and in the overlap, (k, 2, 3).
 
-    Distances are in um where `mpp` (um per pixel) is known, else in px. A truth without outline inside the
-    overlap has nan there.
+    `matches` (k, 2) are truth and prediction of each. Distances are in um where `mpp` (um per pixel) is
+    known, else in px. A truth without outline inside the overlap has nan there.
     """
     scale, band = (1.0, BAND_PX) if mpp is None else (mpp, max(1, round(BAND_UM / mpp)))
     figures = np.full((len(matches), 2, 3), np.nan)
+
     for row, pair in zip(figures, _pairs(truths, preds, matches), strict=True):
         points, distances = outline_distances(pair.truth, pair.pred)
         bands = inner_band(pair.truth, band), inner_band(pair.pred, band)
+
         row[0] = _figures(distances * scale, *bands)
         hidden = distances[pair.overlap[points[:, 0], points[:, 1]]]
         if len(hidden):
@@ -53,7 +55,9 @@ def measure_boundaries(
 
 
 def boundary_scores(figures: NDArray[np.float64], unit: str) -> dict[str, Ratio]:
-    """Means over the matches of what `measure_boundaries` returns; `unit` ("um" or "px") goes into the names.
+    """Means over the matches of `figures` (k, 2, 3), what `measure_boundaries` returns.
+
+    `unit` ("um" or "px") goes into the names.
 
     Without any match every score is undefined.
     """
@@ -69,7 +73,7 @@ def boundary_scores(figures: NDArray[np.float64], unit: str) -> dict[str, Ratio]
 def outline_distances(a: Mask, b: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Row and column of both masks' outline pixels, (k, 2), and their distance to the other outline, (k,) px.
 
-    Neither mask may be empty.
+    The masks (h, w) are of one window; neither may be empty.
     """
     ours, theirs = np.argwhere(outline(a)), np.argwhere(outline(b))
     there, back = KDTree(theirs).query(ours)[0], KDTree(ours).query(theirs)[0]

@@ -66,6 +66,8 @@ def find_mistakes(truths: Cells, preds: Cells, distractors: Sequence[Distractor]
     for label in LABEL_NAMES:
         ours, theirs = np.flatnonzero(truths.labels == label), np.flatnonzero(preds.labels == label)
         scene = _Scene.of(truths.select(ours), preds.select(theirs))
+
+        # The scene counts its instances from 0: back to their places among all classes.
         for found in (*_missed(scene), *_false(scene, distractors), *_poor(scene)):
             at_truths, at_preds = ours[list(found.truths)].tolist(), theirs[list(found.preds)].tolist()
             mistakes.append(replace(found, label=label, truths=tuple(at_truths), preds=tuple(at_preds)))
@@ -77,10 +79,15 @@ def count_mistakes(images: Iterable[Sequence[Mistake]]) -> Counts:
     every = [mistake for mistakes in images for mistake in mistakes]
     causes = [mistake.cause for mistake in every]
     met = sorted((cause for cause in CAUSES if cause in causes), key=causes.count, reverse=True)
-    counts = {cause: {name: dict.fromkeys(KINDS, 0) for name in LABEL_NAMES.values()} for cause in met}
+
+    counts = {cause: _no_mistakes() for cause in met}
     for mistake in every:
         counts[mistake.cause][LABEL_NAMES[mistake.label]][mistake.kind] += 1
     return counts
+
+
+def _no_mistakes() -> dict[str, dict[str, int]]:
+    return {name: dict.fromkeys(KINDS, 0) for name in LABEL_NAMES.values()}
 
 
 class _Scene(NamedTuple):
@@ -101,6 +108,7 @@ class _Scene(NamedTuple):
         pairs = Pairwise.between(truths, preds)
         matches = match_iou(pairs)
         free = unmatched(len(truths), matches[:, 0]), unmatched(len(preds), matches[:, 1])
+
         return cls(
             truths,
             preds,
@@ -131,7 +139,8 @@ def _missed(scene: _Scene) -> Iterator[Mistake]:
         OUTLINE: {t: ((t,), (f,)) for t, f in scene.near},
         UNDER: {t: ((t,), ()) for t in _indices(covered)},
     }
-    best = _highest_iou(scene.pairs)
+
+    best = _highest_iou(scene.pairs)  # (n,)
     for t in _indices(scene.free_truths):
         cause = _first_cause(causes, t) or OVERLOOKED
         truths, preds = causes[cause][t] if cause in causes else ((t,), ())
@@ -150,7 +159,8 @@ def _false(scene: _Scene, distractors: Sequence[Distractor]) -> Iterator[Mistake
         DISTRACTOR: {f: ((), (f,)) for f, kind in enumerate(kinds) if kind != ELSEWHERE},
         FRAGMENT: {f: ((t,), (f,)) for t, f in scene.pairs.pairs[lies_inside(scene.pairs)].tolist()},
     }
-    best = _highest_iou(scene.pairs.turned)
+
+    best = _highest_iou(scene.pairs.turned)  # (m,)
     for f in _indices(scene.free_preds):
         cause = _first_cause(causes, f) or BACKGROUND
         truths, preds = causes[cause][f] if cause in causes else ((), (f,))

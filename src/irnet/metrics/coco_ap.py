@@ -28,7 +28,7 @@ class Ranking:
 
     @classmethod
     def of(cls, pairs: Pairwise, scores: NDArray[np.float64]) -> Self:
-        """From the highest score down each prediction takes a free truth, the one of highest IoU."""
+        """From the highest score (m,) down each prediction takes a free truth, the one of highest IoU."""
         return cls(scores, _hits(pairs, scores), len(pairs.truth_areas))
 
     @classmethod
@@ -38,13 +38,15 @@ class Ranking:
 
 
 def _hits(pairs: Pairwise, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    hits = np.zeros((len(IOU_THRESHOLDS), len(scores)), dtype=bool)
-    free = np.ones((len(IOU_THRESHOLDS), len(pairs.truth_areas)), dtype=bool)
+    hits = np.zeros((len(IOU_THRESHOLDS), len(scores)), dtype=bool)  # (10, m)
+    free = np.ones((len(IOU_THRESHOLDS), len(pairs.truth_areas)), dtype=bool)  # (10, n)
+
     alike = np.flatnonzero(pairs.iou >= IOU_THRESHOLDS[0])
     finds = by_index(pairs.preds[alike], len(scores))
     for pred in np.argsort(-scores, kind="stable"):
         if not len(finds[pred]):
             continue
+
         mine = alike[finds[pred]][::-1]  # of equals COCO takes the last
         near, quality = pairs.truths[mine], pairs.iou[mine]
         open_to = free[:, near] & (quality >= IOU_THRESHOLDS[:, None])  # (10, k)
@@ -81,6 +83,7 @@ class PooledRanking:
         total = int(weights @ self.truths)
         if not total:
             return None
+
         drawn = weights[self.image]  # (M,)
         ranked = np.maximum(np.cumsum(drawn), 1)
         return np.array([_area(np.cumsum(drawn[hits]), ranked[hits], total) for hits in self.hits])

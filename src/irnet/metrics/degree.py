@@ -33,13 +33,16 @@ def degree_bins(cells: Cells) -> NDArray[np.int64]:
 def scores_by_degree(
     pairs: Pairwise, matches: NDArray[np.int64], truth_bin: NDArray[np.int64]
 ) -> dict[str, dict[str, Ratio]]:
-    """Recall, F1 and AJI of one class for each bin of the truths' overlap degree, `truth_bin` (n,).
+    """Recall, F1 and AJI of one class for each bin of the truths' overlap degree.
+
+    `matches` (l, 2) are those of `match_iou`, `truth_bin` (n,) those of `degree_bins`.
 
     A matched prediction counts in its truth's bin, another one in the bin of the truth that it resembles
     most, or, where it meets none, in bin 0: so the bins of F1 and AJI add up to the scores of the image.
     """
-    pred_bin = _prediction_bins(pairs, matches, truth_bin)
+    pred_bin = _prediction_bins(pairs, matches, truth_bin)  # (m,)
     shared, union, unclaimed = aji_parts(pairs)
+
     bins = {}
     for index, name in enumerate(DEGREE_NAMES):
         mine, theirs = truth_bin == index, pred_bin == index

@@ -25,6 +25,7 @@ def kinds_under(cells: Cells, distractors: Sequence[Distractor]) -> list[str]:
     """For each instance the kind of the smallest distractor box that holds its centroid, or "elsewhere"."""
     if not distractors:
         return [ELSEWHERE] * len(cells)
+
     boxes = geometry.as_boxes([d.box for d in distractors])
     by_size = np.argsort(geometry.area(boxes), kind="stable")
     x, y = centroids(cells)[:, :, None].transpose(1, 0, 2)  # (n, 1) each

@@ -10,7 +10,7 @@ STRICT_IOU = 0.7
 
 
 def detection(pairs: Pairwise, matches: NDArray[np.int64]) -> dict[str, Ratio]:
-    """Counts of one image and class; `matches` are those of `match_iou`.
+    """Counts of one image and class; `matches` (l, 2) are those of `match_iou`.
 
     Recall needs a truth, precision a prediction, F1 one of both; without, they are undefined. `recall_70`
     counts an assignment of its own at IoU > 0.7, `f1_glas` one by the share of the truth that is covered.
@@ -27,7 +27,7 @@ def detection(pairs: Pairwise, matches: NDArray[np.int64]) -> dict[str, Ratio]:
 
 
 def unmatched(count: int, matched: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of `count` instances are not among the indices `matched`, (count,)."""
+    """Which of `count` instances are not among the indices `matched` (l,), (count,)."""
     free = np.ones(count, dtype=bool)
     free[matched] = False
     return free
@@ -36,7 +36,8 @@ def unmatched(count: int, matched: NDArray[np.int64]) -> NDArray[np.bool_]:
 def duplicates(pairs: Pairwise, matches: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which predictions are second finds of a truth, (m,): IoU > 0.5 with it, but no match of their own.
 
-    A prediction that is another truth's match is no duplicate, however alike the two truths are.
+    `matches` (l, 2) are those of `match_iou`. A prediction that is another truth's match is no duplicate,
+    however alike the two truths are.
     """
     alike = ~unmatched(len(pairs.pred_areas), pairs.preds[pairs.iou > MATCH_IOU])
     return alike & unmatched(len(pairs.pred_areas), matches[:, 1])

@@ -22,14 +22,16 @@ def flatten(cells: Cells, depth: NDArray | None = None) -> Cells:
     A pixel goes to the instance of least `depth` (n,) that covers it, the first of equals. None is the area:
     small cells have least to lose. In any order a pixel under k instances is lost to k - 1 of them.
     """
-    rank = np.empty(len(cells), dtype=np.int64)
+    rank = np.empty(len(cells), dtype=np.int64)  # 0 lies on top
     rank[np.argsort(cells.areas if depth is None else depth, kind="stable")] = np.arange(len(cells))
+
     crops, offsets = [], cells.offsets.copy()
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, cells.boxes), strict=True)):
         above = near[(cells.labels[near] == cells.labels[i]) & (rank[near] < rank[i])]
         crop, inner = trim(cells.masks[i] & ~cells.cover(above, as_window(box)))
         crops.append(crop)
         offsets[i] += inner
+
     seen = np.flatnonzero([crop.size > 0 for crop in crops])
     whole = cells.select(seen)
     return replace(whole, masks=tuple(crops[i] for i in seen), offsets=offsets[seen])

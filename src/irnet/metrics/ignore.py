@@ -22,6 +22,7 @@ def outside_ignored(cells: Cells, regions: Cells | None) -> Cells:
     """
     if regions is None or not len(regions) or not len(cells):
         return cells
+
     keep = np.ones(len(cells), dtype=bool)
     for i, (box, near) in enumerate(zip(cells.boxes, neighbours(cells.boxes, regions.boxes), strict=True)):
         mine = near[np.isin(regions.labels[near], (EVERY_CLASS, cells.labels[i]))]

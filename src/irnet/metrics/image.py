@@ -60,13 +60,15 @@ def score_image(truth: Content, pred: Cells, scores: Cuts | None = None) -> Imag
             f"predictions of a frame of {pred.image_shape} cannot be scored against a truth of"
             f" {truth.cells.image_shape}: bring both to one scale first"
         )
+
     known, found = outside_ignored(truth.cells, truth.ignore), outside_ignored(pred, truth.ignore)
-    classes = {
-        label: _score_class(
-            known.of(label), found.of(label), label=label, cuts=scores or {}, distractors=truth.distractors
+    classes = {}
+    for label in sorted(truth.annotated):
+        ours, theirs = known.of(label), found.of(label)
+        classes[label] = _score_class(
+            ours, theirs, label=label, cuts=scores or {}, distractors=truth.distractors
         )
-        for label in sorted(truth.annotated)
-    }
+
     kept = found.select(reaching(found, scores))
     return ImageScore(
         classes=classes,
@@ -78,11 +80,13 @@ def score_image(truth: Content, pred: Cells, scores: Cuts | None = None) -> Imag
 def _score_class(
     truths: Cells, every: Cells, *, label: int, cuts: Cuts, distractors: Sequence[Distractor]
 ) -> ClassScore:
+    """Scores of n truths against `every` prediction (AP, calibration), or those from the cut on, m."""
     every_pair = Pairwise.between(truths, every)
     kept = reaching(every, cuts)
     preds, pairs = every.select(kept), every_pair.keep(kept)
-    matches = match_iou(pairs)
-    truth_bin = degree_bins(truths)
+    matches = match_iou(pairs)  # (l, 2)
+    truth_bin = degree_bins(truths)  # (n,)
+
     frame_pixels = truths.image_shape[0] * truths.image_shape[1]
     ratios = {
         "aji": aji(pairs),
@@ -92,12 +96,16 @@ def _score_class(
         **isbi_greedy(pairs, frame_pixels),
     }
     by_degree = scores_by_degree(pairs, matches, truth_bin)
+
+    # Outlines are those of cytoplasms alone: how they run where cells overlap is what is hard.
     if label == CYTOPLASM:
         mpp = truths.mpp or preds.mpp
-        unit, figures = "px" if mpp is None else "um", measure_boundaries(truths, preds, matches, mpp)
+        unit = "px" if mpp is None else "um"
+        figures = measure_boundaries(truths, preds, matches, mpp)  # (l, 2, 3)
         ratios |= boundary_scores(figures, unit)
         for index, name in enumerate(DEGREE_NAMES):
             by_degree[name] |= boundary_scores(figures[truth_bin[matches[:, 0]] == index], unit)
+
     return ClassScore(
         truths=len(truths),
         predictions=len(preds),

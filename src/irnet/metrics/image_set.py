@@ -63,7 +63,7 @@ def summarise(
 
     weights = sample_weights(len(scores), patients, seed=seed, samples=samples)
     labels = sorted({label for score in scores for label in score.classes})
-    columns = {label: [score.classes.get(label) for score in scores] for label in labels}
+    columns: dict[int, Parts] = {label: _column(scores, label) for label in labels}
     precisions = {label: _precisions(parts, weights) for label, parts in columns.items()} if scored else {}
 
     return Summary(
@@ -79,6 +79,10 @@ def summarise(
         mean_ap=_summarise_precisions(list(precisions.values())),
         distractors=_summarise_distractors(scores),
     )
+
+
+def _column(scores: Sequence[ImageScore], label: int) -> Parts:
+    return [score.classes.get(label) for score in scores]
 
 
 def _name(label: int) -> str:

@@ -16,7 +16,10 @@ GOOD_DICE = 0.7
 
 
 def isbi2014(pairs: Pairwise, frame_pixels: int) -> dict[str, Ratio]:
-    """DSC, TPRp, FPRp over good pairs and FNRo over truths; without one, undefined."""
+    """DSC, TPRp, FPRp over good pairs and FNRo over truths; without one, undefined.
+
+    `frame_pixels` is height times width of the image.
+    """
     scores = _scores(pairs, pair_in_order(pairs), frame_pixels)
     return {f"isbi2014.{name}": scores[name] for name in ("dsc", "tprp", "fprp", "fnro")}
 
@@ -31,6 +34,7 @@ def pair_in_order(pairs: Pairwise) -> NDArray[np.int64]:
     """Which pairs are taken, (l,): truths choose in order, a prediction once chosen is used."""
     free = np.ones(len(pairs.pred_areas), dtype=bool)
     chosen = []
+
     for near in by_index(pairs.truths, len(pairs.truth_areas)):
         near = near[free[pairs.preds[near]]]
         if len(near):
@@ -53,11 +57,14 @@ def pair_by_dice(pairs: Pairwise) -> NDArray[np.int64]:
 
 
 def _scores(pairs: Pairwise, chosen: NDArray[np.int64], frame_pixels: int) -> dict[str, Ratio]:
+    """Scores of the `chosen` pairs, (l,)."""
     chosen = chosen[pairs.dice[chosen] > GOOD_DICE]
     good, shared = len(chosen), pairs.shared[chosen]
     area, found = pairs.truth_areas[pairs.truths[chosen]], pairs.pred_areas[pairs.preds[chosen]]
+
     missed, false = len(pairs.truth_areas) - good, len(pairs.pred_areas) - good
     outside = np.maximum(frame_pixels - area, 1)  # a truth that fills its frame leaves no false pixel either
+
     return {
         "dsc": Ratio(float(pairs.dice[chosen].sum()), good),
         "tprp": Ratio(float((shared / area).sum()), good),

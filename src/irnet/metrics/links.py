@@ -29,18 +29,24 @@ def link_scores(truths: Cells, preds: Cells) -> dict[str, Ratio]:
     """
     if not (truths.parents != NO_PARENT).any():
         return {}
+
+    # Of each truth, (n,): its match, the match of its true cell, and the cell that the prediction gives it.
     partner = partners(truths, preds)
     nuclei = truths.labels == NUCLEUS
     linked, found = nuclei & (truths.parents != NO_PARENT), nuclei & (partner != NO_PARENT)
-    mother = np.where(linked, partner[truths.parents], NO_PARENT)  # the match of each nucleus's cell
+    mother = np.where(linked, partner[truths.parents], NO_PARENT)
     given = (
         np.where(found, preds.parents[partner], NO_PARENT) if len(preds) else np.full(len(truths), NO_PARENT)
     )
+
     known = found & (~linked | (mother != NO_PARENT))
     right = known & (given == mother)
+
+    # Of each prediction, (m,): whether it claims a link, and whether that link is right.
     claimed = (preds.labels == NUCLEUS) & (preds.parents != NO_PARENT)
     held = np.zeros(len(preds), dtype=bool)
     held[partner[right & linked]] = True
+
     scores = {}
     for name, truth_part, pred_part in (
         ("", nuclei, claimed),

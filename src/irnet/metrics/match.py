@@ -122,6 +122,8 @@ def assign(pairs: NDArray[np.int64], quality: NDArray[np.float64]) -> NDArray[np
     """
     rows, columns = pairs.T
     alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)  # no rival on either side
+
+    # With rivals, component by component: no match in one changes what is possible in another.
     rivals, theirs = pairs[~alone], quality[~alone]
     solved = [_solve(rivals[edges], theirs[edges]) for edges in _components(rivals)]
     joined = np.concatenate([pairs[alone], *solved])
@@ -129,11 +131,14 @@ def assign(pairs: NDArray[np.int64], quality: NDArray[np.float64]) -> NDArray[np
 
 
 def _components(pairs: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Edge indices of each connected component: no pair of one changes what is possible in another."""
+    """Indices into `pairs` (k, 2) of the edges of each connected component."""
     if not len(pairs):
         return []
+
+    # A graph of n truths and m predictions, the predictions numbered behind the truths.
     n, m = pairs.max(axis=0) + 1
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], n + pairs[:, 1])), shape=(n + m, n + m))
+
     component = connected_components(graph, directed=False)[1][pairs[:, 0]]
     order = np.argsort(component, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(component[order])) + 1)

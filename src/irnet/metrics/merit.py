@@ -20,6 +20,7 @@ def merit_ratios(truths: Cells, preds: Cells, cuts: Sequence[float]) -> NDArray[
     Truths and predictions are those of one class of one image. Images pool by adding.
     """
     pairs = Pairwise.between(truths, preds)
+
     table: dict[int, list[Ratio]] = {}  # by how many are kept: always those of highest score
     rows = []
     for cut in cuts:

@@ -44,23 +44,30 @@ def best_score(curves: Sequence[Curve]) -> float | None:
     total = sum((curve.f1_at(scores) for curve in curves), np.zeros(len(scores)))
     if not total.any():
         return None
+
     best = int(total.argmax())
     return float((scores[best] + np.append(scores, 0.0)[best + 1]) / 2)
 
 
 def f1_curve(truths: Sequence[Content], preds: Sequence[Cells], label: int) -> Curve:
-    """Exact F1 at every score cut of one class over all images in which it was annotated."""
+    """Exact F1 at every score cut of one class over all images in which it was annotated.
+
+    `truths` and `preds` are the images, in one order.
+    """
     images = [
         (outside_ignored(truth.cells.of(label), truth.ignore), outside_ignored(found.of(label), truth.ignore))
         for truth, found in zip(truths, preds, strict=True)
         if label in truth.annotated
     ]
     total = sum(len(cells) for cells, _ in images)
+
+    # Predictions of all images, (m,), by falling score: whether each one brings a match.
     scores = np.concatenate([np.zeros(0), *(found.scores for _, found in images)])
     gains = np.concatenate([np.zeros(0), *(_gains(cells, found) for cells, found in images)])
     order = np.argsort(-scores, kind="stable")
+
     last = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # predictions of one score enter together
-    matched, kept = np.cumsum(gains[order])[last], last + 1
+    matched, kept = np.cumsum(gains[order])[last], last + 1  # (k,) each
     recall = matched / total if total else np.full(len(last), np.nan)
     return Curve(scores[order][last], 2 * matched / (kept + total), matched / kept, recall)
 
@@ -68,9 +75,9 @@ def f1_curve(truths: Sequence[Content], preds: Sequence[Cells], label: int) -> C
 def match_gains(alike: Sequence[NDArray[np.int64]], scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """By how many matches (0 or 1) each prediction, coming in by falling score, raises their number, (m,).
 
-    `alike` holds the truths that each prediction may match. The sum over the predictions above a cut is the
-    number of pairs that the assignment of F1 finds there: one augmenting path (Kuhn) a prediction, and a
-    prediction that is left out of a largest matching stays out.
+    `alike` holds the truths that each of the m predictions may match, `scores` is (m,). The sum over the
+    predictions above a cut is the number of pairs that the assignment of F1 finds there: one augmenting path
+    (Kuhn) a prediction, and a prediction that is left out of a largest matching stays out.
     """
     partner: dict[int, int] = {}  # truth -> prediction
     gains = np.zeros(len(scores), dtype=np.int64)

@@ -12,7 +12,7 @@ from irnet.metrics.ratio import Ratio
 
 
 def overlap_scores(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> dict[str, Ratio]:
-    """Overlap recall and precision of one class; `matches` are those of `match_iou`.
+    """Overlap recall and precision of one class; `matches` (l, 2) are those of `match_iou`.
 
     Of the pixels under two or more truths, those held by the matched prediction of every one of these truths;
     as a share of themselves (recall, undefined where no truths overlap) and of the pixels under two or more
@@ -28,10 +28,12 @@ def _held_pixels(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> tup
     partner = dict(matches.tolist())
     boxes = truths.boxes
     held = shared = 0
+
     for i, later, mine in _shared_pixels(truths):
         shared += int(mine.sum())
         window = as_window(boxes[i])
         for truth in (i, *later):
+            # What this truth covers has to lie in its match too; without a match nothing of it is held.
             match = [partner[truth]] if truth in partner else []
             mine = mine & (~truths.cover([truth], window) | preds.cover(match, window))
         held += int(mine.sum())
@@ -47,6 +49,7 @@ def _shared_pixels(cells: Cells) -> Iterator[tuple[int, list[int], NDArray[np.bo
         later = near[near > i].tolist()
         if not later:
             continue
+
         window = as_window(box)
         taken = cells.cover(near[near < i], window)
         mine = cells.masks[i] & ~taken & cells.cover(later, window)

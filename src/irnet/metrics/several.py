@@ -1,5 +1,7 @@
 """Several to one: predictions that hold two truths or more, and truths that lie in two or more of them."""
 
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,23 +15,20 @@ Indices = tuple[int, ...]
 
 
 def merged_truths(truths: Cells, preds: Cells, pairs: Pairwise) -> dict[int, Indices]:
-    """Prediction -> the truths that it holds, two or more.
+    """The truths that a prediction holds, two or more, by the index of the prediction.
 
     It holds more than half of each one, of the part outside another one too: the outline of a cell in front
     is no merger with the cell that lies under it.
     """
-    held = pairs.pairs[pairs.shared / pairs.truth_areas[pairs.truths] > HELD]
+    held = pairs.pairs[pairs.shared / pairs.truth_areas[pairs.truths] > HELD]  # (k, 2)
     merged = {}
     for pred, places in enumerate(by_index(held[:, 1], len(preds))):
-        near = held[places, 0].tolist()
-        apart = [
-            (a, b)
-            for place, a in enumerate(near)
-            for b in near[place + 1 :]
-            if _holds_own(truths, a, b, preds, pred) and _holds_own(truths, b, a, preds, pred)
-        ]
-        if apart:
-            merged[pred] = tuple(sorted({truth for pair in apart for truth in pair}))
+        mine: set[int] = set()
+        for a, b in combinations(held[places, 0].tolist(), 2):
+            if _holds_own(truths, a, b, preds, pred) and _holds_own(truths, b, a, preds, pred):
+                mine |= {a, b}
+        if mine:
+            merged[pred] = tuple(sorted(mine))
     return merged
 
 
@@ -40,16 +39,17 @@ def split_truths(
     free_truths: NDArray[np.bool_],
     free_preds: NDArray[np.bool_],
 ) -> dict[int, Indices]:
-    """Truth -> the pieces that it was found in, two or more, the largest first.
+    """The pieces that a truth was found in, two or more, the largest first, by the index of the truth.
 
-    Pieces are predictions without a match with more than half of their area inside a truth without one,
-    and they hold more than half of it together.
+    Pieces are predictions without a match (`free_preds`, (m,)) with more than half of their area inside a
+    truth without one (`free_truths`, (n,)), and they hold more than half of it together.
     """
     pieces = np.flatnonzero(lies_inside(pairs) & free_truths[pairs.truths] & free_preds[pairs.preds])
     split = {}
     for truth, places in enumerate(by_index(pairs.truths[pieces], len(truths))):
         if len(places) < 2:
             continue
+
         mine = pieces[places[np.argsort(-pairs.shared[pieces[places]], kind="stable")]]
         found = pairs.preds[mine].tolist()
         held = truths.masks[truth] & preds.cover(found, truths.window(truth))

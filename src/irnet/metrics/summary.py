@@ -130,8 +130,10 @@ class Summary:
 
     def false_finds(self) -> list[tuple[str, list[int | None]]]:
         """Of each kind of distractor how many there are, and the false finds of each class on it."""
-        keys = ("present", *self.classes)
-        return [(kind, [part.get(key) for key in keys]) for kind, part in self.distractors.items()]
+        rows = []
+        for kind, part in self.distractors.items():
+            rows.append((kind, [part.get(key) for key in ("present", *self.classes)]))
+        return rows
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as summary.json holds them."""
@@ -156,6 +158,7 @@ class Summary:
         for place, names, needed in _needs(summary):
             if missing := [name for name in needed if name not in names]:
                 raise InputError(f"{place}: {missing[0]} is missing")
+
         if unknown := [name for name in summary.classes if name not in LABEL_NAMES.values()]:
             raise InputError(f"classes: {unknown[0]} is no class")
         return summary

@@ -34,6 +34,7 @@ def render_table(summary: Summary) -> str:
         f"mask AP .50:.95, mean of classes: {_value(summary.mean_ap.ap)}",
         *(_degrees(name, part) for name, part in classes.items()),
     ]
+
     if summary.links:
         header = ["nuclei linked to cells", *PLACES.values()]
         parts.append(_align([header, *link_rows(summary.links, _value_and_found)]))
@@ -66,7 +67,7 @@ def _degrees(name: str, part: ClassSummary) -> str:
         Figure("found", lambda degree: degree[1]["recall"].found),
     ]
     for title, score in DEGREE_COLUMNS.items():
-        if all(score in scores for scores in part.by_degree.values()):
+        if all(score in scores for scores in part.by_degree.values()):  # in um or in px
             figures.append(Figure(title, _at_degree(score)))
     return _align([titles(figures), *by_subject(figures, part.by_degree.items())])
 
@@ -83,10 +84,9 @@ def _distractors(summary: Summary) -> str:
 
 def _mistakes(causes: Counts, names: Sequence[str]) -> str:
     header = ["mistakes: missed / false / poor", *names]
-    rows = [
-        [cause, *(" / ".join(map(str, part[name].values())) for name in names)]
-        for cause, part in causes.items()
-    ]
+    rows = []
+    for cause, part in causes.items():
+        rows.append([cause, *(" / ".join(map(str, part[name].values())) for name in names)])
     return _align([header, *rows])
 
 
@@ -132,8 +132,11 @@ def _calibration(part: ClassSummary) -> str:
 
 def _align(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
 
 
 def _outlines() -> Iterator[Figure[ClassSummary]]:

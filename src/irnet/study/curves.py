@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +46,12 @@ def sweep(title: str, entries: Sequence[Entry], found: Sequence[Sequence[Cells]]
     """Score the predictions of each seed (`found`, one list of images each) at every cut of CUTS."""
     values = {}
     for label in LABEL_NAMES:
-        tables = [
-            _image_scores(entry, cells, label)
-            for seed in found
-            for entry, cells in zip(entries, seed, strict=True)
-            if label in entry.content.annotated
-        ]
+        tables = []
+        for seed in found:
+            for entry, cells in zip(entries, seed, strict=True):
+                if label in entry.content.annotated:
+                    tables.append(_image_scores(entry, cells, label))
+
         stacked = np.array(tables).reshape(-1, len(CUTS), len(SCORES))  # (seeds x images, cuts, 2)
         for index, name in enumerate(SCORES):
             values[name, label] = _mean(stacked[:, :, index])
@@ -59,13 +60,9 @@ def sweep(title: str, entries: Sequence[Entry], found: Sequence[Sequence[Cells]]
 
 def write_curves(out: Path, name: str, sweeps: Sequence[Sweep], results: Sequence[RowResult]) -> None:
     """Write curves_NAME.csv and curves_NAME.svg; dots are the thresholds chosen on validation."""
-    rows = [
-        {"row": one.title, "class": LABEL_NAMES[label], "cut": float(cut), score: _plain(value)}
-        for one in sweeps
-        for (score, label), values in one.values.items()
-        for cut, value in zip(CUTS, values, strict=True)
-    ]
-    write_atomic(out / f"curves_{name}.csv", to_csv(_joined(rows)).encode())
+    rows = [row for one in sweeps for row in _rows(one)]
+    write_atomic(out / f"curves_{name}.csv", to_csv(rows).encode())
+
     panels = [_panel(sweeps, results, score, label) for label in LABEL_NAMES for score in SCORES]
     write_atomic(out / f"curves_{name}.svg", draw_panels(panels, columns=len(SCORES)).encode())
 
@@ -76,15 +73,28 @@ def loose_table(sweeps: Sequence[Sweep], results: Sequence[RowResult], control: 
     base = by_title.get(control.row.title) if control else None
     rows = []
     for result in results:
-        if result.row.scored:
-            pairs = [(by_title[result.row.title].at(f), base.at(f) if base else None) for f in FIGURES]
-            gains = [None if result is control else relative_gain(*pair) for pair in pairs]
-            texts = [
-                number(value) if gain is None else f"{number(value)} ({percent(gain)})"
-                for (value, _), gain in zip(pairs, gains, strict=True)
-            ]
-            rows.append([result.row.title, *texts])
+        if not result.row.scored:
+            continue
+        mine = by_title[result.row.title]
+        rows.append([result.row.title, *(_loose(mine, base, figure) for figure in FIGURES)])
     return number_table(["row", *TITLES.values()], rows)
+
+
+def _loose(mine: Sweep, base: Sweep | None, figure: str) -> str:
+    """A figure at LOOSE_CUT, and its gain over the base, which has none over itself."""
+    value = mine.at(figure)
+    gain = relative_gain(value, base.at(figure)) if base and base is not mine else None
+    return number(value) if gain is None else f"{number(value)} ({percent(gain)})"
+
+
+def _rows(one: Sweep) -> list[dict[str, Any]]:
+    """A row for each class and cut, with every score there."""
+    rows = []
+    for label, name in LABEL_NAMES.items():
+        for index, cut in enumerate(CUTS):
+            scores = {score: _plain(one.values[score, label][index]) for score in SCORES}
+            rows.append({"row": one.title, "class": name, "cut": float(cut), **scores})
+    return rows
 
 
 def _panel(sweeps: Sequence[Sweep], results: Sequence[RowResult], score: str, label: int) -> Panel:
@@ -95,6 +105,7 @@ def _panel(sweeps: Sequence[Sweep], results: Sequence[RowResult], score: str, la
         estimate = result.estimate(f"{score}/{LABEL_NAMES[label]}")
         cuts = [seed[label] for seed in result.cuts if label in seed]
         chosen = (float(np.mean(cuts)), estimate.value) if cuts and estimate and estimate.value else None
+
         points = [(float(x), float(y)) for x, y in zip(CUTS, one.values[score, label], strict=True) if y == y]
         lines.append(Line(title=one.title, points=points, dot=chosen, dashed=not result.row.scored))
     return Panel(title=f"{SCORES[score]}, {LABEL_NAMES[label]}", x="score cut", lines=lines)
@@ -104,6 +115,7 @@ def _image_scores(entry: Entry, found: Cells, label: int) -> list[tuple[float, f
     """F1 and AJI of one image at every cut, nan where undefined."""
     truths, preds = (outside_ignored(c.of(label), entry.content.ignore) for c in (entry.content.cells, found))
     pairs = Pairwise.between(truths, preds)
+
     rows = []
     for cut in CUTS:
         kept = pairs.keep(preds.scores >= cut)
@@ -112,16 +124,8 @@ def _image_scores(entry: Entry, found: Cells, label: int) -> list[tuple[float, f
     return rows
 
 
-def _joined(rows: Sequence[dict]) -> list[dict]:
-    """One row for the scores of one method, class and cut."""
-    joined: dict[tuple, dict] = {}
-    for row in rows:
-        joined.setdefault((row["row"], row["class"], row["cut"]), {}).update(row)
-    return list(joined.values())
-
-
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over images in which the score is defined, (cuts,)."""
+    """Mean over the images (images, cuts) in which the score is defined, (cuts,)."""
     known = np.isfinite(values)
     times = known.sum(axis=0)
     sums = np.where(known, values, 0.0).sum(axis=0)

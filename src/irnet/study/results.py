@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -124,13 +125,14 @@ def gains(result: RowResult, control: RowResult | None) -> dict[str, dict[str, f
     """Relative gain of each figure over the control row: ours, and the paper's."""
     if control is None or control.row == result.row:
         return {}
-    return {
-        figure: {
+
+    shares = {}
+    for figure in FIGURES:
+        shares[figure] = {
             "ours": relative_gain(_value(result.estimate(figure)), _value(control.estimate(figure))),
             "paper": relative_gain(result.row.paper.get(figure), control.row.paper.get(figure)),
         }
-        for figure in FIGURES
-    }
+    return shares
 
 
 def _class_result(row: Row, scores: Sequence[SeedScores], label: int, weights: Weights) -> ClassResult:
@@ -174,7 +176,9 @@ def _by_degree(
 
 def _precisions(seeds: Sequence[Sequence[ClassScore]]) -> dict[str, SeededEstimate]:
     """Average precision of each seed over all its images; seeds are never pooled."""
-    tables = [PooledRanking.of([part.ranking for part in seed]).average_precision() for seed in seeds]
+    rankings = [PooledRanking.of(list(map(attrgetter("ranking"), seed))) for seed in seeds]
+    tables = [ranking.average_precision() for ranking in rankings]  # (10,) each, None without a truth
+
     estimates = {}
     for name, thresholds in AP_NAMES.items():
         values = [None if table is None else float(table[thresholds].mean()) for table in tables]
