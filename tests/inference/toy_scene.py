@@ -1,6 +1,7 @@
 """A data set of circles, settings small enough to train on it, and a stand-in that finds dark blobs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from torch import nn
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.config import Settings, load_recipe
 from irnet.data.coco.coco import write_coco
+from irnet.data.files import write_atomic
+from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.inference.predict import Predictor
 from irnet.models.postprocess import Instances
@@ -38,19 +41,22 @@ def draw_circles(seed: int, cells: int = 3) -> tuple[np.ndarray, Content]:
     return image.round().astype(np.uint8), Content(cells=truth)
 
 
-@pytest.fixture(scope="session")
-def circles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of 6 images of 3 patients."""
-    folder = tmp_path_factory.mktemp("circles")
-    (folder / "images").mkdir()
+def write_circles(folder: Path, info: dict[str, Any] | None = None) -> Path:
+    """A data set of 6 images of 3 patients; `info` is what its file says of itself."""
     entries = []
     for number in range(6):
         image, truth = draw_circles(number)
         path = folder / "images" / f"{number}.png"
-        Image.fromarray(image).save(path)
+        write_atomic(path, to_png(image))
         entries.append(Entry(name=path.name, path=path, content=truth, patient=f"p{number // 2}"))
-    write_coco(folder / "annotations.json", entries)
+    write_coco(folder / "annotations.json", entries, info=info)
     return folder
+
+
+@pytest.fixture(scope="session")
+def circles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 6 images of 3 patients."""
+    return write_circles(tmp_path_factory.mktemp("circles"))
 
 
 @pytest.fixture

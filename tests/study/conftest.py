@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from study_scenes import both, draw_circles, entry
+from study_scenes import both, entry
+from toy_scene import write_circles
 
-from irnet.cells import Cells, Content, Distractor
+from irnet.cells import Cells, Distractor
 from irnet.data.coco.coco import write_coco
-from irnet.data.files import write_atomic
-from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 
 
@@ -43,15 +42,5 @@ def write_found() -> Callable[[Path, Sequence[Entry], Sequence[Cells]], None]:
 
 @pytest.fixture(scope="session")
 def circles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of 6 images of 3 patients."""
-    folder = tmp_path_factory.mktemp("circles")
-    entries = []
-    for number in range(6):
-        image, cells = draw_circles(number)
-        path = folder / "images" / f"{number}.png"
-        write_atomic(path, to_png(image))
-        entries.append(
-            Entry(name=path.name, path=path, content=Content(cells=cells), patient=f"p{number // 2}")
-        )
-    write_coco(folder / "annotations.json", entries, info={"seed": 7})
-    return folder
+    """A data set of 6 images of 3 patients that says of which seed it is."""
+    return write_circles(tmp_path_factory.mktemp("circles"), info={"seed": 7})

@@ -37,22 +37,3 @@ def wide(width: int, score: float = 1.0, label: int = 1) -> Cells:
 def both(width: int, score: float = 1.0) -> Cells:
     """The same bar as a cell and as a nucleus."""
     return rectangles([(0, 0, width, 10), (0, 20, width, 30)], [1, 2], [score, score])
-
-
-def draw_circles(seed: int, side: int = 160, count: int = 3) -> tuple[np.ndarray, Cells]:
-    """An image of discs that may overlap, each with a nucleus, on a bright ground."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:side, :side]
-    image = np.full((side, side, 3), 235.0)
-    masks, labels, parents = [], [], []
-    for _ in range(count):
-        cx, cy = rng.uniform(30, side - 30, 2)
-        distance = np.hypot(x - cx, y - cy)
-        cell, nucleus = distance < rng.uniform(20, 30), distance < 7
-        image[cell] *= 0.8
-        image[nucleus] *= 0.5
-        parents += [-1, len(masks)]
-        masks += [cell, nucleus]
-        labels += [1, 2]
-    cells = Cells.from_dense(np.array(masks), labels, parents=parents, mpp=0.37)
-    return image.round().astype(np.uint8), cells

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from study_scenes import both, draw_circles, entry, rectangles, wide
+from study_scenes import both, entry, rectangles, wide
+from toy_scene import draw_circles
 
-from irnet.cells import Cells, Content
+from irnet.cells import Cells
 from irnet.data.sample import Entry
 from irnet.report.figure import BAND
 from irnet.report.flaws import FRAMES
@@ -44,9 +45,10 @@ def test_a_panel_for_image_truth_and_each_method(tmp_path):
     from irnet.data.files import write_atomic
     from irnet.data.pixels import to_png
 
-    image, cells = draw_circles(0)
+    image, truth = draw_circles(0)
+    cells = truth.cells
     write_atomic(tmp_path / "a.png", to_png(image))
-    one = Entry(name="a.png", path=tmp_path / "a.png", content=Content(cells=cells))
+    one = Entry(name="a.png", path=tmp_path / "a.png", content=truth)
     methods = [MethodFinds(MASK_RCNN, [Cells.empty((160, 160))]), MethodFinds(IRNET, [cells])]
     figure = draw_figure([one], methods, [Field(0, (20, 30, 120, 150))])
     assert figure.shape == (BAND + 120 + LEGEND, 4 * 100 + 3 * 8, 3)
