@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from irnet.models.losses import mask_loss
-from irnet.models.mask_branch import MaskBranch
+from irnet.models.mask_head import convolutions
 
 INSTANCES, WIDTH, STEPS, SHOWN = 16, 128, 120, (0, 10, 20, 40, 80, 120)
 
@@ -32,19 +32,14 @@ def main() -> None:
 def learn(std: float, features: torch.Tensor, labels: torch.Tensor, targets: torch.Tensor) -> list[float]:
     """The loss before each step, and after the last."""
     torch.manual_seed(1)
-    branch = MaskBranch(
-        width=WIDTH,
-        mask_width=WIDTH,
-        classes=2,
-        norm=lambda channels: nn.GroupNorm(16, channels),
-        irm=None,
-        box_scale=1.0,
+    head = convolutions(
+        width=WIDTH, mask_width=WIDTH, classes=2, norm=lambda channels: nn.GroupNorm(16, channels)
     )
-    nn.init.normal_(branch.predictor.get_parameter("mask_fcn_logits.weight"), std=std)
-    optimizer = torch.optim.AdamW(branch.parameters(), lr=5e-4)
+    nn.init.normal_(head.predictor.get_parameter("mask_fcn_logits.weight"), std=std)
+    optimizer = torch.optim.AdamW(nn.ModuleList(head).parameters(), lr=5e-4)
     losses = []
     for _ in range(STEPS + 1):
-        loss = mask_loss(branch.predictor(branch.head(features)), labels, targets)
+        loss = mask_loss(head.predictor(head.features(features)), labels, targets)
         losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
