@@ -22,6 +22,7 @@ from irnet.data.sample import Entry
 from irnet.inference.predict import Predictor
 from irnet.metrics import score_image, summarise
 from irnet.synthetic import generate
+from irnet.training.run import Start
 from irnet.training.train import train
 
 SIZE, MPP = (640, 640), 0.37
@@ -78,7 +79,7 @@ def main() -> None:
         data, run = options.out / f"train{images}", options.out / f"run{images}"
         make_set(data, images=images, seed=800_000)
         begun = time.process_time()
-        train(load_recipe("finetune", options.overrides), data, run, init="bundled")
+        train(load_recipe("finetune", options.overrides), data, run, Start("bundled"))
         minutes = (time.process_time() - begun) / 60
         rows[f"{images} images, {minutes:.0f} CPU min"] = score(Predictor.load(run), test)
         print(list(rows)[-1], rows[list(rows)[-1]], flush=True)

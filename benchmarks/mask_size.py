@@ -8,6 +8,7 @@ The crops are those of the release recipe; every truth is seen in its own box an
 import argparse
 import statistics
 from collections import defaultdict
+from dataclasses import replace
 
 import torch
 
@@ -33,7 +34,7 @@ def main() -> None:
     for number in range(crops):
         seen = {}
         for size in (*SIZES, FINE):
-            source.crops.mask_size = size
+            source.crops.rules = replace(source.crops.rules, mask_size=size)
             seen[size] = source.crops[number][1]
         boxes, labels = seen[FINE]["boxes"], seen[FINE]["labels"].tolist()
         sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)

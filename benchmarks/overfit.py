@@ -21,7 +21,7 @@ from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
 from irnet.models.postprocess import to_cells
 from irnet.synthetic import generate
-from irnet.training.crops import CropDataset
+from irnet.training.crops import CropDataset, InstanceRules
 
 VARIANTS = {
     "Mask R-CNN": ["model.drm.enabled=false", "model.irm.enabled=false"],
@@ -64,7 +64,9 @@ def learn(
 ) -> tuple[IRNet, dict[str, float]]:
     """The network after `steps` on the one picture, and its last losses and figures."""
     model = build_model(settings.model, settings.loss, settings.predict).train()
-    item = CropDataset(lambda _: (picture, truth), size=picture.shape[0], length=1, min_share=0.0)[0]
+    item = CropDataset(
+        lambda _: (picture, truth), size=picture.shape[0], length=1, rules=InstanceRules(min_share=0.0)
+    )[0]
     train = settings.train
     trunk = [p for n, p in model.named_parameters() if n.startswith("backbone.body.") and p.requires_grad]
     heads = [p for n, p in model.named_parameters() if not n.startswith("backbone.body.")]

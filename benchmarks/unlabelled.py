@@ -27,6 +27,7 @@ from irnet.inference.predict import Predictor
 from irnet.metrics import score_image
 from irnet.metrics.statistics import SeededEstimate, difference, pooled, sample_weights
 from irnet.synthetic import generate
+from irnet.training.run import Start
 from irnet.training.train import train
 
 SIDE, MPP = 448, 0.37
@@ -104,10 +105,9 @@ def run(options: argparse.Namespace, fields: int, seed: int) -> list[dict]:
         settings,
         None,
         folder,
+        Start("bundled", resume=True),
         unlabelled=part(options.out, fields) if fields else None,
         steps=options.steps,
-        init="bundled",
-        resume=True,
         device=options.device,
     )
     return score(folder / "scores.json", folder, options.out / "test")

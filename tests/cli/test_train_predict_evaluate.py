@@ -9,6 +9,7 @@ from PIL import Image
 from irnet.config import Settings
 from irnet.inference import weights
 from irnet.training import train as training
+from irnet.training.run import Start
 from irnet.training.train import Outcome
 
 MPP = 0.37
@@ -30,8 +31,8 @@ def test_train_writes_weights_and_resumes(run, smears: Path, network: Path) -> N
 def test_options_reach_the_training(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = {}
 
-    def record(settings: Settings, data: Path, folder: Path, **options: object) -> Outcome:
-        given.update(options, seed=settings.train.seed, precision=settings.train.precision)
+    def record(settings: Settings, data: Path, folder: Path, start: Start, **options: object) -> Outcome:
+        given.update(options, start=start, seed=settings.train.seed, precision=settings.train.precision)
         return Outcome(step=3, steps=3, best=folder / "best.safetensors", merit=None)
 
     monkeypatch.setattr(training, "train", record)
@@ -42,8 +43,7 @@ def test_options_reach_the_training(run, monkeypatch: pytest.MonkeyPatch, tmp_pa
         "precision": "bf16",
         "time_s": 1500.0,
         "steps": None,
-        "init": "bundled",
-        "resume": True,
+        "start": Start("bundled", resume=True),
         "device": "auto",
         "unlabelled": None,
     }

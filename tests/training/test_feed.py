@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from irnet.data.coco.coco import read_coco
-from irnet.training.crops import CropDataset
+from irnet.training.crops import CropDataset, InstanceRules
 from irnet.training.feed import BLOCK, Feed
 
 
 @pytest.fixture
 def crops(circles: Path) -> CropDataset:
-    return CropDataset(read_coco(circles), size=64, length=2**62, mask_size=8)
+    return CropDataset(read_coco(circles), size=64, length=2**62, rules=InstanceRules(mask_size=8))
 
 
 def ids(feed: Feed, count: int, start: int = 0) -> list[list[int]]:

@@ -21,7 +21,7 @@ from irnet.data.files import sha256
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
 from irnet.inference.tensors import read_tensors
-from irnet.training.run import BEST, LAST
+from irnet.training.run import BEST, LAST, Start
 from irnet.training.train import train
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # quick: torch is imported once
@@ -204,7 +204,7 @@ def test_networks_resume_at_the_same_bits(circles: Path, overrides: list[str], t
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("irnet.training.train.stop_requested", _stop_after(2))
         assert not train(half, circles, twice, steps=3, device="cpu").finished
-    assert train(half, circles, twice, steps=3, device="cpu", resume=True).finished
+    assert train(half, circles, twice, Start(resume=True), steps=3, device="cpu").finished
     tensors, again = read_tensors(once / LAST)[0], read_tensors(twice / LAST)[0]
     torch.set_num_threads(threads)
     assert tensors.keys() == again.keys()
@@ -216,7 +216,7 @@ def test_cspnet_forks_from_a_mask_rcnn(circles: Path, tmp_path: Path):
     trunk, fork = tmp_path / "trunk", tmp_path / "fork"
     train(load_recipe("study-tiny", [*small, *PLAIN]), circles, trunk, steps=1, device="cpu")
     settings = load_recipe("study-tiny", [*small, *CSPNET])
-    train(settings, circles, fork, steps=2, init=str(trunk), init_parts="shared", device="cpu")
+    train(settings, circles, fork, Start(str(trunk), parts="shared"), steps=2, device="cpu")
     (line,) = lines(fork, "init")
     assert (line["fresh"], line["left"]) == (["masks"], ["roi_heads.mask"])
     predictor = Predictor.load(fork, device="cpu")

@@ -15,7 +15,7 @@ from irnet.inference.networks import build_network
 from irnet.inference.tensors import read_tensors
 from irnet.training import train as training
 from irnet.training.feed import FieldBatch
-from irnet.training.run import BEST, LAST
+from irnet.training.run import BEST, LAST, Start
 from irnet.training.teacher import Finds, Teacher
 from irnet.training.train import train
 from irnet.training.unlabelled import open_fields
@@ -40,7 +40,7 @@ def first(circles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(circles: Path, fields: Path, first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with fields that nothing disturbed."""
     folder = tmp_path_factory.mktemp("whole")
-    train(recipe(*QUICK), circles, folder, unlabelled=fields, init=str(first), device="cpu")
+    train(recipe(*QUICK), circles, folder, Start(str(first)), unlabelled=fields, device="cpu")
     return folder
 
 
@@ -59,14 +59,14 @@ def test_a_stopped_run_resumes_at_the_same_bits_teacher_included(
 ):
     with monkeypatch.context() as patch:
         stop_at(step, patch)
-        stopped = train(recipe(*QUICK), circles, tmp_path, unlabelled=fields, init=str(first), device="cpu")
+        stopped = train(recipe(*QUICK), circles, tmp_path, Start(str(first)), unlabelled=fields, device="cpu")
         assert stopped.step == step
-    train(recipe(*QUICK), circles, tmp_path, unlabelled=fields, resume=True, device="cpu")
+    train(recipe(*QUICK), circles, tmp_path, Start(resume=True), unlabelled=fields, device="cpu")
     assert (tmp_path / LAST).read_bytes() == (whole / LAST).read_bytes()
 
 
 def test_the_fields_are_learned_from_and_noted(circles: Path, first: Path, whole: Path, tmp_path: Path):
-    train(recipe(*QUICK), circles, tmp_path, init=str(first), device="cpu")
+    train(recipe(*QUICK), circles, tmp_path, Start(str(first)), device="cpu")
     (with_them, meta), (without, _) = (read_tensors(folder / LAST) for folder in (whole, tmp_path))
     assert any(not torch.equal(with_them[name], without[name]) for name in without)
     assert meta["data"]["unlabelled"] == 6
@@ -77,11 +77,11 @@ def test_the_fields_are_learned_from_and_noted(circles: Path, first: Path, whole
 
 def test_a_run_goes_on_with_its_own_fields_alone(circles: Path, fields: Path, whole: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"other data .*unlabelled"):
-        train(recipe(*QUICK), circles, whole, resume=True, device="cpu")
+        train(recipe(*QUICK), circles, whole, Start(resume=True), device="cpu")
     write_coco(tmp_path / "annotations.json", read_coco(fields)[:-1])
     (tmp_path / "images").symlink_to(fields / "images")
     with pytest.raises(InputError, match=r"other data .*unlabelled"):
-        train(recipe(*QUICK), circles, whole, unlabelled=tmp_path, resume=True, device="cpu")
+        train(recipe(*QUICK), circles, whole, Start(resume=True), unlabelled=tmp_path, device="cpu")
 
 
 def test_a_network_without_weights_labels_nothing(circles: Path, fields: Path, tmp_path: Path):

@@ -130,7 +130,7 @@ def main(data: Path, folder: Path, said: Path, options: dict) -> None:
         settings,
         data,
         folder,
-        resume=options.get("resume", False),
+        run.Start(resume=options.get("resume", False)),
         time_s=options.get("time_s"),
         device="cpu",
     )

@@ -52,6 +52,7 @@ def train(
     from irnet.config import load_recipe
     from irnet.errors import InputError
     from irnet.training.budget import parse_time
+    from irnet.training.run import Start
     from irnet.training.train import train as run
 
     if time is not None and steps is not None:
@@ -63,11 +64,10 @@ def train(
         load_recipe(recipe, changes),
         data,
         out,
+        Start(init, resume=resume),
         unlabelled=unlabelled,
         steps=steps,
         time_s=None if time is None else parse_time(time),
-        init=init,
-        resume=resume,
         device=device,
     )
     weights = outcome.best or "none yet, they come with the first validation"

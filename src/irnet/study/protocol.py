@@ -20,6 +20,7 @@ from irnet.study.costs import read_cost, write_cost
 from irnet.study.record import Study
 from irnet.study.rows import PLAIN, Row
 from irnet.training.log import read_log, training_seconds
+from irnet.training.run import Start
 from irnet.training.train import Outcome, train
 
 TRUNK_SEED = 0
@@ -57,8 +58,8 @@ def prepare_trunk(study: Study, device: str, say: Say) -> None:
             study.recipe(*PLAIN, f"train.seed={TRUNK_SEED}"),
             study.data,
             study.trunk,
+            Start(resume=True),
             steps=study.record["trunk_steps"],
-            resume=True,
             device=device,
         )
         check_finished(outcome)
@@ -77,10 +78,8 @@ def train_row(study: Study, row: Row, seed: int, run_dir: Path, device: str) -> 
         row_settings(study, row, seed),
         study.data,
         run_dir,
+        Start(None if base is None else str(base), parts="shared", resume=True),
         steps=study.record["steps"],
-        init=None if base is None else str(base),
-        init_parts="shared",
-        resume=True,
         device=device,
     )
     check_finished(outcome)

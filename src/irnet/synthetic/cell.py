@@ -65,30 +65,37 @@ def draw_cell(
     crumpled = rng.random() < habit.crumpled
     if crumpled:
         radius *= 0.8
+
     outline = _draw_cell_outline(rng, kind, radius, crumpled)
     width_um = 2 * float(outline.radii.min()) * mpp
     nuclei = [
         draw_nucleus(rng, kind, (centre[0] + dx, centre[1] + dy), mpp, width_um)
         for dx, dy in _nucleus_places(rng, outline, radius)
     ]
+
     curvature = rng.normal(0, 0.16 if crumpled else 0.10) / radius
     middle = (round(centre[0]), round(centre[1]))
     half = int(outline.reach * (1 + 0.6 * abs(curvature) * radius) + 1.5 / mpp + 2)
     half = max([half, *(_reach(nucleus, middle) for nucleus in nuclei)])
     corner = (middle[0] - half, middle[1] - half)
     x, y = plane(half, (centre[0] - middle[0], centre[1] - middle[1]))
-    x, y = bend(x, y, rng.uniform(0, 2 * np.pi), curvature)
-    film, cover = draw_film(rng, kind, outline, x, y, radius=radius, mpp=mpp, habit=habit, crumpled=crumpled)
+    places = bend(x, y, rng.uniform(0, 2 * np.pi), curvature)
+
+    film, cover = draw_film(
+        rng, kind, outline, places, radius=radius, mpp=mpp, habit=habit, crumpled=crumpled
+    )
     density = stain.cytoplasm * kind.density * np.exp(rng.normal(0, habit.spread)) * (1.8 if crumpled else 1)
     if rng.random() < habit.pale:
         density *= rng.uniform(*PALE)
     film *= np.float32(min(density, stain.densest))
+
     mask = cover > ANNOTATED
     for nucleus in nuclei:
         window = _window(nucleus, corner)
         film[window] *= _halo(rng, nucleus.depth, mpp, habit, kind)
         mask[window] |= nucleus.mask
     film += _specks(rng, cover, stain, habit, mpp)
+
     colour = stain.cell_colour(rng, kind.eosin)
     drawn = [Layer(film, corner, colour)]
     tone = np.float32(stain.nucleus * kind.tone**stain.paleness)

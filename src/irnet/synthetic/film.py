@@ -61,39 +61,48 @@ def draw_film(
     rng: np.random.Generator,
     kind: Kind,
     outline: Outline,
-    x: Field,
-    y: Field,
+    places: tuple[Field, Field],
     *,
     radius: float,
     mpp: float,
     habit: Habit,
     crumpled: bool,
 ) -> tuple[Field, Field]:
-    """Thickness of the cytoplasm, about 1 inside, and the cover of its outline, 0 to 1."""
+    """Thickness of the cytoplasm, about 1 inside, and the cover of its outline, 0 to 1, both (h, w).
+
+    `places` are the x and the y of each pixel of the tile, from the cell's centre; like `radius` in px.
+    """
+    x, y = places
     depth, angle = outline.depth(x, y)
     flap = None
     if not crumpled and rng.random() < habit.folded * kind.folds:
         depth, flap = _fold_over(rng, outline, x, y, depth)
+
     side = rng.uniform(0, 2 * np.pi)
     torn = np.clip((x * np.float32(np.cos(side)) + y * np.float32(np.sin(side))) / np.float32(radius), 0, 1)
     ragged = np.float32(min(rng.lognormal(-1.7, 0.7), 0.7) / mpp)
     depth += ragged * (np.float32(0.15) + torn) * noise(rng, x.shape, rng.uniform(0.5, 1.3) / mpp)
+
     softness = np.float32(max(rng.uniform(*habit.softness) / mpp, 1.2))
     cover = np.clip(depth / softness + 0.5, 0, 1)
     margin = np.float32(rng.uniform(0.12, 0.45))
     film = cover * (1 - margin * np.exp(np.minimum(-depth * np.float32(mpp / 4.5), 0)))
+
     contrast = np.float32(CLOUD_CONTRAST * rng.lognormal(0, 0.3) / kind.density**0.5)
     texture = 1 + contrast * cloud(rng, x.shape, mpp)
     slope, way = rng.uniform(0, 0.3) / radius, rng.uniform(0, 2 * np.pi)
     texture += x * np.float32(slope * np.cos(way)) + y * np.float32(slope * np.sin(way))
+
     if rng.random() < habit.bubbles:
         texture += np.float32(rng.uniform(0.1, 0.4)) * bubbles(rng, x.shape, mpp) * (depth > 2 / mpp)
+
     for _ in range(rng.poisson(5 if crumpled else 2.2 * kind.folds)):
         texture += _draw_crease(rng, x, y, radius, mpp)
     for _ in range(rng.poisson(1.0 if crumpled else habit.turned * kind.folds)):
         texture += _draw_turned_edge(rng, depth, angle, mpp)
     if rng.random() < FLAPS * kind.folds:
         texture += _draw_flap(rng, x, y, radius, mpp)
+
     if flap is not None:
         texture += np.float32(rng.uniform(0.5, 1.1)) * np.clip(flap / softness + 0.5, 0, 1)
     if habit.rim:
@@ -103,6 +112,7 @@ def draw_film(
         texture += np.float32(habit.grain * rng.lognormal(-0.3, 0.4)) * noise(rng, x.shape, 0.3 / mpp)
     if habit.wrinkles:
         texture += np.float32(habit.wrinkles * rng.lognormal(-0.3, 0.6)) * wrinkles(rng, x.shape, mpp)
+
     film *= np.maximum(texture, np.float32(0.15))
     return film, cover
 

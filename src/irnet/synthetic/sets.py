@@ -1,7 +1,6 @@
 """A whole data set of generated smears, patient by patient, like the one of the paper (IRNet, section 3)."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,34 +29,30 @@ def generate_set(
     mpp: float = 0.2529,
     layout: LayoutName = "cps",
     palette: Palette | None = None,
-    progress: Callable[[int, int], object] | None = None,
 ) -> list[Entry]:
     """Write `images` fields of `patients` patients to out_dir/images and out_dir/annotations.json.
 
     Where `patients` is None there are 82 of them, or as many as images if these are fewer.
     Each patient has a stain, a camera and a mixture of cells of its own; of `palette`, or, when that is
-    None, of one drawn for the patient. `progress` is told the fields done and their total. The same
-    arguments give the same files. Raises InputError when there are fewer images than patients, and when
-    `out_dir` holds a data set already.
+    None, of one drawn for the patient. `size` is the (H, W) of a field in px, `mpp` its um per pixel. The
+    same arguments give the same files. Raises InputError when there are fewer images than patients, and
+    when `out_dir` holds a data set already.
     """
     target = Path(out_dir) / "annotations.json"
     if target.exists():
         raise InputError(f"{target} exists: name a new folder")
     patients = min(PATIENTS, images) if patients is None else patients
-    if not 1 <= patients <= images:
-        raise InputError(f"patients = {patients} of images = {images}: give each patient at least one image")
-    if seed < 0:
-        raise InputError(f"seed = {seed}: choose 0 or a positive number")
+    _check_numbers(images, patients, seed)
+
     rng = np.random.default_rng((seed, 2))
     counts = draw_counts(rng, layout, size, mpp, images)
-    palettes = list(PALETTE_SHARES) if palette is None else [palette]
-    shares = list(PALETTE_SHARES.values()) if palette is None else [1.0]
-    drawn = [palettes[i] for i in rng.choice(len(palettes), patients, p=shares)]
+    palettes = _draw_palettes(rng, patients, palette)
     seeds = rng.integers(SEEDS, size=(2, images))
+
     entries = []
     for number, count in enumerate(counts):
         person = number * patients // images
-        stain = drawn[person]
+        stain = palettes[person]
         picture, truth = generate(
             int(seeds[0, number]),
             size=size,
@@ -67,12 +62,27 @@ def generate_set(
             patient=Patient.draw(int(seeds[1, person]), stain),
             count=int(count),
         )
-        name = f"patient{person + 1:03d}_{number + 1:04d}.png"
+
+        patient = f"patient{person + 1:03d}"
+        name = f"{patient}_{number + 1:04d}.png"
         path = Path(out_dir) / "images" / name
         write_atomic(path, to_png(picture))
-        entries.append(Entry(name=name, path=path, content=truth, patient=f"patient{person + 1:03d}"))
-        if progress:
-            progress(number + 1, images)
+        entries.append(Entry(name=name, path=path, content=truth, patient=patient))
+
     info = {"description": "Generated smears", "generator": VERSION, "seed": seed, "layout": layout}
     write_coco(target, entries, info=info)
     return entries
+
+
+def _check_numbers(images: int, patients: int, seed: int) -> None:
+    if not 1 <= patients <= images:
+        raise InputError(f"patients = {patients} of images = {images}: give each patient at least one image")
+    if seed < 0:
+        raise InputError(f"seed = {seed}: choose 0 or a positive number")
+
+
+def _draw_palettes(rng: np.random.Generator, patients: int, palette: Palette | None) -> list[Palette]:
+    """The palette of each patient."""
+    palettes = list(PALETTE_SHARES) if palette is None else [palette]
+    shares = list(PALETTE_SHARES.values()) if palette is None else [1.0]
+    return [palettes[i] for i in rng.choice(len(palettes), patients, p=shares)]

@@ -51,6 +51,7 @@ class TimeBudget:
         if self._first is None:
             self._first = (step, self._now())
             return None
+
         steps, seconds = step - self._first[0], self._now() - self._first[1]
         enough = steps >= LEAST_MEASURED and seconds >= MEASURED_SHARE * self.seconds
         late = self.elapsed > 0.5 * self.seconds and steps > 0

@@ -23,10 +23,12 @@ def save_checkpoint(
     """Write everything that the next step depends on; `state` holds the step, the plan and the settings."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
+
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
             if value is not None:
                 tensors[f"optimizer/{key}/{name}"] = value
+
     write_tensors(path, tensors, {"kind": "checkpoint", **state})
 
 
@@ -37,10 +39,12 @@ def load_checkpoint(
     tensors, state = read_tensors(path)
     if state.get("kind") != "checkpoint":
         raise InputError(f"{path}: holds weights, not a checkpoint; start from it with --init {path}")
+
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition("/")
         parts[part][rest] = tensor
+
     try:
         model.load_state_dict(parts["model"])
         average.load_state_dict(parts["average"])
@@ -48,6 +52,7 @@ def load_checkpoint(
         raise InputError(
             f"{path}: made with another model; resume with its own settings ({error})"
         ) from error
+
     parameters = dict(model.named_parameters())
     for name, tensor in parts["optimizer"].items():
         key, _, parameter_name = name.partition("/")

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,6 +24,15 @@ Make = Callable[[int], tuple[NDArray[np.uint8], Content]]
 BUDGET = 2**28  # bytes of pixels kept: 89 fields of 1000 x 1000
 
 
+@dataclass(frozen=True)
+class InstanceRules:
+    """What of the instances that a window shows becomes a target."""
+
+    mask_size: int = 112  # side of their masks
+    min_share: float = 0.05  # smallest part of an instance that the window must show for it to be kept
+    min_pixels: float = 16  # smallest area of it there, px
+
+
 class CropDataset(Dataset[Item]):
     """Windows of `size` px of images, augmented.
 
@@ -42,9 +52,7 @@ class CropDataset(Dataset[Item]):
         seed: of every draw.
         augmentation: what may happen to an image; None: nothing, only the window is drawn.
         mpp: um per pixel to which images that know theirs are brought; None: they stay as they are.
-        mask_size: side of the masks.
-        min_share: smallest part of an instance that the window must show for it to be kept.
-        min_pixels: smallest area of it there, px.
+        rules: which instances are kept, and how fine their masks are.
         budget: bytes of decoded images kept in memory (in each worker), the last one whatever its size.
     """
 
@@ -57,9 +65,7 @@ class CropDataset(Dataset[Item]):
         seed: int = 0,
         augmentation: AugmentSettings | None = None,
         mpp: float | None = None,
-        mask_size: int = 112,
-        min_share: float = 0.05,
-        min_pixels: float = 16,
+        rules: InstanceRules = InstanceRules(),
         budget: int = BUDGET,
     ) -> None:
         if callable(source) and length is None:
@@ -69,9 +75,10 @@ class CropDataset(Dataset[Item]):
         self.source = source
         self.length = len(source) if length is None and not callable(source) else int(length or 0)
         self.size, self.seed, self.mpp = size, seed, mpp
+
         self.augmentation = augmentation or AugmentSettings.none()
-        self.mask_size, self.min_share, self.min_pixels = mask_size, min_share, min_pixels
-        self.budget = budget
+        self.rules, self.budget = rules, budget
+
         self._images: OrderedDict[int, tuple[NDArray[np.uint8], Content]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -80,6 +87,7 @@ class CropDataset(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         if not 0 <= index < self.length:
             raise IndexError(f"item {index} of {self.length}")
+
         rng = np.random.default_rng((self.seed, index))
         image, truth = self._draw(index)
         return self._window(image, truth, rng)
@@ -107,13 +115,16 @@ class CropDataset(Dataset[Item]):
     def _window(self, image: NDArray[np.uint8], truth: Content, rng: Generator) -> Item:
         cells = truth.cells
         zoom = cells.mpp / self.mpp if self.mpp and cells.mpp else 1.0
+
         warp = draw_warp(
             rng, image.shape, cells.boxes, size=self.size, zoom=zoom, augmentation=self.augmentation
         )
         pixels = recolour(warp_image(image, warp), rng, self.augmentation)
+        rules = self.rules
         boxes, masks, kept = warp_masks(
-            cells, warp, resolution=self.mask_size, min_share=self.min_share, min_pixels=self.min_pixels
+            cells, warp, resolution=rules.mask_size, min_share=rules.min_share, min_pixels=rules.min_pixels
         )
+
         ignored = np.zeros((0, 4)) if truth.ignore is None else warp_boxes(truth.ignore.boxes, warp)
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), {
             "boxes": torch.from_numpy(boxes).float(),
@@ -141,14 +152,17 @@ class FieldCrops(CropDataset):
         zoom = truth.cells.mpp / self.mpp if self.mpp and truth.cells.mpp else 1.0
         kept = {"mirror": True, "quarter_turns": True, "tilt": 0.0, "scale": (1.0, 1.0)}
         upright = self.augmentation.model_copy(update=kept)
+
         warp = draw_warp(
             rng, image.shape, np.tile(places, 2), size=self.size, zoom=zoom, augmentation=upright
         )
         weak = warp_image(image, warp)
         strong = recolour(weak, rng, self.augmentation)
+
         moved = warp(places)
         inside = ((moved >= 0) & (moved < self.size)).all(axis=1)
         boxes = warp_boxes(as_boxes([distractor.box for distractor in truth.distractors]), warp)
+
         return torch.from_numpy(strong.transpose(2, 0, 1).copy()), {
             "weak": torch.from_numpy(weak.transpose(2, 0, 1).copy()),
             "points": torch.from_numpy(moved[inside]).float(),

@@ -47,13 +47,18 @@ class Batch(NamedTuple):
     def of(cls, numbers: Sequence[int], items: Sequence[Item]) -> Self:
         """Return the batch of these items of `CropDataset`."""
         images, targets = zip(*items, strict=True)
+
         counts = [(len(target["labels"]), len(target["ignore"])) for target in targets]
+        joined = {}
+        for name in LISTS:
+            joined[name] = torch.cat([target[name] for target in targets])
+
         return cls(
             ids=torch.tensor(numbers),
             images=torch.stack(images),
             annotated=torch.stack([target["annotated"] for target in targets]),
             counts=torch.tensor(counts),
-            **{name: torch.cat([target[name] for target in targets]) for name in LISTS},
+            **joined,
         )
 
     def joined(self, other: Self) -> Self:
@@ -69,11 +74,13 @@ class Batch(NamedTuple):
         """Return what a network takes: one dict an image."""
         instances, regions = self.counts.T.tolist()
         lengths = dict(zip(LISTS, (instances, instances, instances, regions), strict=True))
+
         parts = {name: getattr(self, name).split(lengths[name]) for name in LISTS}
-        return [
-            {name: parts[name][i] for name in LISTS} | {"annotated": self.annotated[i]}
-            for i in range(len(self.images))
-        ]
+
+        targets = []
+        for i, annotated in enumerate(self.annotated):
+            targets.append({name: parts[name][i] for name in LISTS} | {"annotated": annotated})
+        return targets
 
 
 class FieldBatch(NamedTuple):
@@ -144,7 +151,7 @@ class Feed:
 
     def _mixed(self, groups: Iterator[list], block: int) -> Iterator[Any]:
         while True:
-            held = []
+            held = []  # groups whose first crops were given out
             for group in islice(groups, block):
                 held.append(group)
                 yield group[0]
@@ -164,6 +171,7 @@ class Feed:
         )
         if not self.workers:
             return iter(loader)
+
         others = set(multiprocessing.active_children())
         with starting_processes():
             groups = iter(loader)
@@ -231,6 +239,7 @@ def starting_processes() -> Iterator[None]:
         from multiprocessing import resource_tracker
 
         resource_tracker.ensure_running()  # else it starts inside, and unblocks the signals as it does
+
     before = {name: environ.get(name) for name in THREADS}
     environ.update(dict.fromkeys(THREADS, "1"))
     try:

@@ -33,10 +33,12 @@ class RunLog:
         self.every = every
         self.silent = silent
         self.console = Console(stderr=True, quiet=silent, soft_wrap=not sys.stderr.isatty())
+
         self._file = None if silent else open(run_dir / LOG_NAME, "a", encoding="utf-8")  # noqa: SIM115
         self._board = _open_board(run_dir) if tensorboard and not silent else None
         self._bar = _progress(self.console) if self.console.is_terminal and not silent else None
         self._task = self._bar.add_task("training", total=steps, note="") if self._bar else None
+
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._since = time.monotonic()
@@ -71,17 +73,20 @@ class RunLog:
         """Take the values of the step with this number (from 1); means are written every `every` steps."""
         if self.silent:
             return
+
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
         if self._bar and self._task is not None:
             self._bar.update(self._task, completed=step, total=self.steps)
+
         if step % self.every and step != self.steps:
             return
         means = {name: total / self._counts[name] for name, total in self._sums.items()}
         now = time.monotonic()
         means["seconds_per_step"] = (now - self._since) / max(self._counts.values())
         self._sums, self._counts, self._since = {}, {}, now
+
         self.write("train", step, means)
         self._tell(step, means)
 
@@ -89,6 +94,7 @@ class RunLog:
         """Take the scores of a validation."""
         cuts = {f"cut/{LABEL_NAMES[label]}": score for label, score in validation.scores.items()}
         self.write("validation", step, {"merit": validation.merit, **validation.numbers, **cuts})
+
         shown = "  ".join(
             f"{name} {value:.3f}"
             for name, value in validation.numbers.items()
@@ -103,6 +109,7 @@ class RunLog:
         line = {"kind": kind, "step": step, "time": round(time.time(), 3), **_plain(values)}
         self._file.write(json.dumps(line, allow_nan=False) + "\n")
         self._file.flush()
+
         for name, value in values.items():
             if self._board and isinstance(value, int | float):
                 self._board.add_scalar(f"{kind}/{name}", value, step)
@@ -123,6 +130,7 @@ class RunLog:
         if self._bar and self._task is not None:
             self._bar.update(self._task, note=losses)
             return
+
         rate = means["seconds_per_step"]
         left = "" if self.steps is None else f"  {_clock((self.steps - step) * rate)} left"
         self.say(f"step {step}/{self.steps or '?'}  {losses}  {rate:.2f} s/step{left}")

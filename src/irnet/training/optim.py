@@ -38,6 +38,7 @@ def parameter_groups(
         if isinstance(module, NORMS)
         for key in ("weight", "bias")
     }
+
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -47,6 +48,7 @@ def parameter_groups(
             rate *= bias_lr_factor
         decay = weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
+
     return [
         {"params": parameters, "lr": rate, "base_lr": rate, "weight_decay": decay}
         for (rate, decay), parameters in groups.items()
@@ -104,7 +106,8 @@ class MovingAverage(Generic[Network]):
     def update(self, step: int) -> None:
         """Move towards the model, closely in the first steps, so that the initial weights are forgotten."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine, source = ([tensors[i] for i in self._moving] for tensors in (self._mine, self._source))
+        mine, source = [self._mine[i] for i in self._moving], [self._source[i] for i in self._moving]
         torch._foreach_lerp_(mine, source, 1.0 - decay)  # type: ignore[reportPrivateImportUsage]
+
         for i in set(range(len(self._mine))).difference(self._moving):
             self._mine[i].copy_(self._source[i])

@@ -31,6 +31,7 @@ class Ranks:
         """Return the model to call in training: gradients are averaged over the ranks."""
         if self.size == 1:
             return model
+
         ids = [self.device.index] if self.device.type == "cuda" else None
         # A crop without cells leaves the mask heads without gradient.
         return DistributedDataParallel(model, device_ids=ids, find_unused_parameters=True)
@@ -55,6 +56,7 @@ class Ranks:
         """Return the items of all ranks, dealt out in turn by `items[rank::size]`, in their first order."""
         if self.size == 1:
             return items
+
         parts: list[Any] = [None] * self.size
         distributed.all_gather_object(parts, items)
         return [parts[i % self.size][i // self.size] for i in range(sum(map(len, parts)))]
@@ -67,10 +69,12 @@ def joined(device: str) -> Iterator[Ranks]:
     if size == 1:
         yield Ranks(0, 1, choose_device(device))
         return
+
     chosen = choose_device(device)
     if chosen.type == "cuda":
         chosen = choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(chosen)
+
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield Ranks(distributed.get_rank(), size, chosen)

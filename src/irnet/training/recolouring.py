@@ -20,10 +20,13 @@ def recolour(image: Pixels, rng: Generator, augmentation: AugmentSettings) -> Pi
         image = mix_stain(image, np.eye(3) + rng.normal(size=(3, 3)) * a.stain * (0.3 + 0.7 * np.eye(3)))
     if a.grey and rng.random() < a.grey:
         image = np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
+
     if a.blur and rng.random() < a.blur:
         image = blur(image, rng.uniform(0, a.blur_sigma))
+
     brightness, contrast, gamma = rng.uniform(-1, 1, 3) * (a.brightness, a.contrast, a.gamma)
     image = adjust_tone(image, brightness=brightness, contrast=1 + contrast, gamma=1 + gamma)
+
     if a.noise and rng.random() < a.noise:
         image = add_noise(image, rng, rng.uniform(0, a.noise_sigma))
     if a.jpeg and rng.random() < a.jpeg:
@@ -57,6 +60,7 @@ def blur(image: Pixels, sigma: float) -> Pixels:
     """The image about as blurred as by a Gaussian of `sigma` px: sent through fewer pixels, which is fast."""
     height, width = image.shape[:2]
     factor = max(1.0, sigma * np.sqrt(3))  # two triangles of half-width f have the variance f^2 / 3
+
     small = Image.fromarray(image).resize(
         (round(width / factor), round(height / factor)), Image.Resampling.BILINEAR
     )

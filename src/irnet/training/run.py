@@ -31,6 +31,22 @@ from irnet.training.scores import Validation
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins.
+
+    Args:
+        init: weights: "bundled", a weights file or a run's folder; None is the recipe's ImageNet weights.
+        parts: "all" of them, which must be those of the same network, or what is "shared" by the methods:
+            backbone, pyramid, proposals, heads of boxes and masks. The log says what starts fresh.
+        resume: go on where the run's folder stands; one without a checkpoint starts from the beginning.
+    """
+
+    init: str | None = None
+    parts: InitParts = "all"
+    resume: bool = False
+
+
 @dataclass
 class Run:
     """A run after `step` of `steps` optimiser steps; `steps` is None until a time budget has fixed it."""
@@ -53,29 +69,30 @@ class Run:
         cls,
         folder: Path,
         settings: Settings,
+        start: Start = Start(),
         *,
         data: dict[str, Any],
         device: torch.device,
         facts: dict[str, Any] | None = None,
-        init: str | None = None,
-        init_parts: InitParts = "all",
         resumed: bool = False,
     ) -> Run:
-        """Return a run before its first step, with the weights of `init` where it names some.
+        """Return a run before its first step, with the weights that `start` names.
 
-        A run that is `resumed` gets its weights from `restore`: it needs neither `init` nor ImageNet.
+        A run that is `resumed` gets its weights from `restore`: it needs neither those nor ImageNet's.
         """
         torch.manual_seed(settings.train.seed)
-        from_imagenet = init is None and not resumed
+        from_imagenet = start.init is None and not resumed
         model = build_network(settings, pretrained=from_imagenet)
         pretrained = _pretrained_origin(settings) if from_imagenet else None
         origin = None
-        if init is not None and not resumed:
-            origin = start_from(model, init, settings, parts=init_parts)
+        if start.init is not None and not resumed:
+            origin = start_from(model, start.init, settings, parts=start.parts)
+
         s = settings.train
         wanted = s.channels_last and device.type != "cpu"  # there the network chooses, layer by layer
         order = torch.channels_last if wanted else torch.preserve_format
         model.to(device, memory_format=order).train()  # type: ignore[call-overload]
+
         groups = parameter_groups(
             model,
             lr=s.lr,
@@ -84,6 +101,7 @@ class Run:
             weight_decay=s.weight_decay,
         )
         optimizer = build_optimizer(groups, kind=s.optimizer, momentum=s.momentum)
+
         average = MovingAverage(model, decay=s.ema)
         return cls(folder, settings, model, average, optimizer, data, origin, pretrained, facts or {})
 
@@ -107,6 +125,7 @@ class Run:
                 f"{self.folder}: was trained on other data ({changes}): resume with those, drawn by the same "
                 f"irnet if they are generated, or {remedy}"
             )
+
         if differing:
             raise InputError(
                 f"{self.folder}: an older irnet began it and did not note {', '.join(differing)}, so whether "
@@ -125,6 +144,7 @@ class Run:
             "settings": self.settings.model_dump(mode="json"),
             "versions": versions(),
         }
+
         save_checkpoint(
             self.folder / LAST,
             model=self.model,
@@ -142,6 +162,7 @@ class Run:
             if validation.nucleus_px and settings.predict.nucleus_px:
                 chosen["nucleus_px"] = round(validation.nucleus_px, 1)
             settings = settings.model_copy(update={"predict": settings.predict.model_copy(update=chosen)})
+
         trained = {
             "step": self.step,
             "steps": self.steps,

@@ -34,9 +34,11 @@ def score_validation(truths: Sequence[Content], found: Sequence[Cells], *, floor
     """Choose thresholds on validation images and score at them; `floor` is the lowest that makes sense."""
     chosen = choose_scores(truths, found)
     scores = {label: max(floor, round(chosen.get(label, 0.5), 3)) for label in LABEL_NAMES}
+
     scored = [score_image(truth, cells, scores) for truth, cells in zip(truths, found, strict=True)]
 
     summary = summarise(scored, samples=0)
+
     numbers = headline(summary)
     merits = [numbers.get(f"{name}/{title}", 0.0) for name in summary.classes for title in MERIT]
     return Validation(scores, numbers, sum(merits) / max(1, len(merits)), scored=scored)

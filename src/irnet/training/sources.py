@@ -24,7 +24,7 @@ from irnet.data.sample import Entry, Sample
 from irnet.errors import InputError
 from irnet.synthetic import Cutout, compose, cut_out, generate
 from irnet.synthetic.smear import VERSION, Patient
-from irnet.training.crops import CropDataset
+from irnet.training.crops import CropDataset, InstanceRules
 from irnet.training.feed import process_context, starting_processes
 
 ENDLESS = 2**62  # items
@@ -66,10 +66,12 @@ class GeneratedFields:
         s = self.settings
         rng = np.random.default_rng((self.seed, number))
         seed, size = int(rng.integers(2**31)), (s.size, s.size)
+
         layout = s.layouts[rng.integers(len(s.layouts))]
         palette = s.palettes[rng.integers(len(s.palettes))]
         if number < s.images and rng.random() < s.composed:
             return compose(seed, self.cutouts, size=size, mpp=s.mpp, layout=layout, palette=palette)
+
         patient = Patient.draw(seed, palette, s.abnormal)
         return generate(seed, size=size, mpp=s.mpp, layout=layout, palette=palette, patient=patient)
 
@@ -83,6 +85,7 @@ class GeneratedFields:
                 with starting_processes():
                     drawn = pool.map(self.draw, numbers)
                 fields = list(drawn)
+
         return [
             Sample(name=f"generated-{number}", image=image, content=truth)
             for number, (image, truth) in zip(numbers, fields, strict=True)
@@ -126,11 +129,14 @@ def _annotated(settings: Settings, path: Path) -> Source:
     else:
         training, validation = _split(read_coco(path), settings.data)
         files = [locate(path)]
+
     need_annotated(training, path)
     need_images([*training, *validation], path)
+
     validated = _spread(validation, settings.train.validate_images)
     hashes = [sha256(file) for file in files]
     names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
+
     return Source(
         crops=_crops(training, settings),
         reuse=1,
@@ -157,13 +163,15 @@ def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, lis
     """
     if any(entry.patient is None for entry in entries):
         _logger.warning("images without a patient are split one by one: one patient may lie on both sides")
+
     keys = _split_keys(entries)
     shares = {part: share for part, share in zip(PARTS, data.split, strict=True) if share > 0}
     parts = assign(keys, ratios=[*shares.values()], seed=data.split_seed, parts=[*shares])
-    return {
-        part: [entry for entry, key in zip(entries, keys, strict=True) if parts[key] == part]
-        for part in shares
-    }
+
+    divided: dict[str, list[Entry]] = {part: [] for part in shares}
+    for entry, key in zip(entries, keys, strict=True):
+        divided[parts[key]].append(entry)
+    return divided
 
 
 def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:
@@ -172,6 +180,7 @@ def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[
     if len(set(_split_keys(entries))) < parts_wanted or data.split[PARTS.index("val")] == 0:
         _logger.warning("nothing is held back: validation sees the training images")
         return entries, entries
+
     parts = split_entries(entries, data)
     return parts["train"], parts["val"]
 
@@ -194,8 +203,7 @@ def _crops(source: Sequence[Entry] | GeneratedFields, settings: Settings) -> Cro
         seed=settings.train.seed,
         augmentation=data.augment,
         mpp=data.mpp or None,
-        mask_size=data.mask_size,
-        min_share=data.min_visible,
+        rules=InstanceRules(mask_size=data.mask_size, min_share=data.min_visible),
     )
 
 

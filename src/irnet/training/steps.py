@@ -68,12 +68,15 @@ def optimise(
         there = batch.to(device)
         with _gradients_shared(model, last), autocast(device, precision):
             losses = model(list(there.images), there.targets())
+
         names, parts = [*losses], torch.stack([*losses.values()])
         with _gradients_shared(model, last):
             (parts.sum() / len(batches)).backward()
         passes.append(parts.detach())
+
     norm = nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], clip or math.inf)
     optimizer.step()
+
     figures = getattr(getattr(model, "module", model), "diagnostics", {})
     others = torch.stack([norm, *(value.to(norm) for value in figures.values())])
     items = [batch.ids.tolist() for batch in batches]
@@ -93,7 +96,10 @@ def read(taken: Sequence[Taken]) -> Iterator[dict[str, float]]:
         for losses, items in zip(passes, step.items, strict=True):
             if not all(map(math.isfinite, losses.values())):
                 raise NotFiniteError.of(losses, None, items)
-        means = {name: sum(losses[name] for losses in passes) / len(passes) for name in names}
+
+        means = {}
+        for name in names:
+            means[name] = sum(losses[name] for losses in passes) / len(passes)
         if not math.isfinite(norm):
             raise NotFiniteError.of(means, norm, [*chain(*step.items)])
         told = dict(zip(step.figures, figures, strict=True))
@@ -109,6 +115,7 @@ def stop_requested() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
+
     caught: list[int] = []
 
     def remember(number: int, _frame: object) -> None:

@@ -67,6 +67,7 @@ class Teacher:
         s, side, items = self.settings.unlabelled, self.settings.data.mask_size, []
         for image, finds, (points, distractors) in zip(crops.images, self.find(crops), known, strict=True):
             sure, ignore = judge(finds, points, distractors, s)
+
             masks = drawn(finds, sure.nonzero()[:, 0], finds.boxes[sure], side)
             target = {
                 "boxes": finds.boxes[sure],
@@ -83,20 +84,25 @@ class Teacher:
         """Return the candidates in each crop as it is."""
         model, s = self.model, self.settings
         heads, views = model.roi_heads, VIEWS[: s.unlabelled.views]
+
         with autocast(self.device, s.train.precision):
             seen, judged = look_in_views(model, list(crops.weak.to(self.device)), views)
             ranked = judged.rank(heads.box.power)
             scales = seen[0].scales.repeat(1, 2)[:, None]  # (B, 1, 4)
+
             places = [
                 _places(heads.box, boxes, scores, points.to(self.device) * scale[:, :2], seen[0].sizes)
                 for boxes, scores, scale, (points, _) in zip(
                     judged.boxes, ranked, scales, crops.known(), strict=True
                 )
             ]
+
+            # Candidates (C, N) flattened to C * N: the class is told by the place.
             boxes = [judged.boxes[i].flatten(0, 1)[place] for i, (place, _) in enumerate(places)]
             labels = [place // judged.boxes.shape[2] + 1 for place, _ in places]
             frames = [enlarge(box, heads.mask.box_scale) for box in boxes]
             masks = draw_in_views(heads.mask, seen, frames, torch.cat(labels))
+
         counts = [len(box) for box in boxes]
         found = [
             Finds(
@@ -120,6 +126,7 @@ class Teacher:
         places = likely.nonzero()[:, 0]
         if not excess or not um_per_px or not len(places):
             return finds
+
         image = weak.permute(1, 2, 0).numpy()
         chosen = Instances(
             *(field[places] for field in (finds.frames, finds.labels, finds.scores, finds.masks))
@@ -127,6 +134,7 @@ class Teacher:
         cells = to_cells(chosen, image.shape[:2])
         if len(cells) != len(places):  # a mask without a pixel
             return finds
+
         bare = finds.bare.clone()
         bare[places] = torch.from_numpy(find_bare(image, cells, um_per_px, excess))
         return finds._replace(bare=bare)
@@ -140,14 +148,17 @@ def _places(
     Beside those that stay in the suppression the best candidate of each class for each point (p, 2).
     """
     kept, _ = box.select(boxes, scores, sizes)
+
     size = boxes[..., 2:] - boxes[..., :2]  # (C, N, 2)
     middle = boxes[..., :2] + size / 2
     away = (points[:, None, None] - middle).abs() / size.clamp(min=1e-3)  # (p, C, N, 2)
     limit = away.new_tensor([CENTRAL if label == NUCLEUS else 0.5 for label in LABEL_NAMES])
     holding = (away.amax(dim=3) <= limit[:, None]) & (scores > 0)  # (p, C, N)
+
     best = (scores * holding).max(dim=2)
     rows = torch.arange(boxes.shape[0], device=boxes.device) * boxes.shape[1]
-    wanted = (best.indices + rows)[best.values > 0]
+    wanted = (best.indices + rows)[best.values > 0]  # of each point and class
+
     places = torch.cat([kept, wanted]).unique()
     return places, torch.isin(places, kept)
 
@@ -164,9 +175,11 @@ def judge(finds: Finds, points: Tensor, distractors: Tensor, s: UnlabelledSettin
     nucleus = finds.labels == NUCLEUS
     known = intersection(finds.boxes, distractors) > 0.5 * area(finds.boxes)[:, None]
     offered = finds.offered & ~known.any(dim=1)
+
     likely, sure = offered & (finds.scores >= low), offered & (finds.scores >= high)
     inside = held(finds)
 
+    # A sure nucleus lies in a sure cell; a sure cell holds a nucleus, and few that lie in no other cell.
     sure &= ~nucleus | (inside & sure).any(dim=1)
     mine = inside & sure[:, None]  # (n, n)
     alone = mine & (inside & sure).sum(dim=1, keepdim=True).eq(1)
@@ -189,6 +202,7 @@ def _teach_points(finds: Finds, points: Tensor, sure: Tensor, inside: Tensor) ->
     """
     lost = torch.zeros(len(points), dtype=torch.bool)
     holding = holds(finds, points) & (finds.labels == NUCLEUS)[:, None]  # (n, p)
+
     for number in range(len(points)):
         mine = holding[:, number]
         if not (mine & sure).any():
@@ -196,6 +210,7 @@ def _teach_points(finds: Finds, points: Tensor, sure: Tensor, inside: Tensor) ->
                 lost[number] = True
                 continue
             sure[_best(finds.scores, mine)] = True
+
         nucleus = _best(finds.scores, mine & sure)
         if not inside[nucleus].any():
             lost[number] = True
@@ -215,8 +230,10 @@ def held(finds: Finds) -> Tensor:
     meeting = intersection(finds.boxes, finds.boxes) > 0
     meeting &= (finds.labels == NUCLEUS)[:, None] & (finds.labels == CYTOPLASM)
     i, j = meeting.nonzero(as_tuple=True)
+
     own = drawn(finds, i, finds.boxes[i], SAMPLES) >= 0.5
     cells = drawn(finds, j, finds.boxes[i], SAMPLES) >= 0.5
+
     shared = (own & cells).sum(dim=(1, 2))
     inside[i, j] = shared >= HELD * own.sum(dim=(1, 2)).clamp(min=1)
     return inside
@@ -226,6 +243,7 @@ def holds(finds: Finds, points: Tensor) -> Tensor:
     """Tell which masks hold which points (p, 2), (n, p) bool."""
     n, p = len(finds.labels), len(points)
     spots = torch.cat([points - 0.5, points + 0.5], dim=1)  # boxes of a pixel
+
     index = torch.arange(n).repeat_interleave(p)
     return drawn(finds, index, spots.repeat(n, 1), 1).view(n, p) >= 0.5
 

@@ -19,14 +19,13 @@ from irnet.config import Settings
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
 from irnet.inference.devices import describe_device
-from irnet.inference.weights import InitParts
 from irnet.training.budget import TimeBudget
 from irnet.training.card import write_card
 from irnet.training.feed import Batch, Feed, FieldBatch
 from irnet.training.log import RunLog, cut_log
 from irnet.training.optim import set_learning_rate
 from irnet.training.ranks import Ranks, joined
-from irnet.training.run import BEST, LAST, Run, settings_of
+from irnet.training.run import BEST, LAST, Run, Start, settings_of
 from irnet.training.sources import Source, open_source
 from irnet.training.steps import NotFiniteError, Taken, optimise, read, step_seed, stop_requested
 from irnet.training.teacher import Teacher
@@ -53,13 +52,11 @@ def train(
     settings: Settings,
     data: str | Path | None,
     run_dir: str | Path,
+    start: Start = Start(),
     *,
     unlabelled: str | Path | None = None,
     steps: int | None = None,
     time_s: float | None = None,
-    init: str | None = None,
-    init_parts: InitParts = "all",
-    resume: bool = False,
     device: str = "auto",
 ) -> Outcome:
     """Train a network and keep its checkpoints, weights and log in `run_dir`.
@@ -69,15 +66,12 @@ def train(
         data: a data set's folder or COCO file; not needed for generated smears.
         run_dir: gets last.safetensors (checkpoint), best.safetensors (weights) with its card best.md,
             recipe.json and log.jsonl.
+        start: the weights to start from, and whether to go on where `run_dir` stands.
         unlabelled: a folder of images, or a data set, from which is learned without outlines: the running
-            mean of the weights labels them. It needs `init`.
+            mean of the weights labels them. It needs weights to start from.
         steps: optimiser steps, instead of `settings.train.steps`.
         time_s: seconds for the whole run; the first steps are measured, then their number is fixed and
             stored.
-        init: weights to start from: "bundled", a weights file or a run's folder.
-        init_parts: "all" of them, which must be those of the same network, or what is "shared" by the
-            methods: backbone, pyramid, proposals, heads of boxes and masks. The log says what starts fresh.
-        resume: go on where `run_dir` stands; a folder without a checkpoint starts from the beginning.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
@@ -86,44 +80,43 @@ def train(
     """
     folder = Path(run_dir)
     budget = TimeBudget(time_s) if time_s is not None else None
-    resumed = _check_folder(folder, resume)
+    resumed = _check_folder(folder, start.resume)
     settings = settings_of(folder) if resumed else settings
+
     with joined(device) as ranks, stop_requested() as stopping:
         source = open_source(settings, data)
         fields = None if unlabelled is None else open_fields(settings, unlabelled)
         if fields is not None:
-            need_teacher(settings, from_weights=resumed or init is not None)
+            need_teacher(settings, from_weights=resumed or start.init is not None)
             source = fields.beside(source)
+
+        identity, facts = source.identity, _facts(source, ranks)
         run = Run.begin(
-            folder,
-            settings,
-            data=source.identity,
-            device=ranks.device,
-            facts=_facts(source, ranks),
-            init=init,
-            init_parts=init_parts,
-            resumed=resumed,
+            folder, settings, start, data=identity, device=ranks.device, facts=facts, resumed=resumed
         )
         if resumed:
             run.restore()
         elif budget is None:
             run.steps = steps or settings.train.steps
+
         if ranks.first:
             _open_folder(run)
-        with RunLog(
-            folder,
-            steps=run.steps,
-            every=settings.train.log_every,
-            tensorboard=settings.train.tensorboard,
-            silent=not ranks.first,
-        ) as log:
+        with _open_log(run, ranks) as log:
             if run.init is not None and not resumed:
                 log.init(run.init)
             _loop(run, source, fields, ranks, log, stopping, budget)
+
         best = folder / BEST if (folder / BEST).exists() else None
         if ranks.first and best is not None:
             write_card(best)  # anew: the log has gone on since
         return Outcome(run.step, run.steps or run.step, best, run.merit if math.isfinite(run.merit) else None)
+
+
+def _open_log(run: Run, ranks: Ranks) -> RunLog:
+    s = run.settings.train
+    return RunLog(
+        run.folder, steps=run.steps, every=s.log_every, tensorboard=s.tensorboard, silent=not ranks.first
+    )
 
 
 def _loop(
@@ -135,17 +128,20 @@ def _loop(
     stopping: Callable[[], bool],
     budget: TimeBudget | None,
 ) -> None:
+    """Take the steps that are left; validate, save and tell on the way."""
     s = run.settings.train
     network = ranks.wrap(run.model)
     batches = _batches(run, source, fields, ranks)
     validator = Validator(source, ranks)
-    first, taken = run.step, list[Taken]()
+    first, taken = run.step, list[Taken]()  # the steps that were not read yet
+
     while run.steps is None or run.step < run.steps:
         if ranks.any(stopping()):
             if taken:
                 _tell(run, taken, ranks, log)
             _stop(run, ranks, log)
             return
+
         torch.manual_seed(step_seed(s.seed, run.step, ranks.rank))
         set_learning_rate(run.optimizer, run.rate())
         given = list(islice(batches, s.accumulate))
@@ -156,10 +152,12 @@ def _loop(
         run.step += 1
         if not _is_due(run, ranks):
             continue
+
         _tell(run, taken, ranks, log)
         if run.steps is None and budget is not None:
             with log.paused():
                 _fix_steps(run, validator, ranks, log, budget, first)
+
         done = run.step == run.steps
         with log.paused():
             if done or run.step % s.validate_every == 0:
@@ -198,6 +196,7 @@ def _tell(run: Run, taken: list[Taken], ranks: Ranks, log: RunLog) -> None:
 def _validate(run: Run, validator: Validator, ranks: Ranks, log: RunLog) -> None:
     """Score the moving average and keep it if it is the best so far; without validation images it is."""
     validation = validator(run.average.model, run.settings)
+
     better = validation is None or validation.merit > run.merit
     if validation is not None:
         log.validation(run.step, validation)
@@ -214,11 +213,13 @@ def _fix_steps(
     step_time = ranks.from_first(budget.seconds_per_step(run.step, first))
     if step_time is None:
         return
+
     s = run.settings.train
-    validator.read()
+    validator.read()  # first: reading is not part of a validation's time
     begun = time.monotonic()
     validator(run.average.model, run.settings)
     validation_s = time.monotonic() - begun
+
     run.steps = ranks.from_first(
         budget.plan(
             run.step, step_time=step_time, overhead=validation_s / s.validate_every, closing=validation_s
@@ -245,6 +246,7 @@ def _batches(run: Run, source: Source, fields: Fields | None, ranks: Ranks) -> I
     batches = feed.batches(run.step * s.accumulate)
     if fields is None:
         return batches
+
     unlabelled = Feed(fields.crops, batch=apart, workers=-(-s.workers // 4), kind=FieldBatch, **common)
     teacher = Teacher(run.average.model, run.settings, ranks.device)
     pairs = zip(batches, unlabelled.batches(run.step * s.accumulate), strict=True)

@@ -50,11 +50,14 @@ def open_fields(settings: Settings, path: str | Path) -> Fields:
     s = settings.unlabelled
     if settings.train.batch < 2:
         raise InputError("train.batch = 1 leaves no place for unlabelled fields: set it to 2 or more")
+
     entries, file = _read(Path(path))
     need_images(entries, path)
     _tell_scale(entries, path, settings)
+
     points = sum(len(entry.content.points) for entry in entries)
     digest = sha256(file) if file else _digest(entries)
+
     return Fields(
         crops=FieldCrops(
             [_at(entry, s.mpp) for entry in entries],
@@ -124,5 +127,6 @@ def _strong(settings: AugmentSettings, strength: float, focus: float) -> Augment
         values[name] *= strength
     for name in ("grey", "blur", "noise", "jpeg"):
         values[name] = min(1.0, values[name] * strength)
+
     values["focus"] = focus
     return settings.model_copy(update=values)

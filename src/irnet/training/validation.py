@@ -29,12 +29,15 @@ class Validator:
     def __call__(self, network: Network, settings: Settings) -> Validation | None:
         """Return a network's scores, on every rank; None without validation images."""
         samples = self.read()
+
         predictor = Predictor(network, settings=settings, device=self.ranks.device)
         found = self.ranks.collect(find_all(predictor, samples, scale=OWN))
         truths = self.ranks.collect([sample.content for sample in samples])
         patients = self.ranks.collect([sample.patient for sample in samples])
+
         if not truths:
             return None
+
         scored = score_validation(truths, found, floor=settings.predict.floor)
         nucleus_px = median_nucleus(truths, settings.data.mpp)
         return scored._replace(nucleus_px=nucleus_px, patients=patients)

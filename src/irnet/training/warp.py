@@ -73,12 +73,14 @@ def draw_warp(
     """
     linear = _draw_linear(rng, zoom, augmentation)
     back = np.linalg.inv(linear)
+
     extent = np.array([shape[1], shape[0]], dtype=np.float64)
     centre = rng.random(2) * extent
     focused = rng.random() < augmentation.focus
     if focused and len(boxes):
         box = boxes[rng.integers(len(boxes))]
         centre = (box[:2] + box[2:]) / 2 + back @ (rng.uniform(-0.5, 0.5, 2) * size)
+
     reach = np.abs(back).sum(axis=1) * size / 2  # half of the window's extent in the image
     centre = np.clip(centre, np.minimum(reach, extent - reach), np.maximum(reach, extent - reach))
     return Warp(linear, size / 2 - linear @ centre, size)
@@ -89,6 +91,7 @@ def _draw_linear(rng: Generator, zoom: float, augmentation: AugmentSettings) -> 
     turns = rng.integers(4) if augmentation.quarter_turns else 0
     angle = np.radians(rng.uniform(-augmentation.rotation, augmentation.rotation))
     angle = angle if rng.random() < augmentation.tilt else 0.0
+
     side = -1 if augmentation.mirror and rng.random() < 0.5 else 1
     quarter = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), int(turns))  # exact, unlike cos(pi / 2)
     tilt = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -111,11 +114,13 @@ def _scale(image: Pixels, warp: Warp, fill: Pixels) -> Pixels:
         canvas = np.broadcast_to(fill, (height + 2 * margin, width + 2 * margin, 3)).copy()
         canvas[margin:-margin, margin:-margin] = image
         image, source = canvas, source + margin
+
     box = (float(source[0]), float(source[1]), float(source[2]), float(source[3]))
     side = (warp.size, warp.size)
     window = np.asarray(Image.fromarray(image).resize(side, Image.Resampling.BILINEAR, box=box))
+
     if warp.linear[0, 0] == 0:
-        window = window.transpose(1, 0, 2)
+        window = window.transpose(1, 0, 2)  # a quarter turn swaps x and y
     x_step, y_step = np.sign(warp.linear.sum(axis=1)).astype(int)
     return np.ascontiguousarray(window[::y_step, ::x_step])
 
@@ -127,6 +132,7 @@ def _transform(image: Pixels, warp: Warp, fill: Pixels) -> Pixels:
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = np.asarray(Image.fromarray(image).resize(small, Image.Resampling.BILINEAR))
         warp = Warp(warp.linear * [width / small[0], height / small[1]], warp.shift, warp.size)
+
     window = Image.fromarray(image).transform(
         (warp.size, warp.size),
         Image.Transform.AFFINE,
@@ -148,18 +154,22 @@ def warp_masks(
     extents = _extents(cells.boxes, warp)
     meeting = geometry.area(geometry.clip(extents, warp.size, warp.size)) > 0
     whole = (extents.min(axis=1) >= 0) & (extents.max(axis=1) <= warp.size)
+
     boxes, masks, kept = [], [], []
     for i in np.flatnonzero(meeting):
         mask, offset = cells.masks[i], cells.offsets[i]
         shown = mask if whole[i] else mask & _inside(mask.shape, offset, warp)
+
         pixels = np.count_nonzero(shown)
         hidden = not whole[i] and pixels < min_share * np.count_nonzero(mask)
         if not pixels or hidden or pixels * warp.growth < min_pixels:
             continue
+
         box = _tight_box(shown, offset, warp)
         boxes.append(box)
         masks.append(_resample(mask, offset, box, warp, resolution))
         kept.append(i)
+
     shape = (len(kept), resolution, resolution)
     return geometry.as_boxes(boxes), np.array(masks, np.uint8).reshape(shape), np.array(kept, np.int64)
 
@@ -171,7 +181,7 @@ def warp_boxes(boxes: Array, warp: Warp) -> Array:
 
 
 def _extents(boxes: Array, warp: Warp) -> Array:
-    corners = warp(boxes[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 2)).reshape(-1, 4, 2)
+    corners = warp(boxes[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 2)).reshape(-1, 4, 2)  # (n, corners, xy)
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
@@ -198,7 +208,7 @@ def _row_ends(mask: NDArray) -> NDArray[np.int64]:
     y = np.flatnonzero(mask[np.arange(len(mask)), first])
     ends = np.empty((2, len(y), 2), dtype=np.int64)
     ends[0, :, 0], ends[1, :, 0], ends[..., 1] = first[y], last[y], y
-    return ends.reshape(-1, 2)
+    return ends.reshape(-1, 2)  # (2 rows, 2)
 
 
 def _resample(mask: NDArray, offset: NDArray, box: Array, warp: Warp, resolution: int) -> Pixels:
