@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
-from irnet.cli.predict import predict
+from irnet.cli.predict import Finder
 from irnet.config import load_recipe
 from irnet.data.coco.coco import read_coco
 from irnet.errors import InputError
@@ -21,6 +21,7 @@ from irnet.inference.predict import Predictor
 from irnet.inference.weights import save_weights
 from irnet.verbs.evaluate import evaluate
 from irnet.verbs.predict_files import predict_files
+from irnet.verbs.predict_options import PredictOptions
 
 SETTINGS = {
     "irnet": [],
@@ -89,7 +90,7 @@ def test_an_unknown_method_is_told_what_there_is() -> None:
     with pytest.raises(InputError, match="unknown method 'unet': choose of irnet, maskrcnn, cspnet, jomls"):
         open_method("unet")
     assert set(SETTINGS) | {"jomls"} == set(METHODS)
-    choice = get_args(get_args(predict.__annotations__["method"])[0])[0]
+    choice = get_args(get_args(Finder.__annotations__["method"])[0])[0]
     assert get_args(choice) == METHODS  # help starts at once: it does not import methods to name them
 
 
@@ -119,7 +120,7 @@ def test_jomls_is_a_method(jomls: None) -> None:
 
 
 def test_its_predictions_have_no_scores(jomls: None, circles: Path, tmp_path: Path) -> None:
-    report = predict_files([circles / "images"], tmp_path / "out", method="jomls", mpp=0.37)
+    report = predict_files([circles / "images"], tmp_path / "out", PredictOptions(method="jomls", mpp=0.37))
     assert report.lines()[-1] == "jomls; no scores"
     found = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert found["annotations"]
@@ -134,7 +135,7 @@ def test_its_predictions_have_no_scores(jomls: None, circles: Path, tmp_path: Pa
 
 def test_it_is_scored_without_ap_and_calibration(jomls: None, circles: Path, tmp_path: Path) -> None:
     direct = evaluate("jomls", circles, tmp_path / "direct")
-    predict_files([circles / "images"], tmp_path / "out", method="jomls", mpp=0.37)
+    predict_files([circles / "images"], tmp_path / "out", PredictOptions(method="jomls", mpp=0.37))
     stored = evaluate(tmp_path / "out", circles, tmp_path / "stored")
     for result in (direct, stored):
         summary = result.summary
@@ -155,7 +156,7 @@ def test_nothing_found_is_not_an_ap_of_zero(
     monkeypatch.setattr(
         "irnet.baselines.jomls.JOMLS", lambda: lambda image, mpp: Cells.empty(image.shape[:2])
     )
-    predict_files([circles / "images"], tmp_path / "out", method="jomls")
+    predict_files([circles / "images"], tmp_path / "out", PredictOptions(method="jomls"))
     summary = evaluate(tmp_path / "out", circles, tmp_path / "scores").summary
     assert not summary.scored
     assert summary.mean_ap.ap.value is None
@@ -164,7 +165,7 @@ def test_nothing_found_is_not_an_ap_of_zero(
 def test_a_network_is_named_in_what_is_written(
     blobs_installed: Predictor, circles: Path, tmp_path: Path
 ) -> None:
-    predict_files([circles / "images"], tmp_path / "out", mpp=0.37)
+    predict_files([circles / "images"], tmp_path / "out", PredictOptions(mpp=0.37))
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert (run["method"], run["scored"]) == ("irnet", True)
     for source in (tmp_path / "out", "irnet", tmp_path / "weights.safetensors"):
@@ -178,7 +179,9 @@ def test_jomls_never_waits_for_torch(tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from irnet.verbs.predict_files import predict_files\n"
-        f"predict_files([{str(tmp_path)!r}], {str(tmp_path / 'out')!r}, method='jomls', mpp=0.37)\n"
+        "from irnet.verbs.predict_options import PredictOptions\n"
+        "options = PredictOptions(method='jomls', mpp=0.37)\n"
+        f"predict_files([{str(tmp_path)!r}], {str(tmp_path / 'out')!r}, options)\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

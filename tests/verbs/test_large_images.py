@@ -6,6 +6,7 @@ import pytest
 
 from irnet.inference.predict import Predictor
 from irnet.verbs.predict_files import predict_files
+from irnet.verbs.predict_options import PredictOptions
 
 
 def test_an_overlay_too_large_for_the_memory_is_told_before_anything_is_found(
@@ -18,4 +19,4 @@ def test_an_overlay_too_large_for_the_memory_is_told_before_anything_is_found(
     assert report.exit_code == 2
     assert "to draw" in report.errors[0]["error"]
     assert "--save coco,csv" in report.errors[0]["error"]
-    assert predict_files([images], tmp_path / "out", save=("coco", "csv")).images
+    assert predict_files([images], tmp_path / "out", PredictOptions(save=("coco", "csv"))).images

@@ -15,6 +15,7 @@ from irnet.data.coco.coco import read_coco
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
 from irnet.verbs.predict_files import predict_files
+from irnet.verbs.predict_options import PredictOptions
 
 
 @pytest.fixture
@@ -35,7 +36,9 @@ def read_json(path: Path):
 
 def test_good_images_are_done_and_bad_ones_reported(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     seen = []
-    report = predict_files([folder], tmp_path / "out", mpp=0.37, progress=lambda *step: seen.append(step))
+    report = predict_files(
+        [folder], tmp_path / "out", PredictOptions(mpp=0.37), progress=lambda *step: seen.append(step)
+    )
     assert report.exit_code == 3
     assert [(name, number, count) for name, number, count in seen][-1] == ("text.jpg", 4, 4)
     assert [Path(error["file"]).name for error in report.errors] == ["cut.png", "text.jpg"]
@@ -50,7 +53,7 @@ def test_good_images_are_done_and_bad_ones_reported(blobs_installed: Predictor, 
 
 
 def test_the_record_says_what_was_done_with_what(blobs_installed: Predictor, folder: Path, tmp_path: Path):
-    predict_files([folder / "0.png"], tmp_path / "out", score=0.55)
+    predict_files([folder / "0.png"], tmp_path / "out", PredictOptions(score=0.55))
     run = read_json(tmp_path / "out" / "run.json")
     assert run["scores"] == {"cytoplasm": 0.55, "nucleus": 0.55}
     assert len(run["model_sha256"]) == len(run["images"][0]["sha256"]) == 64
@@ -83,7 +86,7 @@ def test_a_scale_that_is_given_holds_for_images_that_say_none(
 ):
     with PIL.Image.open(folder / "0.png") as picture:
         picture.save(folder / "known.tif", resolution_unit=3, resolution=1e4 / 0.37)
-    predict_files([folder / "0.png", folder / "known.tif"], tmp_path / "out", scale=0.5)
+    predict_files([folder / "0.png", folder / "known.tif"], tmp_path / "out", PredictOptions(scale=0.5))
     run = read_json(tmp_path / "out" / "run.json")
     assert (run["scale"]["zoom"], run["scale"]["estimated"]) == (0.5, False)
     assert [(image["zoom"], image["mpp"]) for image in run["images"]] == [
@@ -97,7 +100,7 @@ def test_a_scale_that_is_given_holds_for_images_that_say_none(
 def test_a_scale_that_changes_nothing_is_told_of(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     with PIL.Image.open(folder / "0.png") as picture:
         picture.save(folder / "known.tif", resolution_unit=3, resolution=1e4 / 0.37)
-    report = predict_files([folder / "known.tif"], tmp_path / "out", scale=2.0)
+    report = predict_files([folder / "known.tif"], tmp_path / "out", PredictOptions(scale=2.0))
     assert "--scale 2 changed nothing: every image says its um per pixel" in report.lines()
     assert read_json(tmp_path / "out" / "run.json")["scale"] is None
 
@@ -107,7 +110,7 @@ def test_a_scale_that_means_nothing_is_refused_and_leaves_no_trace(
     blobs_installed: Predictor, folder: Path, tmp_path: Path, asked: dict[str, float]
 ):
     with pytest.raises(InputError, match=r"leave --scale out$|times the image's size$"):
-        predict_files([folder / "0.png"], tmp_path / "out", **asked)
+        predict_files([folder / "0.png"], tmp_path / "out", PredictOptions(**asked))
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match=r"leave --scale out|times the image's size"):
         blobs_installed.predict(folder / "0.png", **asked)
@@ -122,20 +125,20 @@ def test_a_stopped_run_keeps_no_scale_that_was_given(
     with monkeypatch.context() as patch:
         patch.setattr(blobs_installed, "find", stop)
         with pytest.raises(KeyboardInterrupt, match="no image was done, nothing is kept"):
-            predict_files([folder / "0.png"], tmp_path / "out", scale=2.0)
-    assert predict_files([folder / "0.png"], tmp_path / "out", scale=1.0).exit_code == 0
+            predict_files([folder / "0.png"], tmp_path / "out", PredictOptions(scale=2.0))
+    assert predict_files([folder / "0.png"], tmp_path / "out", PredictOptions(scale=1.0)).exit_code == 0
 
 
 def test_um_per_pixel_that_cannot_be_right_are_told_of(
     blobs_installed: Predictor, folder: Path, tmp_path: Path
 ):
-    report = predict_files([folder / "0.png", folder / "1.png"], tmp_path / "out", mpp=1.9)
+    report = predict_files([folder / "0.png", folder / "1.png"], tmp_path / "out", PredictOptions(mpp=1.9))
     assert [any("1.9 um per pixel right?" in note for note in image["notes"]) for image in report.images] == [
         True,
         True,
     ]
     assert "nuclei of unusual size on 2 images: look at um per pixel" in report.lines()
-    right = predict_files([folder / "0.png"], tmp_path / "right", mpp=0.37)
+    right = predict_files([folder / "0.png"], tmp_path / "right", PredictOptions(mpp=0.37))
     assert not any("um per pixel right?" in line or "unusual" in line for line in right.lines())
 
 
@@ -144,7 +147,7 @@ def test_um_per_pixel_of_no_microscope_are_refused(
     blobs_installed: Predictor, folder: Path, tmp_path: Path, mpp: float
 ):
     with pytest.raises(InputError, match=r"out of range: give 0\.05 to 2, or leave it out"):
-        predict_files([folder / "0.png"], tmp_path / "out", mpp=mpp)
+        predict_files([folder / "0.png"], tmp_path / "out", PredictOptions(mpp=mpp))
     assert not (tmp_path / "out").exists()
 
 
@@ -189,7 +192,7 @@ def test_files_of_an_earlier_run_make_way_and_others_stay(
         *("notes.txt", "overlays/mine.png"),
     }
     (out / "overlays" / "mine.png").unlink()
-    predict_files([folder / "0.png"], out, save=["csv"])
+    predict_files([folder / "0.png"], out, PredictOptions(save=["csv"]))
     assert {f.name for f in out.iterdir()} == {"cells.csv", "run.json", "errors.json", "notes.txt"}
 
 
@@ -219,7 +222,7 @@ def test_a_record_that_is_not_of_a_run_removes_nothing(
     (tmp_path / "notes.txt").write_text("kept")
     (out / "run.json").write_text(record)
     (out / "cells.csv").write_text("kept")
-    predict_files([folder / "0.png"], out, save=["coco"])
+    predict_files([folder / "0.png"], out, PredictOptions(save=["coco"]))
     assert (tmp_path / "notes.txt").read_text() == (out / "cells.csv").read_text() == "kept"
 
 
@@ -235,10 +238,10 @@ def test_predictions_that_were_corrected_are_not_replaced(
 
 
 def test_only_what_is_asked_for_is_saved(blobs_installed: Predictor, folder: Path, tmp_path: Path):
-    predict_files([folder / "0.png"], tmp_path / "out", save=["csv"])
+    predict_files([folder / "0.png"], tmp_path / "out", PredictOptions(save=["csv"]))
     assert sorted(f.name for f in (tmp_path / "out").iterdir()) == ["cells.csv", "errors.json", "run.json"]
     with pytest.raises(InputError, match="--save json"):
-        predict_files([folder], tmp_path / "out", save=["json"])
+        predict_files([folder], tmp_path / "out", PredictOptions(save=["json"]))
 
 
 def test_an_image_too_large_for_the_memory_is_one_error(
@@ -275,7 +278,7 @@ def test_an_image_that_fails_late_is_one_error(
 
     monkeypatch.setattr(step, fail_later)
     out = tmp_path / "out"
-    report = predict_files([folder / "0.png", folder / "1.png"], out, mpp=0.37)
+    report = predict_files([folder / "0.png", folder / "1.png"], out, PredictOptions(mpp=0.37))
     assert report.exit_code == 3
     (error,) = read_json(out / "errors.json")
     assert Path(error["file"]).name == "1.png"

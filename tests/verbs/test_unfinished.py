@@ -24,6 +24,7 @@ from irnet.inference.finding import Finding
 from irnet.inference.scale import OWN, Scale
 from irnet.verbs import predict_files as module
 from irnet.verbs.predict_files import Report, predict_files
+from irnet.verbs.predict_options import PredictOptions
 from irnet.verbs.unfinished import Task, Unfinished
 
 COUNT = 4
@@ -111,14 +112,14 @@ def interrupt() -> None:
 def test_each_image_is_segmented_once_and_the_files_are_the_same(
     stub: Stub, smears: Path, tmp_path: Path, at: int
 ) -> None:
-    predict_files([smears], tmp_path / "whole", mpp=0.25)
+    predict_files([smears], tmp_path / "whole", PredictOptions(mpp=0.25))
     out = tmp_path / "out"
     stub.calls, stub.stop_at, stub.stop = 0, at, interrupt
     kept = f"^stopped; {at - 1} of {COUNT} images are done and kept in .*: the same command goes on"
     with pytest.raises(KeyboardInterrupt, match="no image was done, nothing is kept" if at == 1 else kept):
-        predict_files([smears], out, mpp=0.25)
+        predict_files([smears], out, PredictOptions(mpp=0.25))
     assert out.exists() == (at > 1)
-    report = predict_files([smears], out, mpp=0.25)
+    report = predict_files([smears], out, PredictOptions(mpp=0.25))
     assert stub.calls == COUNT + 1  # the one that was interrupted twice
     assert contents(out) == contents(tmp_path / "whole")
     assert (report.before, report.exit_code, len(report.images)) == (at - 1, 0, COUNT)
@@ -141,7 +142,7 @@ def test_other_settings_are_refused_by_name(
     stop_after_two(stub, [smears], tmp_path / "out")
     before = contents(tmp_path / "out")
     with pytest.raises(InputError, match=message) as refused:
-        predict_files([smears], tmp_path / "out", **{"mpp": 0.25} | change)
+        predict_files([smears], tmp_path / "out", PredictOptions(**{"mpp": 0.25} | change))
     assert str(tmp_path / "out" / UNFINISHED) in str(refused.value)
     assert contents(tmp_path / "out") == before
 
@@ -152,22 +153,22 @@ def test_another_model_version_or_list_of_images_is_refused(
     out, other = tmp_path / "out", draw(tmp_path / "other")
     stop_after_two(stub, [smears], out)
     with pytest.raises(InputError, match=r"1 image here alone, such as .*other/0\.png"):
-        predict_files([smears, other / "0.png"], out, mpp=0.25)
+        predict_files([smears, other / "0.png"], out, PredictOptions(mpp=0.25))
     with pytest.raises(InputError, match=r"3 images there alone, such as .*smears/1\.png"):
-        predict_files([smears / "0.png"], out, mpp=0.25)
+        predict_files([smears / "0.png"], out, PredictOptions(mpp=0.25))
     stub.weights = "two"
     with pytest.raises(InputError, match="model_sha256 one there, two here"):
-        predict_files([smears], out, mpp=0.25)
+        predict_files([smears], out, PredictOptions(mpp=0.25))
     stub.weights = "one"
     monkeypatch.setattr(module, "versions", lambda: {"irnet": "0"})
     with pytest.raises(InputError, match=r"versions .* there, \{'irnet': '0'\} here"):
-        predict_files([smears], out, mpp=0.25)
+        predict_files([smears], out, PredictOptions(mpp=0.25))
 
 
 def stop_after_two(stub: Stub, paths: list[Path], out: Path) -> None:
     stub.calls, stub.stop_at, stub.stop = 0, 3, interrupt
     with pytest.raises(KeyboardInterrupt):
-        predict_files(paths, out, mpp=0.25)
+        predict_files(paths, out, PredictOptions(mpp=0.25))
     stub.calls, stub.stop_at = 0, None
 
 
@@ -176,13 +177,13 @@ def test_an_image_that_changed_or_failed_is_segmented_anew(stub: Stub, smears: P
     (smears / "1.png").write_bytes(good[:60])
     stub.stop_at, stub.stop = 3, interrupt  # 1.png does not get so far
     with pytest.raises(KeyboardInterrupt):
-        predict_files([smears], tmp_path / "out", mpp=0.25)
+        predict_files([smears], tmp_path / "out", PredictOptions(mpp=0.25))
     (smears / "1.png").write_bytes(good)
     (smears / "0.png").write_bytes(good)
     stub.calls, stub.stop_at = 0, None
-    report = predict_files([smears], tmp_path / "out", mpp=0.25)
+    report = predict_files([smears], tmp_path / "out", PredictOptions(mpp=0.25))
     assert (stub.calls, report.before, report.errors) == (3, 1, [])
-    predict_files([smears], tmp_path / "whole", mpp=0.25)
+    predict_files([smears], tmp_path / "whole", PredictOptions(mpp=0.25))
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
@@ -191,8 +192,8 @@ def test_a_damaged_record_is_made_anew(stub: Stub, smears: Path, tmp_path: Path)
     stop_after_two(stub, [smears], out)
     (out / UNFINISHED / "000001.json").write_text("{")
     (out / UNFINISHED / "overlays" / "1.png").write_bytes(b"")
-    assert predict_files([smears], out, mpp=0.25).before == 0
-    predict_files([smears], tmp_path / "whole", mpp=0.25)
+    assert predict_files([smears], out, PredictOptions(mpp=0.25)).before == 0
+    predict_files([smears], tmp_path / "whole", PredictOptions(mpp=0.25))
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -232,7 +233,7 @@ def test_a_full_disk_keeps_what_is_done(
 
     monkeypatch.setattr(Unfinished, "add", fill)
     with pytest.raises(InputError, match=r"No space left on device\); 2 of 4 images are done and kept"):
-        predict_files([smears], tmp_path / "out", mpp=0.25)
+        predict_files([smears], tmp_path / "out", PredictOptions(mpp=0.25))
 
 
 # Killed at any moment
@@ -271,16 +272,16 @@ def test_killed_anywhere_nothing_is_mixed_and_the_run_goes_on(
     earlier = [other / name for name in ("1.png", "2.png")]
     later = [smears / name for name in ("0.png", "1.png")]
     old, new = tmp_path / "old", tmp_path / "new"
-    predict_files(earlier, old, mpp=0.25)
-    predict_files(later, new, mpp=0.25)
+    predict_files(earlier, old, PredictOptions(mpp=0.25))
+    predict_files(later, new, PredictOptions(mpp=0.25))
     told = {"old": contents(old), "new": contents(new)}
     seen: list[str] = []
     for step in range(200):
         out = tmp_path / f"out-{step}"
         shutil.copytree(old, out)
-        crashed = crash_at(step, lambda: predict_files(later, out, mpp=0.25))  # noqa: B023
+        crashed = crash_at(step, lambda: predict_files(later, out, PredictOptions(mpp=0.25)))  # noqa: B023
         seen.append(what_readers_meet(out, told))
-        predict_files(later, out, mpp=0.25)
+        predict_files(later, out, PredictOptions(mpp=0.25))
         assert contents(out) == told["new"], step
         shutil.rmtree(out)
         if not crashed:
@@ -310,7 +311,7 @@ import test_unfinished as here
 here.module.open_method = lambda *_, **__: here.Stub(wait=0.05)
 here.module.versions = dict
 print("ready", flush=True)
-here.predict_files([sys.argv[1]], sys.argv[2], mpp=0.25)
+here.predict_files([sys.argv[1]], sys.argv[2], here.PredictOptions(mpp=0.25))
 """
 
 
@@ -325,8 +326,8 @@ def test_killed_at_random_moments_the_run_goes_on(stub: Stub, smears: Path, tmp_
         time.sleep(moments.uniform(0, 0.4))
         process.kill()
         process.communicate()
-    predict_files([smears], out, mpp=0.25)
-    predict_files([smears], tmp_path / "whole", mpp=0.25)
+    predict_files([smears], out, PredictOptions(mpp=0.25))
+    predict_files([smears], tmp_path / "whole", PredictOptions(mpp=0.25))
     assert contents(out) == contents(tmp_path / "whole"), f"seed {seed}"
 
 
@@ -335,11 +336,11 @@ def test_two_runs_at_once_do_not_mix(stub: Stub, smears: Path, tmp_path: Path) -
 
     def another() -> None:
         with pytest.raises(InputError, match=r"irnet predict .*is writing there"):
-            predict_files([smears], tmp_path / "out", mpp=0.5)
-        reports.append(predict_files([smears], tmp_path / "other", mpp=0.5))
+            predict_files([smears], tmp_path / "out", PredictOptions(mpp=0.5))
+        reports.append(predict_files([smears], tmp_path / "other", PredictOptions(mpp=0.5)))
 
     stub.stop_at, stub.stop = 2, another
-    predict_files([smears], tmp_path / "out", mpp=0.25)
+    predict_files([smears], tmp_path / "out", PredictOptions(mpp=0.25))
     assert len(reports) == 1
     assert json.loads((tmp_path / "out" / "run.json").read_text())["mpp"] == 0.25
 
@@ -351,5 +352,5 @@ def test_drafts_that_a_killed_run_left_are_removed(stub: Stub, smears: Path, tmp
     draft.write_text("half")
     (out / ".0123456789abcdef.tmp").write_text("half")
     (out / ".mine.tmp").write_text("kept")
-    predict_files([smears], out, mpp=0.25)
+    predict_files([smears], out, PredictOptions(mpp=0.25))
     assert [f.name for f in out.rglob("*.tmp")] == [".mine.tmp"]

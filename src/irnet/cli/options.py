@@ -1,9 +1,42 @@
-"""Options that several verbs share, spelled once."""
+"""Options that several verbs share, spelled once, and options of a verb that are gathered in a record."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
+
+
+def gathered(verb: Callable[..., None]) -> Callable[..., None]:
+    """Let a verb take records: each field of a dataclass among its parameters becomes an option.
+
+    Typer reads options from a signature, which would have a dozen parameters.
+    """
+    hints = get_type_hints(verb, include_extras=True)
+    records: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    shown = []  # what Typer sees
+    for parameter in inspect.signature(verb).parameters.values():
+        if kind := records.get(parameter.name):
+            own = get_type_hints(kind, include_extras=True)
+            for field in fields(kind):
+                option = parameter.replace(name=field.name, annotation=own[field.name], default=field.default)
+                shown.append(option)
+        else:
+            shown.append(parameter.replace(annotation=hints[parameter.name]))
+
+    @functools.wraps(verb)
+    def call(**given: Any) -> None:
+        for name, kind in records.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        verb(**given)
+
+    every = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in shown]
+    call.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+    return call
 
 
 def check_folder(folder: Path | None) -> Path | None:

@@ -1,38 +1,54 @@
 """`irnet predict`: cells of your own images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Model, Out, Score, Views, tell
+from irnet.cli.options import Device, Model, Out, Score, Views, gathered, tell
 
 
-def predict(
-    images: Annotated[
-        list[Path], typer.Argument(help="Image files, and folders of them.", show_default=False)
-    ],
-    out: Out,
+@dataclass(frozen=True)
+class Finder:
+    """What finds the cells."""
+
     method: Annotated[
         Literal["irnet", "maskrcnn", "cspnet", "jomls"] | None,
         typer.Option(help="What finds the cells.", show_default="what the weights hold"),
-    ] = None,
-    model: Model = None,
-    score: Score = None,
+    ] = None
+    model: Model = None
+    score: Score = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How images are taken."""
+
     mpp: Annotated[
         float | None, typer.Option(help="um per pixel of the images.", show_default="what each file says")
-    ] = None,
+    ] = None
     scale: Annotated[
         float | None,
         typer.Option(
             help="How many times their size images of unknown um per pixel are taken at; 1: as they are.",
             show_default="estimated from nuclei, one for all",
         ),
-    ] = None,
+    ] = None
     keep_scale: Annotated[
         bool, typer.Option("--keep-scale", hidden=True, help="The former name of --scale 1.")
-    ] = False,
-    page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None,
+    ] = False
+    page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None
+
+
+@gathered
+def predict(
+    images: Annotated[
+        list[Path], typer.Argument(help="Image files, and folders of them.", show_default=False)
+    ],
+    out: Out,
+    finder: Finder,
+    reading: Reading,
     save: Annotated[str, typer.Option(help="What to write, of coco, overlay and csv.")] = "coco,overlay,csv",
     views: Views = 1,
     device: Device = "auto",
@@ -49,23 +65,25 @@ def predict(
     """
     from irnet.errors import InputError
     from irnet.verbs.predict_files import predict_files
+    from irnet.verbs.predict_options import PredictOptions
 
-    if keep_scale and scale not in (None, 1.0):
+    scale = reading.scale
+    if reading.keep_scale and scale not in (None, 1.0):
         raise InputError(f"--keep-scale is --scale 1, not {scale:g}: leave it out")
-    report = predict_files(
-        images,
-        out,
-        method=method,
-        model=model,
-        score=score,
-        mpp=mpp,
-        scale=1.0 if keep_scale else scale,
-        page=page,
+
+    options = PredictOptions(
+        method=finder.method,
+        model=finder.model,
+        score=finder.score,
+        mpp=reading.mpp,
+        scale=1.0 if reading.keep_scale else scale,
+        page=reading.page,
         views=views,
         device=device,
         save=[name.strip() for name in save.split(",")],
-        progress=tell,
     )
+    report = predict_files(images, out, options, progress=tell)
+
     for line in report.lines():
         typer.echo(line)
     for error in report.errors:

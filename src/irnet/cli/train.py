@@ -1,13 +1,36 @@
 """`irnet train`: a network from your own annotations, or from smears drawn while training."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Out
+from irnet.cli.options import Device, Out, gathered
 
 
+@dataclass(frozen=True)
+class Running:
+    """How long a run goes on, where it begins, and how it computes."""
+
+    time: Annotated[
+        str | None, typer.Option(help="Train for 90s, 25m or 1h30m.", show_default="the recipe's steps")
+    ] = None
+    steps: Annotated[
+        int | None, typer.Option(help="Optimiser steps.", min=1, show_default="the recipe's")
+    ] = None
+    init: Annotated[str | None, typer.Option(help="Start from bundled, a weights file or a run.")] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUT stands.")] = False
+    device: Device = "auto"
+    precision: Annotated[
+        Literal["fp32", "bf16"] | None, typer.Option(help="Precision.", show_default="the recipe's")
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", min=0, show_default="the recipe's")
+    ] = None
+
+
+@gathered
 def train(
     out: Out,
     data: Annotated[
@@ -25,21 +48,8 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="Change one setting: section.key=value. Repeatable.")
     ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Train for 90s, 25m or 1h30m.", show_default="the recipe's steps")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Optimiser steps.", min=1, show_default="the recipe's")
-    ] = None,
-    init: Annotated[str | None, typer.Option(help="Start from bundled, a weights file or a run.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUT stands.")] = False,
-    device: Device = "auto",
-    precision: Annotated[
-        Literal["fp32", "bf16"] | None, typer.Option(help="Precision.", show_default="the recipe's")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of everything random.", min=0, show_default="the recipe's")
-    ] = None,
+    *,
+    running: Running,
 ) -> None:
     """Train a network on annotated images.
 
@@ -55,21 +65,23 @@ def train(
     from irnet.training.run import Start
     from irnet.training.train import train as run
 
-    if time is not None and steps is not None:
+    if running.time is not None and running.steps is not None:
         raise InputError("--time and --steps exclude each other: give one of them")
     changes = list(override or [])
-    changes += [] if precision is None else [f"train.precision={precision}"]
-    changes += [] if seed is None else [f"train.seed={seed}"]
+    changes += [] if running.precision is None else [f"train.precision={running.precision}"]
+    changes += [] if running.seed is None else [f"train.seed={running.seed}"]
+
     outcome = run(
         load_recipe(recipe, changes),
         data,
         out,
-        Start(init, resume=resume),
+        Start(running.init, resume=running.resume),
         unlabelled=unlabelled,
-        steps=steps,
-        time_s=None if time is None else parse_time(time),
-        device=device,
+        steps=running.steps,
+        time_s=None if running.time is None else parse_time(running.time),
+        device=running.device,
     )
+
     weights = outcome.best or "none yet, they come with the first validation"
     typer.echo(f"step {outcome.step} of {outcome.steps}; weights: {weights}")
     if not outcome.finished or outcome.best is None:  # the second: stopped before a time budget was planned

@@ -73,13 +73,7 @@ def calibrate(
         InputError: `out` or a card of its name exists, bad weights, bad data, a set named twice, or
             nothing in them that the network finds.
     """
-    target = Path(out)
-    if target.suffix != ".safetensors":
-        raise InputError(f"{out}: name a new file that ends in .safetensors")
-    card = target.with_suffix(".md")
-    for file in (target, card):
-        if file.exists():
-            raise InputError(f"{file} exists: name a new file, or remove {target.name} and {card.name}")
+    target, card = _new_files(out)
     _refuse_doubled(sets)
     entries = [read_coco(data) for data in sets]
     for data, images in zip(sets, entries, strict=True):
@@ -99,15 +93,29 @@ def calibrate(
         before=before,
         sets=[_describe(Path(data), part, points) for data, part in zip(sets, parts, strict=True)],
     )
+
     changed = _changed(settings, calibration.chosen, views)
     record = {**calibration._asdict(), "exclude_border": exclude_border, "least_gain": LEAST_GAIN}
     title = "calibrated" if views == 1 else f"calibrated_{views}_views"
     if earlier := trained.get(title):
         record["before"] = earlier["before"]  # the card says at which point training was scored
     trained = trained | {title: record}
+
     save_weights(target, model.cpu(), settings=changed, trained=trained)
     write_atomic(card, render_card(WeightsFile.read(target), read_log(path.parent)).encode())
     return calibration
+
+
+def _new_files(out: str | Path) -> tuple[Path, Path]:
+    """The weights file to write and the card beside it. Raises InputError where one is there already."""
+    target = Path(out)
+    if target.suffix != ".safetensors":
+        raise InputError(f"{out}: name a new file that ends in .safetensors")
+    card = target.with_suffix(".md")
+    for file in (target, card):
+        if file.exists():
+            raise InputError(f"{file} exists: name a new file, or remove {target.name} and {card.name}")
+    return target, card
 
 
 def _refuse_doubled(sets: Sequence[str | Path]) -> None:
@@ -119,12 +127,11 @@ def _refuse_doubled(sets: Sequence[str | Path]) -> None:
 
 def _changed(settings: Settings, chosen: dict[str, dict[str, float]], views: int) -> Settings:
     """The settings with the point that was chosen for so many views."""
-    point = OperatingPoint.model_validate(
-        {
-            field: {name: values[field] for name, values in chosen.items()}
-            for field in OperatingPoint.model_fields
-        }
-    )
+    by_field: dict[str, dict[str, float]] = {}
+    for field in OperatingPoint.model_fields:
+        by_field[field] = {name: values[field] for name, values in chosen.items()}
+    point = OperatingPoint.model_validate(by_field)
+
     update = dict(point) if views == 1 else {"views": settings.predict.views | {str(views): point}}
     return settings.model_copy(update={"predict": settings.predict.model_copy(update=update)})
 
@@ -155,6 +162,7 @@ def _try_all(
     instances = Counter[str]()
     ratios: dict[str, dict[Option, NDArray[np.float64]]] = {name: {} for name in LABEL_NAMES.values()}
     scale = scale_of_set(rehearsal.now, entries)
+
     for entry in entries:
         instances.update(
             {LABEL_NAMES[label]: len(entry.content.cells.of(label)) for label in entry.content.annotated}
@@ -166,6 +174,7 @@ def _try_all(
                 one = merit_ratios(true, claimed, cuts)
                 table = ratios[LABEL_NAMES[label]]
                 table[option] = table.get(option, np.zeros_like(one)) + one
+
     present = {name: tables for name, tables in ratios.items() if instances[name]}
     return _Part(len(entries), {name: instances[name] for name in present}, present)
 
@@ -179,6 +188,7 @@ def _warn_of_few(sets: Sequence[_Part]) -> None:
     """Warn of points that hang on a few images or instances."""
     images = sum(part.images for part in sets)
     totals = sum((Counter(part.instances) for part in sets), Counter())
+
     few = [number_of(images, "image")] if images < FEW_IMAGES else []
     few += [f"{total} of class {name}" for name, total in totals.items() if total < FEW_INSTANCES]
     if few:
@@ -198,13 +208,14 @@ def _choose(rehearsal: Rehearsal, sets: Sequence[_Part], cuts: list[float]) -> d
         present = rehearsal.present(name)
         if not any(table[present][:, PARTS.index("f1"), 0].any() for table in tables):
             continue
-        curves = {
-            option: np.mean([merits(table[option], label) for table in tables], axis=0)
-            for option in rehearsal.options
-        }
+
+        curves: dict[Option, NDArray[np.float64]] = {}  # merit at each cut
+        for option in rehearsal.options:
+            curves[option] = np.mean([merits(table[option], label) for table in tables], axis=0)
         best = max(curves, key=lambda option: curves[option].max())
         if curves[best].max() < curves[present].max() + LEAST_GAIN:
             best = present
+
         top = np.flatnonzero(curves[best] == curves[best].max())
         place = int(top[len(top) // 2])  # the middle of those that are alike
         chosen[name] = _Point(cuts[place], best, place)
@@ -221,6 +232,7 @@ def _describe(data: Path, part: _Part, points: Mapping[str, _Point]) -> dict[str
         "sha256": sha256(file),
         "images": part.images,
     }
+
     for number, title in enumerate(PARTS):
         pooled = {
             name: Ratio(*part.ratios[name][point.option][point.place, number]).value

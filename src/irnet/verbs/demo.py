@@ -16,6 +16,7 @@ from irnet.synthetic import generate
 from irnet.training.scores import headline
 from irnet.verbs.evaluate import evaluate
 from irnet.verbs.predict_files import predict_files
+from irnet.verbs.predict_options import PredictOptions
 from irnet.verbs.report import write_report
 
 NAME = "field.png"
@@ -48,14 +49,18 @@ def run_demo(out_dir: str | Path, *, seed: int = 12, model: str | None = None, d
     """
     out = Path(out_dir)
     find_weights(model)
+
     image, truth = generate(seed, layout="dense", count=CELLS)
     field = out / "data" / "images" / NAME
     write_atomic(field, to_png(image))
     entry = Entry(name=NAME, path=field, content=truth)
     write_coco(out / "data" / "annotations.json", [entry], info={"description": f"generated, seed {seed}"})
-    predict_files([field], out / "found", model=model, mpp=truth.cells.mpp, device=device)
+
+    options = PredictOptions(model=model, mpp=truth.cells.mpp, device=device)
+    predict_files([field], out / "found", options)
     summary = evaluate(out / "found", out / "data", out / "scores").summary
     found = read_found(out / "found")[0].content.cells
+
     figure = compare(image, truth.cells, found, title="generated field")
     write_atomic(out / "demo.png", to_png(figure))
     reports = write_report(out / "found").file, write_report(out / "scores").file

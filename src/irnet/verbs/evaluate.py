@@ -66,22 +66,24 @@ def evaluate(
     """
     entries = read_coco(data)
     need_annotated(entries, data)
-    file = predictions_file(source)
-    if file and views != 1:
-        raise InputError(f"{source}: predictions are made already: leave --views out")
-    if file:
+    if file := predictions_file(source):
+        if views != 1:
+            raise InputError(f"{source}: predictions are made already: leave --views out")
         found = read_predicted(file, entries, score)
     else:
         need_images(entries, data)
         found = _segmented(source, entries, device, score=score, views=views)
+
     found = found._replace(cells=[_linked(cells, found.cuts) for cells in found.cells])
     if exclude_border:
         found = found.without_cut()
+
     scored = [
         score_image(truth, cells, found.cuts) for truth, cells in zip(found.truths, found.cells, strict=True)
     ]
     patients = [entry.patient for entry in entries]
     summary = summarise(scored, patients if any(patients) else None, scored=found.scored)
+
     origin = Evaluated(
         method=found.method,
         source=str(source),
@@ -91,6 +93,7 @@ def evaluate(
         exclude_border=exclude_border,
         views=found.views,
     )
+
     judged = [
         Judged.of(entry, truth, cells, found.cuts)
         for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True)
@@ -98,6 +101,7 @@ def evaluate(
     mistakes = count_mistakes(image.mistakes for image in judged)
     summary = replace(summary, evaluated=origin, mistakes=mistakes)
     table = render_table(summary) + ("\nwithout what the border cuts\n" if exclude_border else "")
+
     out = Path(out_dir)
     write_atomic(out / "summary.json", as_json(summary.to_json()))
     write_atomic(out / "table.txt", table.encode())
@@ -139,8 +143,10 @@ def _segmented(
     named = str(source) in METHODS
     if not named:
         _refuse_absent(source)
+
     method = open_method(str(source) if named else None, None if named else source, device, views=views)
     method.check(score=score)
+
     scale = scale_of_set(method, entries)
     return Predicted(
         truths=[entry.content for entry in entries],
@@ -174,8 +180,10 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
             f"{file}: no prediction for {len(missing)} of {len(entries)} images, such as {missing[0]}; "
             "predict them first, or evaluate on the others alone"
         )
+
     if score is not None and not document.scored:
         raise InputError(f"{file}: its instances have no scores to cut by: leave --score out")
+
     info = document.data.get("info")
     info = info if isinstance(info, dict) else {}
     return Predicted(

@@ -85,10 +85,12 @@ def export(
     if style is not None and style not in styles:
         choice = f"choose one of {', '.join(styles)}" if styles else f"{to} has only one form: leave it out"
         raise InputError(f"--as {style}: {choice}")
+
     _NEEDS.get(to, lambda: None)()
     entries = read_found(source)
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
     done = Exported(folder / to if out is None else Path(out), len(entries))
+
     if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
         done.notes.append(f"{regions} regions to ignore are not written")
     if to in AS_STORED:

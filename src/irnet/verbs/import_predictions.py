@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from irnet.cells import LABEL_NAMES
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.document import locate
@@ -40,10 +42,10 @@ class Report:
     def lines(self) -> list[str]:
         """Return what a user should know: what was found, how it was read, and the ceiling."""
         found = [entry.content.cells.labels for entry in self.predictions.found]
-        counts = {
-            name: sum(int((part == label).sum()) for part in found) for label, name in LABEL_NAMES.items()
-        }
-        total = ", ".join(f"{name} {count}" for name, count in counts.items())
+        labels = np.concatenate([np.zeros(0, dtype=np.int64), *found])
+        total = ", ".join(
+            f"{name} {np.count_nonzero(labels == label)}" for label, name in LABEL_NAMES.items()
+        )
         scored = "with scores" if self.predictions.scored else "without scores"
         told = [f"{number_of(len(found), 'image')}: {total}; {scored}", *self.predictions.notes]
         told.append(f"the truth itself as a label map ({ORDER}) reaches")
@@ -76,8 +78,10 @@ def import_predictions(
     """
     source, out = Path(source), Path(out_dir)
     refuse_corrected(out)
+
     predictions = read_predictions(source, data, kind=kind, labels=labels, mapping=mapping, missing=missing)
     entries = [_paired(entry) for entry in predictions.found]
+
     origin = {
         "method": name or source.resolve().stem,
         "scored": predictions.scored,
@@ -97,6 +101,7 @@ def import_predictions(
         "notes": list(predictions.notes),
         "files": [PREDICTIONS, RUN],
     }
+
     with writing(out, "irnet import-predictions"):
         refuse_corrected(out)
         _write(out, run | {"images": [_image(entry) for entry in entries]}, entries, origin)
@@ -108,6 +113,7 @@ def _write(out: Path, run: dict[str, Any], entries: Sequence[Entry], origin: dic
     draft = out / DRAFT / PREDICTIONS
     write_coco(draft, entries, info=origin, scores=origin["scored"])
     run["hashes"] = {PREDICTIONS: sha256(draft)}
+
     remove_earlier(out)
     move(draft, out / PREDICTIONS)
     write_atomic(out / RUN, as_json(run))

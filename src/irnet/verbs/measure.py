@@ -54,9 +54,11 @@ def measure_files(
         raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
     if "parquet" in save:
         check_parquet()
+
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
     if not folder.is_dir():
         raise InputError(f"{source}: no such file or folder")
+
     with writing(folder, "irnet measure"):
         entries, rows, errors = read_found(source), [], []
         for number, entry in enumerate(entries, start=1):
@@ -65,6 +67,7 @@ def measure_files(
             more, error = measure_entry(entry, exclude_overlap=exclude_overlap)
             rows += more
             errors += [error] if error else []
+
         contents = {folder / f"cells.{kind}": SAVES[kind](rows) for kind in SAVES if kind in save}
         for path, content in contents.items():
             write_atomic(path, content)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,11 +33,11 @@ from irnet.inference.scale import Scale, doubt_mpp, given_scale
 from irnet.inference.versions import versions
 from irnet.morphometry.table import measure, to_csv
 from irnet.report.draw import overlay
+from irnet.verbs.predict_options import SAVES, PredictOptions
 from irnet.verbs.run_files import refuse_corrected
 from irnet.verbs.unfinished import Result, Task, Unfinished
 from irnet.wording import Progress, number_of
 
-SAVES = ("coco", "overlay", "csv")
 _DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
 
 _logger = logging.getLogger(__name__)
@@ -68,12 +68,12 @@ class Report:
             scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
             told.append(f"{image['name']}: {_counts(image['found'])}{scale}")
             told += [f"  {note}" for note in image["notes"]]
-        if doubted := sum(
-            any("um per pixel right?" in note for note in image["notes"]) for image in self.images
-        ):
+
+        if doubted := sum(_is_doubted(image["notes"]) for image in self.images):
             told.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
         if self.before:
             told.append(f"{number_of(self.before, 'image')} done before the run was stopped")
+
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
         kept = f"scores kept from: {cuts}" if cuts else "no scores"
         return [*told, *self.notes, f"{self.method}; {kept}"]
@@ -82,16 +82,8 @@ class Report:
 def predict_files(
     paths: Sequence[str | Path],
     out_dir: str | Path,
+    options: PredictOptions = PredictOptions(),
     *,
-    method: str | None = None,
-    model: str | Path | None = None,
-    score: float | None = None,
-    mpp: float | None = None,
-    scale: float | None = None,
-    views: int = 1,
-    device: str = "auto",
-    page: int | None = None,
-    save: Collection[str] = SAVES,
     progress: Progress | None = None,
 ) -> Report:
     """Segment images and write what was found to `out_dir`.
@@ -104,16 +96,7 @@ def predict_files(
     Args:
         paths: image files and folders of them.
         out_dir: made where it is missing; files of an earlier run are replaced.
-        method: one of `methods.METHODS`, None for what `model` holds.
-        model: weights file or run's folder, None for the bundled weights.
-        score: cut for both classes, None for the operating threshold of each.
-        mpp: um per pixel of all images, None for what each file says.
-        scale: px of the network's scale per px of images whose um per pixel is unknown; 1 takes them as they
-            are, None estimates one for all of them.
-        views: 1 or 4, for networks; see `Predictor`.
-        device: "auto", "cpu", "cuda" ...
-        page: of multi-page TIFF files, from 0.
-        save: which of "coco", "overlay" and "csv".
+        options: what finds the cells, how images are taken, and what is written.
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
@@ -122,37 +105,29 @@ def predict_files(
             images, or another writer; or no file is an image. A bad image among others is only reported.
         KeyboardInterrupt: stopped; its text says how to go on.
     """
-    if unknown := sorted(set(save) - set(SAVES)):
+    if unknown := sorted(set(options.save) - set(SAVES)):
         raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
+
     files, out = list_images(paths), Path(out_dir)
     check_kinds(files)
     with writing(out, "irnet predict"):
         refuse_corrected(out)
-        opened = open_method(method, model, device, views=views)
-        opened.check(mpp=mpp, score=score)
-        given_scale(scale, mpp)
-        visit = _Visit(opened, score=score, mpp=mpp, scale=scale, page=page, save=save)
-        return visit.go(out, _tasks(files), progress)
+        method = open_method(options.method, options.model, options.device, views=options.views)
+        method.check(mpp=options.mpp, score=options.score)
+        given_scale(options.scale, options.mpp)
+        return _Visit(method, options).go(out, _tasks(files), progress)
 
 
 class _Visit:
     """Goes from image to image, and on from where it was stopped."""
 
-    def __init__(
-        self,
-        method: Method,
-        *,
-        score: float | None,
-        mpp: float | None,
-        scale: float | None,
-        page: int | None,
-        save: Collection[str],
-    ) -> None:
-        self.method, self.score = method, score
+    def __init__(self, method: Method, options: PredictOptions) -> None:
+        self.method, self.options = method, options
+        score = options.score
         self.cuts = method.scores if score is None else dict.fromkeys(LABEL_NAMES, score)
-        self.asked = {"mpp": mpp, "scale": scale, "page": page}
-        self.mpp, self.page = mpp, page
-        self.save = [name for name in SAVES if name in save]
+        self.asked = {"mpp": options.mpp, "scale": options.scale, "page": options.page}
+        self.save = [name for name in SAVES if name in options.save]
+
         self.scale: Scale | None = None
         self.done: dict[Task, dict[str, Any]] = {}
         self.errors: list[dict[str, str]] = []
@@ -162,6 +137,7 @@ class _Visit:
         origin = self._origin()
         settings = {key: value for key, value in origin.items() if key != "model"}  # its hash says more
         kept = Unfinished(out, settings | self.asked | {"save": self.save}, tasks)
+
         try:
             self.scale = self._choose_scale(kept, tasks, progress)
             before = self._take_all(kept, tasks, progress)
@@ -169,9 +145,10 @@ class _Visit:
         except (InputError, KeyboardInterrupt) as stop:
             self._tell_how_to_go_on(stop, kept, len(tasks))
             raise
+
         notes = self.scale.notes if self.scale else ()
-        if self.done and self.scale is None and self.asked["scale"] is not None:
-            notes = (f"--scale {self.asked['scale']:g} changed nothing: every image says its um per pixel",)
+        if self.done and self.scale is None and self.options.scale is not None:
+            notes = (f"--scale {self.options.scale:g} changed nothing: every image says its um per pixel",)
         return Report([*self.done.values()], self.errors, self.method.name, self.cuts, notes, before)
 
     def _choose_scale(
@@ -185,7 +162,7 @@ class _Visit:
             chosen.append(scale_of_files(self.method, files, **self.asked, progress=progress))
             return chosen[0].record() if chosen[0] else None
 
-        if self.asked["scale"] is not None:  # nothing to find out, nothing to keep
+        if self.options.scale is not None:  # nothing to find out, nothing to keep
             choose()
             return chosen[0]
         record = kept.once("scale", choose)
@@ -198,6 +175,7 @@ class _Visit:
         if not self.done:
             kept.discard()
             return
+
         date = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
         scale = {"scale": self.scale.record() if self.scale else None}
         kept.publish(
@@ -213,6 +191,7 @@ class _Visit:
                 self.done[task] = row
                 before += 1
                 continue
+
             if progress:
                 progress(task.name, task.number, len(tasks))
             if result := self._take(task):
@@ -230,16 +209,18 @@ class _Visit:
 
     def _segment(self, task: Task) -> Result:
         begun = time.monotonic()
-        image = read_image(task.file, self.page, hashed=True)
+        image = read_image(task.file, self.options.page, hashed=True)
         if "overlay" in self.save:
             _check_drawing(image.pixels.shape)
-        mpp = image.mpp if self.mpp is None else self.mpp
+
+        mpp = image.mpp if self.options.mpp is None else self.options.mpp
         found = self.method.find(image.pixels, mpp, scale=self.scale)
-        cells = self.method.choose(found.cells, self.score)
+        cells = self.method.choose(found.cells, self.options.score)
 
         entry = Entry(name=task.name, path=task.file, content=Content(cells=cells))
         table = to_csv(measure(cells, task.name, image.pixels)).partition("\n")[2]
         picture = to_png(overlay(image.pixels, cells)) if "overlay" in self.save else None
+
         row = {
             "name": task.name,
             "path": str(task.file.resolve()),
@@ -280,6 +261,11 @@ def _tasks(files: Sequence[Path]) -> list[Task]:
     names = name_images(files)
     named = zip(files, names, name_files(names, ".png"), strict=True)
     return [Task(number, *each) for number, each in enumerate(named, start=1)]
+
+
+def _is_doubted(notes: Sequence[str]) -> bool:
+    """Whether the nuclei of an image speak against its um per pixel (`scale.doubt_mpp`)."""
+    return any("um per pixel right?" in note for note in notes)
 
 
 def _counts(found: dict[str, int]) -> str:

@@ -32,6 +32,7 @@ def release(run_dir: str | Path, recipe: str, target: str | Path) -> None:
         )
     if settings_of(folder) != load_recipe(recipe):
         raise InputError(f"{folder}: was trained by other settings than {recipe}: remove it and begin anew")
+
     file = WeightsFile.read(folder / BEST)._replace(name=target.name)
     write_atomic(target, (folder / BEST).read_bytes())
     write_checksum(target)

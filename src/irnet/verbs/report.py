@@ -61,6 +61,7 @@ def write_report(
     file = folder / PAGE if out is None else Path(out)
     if file.is_dir():
         raise InputError(f"{file}: a folder; name the file to write, such as {file / PAGE}")
+
     inside = folder.is_dir() and file.resolve().parent == folder.resolve()
     with writing(folder, "irnet report") if inside else nullcontext():
         page = _page(source, folder, progress)
@@ -92,13 +93,16 @@ def _pairs(images: int, evaluated: Evaluated) -> tuple[list[tuple[Entry, Cells]]
     source, data = evaluated.source, evaluated.data
     if (file := predictions_file(source)) is None:
         return [], f"{source} was run, and its predictions were not kept: predict, then evaluate that folder"
+
     try:
         entries = read_coco(data)
         found = read_predicted(file, entries)
     except (InputError, OSError) as error:
         return [], f"{error} (looked for it from this folder, as irnet evaluate did)"
+
     if found.sha256 != evaluated.sha256 or len(entries) != images:
         return [], f"{source} or {data} has changed since it was scored: run evaluate again"
+
     if evaluated.exclude_border:
         found = found.without_cut()
     pairs = zip(entries, found.truths, found.cells, strict=True)

@@ -61,6 +61,7 @@ class Unfinished:
         images = [[task.name, str(task.file.resolve())] for task in tasks]
         wanted = {"format": FORMAT, "settings": settings, "images": images}
         self._plan: Row = json.loads(json.dumps(wanted | {"kept": {}}))
+
         stopped = self._stopped()
         if stopped is None:
             shutil.rmtree(self.folder, ignore_errors=True)  # finished, or never begun
@@ -114,6 +115,7 @@ class Unfinished:
         """Keep what an image gave. Raises InputError where it cannot be written."""
         if result.picture is not None:
             write_atomic(self.folder / OVERLAYS / task.drawing, result.picture)
+
         record = {
             "row": result.row,
             "part": result.part,

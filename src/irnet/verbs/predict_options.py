@@ -1,0 +1,37 @@
+"""What is asked of `irnet predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+SAVES = ("coco", "overlay", "csv")
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What is asked of a run.
+
+    Args:
+        method: one of `methods.METHODS`, None for what `model` holds.
+        model: weights file or run's folder, None for the bundled weights.
+        score: cut for both classes, None for the operating threshold of each.
+        mpp: um per pixel of all images, None for what each file says.
+        scale: px of the network's scale per px of images whose um per pixel is unknown; 1 takes them as they
+            are, None estimates one for all of them.
+        page: of multi-page TIFF files, from 0.
+        views: 1 or 4, for networks; see `Predictor`.
+        device: "auto", "cpu", "cuda" ...
+        save: which of "coco", "overlay" and "csv".
+    """
+
+    method: str | None = None
+    model: str | Path | None = None
+    score: float | None = None
+    mpp: float | None = None
+    scale: float | None = None
+    page: int | None = None
+    views: int = 1
+    device: str = "auto"
+    save: Collection[str] = SAVES
