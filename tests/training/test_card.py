@@ -254,3 +254,9 @@ def test_a_bundled_card_is_that_of_its_file(name: str):
     for section, point in zip(sections, points, strict=True):
         assert row(section, "cytoplasm") == [f"{point.score.cytoplasm:g}"]
     assert path.with_name(path.name + ".sha256").read_text() == f"{sha256(path)}  {path.name}\n"
+
+
+def test_damaged_scores_in_a_header_are_named(tmp_path: Path, scored: dict[str, Any]):
+    damaged = scored | {"scores": scored["scores"] | {"classes": {"nucleus": {}}}}
+    with pytest.raises(InputError, match=r"best\.safetensors: scores in the header: classes\.nucleus\."):
+        card(tmp_path, damaged)

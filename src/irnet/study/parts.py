@@ -28,12 +28,13 @@ class Parts:
 
     def names(self) -> dict[str, list[str]]:
         """Names of the images of each part."""
-        return {part: [entry.name for entry in getattr(self, part)] for part in PARTS}
+        return {part: _names(getattr(self, part)) for part in PARTS}
 
     def identity(self) -> dict[str, Any]:
         """What tells this data from other data: hashes, the generator's version and seed, counts."""
         info = load(self.files[0]).data.get("info") or {}
         seed, version = info.get("seed"), info.get("generator", info.get("version"))
+
         return {
             "files": {file.name: sha256(file) for file in self.files},
             "generator": None if seed is None else {"version": version, "seed": seed},
@@ -57,6 +58,7 @@ def open_parts(data: Path, settings: DataSettings) -> Parts:
     else:
         files = (locate(data),)
         entries = split_entries(read_coco(files[0]), settings)
+
     if empty := [part for part in PARTS if not entries.get(part)]:
         raise InputError(f"{data}: no image for {', '.join(empty)}: a study needs all three parts")
     _check_patients(data, entries)
@@ -71,6 +73,10 @@ def _check_patients(data: Path, entries: dict[str, list[Entry]]) -> None:
             f"{data}: patient {min(shared)} is in two parts, so that the test would measure memory: "
             "split by patient with irnet data split"
         )
+
+
+def _names(entries: Iterable[Entry]) -> list[str]:
+    return [entry.name for entry in entries]
 
 
 def _patients(entries: Iterable[Entry]) -> set[str]:

@@ -22,10 +22,10 @@ def tune_masks(predictor: Predictor, cuts: Sequence[float], val: Sequence[Entry]
     The recipe must suppress masks (`predict.suppression = "mask"`): the network runs once for all `cuts`.
     """
     found = _find(_with_nms(predictor, dict.fromkeys(LABEL_NAMES.values(), 1.0)), val)
-    trials = {
-        cut: [cells.select(survivors(cells, nms=dict.fromkeys(LABEL_NAMES, cut))) for cells in found]
-        for cut in cuts
-    }
+    trials = {}
+    for cut in cuts:
+        nms = dict.fromkeys(LABEL_NAMES, cut)
+        trials[cut] = [cells.select(survivors(cells, nms=nms)) for cells in found]
     return _with_nms(predictor, _best(predictor, trials, val))
 
 
@@ -53,6 +53,7 @@ def _best(
     """The IoU of the trial of highest AJI, of each class by name; of equal ones the first."""
     truths = [entry.content for entry in val]
     best: dict[str, tuple[float, float]] = {}  # class -> AJI, IoU
+
     for cut, found in trials.items():
         numbers = score_validation(truths, found, floor=predictor.settings.predict.floor).numbers
         for name in LABEL_NAMES.values():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from irnet.config import Settings, parse_settings
+from irnet.data.coco.document import naming
 from irnet.data.files import sha256, write_atomic
 from irnet.errors import InputError
 from irnet.inference.tensors import read_tensors
@@ -65,6 +66,9 @@ def write_card(weights: Path) -> None:
 
 def render_card(file: WeightsFile, log: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return the card of a weights file in Markdown; `log` holds the lines of its run."""
+    with naming(file.name):
+        scores = score_sections(file.settings, file.trained, log)
+
     parts = [
         f"# Model card of `{file.name}`",
         "Made by irnet from what the weights file and the log of its run say.",
@@ -74,7 +78,7 @@ def render_card(file: WeightsFile, log: Sequence[Mapping[str, Any]] = ()) -> str
         facts("Network", _network(file)),
         facts("Data", _data(file.settings, file.trained)),
         facts("Training", _training(file.settings, file.trained, log)),
-        *score_sections(file.settings, file.trained, log),
+        *scores,
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -139,6 +143,8 @@ def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | N
     drawn = settings.data.generated
     version = f", version {data['generator']} of the generator" if "generator" in data else ""
     cutouts = data.get("cutouts")
+    cut_from = cutouts and f"{cutouts['cells']} cells of `{cutouts['file']}`, SHA-256 {cutouts['sha256']}"
+
     return {
         "images": f"generated smears, drawn while training{version}, seed {settings.train.seed}",
         "fields": f"{drawn.size} x {drawn.size} px, {drawn.mpp:g} um per pixel, {drawn.reuse} crops of each",
@@ -146,9 +152,7 @@ def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | N
         "palettes": ", ".join(drawn.palettes),
         "abnormal smears": f"{drawn.abnormal:.0%}",
         "composed of cut-outs": f"{drawn.composed:.0%} of the fields",
-        "cut-outs": f"{cutouts['cells']} cells of `{cutouts['file']}`, SHA-256 {cutouts['sha256']}"
-        if cutouts
-        else None,
+        "cut-outs": cut_from,
         "validation images": f"{settings.train.validate_images} generated fields of their own",
     }
 
@@ -187,6 +191,8 @@ def _training(
     processes = f" x {machine['processes']} processes" if machine.get("processes", 1) > 1 else ""
     of = f" of {trained['steps']}" if trained.get("steps") else ""
     average = f"moving average of the weights, decay {s.ema:g}, " if s.ema else ""
+    versions = ", ".join(f"{name} {value}" for name, value in trained.get("versions", {}).items())
+
     return {
         "kept": f"{average}after step {trained['step']}{of}" if "step" in trained else None,
         "batch": f"{s.batch} crops{passes}{processes}",
@@ -196,8 +202,7 @@ def _training(
         "machine": machine.get("device"),
         "time": _time(log),
         "date": _date(log),
-        "versions": ", ".join(f"{name} {value}" for name, value in trained.get("versions", {}).items())
-        or None,
+        "versions": versions or None,
     }
 
 

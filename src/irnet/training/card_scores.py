@@ -52,43 +52,52 @@ def score_sections(
     figures = _figures(trained.get("step"), log)
     if not trained.get("validation"):
         return [thresholds, "## Validation", NOT_VALIDATED, *figures]
-    with naming("scores in the header of the weights"):
+
+    with naming("scores in the header"):
         summary = Summary.from_json(trained["scores"]) if trained.get("scores") else None
+
     held_back = trained.get("data", {}).get("held_back", True)
-    failures = [*([*_degrees(summary), *_distractors(summary)] if summary else []), *figures]
-    return [
+    sections = [
         thresholds,
         "## Validation",
         _how_chosen(trained) if held_back else NOT_HELD_BACK,
         _spread(summary) if summary else "Intervals were not kept.",
         _scores(summary, trained["validation"]),
-        *(["## Known failures, as measured on validation", *failures] if failures else []),
     ]
+
+    failures = [*_degrees(summary), *_distractors(summary), *figures] if summary else figures
+    if failures:
+        sections += ["## Known failures, as measured on validation", *failures]
+    return sections
 
 
 def _thresholds(settings: Settings, trained: Mapping[str, Any]) -> str:
     """The thresholds, and what they were chosen on, in Markdown."""
     floor = f", not below the recipe's floor of {settings.predict.floor:g}"
-    cuts = settings.predict.score.model_dump()
     section = facts("Operating thresholds", _point(settings.predict))
     for number, point in settings.predict.views.items():
         section += "\n\n" + facts(f"Operating thresholds, {number} views", _point(point))
+
     if calibrated := trained.get("calibrated"):
-        highest = (
-            "operating points of highest merit" if "chosen" in calibrated else "cuts with the highest F1"
-        )
-        border = ", without what the border cuts" if calibrated["exclude_border"] else ""
-        rows = []
-        for entry in calibrated["sets"]:
-            facts_of_set = [entry["name"], entry["sha256"], str(entry["images"])]
-            rows.append([*facts_of_set, *(_f1(entry, name) for name in cuts)])
-        sets = table(["set", "SHA-256", "images", *(f"F1 {name}" for name in cuts)], rows)
-        how = f"The {highest}, mean of these sets{border}{floor}: chosen on them after training."
-        how += _set_by_hand(cuts, calibrated.get("chosen", {}))
+        how, sets = _calibrated(settings.predict.score.model_dump(), calibrated, floor)
         return f"{section}\n\n{how}\n\n{sets}"
     if trained.get("validation"):
         return f"{section}\n\nThe cuts with the highest F1 on the validation images{floor}."
     return section
+
+
+def _calibrated(cuts: Mapping[str, float], calibrated: Mapping[str, Any], floor: str) -> tuple[str, str]:
+    """How thresholds were chosen after training, and a table of the sets that they were chosen on."""
+    highest = "operating points of highest merit" if "chosen" in calibrated else "cuts with the highest F1"
+    border = ", without what the border cuts" if calibrated["exclude_border"] else ""
+    how = f"The {highest}, mean of these sets{border}{floor}: chosen on them after training."
+    how += _set_by_hand(cuts, calibrated.get("chosen", {}))
+
+    rows = []
+    for entry in calibrated["sets"]:
+        data = [entry["name"], entry["sha256"], str(entry["images"])]
+        rows.append([*data, *(_f1(entry, name) for name in cuts)])
+    return how, table(["set", "SHA-256", "images", *(f"F1 {name}" for name in cuts)], rows)
 
 
 def _set_by_hand(cuts: Mapping[str, float], chosen: Mapping[str, Mapping[str, float]]) -> str:
@@ -169,10 +178,9 @@ def _distractors(summary: Summary) -> list[str]:
     """What false finds were taken for, where the truth says."""
     if not summary.distractors:
         return []
-    rows = [
-        [kind, *("" if count is None else str(count) for count in counts)]
-        for kind, counts in summary.false_finds()
-    ]
+    rows = []
+    for kind, counts in summary.false_finds():
+        rows.append([kind, *("" if count is None else str(count) for count in counts)])
     return [table(["false finds on", "present", *(f"taken for {name}" for name in summary.classes)], rows)]
 
 
