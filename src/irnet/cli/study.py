@@ -1,13 +1,48 @@
 """`irnet study`: the paper's comparison, repeated on your data."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, check_folder
+from irnet.cli.options import Device, check_folder, gathered
 
 
+@dataclass(frozen=True)
+class StudyExtent:
+    """How much is trained."""
+
+    size: Annotated[
+        Literal["tiny", "small", "paper"] | None,
+        typer.Option(help="tiny: a test; small: hours on two cores; paper: a GPU.", show_default="small"),
+    ] = None
+    seeds: Annotated[
+        int | None, typer.Option(help="How many times each row is trained.", min=1, show_default="3")
+    ] = None
+
+
+@dataclass(frozen=True)
+class RowTraining:
+    """Where rows begin, and how long they are trained."""
+
+    trunk: Annotated[
+        str | None,
+        typer.Option(help="Weights to fork from: bundled or a file.", show_default="trained first"),
+    ] = None
+    protocol: Annotated[
+        Literal["forked", "scratch"] | None,
+        typer.Option(help="Fork rows from one trunk, or start each from ImageNet.", show_default="by size"),
+    ] = None
+    steps: Annotated[
+        int | None, typer.Option(help="Steps of each row.", min=1, show_default="by size")
+    ] = None
+    trunk_steps: Annotated[
+        int | None, typer.Option(help="Steps of the trunk.", min=1, show_default="by size")
+    ] = None
+
+
+@gathered
 def study(
     what: Annotated[
         Literal["table1", "table2", "fig3", "beyond"],
@@ -29,30 +64,12 @@ def study(
             show_default="that of the study in OUT",
         ),
     ] = None,
-    size: Annotated[
-        Literal["tiny", "small", "paper"] | None,
-        typer.Option(help="tiny: a test; small: hours on two cores; paper: a GPU.", show_default="small"),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="How many times each row is trained.", min=1, show_default="3")
-    ] = None,
+    *,
+    extent: StudyExtent,
     rows: Annotated[
         str | None, typer.Option(help="Rows to run, such as maskrcnn,irnet.", show_default="all")
     ] = None,
-    trunk: Annotated[
-        str | None,
-        typer.Option(help="Weights to fork from: bundled or a file.", show_default="trained first"),
-    ] = None,
-    protocol: Annotated[
-        Literal["forked", "scratch"] | None,
-        typer.Option(help="Fork rows from one trunk, or start each from ImageNet.", show_default="by size"),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Steps of each row.", min=1, show_default="by size")
-    ] = None,
-    trunk_steps: Annotated[
-        int | None, typer.Option(help="Steps of the trunk.", min=1, show_default="by size")
-    ] = None,
+    training: RowTraining,
     device: Device = "auto",
     override: Annotated[
         list[str] | None, typer.Option("--set", help="Change one setting: section.key=value. Repeatable.")
@@ -71,17 +88,11 @@ def study(
     from irnet.study.make import check_rows, make
     from irnet.study.record import Options, open_study
 
-    options = Options(
-        size=size,
-        seeds=seeds,
-        trunk=trunk,
-        protocol=protocol,
-        steps=steps,
-        trunk_steps=trunk_steps,
-        overrides=None if override is None else tuple(override),
-    )
+    overrides = None if override is None else tuple(override)
+    options = Options(**vars(extent), **vars(training), overrides=overrides)
     check_rows(what, rows)
     begun = open_study(data, out, options)
+
     made = make(what, begun, keys=rows, device=device, say=lambda text: typer.echo(text, err=True))
     typer.echo(f"{made.beginning}\n\nwritten to {out}")
     for one in made.missing:
