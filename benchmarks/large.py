@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.sample import Entry
-from irnet.inference.finding import Finding
+from irnet.inference.detections import ImageDetections
 from irnet.inference.windows import WINDOWS
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import segment_windows, survivors
@@ -156,7 +156,7 @@ class _StandIn:
     def origin(self) -> dict[str, object]:
         return {"method": self.name, "scored": True, "model": None, "model_sha256": None}
 
-    def find(self, image: NDArray[np.uint8], mpp: float | None = None, **_: object) -> Finding:
+    def find(self, image: NDArray[np.uint8], mpp: float | None = None, **_: object) -> ImageDetections:
         core, halo = WINDOWS[0]
         windows, again = plan_windows(image.shape[:2], core=core, halo=halo), None
 
@@ -171,7 +171,7 @@ class _StandIn:
             return held
 
         kept = segment_windows(see, image, core=core, halo=halo, nms=dict.fromkeys(LABEL_NAMES, 1.0))
-        return Finding(kept, 1.0, ())
+        return ImageDetections(kept, 1.0, ())
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         return pair_nuclei(cells)

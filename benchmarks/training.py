@@ -21,7 +21,7 @@ from irnet.inference.devices import choose_device
 from irnet.models.build import build_model
 from irnet.training.feed import BLOCK, Batch, Feed
 from irnet.training.sources import GeneratedFields, Source, open_source
-from irnet.training.steps import optimise, read
+from irnet.training.steps import optimise, read_steps
 
 FIELDS = 8
 MEMORY = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -110,7 +110,11 @@ def time_steps(settings: Settings, batch: Batch, device: torch.device, rounds: i
     for round_ in range(rounds + 1):
         for variant, (model, optimizer) in networks.items():
             begun = clock()
-            list(read([optimise(model, optimizer, [batch], device=device, precision=variant[0], clip=5.0)]))
+            list(
+                read_steps(
+                    [optimise(model, optimizer, [batch], device=device, precision=variant[0], clip=5.0)]
+                )
+            )
             if round_:  # the first warms up
                 times[variant].append(clock() - begun)
     rows = []

@@ -33,7 +33,7 @@ from irnet.models.vision import PyramidPool
 from irnet.training.feed import Batch, Feed
 from irnet.training.optim import MovingAverage, build_optimizer, parameter_groups
 from irnet.training.sources import open_source
-from irnet.training.steps import optimise, read, step_seed
+from irnet.training.steps import optimise, read_steps, step_seed
 
 READ = {"_local_scalar_dense", "equal", "is_nonzero"}
 SHAPED = {"nonzero", "masked_select", "nms", "_unique2", "bincount"}
@@ -128,7 +128,7 @@ def time_on_gpu(bench: Bench, steps: int, every: int) -> tuple[float, int]:
             for number, batch in enumerate(islice(cycle(bench.batches), steps)):
                 taken.append(bench.step(number, batch))
                 if len(taken) == every and part != "count":
-                    list(read(taken))
+                    list(read_steps(taken))
                     taken.clear()
         torch.cuda.set_sync_debug_mode("default")
         torch.cuda.synchronize()
@@ -148,7 +148,7 @@ def compare(bench: Bench, path: Path) -> None:
         patch.object(torch, "float32", torch.float64),
     ):
         for number, batch in enumerate(bench.batches):
-            losses += read([bench.step(number, batch)])
+            losses += read_steps([bench.step(number, batch)])
     if before is None:
         torch.save({"batches": [batch._asdict() for batch in bench.batches], "losses": losses}, path)
         return

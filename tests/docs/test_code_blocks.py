@@ -61,7 +61,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what the pages take for granted: my-images, my-set and my-masks of three small fields."""
     monkeypatch.chdir(tmp_path)
     entries = []
@@ -81,9 +81,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=lambda p: p.name)
-def test_code_blocks_run(page: Path, desk: Path) -> None:
+def test_code_blocks_run(page: Path, workdir: Path) -> None:
     if any("-o my-set" in block.text for block in blocks(page)):
-        (desk / "my-set" / "annotations.json").unlink()
+        (workdir / "my-set" / "annotations.json").unlink()
     for block in runnable(page):
         if block.language == "python":
             exec(compile(block.text, page.name, "exec"), {"__name__": "page"})

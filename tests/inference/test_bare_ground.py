@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.inference.bare_ground import find_bare, leave_bare_out
-from irnet.inference.finding import Finding
+from irnet.inference.detections import ImageDetections
 from irnet.inference.predict import Predictor
 
 SIDE, UM = 300, 0.5
@@ -70,14 +70,14 @@ def test_scales(um_per_px: float):
 
 
 def test_what_is_left_out_is_told():
-    found = Finding(drawn(), 1.0, ("before",))
+    found = ImageDetections(drawn(), 1.0, ("before",))
     cuts = {CYTOPLASM: 0.5, NUCLEUS: 0.5}
     left = leave_bare_out(found, picture(190), cuts, um_per_px=UM, excess=0.04)
     assert left.cells.boxes.tolist() == drawn().select([1]).boxes.tolist()
     assert left.notes[1:] == ("left out as bare ground on a second look: 2 cells",)
     for off in ({"excess": 0.0}, {"um_per_px": 0.0}):
         assert leave_bare_out(found, picture(190), cuts, **{"um_per_px": UM, "excess": 0.04} | off) is found
-    high = {CYTOPLASM: 0.95, NUCLEUS: 0.5}  # candidates below the cut are not judged
+    high = {CYTOPLASM: 0.95, NUCLEUS: 0.5}  # candidates below the cut are not tested
     assert leave_bare_out(found, picture(190), high, um_per_px=UM, excess=0.04) is found
 
 

@@ -14,10 +14,10 @@ from irnet.inference.scale import (
     centre,
     doubt_mpp,
     estimate_scale,
+    evenly_spaced,
     given_scale,
     median_nucleus,
     resize_image,
-    spread,
 )
 
 SIDE = 400
@@ -125,8 +125,8 @@ def test_a_scale_out_of_range_is_refused(zoom: float):
 
 
 def test_images_are_chosen_all_over_the_list():
-    assert spread(range(3)) == [0, 1, 2]
-    chosen = spread(range(1000))
+    assert evenly_spaced(range(3)) == [0, 1, 2]
+    chosen = evenly_spaced(range(1000))
     assert (len(chosen), chosen[0], chosen[-1]) == (32, 0, 999)
     assert np.diff(chosen).max() <= 33
 

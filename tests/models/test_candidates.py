@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from irnet.models.candidates import Candidates, Judged, label_candidates, top_candidates
+from irnet.models.candidates import Candidates, ScoredCandidates, label_candidates, top_candidates
 from irnet.models.duplicate_removal import drm_labels
 from irnet.models.truths import Truths
 
@@ -68,6 +68,6 @@ def test_all_groups_at_once_equal_one_by_one(rule, target):
 
 def test_rank_raises_p_to_the_power_of_its_class():
     scores, correct = torch.tensor([[[0.9, 0.8], [0.6, 0.5]]]), torch.tensor([[[0.04, 1.0], [0.25, 0.0]]])
-    judged = Judged(torch.zeros(1, 2, 2, 4), scores, correct)
-    assert torch.equal(judged.rank((1.0, 1.0)), scores * correct)
-    assert torch.allclose(judged.rank((0.0, 0.5)), torch.tensor([[[0.9, 0.8], [0.3, 0.0]]]))
+    scored = ScoredCandidates(torch.zeros(1, 2, 2, 4), scores, correct)
+    assert torch.equal(scored.rank((1.0, 1.0)), scores * correct)
+    assert torch.allclose(scored.rank((0.0, 0.5)), torch.tensor([[[0.9, 0.8], [0.3, 0.0]]]))

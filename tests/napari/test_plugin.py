@@ -14,7 +14,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.errors import InputError
-from irnet.inference.finding import Finding
+from irnet.inference.detections import ImageDetections
 from irnet.napari import widget
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ class OneSquare:
     def find(self, image, mpp=None, *, scale=None):
         self.asked.append((image.shape, mpp, scale and scale.zoom))
         cells = Cells.build([np.ones((9, 9))], [(3, 2)], [CYTOPLASM], image.shape[:2], scores=[0.7], mpp=mpp)
-        return Finding(cells, 1.0, () if mpp else ("um per pixel unknown",))
+        return ImageDetections(cells, 1.0, () if mpp else ("um per pixel unknown",))
 
     def choose(self, cells, score=None):
         return cells.select(cells.scores >= (score or 0.5))
@@ -84,7 +84,7 @@ def test_the_widget_tells_what_the_user_should_know(network: OneSquare):
 def test_the_widget_doubts_um_per_pixel_that_make_nuclei_too_large(network: OneSquare, monkeypatch):
     masks, places = [np.ones((9, 9))] * 3, [(1, 1), (11, 1), (21, 1)]
     three = Cells.build(masks, places, [NUCLEUS] * 3, (20, 40), scores=[0.7] * 3, mpp=2.0)
-    monkeypatch.setattr(network, "find", lambda *_, **__: Finding(three, 1.0, ()))
+    monkeypatch.setattr(network, "find", lambda *_, **__: ImageDetections(three, 1.0, ()))
     with pytest.warns(UserWarning, match="field: nuclei of 20.3 um in the median"):
         widget.find_cells(image_layer(np.zeros((20, 40), np.uint8)), um_per_pixel=2.0)
 

@@ -12,7 +12,7 @@ from page_scenes import HOSTILE, draw_discs, write_found
 from irnet.cells import Cells
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.errors import InputError
-from irnet.report.worst import Scored, draw_worst
+from irnet.report.worst import ScoredImage, draw_worst
 from irnet.verbs.evaluate import evaluate
 from irnet.verbs.report import write_report
 from irnet.wording import RESEARCH_USE
@@ -122,7 +122,7 @@ def test_classes_that_were_not_annotated_are_no_flaws(tmp_path: Path):
     found = write_found(tmp_path / "found", {"a.png": cells})
     (entry,) = read_coco(found / "predictions.json")
     truth = replace(entry.content, cells=cells.of(1), annotated=frozenset({1}))
-    one = Scored.at(replace(entry, path=tmp_path / "smears" / "0.png", content=truth), cells, {})
+    one = ScoredImage.at(replace(entry, path=tmp_path / "smears" / "0.png", content=truth), cells, {})
     assert draw_worst([one]) == ([], [])
     assert one.aji == 1
-    assert np.isclose(Scored.at(one.entry, cells, {1: 0.7}).aji or 0, 0.5, atol=0.15)
+    assert np.isclose(ScoredImage.at(one.entry, cells, {1: 0.7}).aji or 0, 0.5, atol=0.15)

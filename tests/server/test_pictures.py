@@ -10,7 +10,7 @@ import pytest
 from irnet.data.pixels import to_png
 from irnet.errors import InputError
 from irnet.server import pictures
-from irnet.server.pictures import TILE, Pictures, levels
+from irnet.server.pictures import TILE, ImageTiles, levels
 
 SHAPE = (700, 1100)
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_tiles_make_up_the_image(path: Path) -> None:
-    served = Pictures([path], [SHAPE], page=None)
+    served = ImageTiles([path], [SHAPE], page=None)
     for halvings in range(levels(SHAPE) + 1):
         height, width = (-(-side // 2**halvings) for side in SHAPE)
         whole = np.zeros((height, width, 3), np.uint8)
@@ -47,17 +47,17 @@ def test_the_last_level_is_one_tile(side: int, halvings: int) -> None:
 @pytest.mark.parametrize("place", [(0, 3, 0), (0, 0, 2), (3, 0, 0), (-1, 0, 0), (0, -1, 0)])
 def test_tiles_outside_are_refused(path: Path, place: tuple[int, int, int]) -> None:
     with pytest.raises(InputError, match="no such tile"):
-        Pictures([path], [SHAPE], page=None).tile(0, *place)
+        ImageTiles([path], [SHAPE], page=None).tile(0, *place)
 
 
 def test_an_image_of_another_size_is_refused(path: Path) -> None:
     with pytest.raises(InputError, match=r"700 x 1100 pixels .* but 700 x 900 when"):
-        Pictures([path], [(700, 900)], page=None).pixels(0)
+        ImageTiles([path], [(700, 900)], page=None).pixels(0)
 
 
 def test_few_images_stay_in_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "BUDGET", 10**6)
-    served = Pictures([path, path], [SHAPE, SHAPE], page=None)
+    served = ImageTiles([path, path], [SHAPE, SHAPE], page=None)
     served.tile(0, 0, 0, 0)
     served.tile(1, 0, 0, 0)
     assert list(served._kept) == [1]

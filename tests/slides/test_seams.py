@@ -8,7 +8,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.errors import InputError
-from irnet.slides.seams import Tally, segment_windows, survivors
+from irnet.slides.seams import WindowNotes, segment_windows, survivors
 
 REACH = 14  # R: the oracle needs to see this much around a cell
 DIAMETER = 100  # D: no box of `random_scene` is longer
@@ -93,7 +93,7 @@ def tiled(
     *,
     halo: int = 64,
     core: int = 192,
-    tally: Tally | None = None,
+    tally: WindowNotes | None = None,
 ) -> Cells:
     image = Oracle(scene).image
     return segment_windows(find, image, core=core, halo=halo, nms=NMS, least_halo=0, tally=tally)
@@ -143,7 +143,7 @@ def _pairs(scene: Cells) -> tuple[np.ndarray, np.ndarray]:
 
 def test_an_object_wider_than_its_window_is_looked_at_again() -> None:
     scene = place([(10, 300, 580, 60, 0.9)], (768, 768))
-    tally = Tally()
+    tally = WindowNotes()
     found = tiled(Oracle(scene), scene, halo=128, tally=tally)
     assert identities(found) == identities(scene)
     assert (tally.windows, tally.truncated) == (16, 0)
@@ -153,7 +153,7 @@ def test_an_object_wider_than_its_window_is_looked_at_again() -> None:
 
 def test_an_object_wider_than_any_window_is_counted_and_said() -> None:
     scene = place([(10, 300, 740, 60, 0.9)], (768, 768))
-    tally = Tally()
+    tally = WindowNotes()
     found = tiled(Oracle(scene), scene, tally=tally)
     assert len(found) == tally.truncated == 2
     assert "2 cells are larger than a window" in tally.notes()[0]

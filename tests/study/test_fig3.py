@@ -9,7 +9,7 @@ from irnet.cells import Cells
 from irnet.data.sample import Entry
 from irnet.report.figure import BAND
 from irnet.report.flaws import FRAMES
-from irnet.study.fig3 import LEGEND, Field, MethodFinds, choose_fields, draw_figure
+from irnet.study.fig3 import LEGEND, ChosenField, MethodFinds, choose_fields, draw_figure
 from irnet.study.rows import IRNET, JOMLS, MASK_RCNN
 
 
@@ -50,7 +50,7 @@ def test_a_panel_for_image_truth_and_each_method(tmp_path):
     write_atomic(tmp_path / "a.png", to_png(image))
     one = Entry(name="a.png", path=tmp_path / "a.png", content=truth)
     methods = [MethodFinds(MASK_RCNN, [Cells.empty((160, 160))]), MethodFinds(IRNET, [cells])]
-    figure = draw_figure([one], methods, [Field(0, (20, 30, 120, 150))])
+    figure = draw_figure([one], methods, [ChosenField(0, (20, 30, 120, 150))])
     assert figure.shape == (BAND + 120 + LEGEND, 4 * 100 + 3 * 8, 3)
     missed = (figure[BAND : BAND + 120] == FRAMES["missed"]).all(axis=2)
     assert missed[:, 216:316].any()  # the third panel: everything is missed

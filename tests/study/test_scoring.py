@@ -13,7 +13,7 @@ from irnet.study.scoring import (
     choose_cuts,
     collect,
     patient_weights,
-    read_found,
+    read_predicted_cells,
     score_seed,
 )
 
@@ -58,7 +58,7 @@ def test_a_method_without_scores_is_not_cut(tmp_path, write_found, val_entries, 
 
 def test_an_image_without_prediction_is_refused(folder, test_entries):
     with pytest.raises(InputError, match=r"no prediction for 1 images, such as more.png.*run the row again"):
-        read_found(folder / TEST, [*test_entries, entry("more.png", both(20))])
+        read_predicted_cells(folder / TEST, [*test_entries, entry("more.png", both(20))])
 
 
 def test_a_class_that_is_not_annotated_is_undefined(folder, val_entries, test_entries):

@@ -22,11 +22,11 @@ class Fixed:
         self.cells, self.settings = cells, settings
 
     def find(self, image, mpp=None, *, scale=None):
-        from irnet.inference.finding import Finding
+        from irnet.inference.detections import ImageDetections
         from irnet.slides.seams import survivors
 
         nms = {1: self.settings.predict.nms.cytoplasm, 2: self.settings.predict.nms.nucleus}
-        return Finding(self.cells.select(survivors(self.cells, nms=nms)), 1.0, ())
+        return ImageDetections(self.cells.select(survivors(self.cells, nms=nms)), 1.0, ())
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from irnet.training.feed import Batch
-from irnet.training.steps import NotFiniteError, optimise, read, step_seed, stop_requested
+from irnet.training.steps import NotFiniteError, optimise, read_steps, step_seed, stop_requested
 
 CPU = torch.device("cpu")
 
@@ -39,7 +39,7 @@ def batch(*levels: int, first: int = 0) -> Batch:
 def step(model: nn.Module, *batches: Batch, clip: float = 0.0) -> dict[str, float]:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     taken = optimise(model, optimizer, batches, device=CPU, precision="fp32", clip=clip)
-    (values,) = read([taken])
+    (values,) = read_steps([taken])
     return values
 
 
@@ -66,7 +66,7 @@ def test_the_first_step_whose_loss_is_not_finite_is_told():
             model.weight.data.fill_(float("inf"))
         given = [batch(1, first=10 * number), batch(1, first=10 * number + 5)]
         taken.append(optimise(model, optimizer, given, device=CPU, precision="fp32", clip=0))
-    values = read(taken)
+    values = read_steps(taken)
     assert next(values)["loss/cls"] == 1
     with pytest.raises(NotFiniteError) as caught:
         next(values)
@@ -86,13 +86,13 @@ def test_figures_are_those_of_their_step_however_late_they_are_read():
     model.diagnostics = {"weight": model.weight.detach()[0]}  # a view, which the next step changes
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     taken = [optimise(model, optimizer, [batch(1)], device=CPU, precision="fp32", clip=0) for _ in range(2)]
-    assert [values["weight"] for values in read(taken)] == pytest.approx([0.2, 0.36])
+    assert [values["weight"] for values in read_steps(taken)] == pytest.approx([0.2, 0.36])
 
 
 def test_bf16_steps_are_finite():
     model = Mean()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    (losses,) = read([optimise(model, optimizer, [batch(3)], device=CPU, precision="bf16", clip=0)])
+    (losses,) = read_steps([optimise(model, optimizer, [batch(3)], device=CPU, precision="bf16", clip=0)])
     assert losses["loss"] == pytest.approx(9, rel=0.02)
     assert model.weight.dtype == torch.float32
 

@@ -12,7 +12,7 @@ from irnet.config import Settings, UnlabelledSettings
 from irnet.errors import InputError
 from irnet.inference.networks import build_network
 from irnet.training.feed import FieldBatch
-from irnet.training.teacher import REACH, Finds, Teacher, judge
+from irnet.training.teacher import REACH, Teacher, TeacherCandidates, split_by_certainty
 from irnet.training.unlabelled import open_fields
 
 S = UnlabelledSettings()
@@ -24,10 +24,10 @@ def around(x: float, y: float) -> tuple[float, ...]:
     return x - 10, y - 10, x + 10, y + 10
 
 
-def finds(*rows: tuple[tuple[float, ...], int, float], offered: tuple[bool, ...] = ()) -> Finds:
+def finds(*rows: tuple[tuple[float, ...], int, float], offered: tuple[bool, ...] = ()) -> TeacherCandidates:
     """Finds whose masks fill their boxes."""
     boxes = torch.tensor([box for box, _, _ in rows])
-    return Finds(
+    return TeacherCandidates(
         boxes=boxes,
         labels=torch.tensor([label for _, label, _ in rows]),
         scores=torch.tensor([score for _, _, score in rows]),
@@ -39,41 +39,43 @@ def finds(*rows: tuple[tuple[float, ...], int, float], offered: tuple[bool, ...]
 
 
 def test_sure_finds_that_fit_together_are_instances():
-    sure, ignore = judge(finds((CELL, CYTOPLASM, 0.9), (around(50, 50), NUCLEUS, 0.9)), *NONE, S)
+    sure, ignore = split_by_certainty(finds((CELL, CYTOPLASM, 0.9), (around(50, 50), NUCLEUS, 0.9)), *NONE, S)
     assert sure.tolist() == [True, True]
     assert not len(ignore)
 
 
 @pytest.mark.parametrize("score", [0.5, 0.9])
 def test_a_cell_without_a_sure_nucleus_is_neither(score: float):
-    sure, ignore = judge(finds((CELL, CYTOPLASM, score), (around(50, 50), NUCLEUS, 0.3)), *NONE, S)
+    sure, ignore = split_by_certainty(
+        finds((CELL, CYTOPLASM, score), (around(50, 50), NUCLEUS, 0.3)), *NONE, S
+    )
     assert not sure.any()
     assert len(ignore) == 2
 
 
 def test_an_ignored_box_is_larger_than_the_find():
-    _, ignore = judge(finds((CELL, CYTOPLASM, 0.5)), *NONE, S)
+    _, ignore = split_by_certainty(finds((CELL, CYTOPLASM, 0.5)), *NONE, S)
     assert (ignore[0, :2] < 0).all()
     assert (ignore[0, 2:] > 100).all()
 
 
 @pytest.mark.parametrize(("score", "ignored"), [(0.3, 0), (0.9, 1)])
 def test_a_nucleus_in_no_cell_is_ground_unless_it_looks_sure(score: float, ignored: int):
-    sure, ignore = judge(finds((around(50, 50), NUCLEUS, score)), *NONE, S)
+    sure, ignore = split_by_certainty(finds((around(50, 50), NUCLEUS, score)), *NONE, S)
     assert not sure.any()
     assert len(ignore) == ignored
 
 
 def test_what_is_below_the_lower_cut_is_ground():
-    sure, ignore = judge(finds((CELL, CYTOPLASM, 0.01)), *NONE, S)
+    sure, ignore = split_by_certainty(finds((CELL, CYTOPLASM, 0.01)), *NONE, S)
     assert not sure.any()
     assert not len(ignore)
 
 
 def test_many_nuclei_in_one_cell_are_white_cells_unless_others_hold_them_too():
     nuclei = [(around(20 + 25 * i, 50), NUCLEUS, 0.9) for i in range(3)]
-    alone, _ = judge(finds((CELL, CYTOPLASM, 0.9), *nuclei), *NONE, S)
-    shared, _ = judge(
+    alone, _ = split_by_certainty(finds((CELL, CYTOPLASM, 0.9), *nuclei), *NONE, S)
+    shared, _ = split_by_certainty(
         finds((CELL, CYTOPLASM, 0.9), ((0.0, 0.0, 60.0, 100.0), CYTOPLASM, 0.9), *nuclei), *NONE, S
     )
     assert not alone.any()
@@ -81,14 +83,14 @@ def test_many_nuclei_in_one_cell_are_white_cells_unless_others_hold_them_too():
 
 
 def test_a_nucleus_in_an_unsure_cell_is_neither():
-    sure, ignore = judge(finds((CELL, CYTOPLASM, 0.5), (around(50, 50), NUCLEUS, 0.9)), *NONE, S)
+    sure, ignore = split_by_certainty(finds((CELL, CYTOPLASM, 0.5), (around(50, 50), NUCLEUS, 0.9)), *NONE, S)
     assert not sure.any()
     assert len(ignore) == 2
 
 
 def test_an_unsure_cell_on_bare_ground_is_ground_and_so_is_what_looks_like_its_nucleus():
     found = finds((CELL, CYTOPLASM, 0.5), (around(50, 50), NUCLEUS, 0.3))
-    sure, ignore = judge(found._replace(bare=torch.tensor([True, False])), *NONE, S)
+    sure, ignore = split_by_certainty(found._replace(bare=torch.tensor([True, False])), *NONE, S)
     assert not sure.any()
     assert not len(ignore)
 
@@ -96,7 +98,7 @@ def test_an_unsure_cell_on_bare_ground_is_ground_and_so_is_what_looks_like_its_n
 def test_a_find_inside_a_distractor_is_ground():
     ground = torch.tensor([[190.0, 0.0, 310.0, 110.0]])
     found = finds((OTHER, CYTOPLASM, 0.9), (around(250, 50), NUCLEUS, 0.9))
-    sure, ignore = judge(found, NONE[0], ground, S)
+    sure, ignore = split_by_certainty(found, NONE[0], ground, S)
     assert not sure.any()
     assert not len(ignore)
 
@@ -109,14 +111,14 @@ def test_a_centre_makes_its_best_nucleus_and_cell_instances():
         (around(52, 52), NUCLEUS, 0.01),
         offered=(True, True, False, False),
     )
-    sure, _ = judge(found, torch.tensor([[50.0, 50.0]]), NONE[1], S)
+    sure, _ = split_by_certainty(found, torch.tensor([[50.0, 50.0]]), NONE[1], S)
     assert sure.tolist() == [False, True, True, False]
-    assert not judge(found, *NONE, S)[0].any()
+    assert not split_by_certainty(found, *NONE, S)[0].any()
 
 
 def test_a_centre_whose_cell_is_hardly_seen_makes_a_nucleus_and_no_ground():
     found = finds((CELL, CYTOPLASM, 0.1), (around(50, 50), NUCLEUS, 0.9))
-    sure, ignore = judge(found, torch.tensor([[50.0, 50.0]]), NONE[1], S)
+    sure, ignore = split_by_certainty(found, torch.tensor([[50.0, 50.0]]), NONE[1], S)
     assert sure.tolist() == [False, True]
     assert len(ignore) == 2
 
@@ -124,14 +126,16 @@ def test_a_centre_whose_cell_is_hardly_seen_makes_a_nucleus_and_no_ground():
 def test_a_centre_of_a_sure_nucleus_changes_nothing():
     found = finds((CELL, CYTOPLASM, 0.9), (around(50, 50), NUCLEUS, 0.9), (around(51, 51), NUCLEUS, 0.02))
     without, with_it = (
-        judge(found, points, NONE[1], S) for points in (NONE[0], torch.tensor([[50.0, 50.0]]))
+        split_by_certainty(found, points, NONE[1], S) for points in (NONE[0], torch.tensor([[50.0, 50.0]]))
     )
     assert torch.equal(without[0], with_it[0])
     assert torch.equal(without[1], with_it[1])
 
 
 def test_about_a_centre_without_a_candidate_nothing_is_ground():
-    sure, ignore = judge(finds((OTHER, CYTOPLASM, 0.01)), torch.tensor([[50.0, 50.0]]), NONE[1], S)
+    sure, ignore = split_by_certainty(
+        finds((OTHER, CYTOPLASM, 0.01)), torch.tensor([[50.0, 50.0]]), NONE[1], S
+    )
     assert not sure.any()
     assert ignore.tolist() == [[50 - REACH, 50 - REACH, 50 + REACH, 50 + REACH]]
 

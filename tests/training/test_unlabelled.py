@@ -16,7 +16,7 @@ from irnet.inference.tensors import read_tensors
 from irnet.training import train as training
 from irnet.training.feed import FieldBatch
 from irnet.training.run import BEST, LAST, Start
-from irnet.training.teacher import Finds, Teacher
+from irnet.training.teacher import Teacher, TeacherCandidates
 from irnet.training.train import train
 from irnet.training.unlabelled import open_fields
 
@@ -92,10 +92,10 @@ def test_a_network_without_weights_labels_nothing(circles: Path, fields: Path, t
 class Knowing(Teacher):
     """A teacher that finds dark blobs."""
 
-    def find(self, crops: FieldBatch) -> list[Finds]:
+    def find(self, crops: FieldBatch) -> list[TeacherCandidates]:
         found = DarkBlobs()(list(crops.weak))  # cells .9 sure, nuclei .6
         return [
-            Finds(
+            TeacherCandidates(
                 boxes=one.boxes,
                 labels=one.labels,
                 scores=one.scores,

@@ -20,10 +20,10 @@ from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Cells
 from irnet.data.coco.found import read_found
 from irnet.data.coco.run_record import UNFINISHED
 from irnet.errors import InputError
-from irnet.inference.finding import Finding
+from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import OWN, Scale
 from irnet.verbs import predict_files as module
-from irnet.verbs.predict_files import Report, predict_files
+from irnet.verbs.predict_files import PredictResult, predict_files
 from irnet.verbs.predict_options import PredictOptions
 from irnet.verbs.unfinished import Task, Unfinished
 
@@ -52,7 +52,9 @@ class Stub:
         assert len(list(images)) == COUNT
         return self.scale
 
-    def find(self, image: np.ndarray, mpp: float | None = None, *, scale: Scale | None = None) -> Finding:
+    def find(
+        self, image: np.ndarray, mpp: float | None = None, *, scale: Scale | None = None
+    ) -> ImageDetections:
         self.calls += 1
         if self.calls == self.stop_at:
             self.stop()
@@ -61,7 +63,7 @@ class Stub:
         masks = np.array([grey < 200, grey < 100])
         parents = [-1, 0]
         cells = Cells.from_dense(masks, [CYTOPLASM, NUCLEUS], scores=[0.9, 0.8], parents=parents, mpp=mpp)
-        return Finding(cells, scale.zoom if scale else 1.0, ("looked at",))
+        return ImageDetections(cells, scale.zoom if scale else 1.0, ("looked at",))
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         return cells
@@ -332,7 +334,7 @@ def test_killed_at_random_moments_the_run_goes_on(stub: Stub, smears: Path, tmp_
 
 
 def test_two_runs_at_once_do_not_mix(stub: Stub, smears: Path, tmp_path: Path) -> None:
-    reports: list[Report] = []
+    reports: list[PredictResult] = []
 
     def another() -> None:
         with pytest.raises(InputError, match=r"irnet predict .*is writing there"):

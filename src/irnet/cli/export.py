@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import check_folder, tell
+from irnet.cli.options import check_folder, print_progress
 
 
 def export(
@@ -46,7 +46,7 @@ def export(
         to,
         out,
         style=style,
-        progress=tell,
+        progress=print_progress,
     )
     for note in done.notes:
         typer.echo(f"warning: {note}", err=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import tell
+from irnet.cli.options import print_progress
 
 
 def measure(
@@ -32,7 +32,7 @@ def measure(
         found,
         exclude_overlap=exclude_overlap,
         save=[name.strip() for name in save.split(",")],
-        progress=tell,
+        progress=print_progress,
     )
     for error in measured.errors:
         typer.echo(error, err=True)

@@ -55,7 +55,7 @@ def check_file(file: Path | None) -> Path | None:
     return file
 
 
-def tell(name: str, number: int, total: int) -> None:
+def print_progress(name: str, number: int, total: int) -> None:
     """Tell which image of how many is next."""
     typer.echo(f"[{number}/{total}] {name}", err=True)
 

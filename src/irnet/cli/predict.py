@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Model, Out, Score, Views, gathered, tell
+from irnet.cli.options import Device, Model, Out, Score, Views, gathered, print_progress
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def predict(
         device=device,
         save=[name.strip() for name in save.split(",")],
     )
-    report = predict_files(images, out, options, progress=tell)
+    report = predict_files(images, out, options, progress=print_progress)
 
     for line in report.lines():
         typer.echo(line)

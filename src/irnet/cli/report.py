@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import check_file, tell
+from irnet.cli.options import check_file, print_progress
 
 
 def report(
@@ -40,7 +40,7 @@ def report(
     written = write_report(
         source,
         out,
-        progress=tell,
+        progress=print_progress,
     )
     for reason in written.missing:
         typer.echo(f"no picture: {reason}", err=True)

@@ -11,7 +11,7 @@ COPIES = "instances have the class and the pixels of one before them, and count 
 _logger = logging.getLogger(__name__)
 
 
-def tell_copies(place: object, cells: Cells) -> None:
+def warn_of_copies(place: object, cells: Cells) -> None:
     """Warn of the instances of an image that stand twice."""
     if copies := count_copies(cells):
         _logger.warning("%s: %s: %d", place, COPIES, copies)

@@ -96,7 +96,7 @@ def check_stream(parts: Iterable[bytes], layout: list[tuple[int, int, int]], bud
     width, stride, _ = max(layout, key=lambda part: part[1])
     budget.free = min(budget.free, _FREE_BYTES * width / stride)
     for width, stride, rows in layout:
-        unit = unit_of(stride)
+        unit = bytes_per_unit(stride)
         left, met, recent = stride * rows, set[int](), 0
         while left > 0:
             wanted = min(unit, left)
@@ -114,7 +114,7 @@ def check_stream(parts: Iterable[bytes], layout: list[tuple[int, int, int]], bud
                 recent = 0
 
 
-def unit_of(stride: int) -> int:
+def bytes_per_unit(stride: int) -> int:
     """How many bytes are compared as one: several short rows, or a piece of a long one."""
     return min(stride * max(1, _UNIT[0] // stride), _UNIT[1])
 

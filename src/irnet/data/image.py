@@ -53,11 +53,11 @@ def read_image(path: str | os.PathLike, page: int | None = None, *, hashed: bool
     with opened(path) as (file, notes):
         before = os.fstat(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest() if hashed else None
-        rgb, mpp, told = _decode(file, page)
+        rgb, mpp, decode_notes = _decode(file, page)
         after = os.fstat(file.fileno())
         if hashed and (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise InputError("it changed while it was read: read it again when it is whole")
-        return Image(pixels=rgb, mpp=mpp, notes=(*told, *map(str, notes)), sha256=digest)
+        return Image(pixels=rgb, mpp=mpp, notes=(*decode_notes, *map(str, notes)), sha256=digest)
 
 
 def check_kinds(files: Iterable[Path]) -> None:
@@ -204,14 +204,14 @@ def _decode_tiff(
 
     _, deep = kinds.pop()
     if deep:
-        rgb, told = tiff.read_deep(file, pages)
-        return rgb, mpp, [*told, *notes]
+        rgb, decode_notes = tiff.read_deep(file, pages)
+        return rgb, mpp, [*decode_notes, *notes]
     parts: list[pixels.RGB] = []
     for number in pages:
         picture.seek(number)
-        rgb, told = pixels.to_rgb(picture)
+        rgb, decode_notes = pixels.to_rgb(picture)
         parts.append(rgb)
-        notes += [note for note in told if note not in notes]
+        notes += [note for note in decode_notes if note not in notes]
     channels = [part[..., 0] for part in parts]
     return parts[0] if len(parts) == 1 else np.stack(channels, axis=2), mpp, notes
 

@@ -32,7 +32,7 @@ def list_images(paths: Iterable[str | os.PathLike], *, beside: Sequence[str] = (
         for file in inside:
             found.setdefault(Path(os.path.abspath(file)), file)
         if inside and path.is_dir():
-            tell_unread(path, path.iterdir(), {*inside}, beside)
+            warn_of_unread(path, path.iterdir(), {*inside}, beside)
     for whole in found:
         _check_name(whole)
     if not found:
@@ -40,7 +40,7 @@ def list_images(paths: Iterable[str | os.PathLike], *, beside: Sequence[str] = (
     return list(found.values())
 
 
-def tell_unread(
+def warn_of_unread(
     folder: Path, files: Iterable[Path], read: Collection[Path], beside: Sequence[str] = ()
 ) -> None:
     """Warn, in one line, of the files (and folders with images) in `folder` that were not read."""

@@ -36,13 +36,13 @@ def main(kind: str, path: str, name: str) -> None:
     writer = _Writer(out)
     try:
         (writer.put_mat if kind == "mat" else writer.put_hdf5)(path, name)
-        writer.tell(end=True)
+        writer.send(end=True)
     except Refused as refusal:
-        writer.tell(error=str(refusal))
+        writer.send(error=str(refusal))
     except MemoryError:
-        writer.tell(error=f"it holds more than {MAX_MEMORY[kind] // 2**30} GiB can take")
+        writer.send(error=f"it holds more than {MAX_MEMORY[kind] // 2**30} GiB can take")
     except Exception as error:  # whatever a broken file makes the library meet
-        writer.tell(error=f"no MATLAB file, or a damaged one ({error})")
+        writer.send(error=f"no MATLAB file, or a damaged one ({error})")
     out.flush()
 
 
@@ -51,7 +51,7 @@ class _Writer:
         self.out = out
         self.spent = 0  # bytes of the present item
 
-    def tell(self, **fields: Any) -> None:
+    def send(self, **fields: Any) -> None:
         self.out.write(json.dumps(fields).encode() + b"\n")
 
     def put_mat(self, path: str, _: str) -> None:
@@ -63,7 +63,7 @@ class _Writer:
             raise Refused("MATLAB 7.3 is not read: save it in MATLAB with '-v7'") from None
         for name, value in variables.items():
             if _is_cell_array(value):
-                self.tell(name=name)
+                self.send(name=name)
                 self._put_cells(value.ravel(), value.size, self._put_value, depth=1)
 
     def put_hdf5(self, path: str, name: str) -> None:
@@ -81,12 +81,12 @@ class _Writer:
         elif getattr(getattr(value, "dtype", None), "kind", "") in tuple("bui"):
             self._put_array(value)
         else:
-            self.tell(other=type(value).__name__)
+            self.send(other=type(value).__name__)
 
     def _put_cells(self, items: Iterable[Any], count: int, put: Any, depth: int) -> None:
         if count > MAX_CELLS or depth > MAX_DEPTH:
             raise Refused(f"a cell array of {count:,} items, {depth} deep")
-        self.tell(cell=count)
+        self.send(cell=count)
         for item in items:
             if depth == 1:
                 self.spent = 0
@@ -100,11 +100,11 @@ class _Writer:
     def _put_dataset(self, dataset: Any, depth: int) -> None:
         shape = getattr(dataset, "shape", None)
         if shape is not None and "MATLAB_empty" in dataset.attrs:
-            self.tell(cell=0)
+            self.send(cell=0)
         elif shape is not None and dataset.dtype == object:
             self._put_references(dataset, depth)
         elif not shape or dataset.is_virtual or dataset.external or dataset.dtype.kind not in "bui":
-            self.tell(other=str(getattr(dataset, "dtype", type(dataset).__name__)))
+            self.send(other=str(getattr(dataset, "dtype", type(dataset).__name__)))
         else:
             self._spend(dataset.size * dataset.dtype.itemsize)
             self._put_array(dataset[()].T, spent=True)  # HDF5 stores MATLAB's arrays transposed
@@ -113,7 +113,7 @@ class _Writer:
         if not spent:
             self._spend(array.nbytes)
         plain = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
-        self.tell(array=plain.shape, dtype=plain.dtype.str)
+        self.send(array=plain.shape, dtype=plain.dtype.str)
         self.out.write(plain.tobytes())
 
     def _spend(self, size: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import tifffile
 
-from irnet.data.emptiness import FREE, SHORT, STREAMS, Budget, check_stream, inflate, unit_of
+from irnet.data.emptiness import FREE, SHORT, STREAMS, Budget, bytes_per_unit, check_stream, inflate
 from irnet.errors import InputError
 
 _PLAIN, _JPEG, _FAX, _BYTES = 1, 7, (2, 3, 4), (5, 32773, 50000)
@@ -88,7 +88,7 @@ class _Bands:
         return self.rows if self.leaf.is_tiled else min(self.rows, self.leaf.imagelength - place * self.rows)
 
     def _hashes(self, number: int, rows: int) -> list[int]:
-        data, unit = self._unpacked(self.segment(number), rows), unit_of(self.stride)
+        data, unit = self._unpacked(self.segment(number), rows), bytes_per_unit(self.stride)
         return [hash(data[place : place + unit]) for place in range(0, len(data), unit)]
 
     def _unpacked(self, data: bytes, rows: int) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from irnet.cells import CYTOPLASM, NO_PARENT, Cells, Cuts, reaching
-from irnet.inference.finding import Finding
+from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import resize_cells, resize_image, scaled_shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.wording import number_of
@@ -28,16 +28,16 @@ DENSITY = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)  # optical den
 
 
 def leave_bare_out(
-    found: Finding, image: NDArray[np.uint8], cuts: Cuts, *, um_per_px: float, excess: float
-) -> Finding:
+    found: ImageDetections, image: NDArray[np.uint8], cuts: Cuts, *, um_per_px: float, excess: float
+) -> ImageDetections:
     """Return what was found in an (H, W, 3) image without cells that were drawn on bare ground.
 
     Args:
-        found: candidates; those from `cuts` on are judged.
+        found: candidates; those from `cuts` on are tested.
         image: RGB.
         cuts: least score of each class.
         um_per_px: of the image, for the width of rings alone.
-        excess: optical density (any channel) from which on an inside is no bare ground; 0 judges none.
+        excess: optical density (any channel) from which on an inside is no bare ground; 0 tests none.
     """
     chosen = np.flatnonzero(reaching(found.cells, cuts))
     if not excess or not um_per_px or not len(chosen):
@@ -64,11 +64,11 @@ def find_bare(image: NDArray[np.uint8], cells: Cells, um_per_px: float, excess: 
     cover = _cover(marked)
 
     sure = cells.parents[(cells.parents != NO_PARENT) & (cells.scores >= NUCLEUS_SCORE)]
-    judged = cells.labels == CYTOPLASM
-    judged[sure] = False
+    tested = cells.labels == CYTOPLASM
+    tested[sure] = False
     bare = np.zeros(len(cells), dtype=bool)
 
-    for i in np.flatnonzero(judged):
+    for i in np.flatnonzero(tested):
         x1, y1, x2, y2 = marked.boxes[i].astype(np.int64).tolist()
         top, left = max(0, y1 - REACH), max(0, x1 - REACH)
         window = slice(top, y2 + REACH), slice(left, x2 + REACH)

@@ -13,7 +13,7 @@ from irnet.data.image import read_image, states_no_mpp
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.inference.methods import Method
-from irnet.inference.scale import OWN, Scale, given_scale, spread
+from irnet.inference.scale import OWN, Scale, evenly_spaced, given_scale
 from irnet.wording import Progress
 
 _logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def scale_of_files(
     unknown = [file for file in files if mpp is None and states_no_mpp(file, page)]
     if not unknown:
         return None
-    return fixed or method.scale_of(_read(spread(unknown), page, progress))
+    return fixed or method.scale_of(_read(evenly_spaced(unknown), page, progress))
 
 
 def scale_of_set(method: Method, entries: Sequence[Entry]) -> Scale:
@@ -56,7 +56,7 @@ def scale_of_set(method: Method, entries: Sequence[Entry]) -> Scale:
     if not unknown:
         return OWN
 
-    scale = method.scale_of(entry.read().image for entry in spread(unknown))
+    scale = method.scale_of(entry.read().image for entry in evenly_spaced(unknown))
     for note in scale.notes:
         _logger.warning(note)
     return scale

@@ -17,7 +17,7 @@ from irnet.cells import Cells, Cuts, check_mpp
 from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.inference.blank import BLANK, is_blank
-from irnet.inference.finding import Finding
+from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import OWN, Scale, resize_cells, resize_image, scaled_shape
 from irnet.morphometry.pairing import pair_nuclei
 
@@ -67,7 +67,7 @@ class Method(Protocol):
 
     def find(
         self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
-    ) -> Finding:
+    ) -> ImageDetections:
         """Return every candidate of an (H, W, 3) image. Raises `MemoryError` where even pieces do not fit.
 
         Where `mpp` is unknown the image is taken at `scale`; None is what this image alone tells.
@@ -164,21 +164,21 @@ class ClassicalMethod:
 
     def find(
         self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
-    ) -> Finding:
+    ) -> ImageDetections:
         """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell."""
         self.check(mpp=mpp)
         zoom = mpp / self.mpp if mpp is not None else 1.0 if scale is None else scale.zoom
         if is_blank(image, zoom):
-            return Finding(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
+            return ImageDetections(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
 
         if mpp is not None:
-            return Finding(self.jomls(image, mpp), zoom, ())
+            return ImageDetections(self.jomls(image, mpp), zoom, ())
         if scale is None or scale.zoom == 1:
-            return Finding(self.jomls(image, None), 1.0, OWN.notes if scale is None else ())
+            return ImageDetections(self.jomls(image, None), 1.0, OWN.notes if scale is None else ())
 
         shape = image.shape[:2]
         found = self.jomls(resize_image(image, scaled_shape(shape, scale.zoom)), None)
-        return Finding(pair_nuclei(resize_cells(found, shape, None)), scale.zoom, ())
+        return ImageDetections(pair_nuclei(resize_cells(found, shape, None)), scale.zoom, ())
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return `cells`: all are chosen and linked already."""

@@ -31,7 +31,7 @@ def check_views(views: int, method: str) -> None:
         raise InputError(f"{method} sees an image in one view: leave --views out")
 
 
-def look(network: Network, picture: Tensor, predict: PredictSettings, *, views: int) -> Instances:
+def detect(network: Network, picture: Tensor, predict: PredictSettings, *, views: int) -> Instances:
     """What a network finds in a (3, H, W) picture at its scale, seen in one view or in `VIEWS`."""
     if views == 1:
         return network([picture])[0]

@@ -13,10 +13,10 @@ from irnet.data import pixels
 from irnet.data.image import Image, read_image
 from irnet.errors import InputError
 
-Picture = NDArray[np.uint8] | PIL.Image.Image | str | Path
+ImageLike = NDArray[np.uint8] | PIL.Image.Image | str | Path
 
 
-def open_picture(image: Picture) -> Image:
+def open_picture(image: ImageLike) -> Image:
     """Return the pixels of an array, a PIL image or a file, and what a file says of its scale."""
     if isinstance(image, str | Path):
         return read_image(image)

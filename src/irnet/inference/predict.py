@@ -18,22 +18,22 @@ from irnet.data.files import sha256
 from irnet.errors import InputError
 from irnet.inference.bare_ground import leave_bare_out
 from irnet.inference.blank import BLANK, drop_specks, is_blank
+from irnet.inference.detections import ImageDetections
 from irnet.inference.devices import autocast, choose_device, memory_errors
-from irnet.inference.finding import Finding
-from irnet.inference.networks import Network, check_views, look
-from irnet.inference.picture import Picture, open_picture
+from irnet.inference.networks import Network, check_views, detect
+from irnet.inference.picture import ImageLike, open_picture
 from irnet.inference.scale import (
     OWN,
     Scale,
+    choose_scale,
     digest,
     doubt_mpp,
+    evenly_spaced,
     given_scale,
     resize_cells,
     resize_image,
     resized_shape,
     scaled_shape,
-    spread,
-    tell_scale,
 )
 from irnet.inference.weights import find_weights, load_weights
 from irnet.inference.windows import WINDOWS, segment_in_windows
@@ -106,7 +106,7 @@ class Predictor:
     @overload
     def predict(
         self,
-        image: Picture,
+        image: ImageLike,
         mpp: float | None = ...,
         score: float | None = ...,
         *,
@@ -117,7 +117,7 @@ class Predictor:
     @overload
     def predict(
         self,
-        image: list[Picture],
+        image: list[ImageLike],
         mpp: float | None = ...,
         score: float | None = ...,
         *,
@@ -127,7 +127,7 @@ class Predictor:
 
     def predict(
         self,
-        image: Picture | list[Picture],
+        image: ImageLike | list[ImageLike],
         mpp: float | None = None,
         score: float | None = None,
         *,
@@ -157,7 +157,7 @@ class Predictor:
 
         opened = [open_picture(one) for one in (image if isinstance(image, list) else [image])]
         unknown = [one.pixels for one in opened if mpp is None and one.mpp is None]
-        taken = fixed or self.scale_of(spread(unknown))
+        taken = fixed or self.scale_of(evenly_spaced(unknown))
         for note in taken.notes if unknown else ():
             _logger.warning(note)
 
@@ -201,11 +201,11 @@ class Predictor:
         nucleus_px = self.settings.predict.nucleus_px
         if not (nucleus_px and self.settings.data.mpp) or self._resizes:
             return OWN
-        return tell_scale(images, self._find_at, self.choose, nucleus_px)
+        return choose_scale(images, self._find_at, self.choose, nucleus_px)
 
     def find(
         self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
-    ) -> Finding:
+    ) -> ImageDetections:
         """Return every candidate of an (H, W, 3) image down to `predict.floor`.
 
         Where um per pixel is unknown the image is taken at `scale`; None is what this image alone tells, and
@@ -223,29 +223,29 @@ class Predictor:
         notes = taken.notes if scale is None else ()
         return found._replace(zoom_estimated=taken.estimated, notes=(*notes, *found.notes))
 
-    def _find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> Finding:
+    def _find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> ImageDetections:
         if is_blank(image, zoom):
-            return Finding(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
+            return ImageDetections(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
 
         found = self._find_all_at(zoom, image, mpp)
         um_per_px, excess = self.settings.data.mpp * zoom, self.settings.predict.bare_ground
         large = found._replace(cells=drop_specks(found.cells, um_per_px))
         return leave_bare_out(large, image, self.scores, um_per_px=um_per_px, excess=excess)
 
-    def _find_all_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None) -> Finding:
+    def _find_all_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None) -> ImageDetections:
         height, width = image.shape[:2]
         size = scaled_shape((height, width), zoom)
         scaled = image if zoom == 1 else resize_image(image, size)
         if self._resizes or max(size) <= ONE_PIECE:
             try:
                 cells, full = self._segment(scaled, (height, width), mpp)
-                return Finding(self.suppress(cells), zoom, (self._cap_note,) if full else ())
+                return ImageDetections(self.suppress(cells), zoom, (self._cap_note,) if full else ())
             except MemoryError:
                 if self._resizes or max(size) <= WINDOWS[-1][0]:
                     raise
 
         cells, notes = segment_in_windows(self._segment, scaled, nms=self._nms, cap_note=self._cap_note)
-        return Finding(resize_cells(cells, (height, width), mpp), zoom, notes)
+        return ImageDetections(resize_cells(cells, (height, width), mpp), zoom, notes)
 
     @property
     def _resizes(self) -> bool:
@@ -265,7 +265,7 @@ class Predictor:
             tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
             precision = self.settings.train.precision if self.device.type == "cuda" else "fp32"
             with autocast(self.device, precision):
-                instances = look(self.model, tensor, self.settings.predict, views=self.views)
+                instances = detect(self.model, tensor, self.settings.predict, views=self.views)
 
             stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
             placed = instances._replace(boxes=instances.boxes.float() * stretch)

@@ -45,9 +45,9 @@ class Rehearsal:
         check_views(views, settings.method)
         self.settings = settings.model_copy(update={"predict": settings.predict.at(views)})
 
-        judged = isinstance(network, IRNet) and settings.model.drm.enabled
+        learns = isinstance(network, IRNet) and settings.model.drm.enabled
         own = [self.present(name) for name in LABEL_NAMES.values()]
-        powers = {*(option.drm_power for option in own), *(POWERS if judged else ())}
+        powers = {*(option.drm_power for option in own), *(POWERS if learns else ())}
         thresholds = {*(option.mask_threshold for option in own), *THRESHOLDS}
         self.options = [Option(*pair) for pair in product(sorted(powers), sorted(thresholds))]
 

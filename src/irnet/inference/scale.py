@@ -21,7 +21,7 @@ from irnet.cells import NO_PARENT, NUCLEUS, Cells, Content
 from irnet.config import ModelSettings
 from irnet.data.memory import check_room
 from irnet.errors import InputError
-from irnet.inference.finding import Finding
+from irnet.inference.detections import ImageDetections
 from irnet.wording import number_of
 
 LOOKED_AT = 32  # images of a call that tell its scale
@@ -57,7 +57,7 @@ class Scale(NamedTuple):
     nuclei: int = 0  # and nuclei the estimate rests
     nucleus_px: float | None = None  # their diameter in the images
     notes: tuple[str, ...] = (f"{UNKNOWN}: taken at its own resolution",)
-    seen: Mapping[str, Finding] = {}  # what was found on the way at zoom 1, by `digest` of the image
+    seen: Mapping[str, ImageDetections] = {}  # what was found on the way at zoom 1, by `digest` of the image
 
     def record(self) -> dict[str, Any]:
         """Return what run.json says of it; `Scale(**record)` is the same scale."""
@@ -83,7 +83,7 @@ def given_scale(zoom: float | None, mpp: float | None = None) -> Scale | None:
     return Scale(zoom, notes=(f"{UNKNOWN}: {_taken(zoom)}, as asked",))
 
 
-def spread(items: Sequence[_Item], most: int = LOOKED_AT) -> list[_Item]:
+def evenly_spaced(items: Sequence[_Item], most: int = LOOKED_AT) -> list[_Item]:
     """Return at most `most` of `items`, evenly spread over them."""
     places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
     return [items[int(place)] for place in places]
@@ -133,9 +133,9 @@ def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
     return Scale(zoom, True, len(each), len(sizes), round(mode, 2), notes)
 
 
-def tell_scale(
+def choose_scale(
     images: Iterable[NDArray[np.uint8]],
-    find: Callable[[float, NDArray[np.uint8]], Finding],
+    find: Callable[[float, NDArray[np.uint8]], ImageDetections],
     choose: Callable[[Cells], Cells],
     nucleus_px: float,
 ) -> Scale:
@@ -166,8 +166,8 @@ def tell_scale(
 
 
 def _look(
-    zoom: float, image: NDArray[np.uint8], find: Callable[[float, NDArray[np.uint8]], Finding]
-) -> Finding | None:
+    zoom: float, image: NDArray[np.uint8], find: Callable[[float, NDArray[np.uint8]], ImageDetections]
+) -> ImageDetections | None:
     try:
         return find(zoom, image)
     except Exception:  # reported when its turn comes

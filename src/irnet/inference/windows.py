@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import Cells
-from irnet.slides.seams import Tally, segment_windows
+from irnet.slides.seams import WindowNotes, segment_windows
 
 WINDOWS = ((1024, 512), (512, 384), (256, 384))  # core and halo (px), the next when memory runs out
 
@@ -43,15 +43,15 @@ def _segment_by(
     cap_note: str,
 ) -> tuple[Cells, tuple[str, ...]]:
     """Return the cells that windows of one size find, and notes."""
-    tally, capped = Tally(), 0
+    tally, capped = WindowNotes(), 0
 
-    def see(window: NDArray[np.uint8]) -> Cells:
+    def segment_window(window: NDArray[np.uint8]) -> Cells:
         nonlocal capped
         cells, full = segment(window)
         capped += full
         return cells
 
-    cells = segment_windows(see, image, core=core, halo=halo, nms=nms, tally=tally)
+    cells = segment_windows(segment_window, image, core=core, halo=halo, nms=nms, tally=tally)
 
     notes = (f"{tally.windows} windows of {core + 2 * halo} px", *tally.notes())
     return cells, (*notes, f"{capped} windows: {cap_note}") if capped else notes

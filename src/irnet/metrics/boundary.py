@@ -24,7 +24,7 @@ BAND_PX = 4  # the same at the paper's 0.2529 um a pixel, for images of unknown 
 Mask = NDArray[np.bool_]
 
 
-class Pair(NamedTuple):
+class MaskPair(NamedTuple):
     """A truth, its match and what other truths cover, in one window."""
 
     truth: Mask  # (h, w)
@@ -103,10 +103,10 @@ def _figures(distances: NDArray[np.float64], a: Mask, b: Mask) -> tuple[float, .
     return float(distances.mean()), float(np.percentile(distances, 95)), iou
 
 
-def _pairs(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> Iterator[Pair]:
+def _pairs(truths: Cells, preds: Cells, matches: NDArray[np.int64]) -> Iterator[MaskPair]:
     mine, theirs = truths.boxes[matches[:, 0]], preds.boxes[matches[:, 1]]  # (k, 4)
     frames = np.concatenate([np.minimum(mine, theirs)[:, :2], np.maximum(mine, theirs)[:, 2:]], axis=1)
     for (t, p), frame, near in zip(matches.tolist(), frames, neighbours(frames, truths.boxes), strict=True):
         window = as_window(frame)
         overlap = truths.cover(near[near != t], window)
-        yield Pair(truths.cover([t], window), preds.cover([p], window), overlap)
+        yield MaskPair(truths.cover([t], window), preds.cover([p], window), overlap)

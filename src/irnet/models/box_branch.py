@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from irnet.models.box_coder import BoxCoder
 from irnet.models.boxes import Proposed, Sizes, clip
-from irnet.models.candidates import Judged
+from irnet.models.candidates import ScoredCandidates
 from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
 from irnet.models.postprocess import Selection, select_places
 from irnet.models.proposals import STRIDES
@@ -132,15 +132,17 @@ class BoxBranch(nn.Module):
         self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes
     ) -> tuple[Tensor, Tensor]:
         """Boxes (B, C, N, 4) and their final scores (B, C, N); 0 for padding."""
-        judged = self.judge(hidden, logits.softmax(dim=2)[..., 1:], boxes, valid, sizes)
-        return judged.boxes, judged.rank(self.power)
+        scored = self.score_candidates(hidden, logits.softmax(dim=2)[..., 1:], boxes, valid, sizes)
+        return scored.boxes, scored.rank(self.power)
 
-    def judge(self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes) -> Judged:
+    def score_candidates(
+        self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes
+    ) -> ScoredCandidates:
         """The candidates of class probabilities (B, R, C) and boxes (B, R, C, 4), and their p(correct)."""
         if self.drm is not None:
-            return self.drm.judge(hidden, scores, boxes, valid, sizes)
+            return self.drm.score_candidates(hidden, scores, boxes, valid, sizes)
         scores = (scores * valid[..., None]).transpose(1, 2)  # (B, C, R): every box is a candidate
-        return Judged(boxes.transpose(1, 2), scores, torch.ones_like(scores))
+        return ScoredCandidates(boxes.transpose(1, 2), scores, torch.ones_like(scores))
 
     def decode(self, codes: Tensor, boxes: Tensor, sizes: Sizes) -> Tensor:
         """The box of each class, cut to its image, (B, R, C, 4), without gradient."""

@@ -21,7 +21,7 @@ class Candidates(NamedTuple):
     valid: Tensor  # (B, C, N) bool, false where padding
 
 
-class Judged(NamedTuple):
+class ScoredCandidates(NamedTuple):
     """Candidates of each class, and the two scores that their rank is made of."""
 
     boxes: Tensor  # (B, C, N, 4) xyxy px, decoded for the class

@@ -26,7 +26,7 @@ class DuplicateRemoval(nn.Module):
         in_features: channels of the box head's features.
         width: channels inside.
         heads, key_width, top_k: see ObjectRelation; top_k is the sparsity constraint.
-        relation: false leaves the attention out: a control, see Alone.
+        relation: false leaves the attention out: a control, see PerBoxLayers.
         prior: bias of the logit. Few candidates are correct, so training starts from p = sigmoid(prior).
     """
 
@@ -45,7 +45,7 @@ class DuplicateRemoval(nn.Module):
         self.appearance = nn.Linear(in_features, width)
         self.rank = nn.Linear(RANK_WIDTH, width)
         attention = ObjectRelation(width=width, heads=heads, key_width=key_width, top_k=top_k)
-        self.relation = attention if relation else Alone(width, parameters=_count(attention))
+        self.relation = attention if relation else PerBoxLayers(width, parameters=_count(attention))
         self.logit = nn.Linear(width, 1)
         self._init(prior)
 
@@ -84,8 +84,8 @@ class DuplicateRemoval(nn.Module):
         return self.logit(f.relu()).squeeze(-1)
 
 
-class Alone(nn.Module):
-    """Stands where the relation stands and hears of no other box: two layers with as many `parameters`."""
+class PerBoxLayers(nn.Module):
+    """Stands where the relation stands and sees no other box: two layers with as many `parameters`."""
 
     def __init__(self, width: int, *, parameters: int) -> None:
         super().__init__()

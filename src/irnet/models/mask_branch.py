@@ -55,7 +55,7 @@ class MaskBranch(nn.Module):
         """Losses mask and irm of the positives' own class, and figures to log."""
         image, place, counts = chosen.positives()
         real, match = chosen.positive[image, place], chosen.match[image, place]  # (n,)
-        labels = chosen.labels[image, place] * real  # padding is of no class and hears of padding alone
+        labels = chosen.labels[image, place] * real  # padding is of no class and attends to padding alone
 
         # First masks
         flat = enlarge(chosen.boxes[image, place], self.box_scale)  # (n, 4)

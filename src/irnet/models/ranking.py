@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from irnet.models.boxes import Sizes, area_growth
-from irnet.models.candidates import Candidates, Judged, label_candidates, top_candidates
+from irnet.models.candidates import Candidates, ScoredCandidates, label_candidates, top_candidates
 from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
 from irnet.models.losses import mean_over
 from irnet.models.truths import Truths, ignored, truth_iou
@@ -48,7 +48,9 @@ class CandidateRanking(DuplicateRemoval):
         super().__init__(in_features=in_features, top_k=top_k, relation=relation)
         self.rules = rules
 
-    def judge(self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes) -> Judged:
+    def score_candidates(
+        self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes
+    ) -> ScoredCandidates:
         """The best boxes of each class and their p(correct).
 
         Args:
@@ -58,7 +60,7 @@ class CandidateRanking(DuplicateRemoval):
         growth = area_growth(sizes, self.rules.field_megapixels)
         among = valid[..., None].expand_as(scores)  # (B, R, C)
         best = top_candidates(hidden, boxes, scores, among, count=round(self.rules.count * growth))
-        return Judged(best.boxes, best.scores, self.correctness(best, growth).float().sigmoid())
+        return ScoredCandidates(best.boxes, best.scores, self.correctness(best, growth).float().sigmoid())
 
     def correctness(self, best: Candidates, growth: float = 1.0) -> Tensor:
         """Logits of p(correct), (B, C, N): each class by itself, or the boxes of all classes as one set."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from irnet.models.box_branch import BoxBranch, Features
 from irnet.models.boxes import Proposed, Sizes
-from irnet.models.candidates import Judged
+from irnet.models.candidates import ScoredCandidates
 from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances
@@ -43,7 +43,7 @@ class View(NamedTuple):
 VIEWS = (View(), View((-1,)), View((-2,)), View(transposed=True))
 
 
-class Seen(NamedTuple):
+class ViewFeatures(NamedTuple):
     """What the backbone and its pyramid make of one view of B images."""
 
     view: View
@@ -62,15 +62,15 @@ def find_in_views(
     """
     # What stays under each power: places (n,) in the flattened (C N) candidates, and scores (n,)
     box = model.roi_heads.box
-    seen, judged = look_in_views(model, [image], views)
-    ranked = [judged.rank(classes)[0] for classes in powers or [box.power]]
-    chosen = [box.select(judged.boxes[0], scores, seen[0].sizes) for scores in ranked]
+    seen, scored = score_in_views(model, [image], views)
+    ranked = [scored.rank(classes)[0] for classes in powers or [box.power]]
+    chosen = [box.select(scored.boxes[0], scores, seen[0].sizes) for scores in ranked]
     counts = [len(place) for place, _ in chosen]
 
     # What stays under any
     kept, places = torch.cat([place for place, _ in chosen]).unique(return_inverse=True)
-    labels = kept // judged.boxes.shape[2] + 1
-    frames = enlarge(judged.boxes[0].flatten(0, 1)[kept], model.roi_heads.mask.box_scale)
+    labels = kept // scored.boxes.shape[2] + 1
+    frames = enlarge(scored.boxes[0].flatten(0, 1)[kept], model.roi_heads.mask.box_scale)
     masks = draw_in_views(model.roi_heads.mask, seen, [frames], labels)  # (kept, 28, 28)
 
     frames = frames / seen[0].scales[0].repeat(2)
@@ -78,19 +78,19 @@ def find_in_views(
     return [Instances(frames[place], labels[place], score, masks[place]) for place, (_, score) in found]
 
 
-def look_in_views(
+def score_in_views(
     model: IRNet, images: Sequence[Tensor], views: Sequence[View] = VIEWS
-) -> tuple[list[Seen], Judged]:
+) -> tuple[list[ViewFeatures], ScoredCandidates]:
     """What the pyramid holds of images (3, H, W) of one size in each view, and candidates in the first."""
     seen = []
     for view in views:
         batch, sizes, scales = model.prepare([view.turn(image) for image in images])
-        seen.append(Seen(view, model.backbone(batch), sizes, scales))
+        seen.append(ViewFeatures(view, model.backbone(batch), sizes, scales))
     proposals, _ = model.rpn(list(seen[0].features.values()), seen[0].sizes)
-    return seen, _judge(model.roi_heads.box, seen, proposals)
+    return seen, _score(model.roi_heads.box, seen, proposals)
 
 
-def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: Proposed) -> Judged:
+def _score(box: BoxBranch, seen: Sequence[ViewFeatures], proposals: Proposed) -> ScoredCandidates:
     """Candidates in the first view: class scores, boxes and the DRM's features are means over the views."""
     size, (boxes, valid) = seen[0].sizes[0], proposals
     features, scores, decoded = [], [], []
@@ -102,10 +102,12 @@ def _judge(box: BoxBranch, seen: Sequence[Seen], proposals: Proposed) -> Judged:
         decoded.append(one.view.turn_boxes(box.decode(codes, mine, one.sizes), size))
 
     hidden, score, place = (torch.stack(values).mean(dim=0) for values in (features, scores, decoded))
-    return box.judge(hidden, score, place, valid, seen[0].sizes)
+    return box.score_candidates(hidden, score, place, valid, seen[0].sizes)
 
 
-def draw_in_views(mask: MaskBranch, seen: Sequence[Seen], frames: list[Tensor], labels: Tensor) -> Tensor:
+def draw_in_views(
+    mask: MaskBranch, seen: Sequence[ViewFeatures], frames: list[Tensor], labels: Tensor
+) -> Tensor:
     """Means over the views of the masks (n, 28, 28) of each image's frames (n_b, 4) in the first view."""
     masks = []
     for one in seen:

@@ -19,7 +19,7 @@ FINE_ENOUGH = 64  # px a side: larger cells are thinned before the distance to t
 TERMS = ("outside", "shallow", "off_centre", "unusual_size", "doubtful")
 
 
-class Candidates(NamedTuple):
+class CandidateLinks(NamedTuple):
     """Pairs of a nucleus and a cell that holds at least half of it."""
 
     nuclei: NDArray[np.int64]  # (k,) index into the instances, ascending
@@ -27,7 +27,7 @@ class Candidates(NamedTuple):
     terms: Terms  # (k, 5), in the order of TERMS, each 0 at its best
 
 
-def find_candidates(cells: Cells) -> Candidates:
+def find_candidates(cells: Cells) -> CandidateLinks:
     """All pairs of `cells` that are possible, with their terms.
 
     - outside: share of the nucleus that lies outside of the cell
@@ -58,7 +58,7 @@ def find_candidates(cells: Cells) -> Candidates:
         np.log(areas[mine] / areas[theirs] / USUAL_RATIO) ** 2,
         -np.log(np.maximum(cells.scores[theirs], LEAST_SCORE)),
     ]
-    return Candidates(mine, theirs, np.stack(terms, axis=1))
+    return CandidateLinks(mine, theirs, np.stack(terms, axis=1))
 
 
 def _centre(cells: Cells, index: int) -> NDArray[np.float64]:

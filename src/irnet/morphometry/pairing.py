@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
 from irnet.cells import NO_PARENT, NUCLEUS, Cells
-from irnet.morphometry.evidence import Candidates, find_candidates
+from irnet.morphometry.evidence import CandidateLinks, find_candidates
 
 Costs = NDArray[np.float64]
 
@@ -169,7 +169,7 @@ def _solve_sparse(group: _Group) -> NDArray[np.int64]:
     return np.append(places, np.full(len(bare), len(room)))[chosen]
 
 
-def _groups(candidates: Candidates) -> Iterator[_Group]:
+def _groups(candidates: CandidateLinks) -> Iterator[_Group]:
     """The parts of an image that can be solved one by one."""
     if not len(candidates.nuclei):
         return

@@ -23,7 +23,7 @@ THIN, BOLD = 1.0, 2.0  # px of the close-up
 Corner = NDArray[np.int64]  # (2,) x, y px
 
 
-class Layer(NamedTuple):
+class DrawnCells(NamedTuple):
     """Cells that are drawn in one way."""
 
     cells: Cells
@@ -32,7 +32,7 @@ class Layer(NamedTuple):
     dashed: bool | None = None  # None: nuclei without a cell alone
 
 
-class Window(NamedTuple):
+class CloseUp(NamedTuple):
     """A square of an image, or what of it the frame leaves."""
 
     low: Corner
@@ -53,7 +53,7 @@ class Window(NamedTuple):
         """px of the image."""
         return int(self.high[0] - self.low[0])
 
-    def draw(self, image: Picture, layers: Sequence[Layer] = ()) -> Shown:
+    def draw(self, image: Picture, layers: Sequence[DrawnCells] = ()) -> Shown:
         """The window of the image (H, W, 3), enlarged or reduced, with the layers one over the other."""
         start = np.maximum(0, self.low - MARGIN)
         (x1, y1), (x2, y2) = start.tolist(), np.minimum(self.frame[::-1], self.high + MARGIN).tolist()
@@ -72,7 +72,9 @@ class Window(NamedTuple):
 
 def draw_close_up(image: Picture, cells: Cells, index: int) -> Shown:
     """One cell with its nuclei (of a nucleus, its cell too), the cells around it thin and grey."""
-    window = Window.about(cells.boxes[[index]], ROOM[int(cells.labels[index])], cells.image_shape)
+    window = CloseUp.about(cells.boxes[[index]], ROOM[int(cells.labels[index])], cells.image_shape)
     root = index if cells.parents[index] == NO_PARENT else cells.parents[index]
     family = (cells.parents == root) | (np.arange(len(cells)) == root)
-    return window.draw(image, [Layer(cells.select(~family), THIN, PALE), Layer(cells.select(family), BOLD)])
+    return window.draw(
+        image, [DrawnCells(cells.select(~family), THIN, PALE), DrawnCells(cells.select(family), BOLD)]
+    )

@@ -32,7 +32,7 @@ class Page(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
+class MeasuredImage:
     """An image, and the rows of cells.csv that are of it."""
 
     entry: Entry
@@ -61,7 +61,7 @@ def found_page(
     entries: Sequence[Entry], run: RunRecord, *, title: str, progress: Progress | None = None
 ) -> Page:
     """The page of images and what was found in them; `progress` is called with name, number and total."""
-    fields = [Field(entry, measure(entry.content.cells, entry.name)) for entry in entries]
+    fields = [MeasuredImage(entry, measure(entry.content.cells, entry.name)) for entry in entries]
     known = all(one.cells.mpp is not None for one in fields)
     area = "area_um2" if known and fields else "area_px"
     groups = find_outliers([one.rows for one in fields], area)
@@ -84,7 +84,7 @@ def found_page(
     return Page(html, list(pictures.missing.values()))
 
 
-def _draw(fields: Sequence[Field], groups: Sequence[Group], progress: Progress | None) -> _Pictures:
+def _draw(fields: Sequence[MeasuredImage], groups: Sequence[Group], progress: Progress | None) -> _Pictures:
     """Read each image once, for its own picture and the close-ups from it."""
     album, pictures = Album(len(fields)), _Pictures()
     outliers = [outlier for group in groups for outlier in group.outliers]
@@ -105,12 +105,12 @@ def _draw(fields: Sequence[Field], groups: Sequence[Group], progress: Progress |
     return pictures
 
 
-def _headline(fields: Sequence[Field]) -> list[tuple[str, str]]:
+def _headline(fields: Sequence[MeasuredImage]) -> list[tuple[str, str]]:
     """What a reader wants to know first: (number, what it is)."""
     ratios = _known(fields, "cytoplasm", "nc_ratio")
     patients = len({one.entry.patient for one in fields if one.entry.patient is not None})
     scale, what = _scale(fields)
-    told = [
+    numbers = [
         (str(len(fields)), "image" if len(fields) == 1 else "images"),
         (str(patients), "patient" if patients == 1 else "patients"),
         (str(sum(int((one.cells.labels == CYTOPLASM).sum()) for one in fields)), "cells"),
@@ -118,10 +118,10 @@ def _headline(fields: Sequence[Field]) -> list[tuple[str, str]]:
         (f"{median(ratios):.2f}" if ratios else "–", f"median N:C ratio of {len(ratios)} whole cells"),
         (scale, what),
     ]
-    return [part for part in told if part != ("0", "patients")]
+    return [part for part in numbers if part != ("0", "patients")]
 
 
-def _scale(fields: Sequence[Field]) -> tuple[str, str]:
+def _scale(fields: Sequence[MeasuredImage]) -> tuple[str, str]:
     known = sorted({one.cells.mpp for one in fields if one.cells.mpp is not None})
     unknown = sum(one.cells.mpp is None for one in fields)
     if not known:
@@ -130,7 +130,7 @@ def _scale(fields: Sequence[Field]) -> tuple[str, str]:
     return text, f"µm per pixel; unknown of {unknown} images: sizes are in px" if unknown else "µm per pixel"
 
 
-def _histograms(fields: Sequence[Field], area: str) -> list[tuple[str, Markup]]:
+def _histograms(fields: Sequence[MeasuredImage], area: str) -> list[tuple[str, Markup]]:
     """Caption and picture of each distribution; cells that the edge cuts have neither ratio nor area."""
     unit = area_unit(area)
     charts = [
@@ -145,13 +145,13 @@ def _histograms(fields: Sequence[Field], area: str) -> list[tuple[str, Markup]]:
     return [*drawn, ("Cells per image", Markup(draw_histogram(counts, "cells", whole=True)))]
 
 
-def _known(fields: Iterable[Field], label: str, column: str) -> list[float]:
+def _known(fields: Iterable[MeasuredImage], label: str, column: str) -> list[float]:
     """Values of a column, of instances that the image's edge does not cut."""
     rows = [row for one in fields for row in one.of(label) if not row["touches_border"]]
     return [float(value) for row in rows if isinstance(value := row[column], int | float)]
 
 
-def _image_table(fields: Sequence[Field], area: str) -> Table:
+def _image_table(fields: Sequence[MeasuredImage], area: str) -> Table:
     rows: list[list[Value]] = []
     for one in fields:
         height, width = one.cells.image_shape
@@ -161,9 +161,9 @@ def _image_table(fields: Sequence[Field], area: str) -> Table:
     )
 
 
-def _patient_table(fields: Sequence[Field], area: str) -> list[Table]:
+def _patient_table(fields: Sequence[MeasuredImage], area: str) -> list[Table]:
     """None where no image names a patient."""
-    patients: dict[str, list[Field]] = {}
+    patients: dict[str, list[MeasuredImage]] = {}
     for one in fields:
         if one.entry.patient is not None:
             patients.setdefault(one.entry.patient, []).append(one)
@@ -179,7 +179,7 @@ def _figure_names(area: str) -> list[str]:
     return [*parts, *(f"median {name}" for name in medians)]
 
 
-def _figures(fields: Sequence[Field], area: str) -> list[Value]:
+def _figures(fields: Sequence[MeasuredImage], area: str) -> list[Value]:
     """What both tables say of some images."""
     cells = [row for one in fields for row in one.of("cytoplasm")]
     nuclei = [row for one in fields for row in one.of("nucleus")]

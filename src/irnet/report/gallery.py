@@ -10,9 +10,9 @@ import numpy as np
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.errors import InputError
 from irnet.metrics.causes import CAUSES, FALSE, KINDS, MERGED, MISSED, POOR, SPLIT, Counts, Mistake
-from irnet.report.close_up import BOLD, PALE, ROOM, THIN, Colour, Layer, Window
+from irnet.report.close_up import BOLD, PALE, ROOM, THIN, CloseUp, Colour, DrawnCells
 from irnet.report.draw import Picture
-from irnet.report.judged import Case, Judged, choose_worst
+from irnet.report.mistakes import ChosenMistake, ComparedImage, choose_worst
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Shown
 
@@ -22,27 +22,27 @@ WORDS = {MISSED: "missed", FALSE: "false", POOR: "matched"}
 
 
 @dataclass(eq=False)
-class Shot:
+class MistakeFigure:
     """A mistake in words and, where its image could be read, in pictures."""
 
     name: str
     place: str
-    told: str
+    text: str
     pictures: list[tuple[str, Shown]] = field(default_factory=list)  # caption and picture
 
 
 def gallery_page(
-    images: Sequence[Judged], counts: Counts, *, data: str, method: str | None, scored: bool
+    images: Sequence[ComparedImage], counts: Counts, *, data: str, method: str | None, scored: bool
 ) -> str:
     """The page of the mistakes in a set of images; `counts` are those of `count_mistakes`.
 
-    Without a picture a mistake is told in words alone. Finds have scores where they are `scored`.
+    Without a picture a mistake is described in words alone. Finds have scores where they are `scored`.
     """
     cases = choose_worst(images)
-    shots = [_tell(images[case.image], case.mistake, scored) for case in cases]
-    problems = _photograph(images, cases, shots)
+    figures = [_describe(images[case.image], case.mistake, scored) for case in cases]
+    problems = _add_pictures(images, cases, figures)
     groups = [
-        (cause, [shot for case, shot in zip(cases, shots, strict=True) if case.mistake.cause == cause])
+        (cause, [figure for case, figure in zip(cases, figures, strict=True) if case.mistake.cause == cause])
         for cause in counts
     ]
     return render(
@@ -75,22 +75,22 @@ def _total(counts: Counts, cause: str) -> int:
     return sum(sum(kinds.values()) for kinds in counts[cause].values())
 
 
-def _headline(images: Sequence[Judged]) -> list[tuple[str, str]]:
+def _headline(images: Sequence[ComparedImage]) -> list[tuple[str, str]]:
     """How many are wrong of how many: (number, what it is)."""
-    told = [(str(len(images)), "image" if len(images) == 1 else "images")]
+    numbers = [(str(len(images)), "image" if len(images) == 1 else "images")]
     for label, name in LABEL_NAMES.items():
-        true = sum(int((judged.truths.labels == label).sum()) for judged in images)
-        found = sum(int((judged.preds.labels == label).sum()) for judged in images)
-        kinds = [m.kind for judged in images for m in judged.mistakes if m.label == label]
+        true = sum(int((compared.truths.labels == label).sum()) for compared in images)
+        found = sum(int((compared.preds.labels == label).sum()) for compared in images)
+        kinds = [m.kind for compared in images for m in compared.mistakes if m.label == label]
         if true or found:
-            told.append((str(kinds.count(MISSED)), f"{name} missed, of {true} true"))
-            told.append((str(kinds.count(FALSE)), f"{name} false, of {found} found"))
-    return told
+            numbers.append((str(kinds.count(MISSED)), f"{name} missed, of {true} true"))
+            numbers.append((str(kinds.count(FALSE)), f"{name} false, of {found} found"))
+    return numbers
 
 
-def _tell(judged: Judged, mistake: Mistake, scored: bool) -> Shot:
+def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> MistakeFigure:
     """What a mistake is, in words."""
-    boxes = _boxes(judged, mistake)
+    boxes = _boxes(compared, mistake)
     x, y = np.round((boxes[:, :2].min(axis=0) + boxes[:, 2:].max(axis=0)) / 2).astype(int)
     facts = [f"{WORDS[mistake.kind]} {LABEL_NAMES[mistake.label]}"]
     facts += [f"on {mistake.distractor}"] if mistake.distractor else []
@@ -98,46 +98,48 @@ def _tell(judged: Judged, mistake: Mistake, scored: bool) -> Shot:
     facts += [f"in {len(mistake.preds)} pieces"] if mistake.cause == SPLIT else []
     facts.append(f"IoU {mistake.iou:.2f}")
     if mistake.kind != MISSED and scored:
-        facts.append(f"score {judged.preds.scores[mistake.preds[0]]:.2f}")
+        facts.append(f"score {compared.preds.scores[mistake.preds[0]]:.2f}")
     mask = (
-        judged.preds.masks[mistake.preds[0]]
+        compared.preds.masks[mistake.preds[0]]
         if mistake.kind == FALSE
-        else judged.truths.masks[mistake.truths[0]]
+        else compared.truths.masks[mistake.truths[0]]
     )
     facts.append(f"{mask.sum()} px")
-    return Shot(judged.entry.name, f"x {x}, y {y}", ", ".join(facts))
+    return MistakeFigure(compared.entry.name, f"x {x}, y {y}", ", ".join(facts))
 
 
-def _photograph(images: Sequence[Judged], cases: Sequence[Case], shots: Sequence[Shot]) -> list[str]:
-    """Give the shots their pictures, reading each image once. Returns what could not be read, and why."""
+def _add_pictures(
+    images: Sequence[ComparedImage], cases: Sequence[ChosenMistake], figures: Sequence[MistakeFigure]
+) -> list[str]:
+    """Give the figures their pictures, reading each image once. Returns what could not be read, and why."""
     problems = []
     for number in sorted({case.image for case in cases}):
-        judged = images[number]
+        compared = images[number]
         try:
-            image = judged.entry.read().image
+            image = compared.entry.read().image
         except InputError as error:
             problems.append(str(error))
             continue
-        for case, shot in zip(cases, shots, strict=True):
+        for case, figure in zip(cases, figures, strict=True):
             if case.image == number:
-                shot.pictures = _draw(image, judged, case.mistake)
+                figure.pictures = _draw(image, compared, case.mistake)
     return problems
 
 
-def _draw(image: Picture, judged: Judged, mistake: Mistake) -> list[tuple[str, Shown]]:
+def _draw(image: Picture, compared: ComparedImage, mistake: Mistake) -> list[tuple[str, Shown]]:
     """The place as it is, in truth and as found; what the other side has there is dashed."""
-    window = Window.about(_boxes(judged, mistake), ROOM[mistake.label], judged.truths.image_shape)
-    around_true, true = _sides(judged.truths, mistake.label, mistake.truths)
-    around_found, found = _sides(judged.preds, mistake.label, mistake.preds)
+    window = CloseUp.about(_boxes(compared, mistake), ROOM[mistake.label], compared.truths.image_shape)
+    around_true, true = _sides(compared.truths, mistake.label, mistake.truths)
+    around_found, found = _sides(compared.preds, mistake.label, mistake.preds)
     truth = [
-        Layer(around_true, THIN, PALE, dashed=False),
-        Layer(found, THIN, FOUND, dashed=True),
-        Layer(true, BOLD, TRUE, dashed=False),
+        DrawnCells(around_true, THIN, PALE, dashed=False),
+        DrawnCells(found, THIN, FOUND, dashed=True),
+        DrawnCells(true, BOLD, TRUE, dashed=False),
     ]
     finding = [
-        Layer(around_found, THIN, PALE, dashed=False),
-        Layer(true, THIN, TRUE, dashed=True),
-        Layer(found, BOLD, FOUND, dashed=False),
+        DrawnCells(around_found, THIN, PALE, dashed=False),
+        DrawnCells(true, THIN, TRUE, dashed=True),
+        DrawnCells(found, BOLD, FOUND, dashed=False),
     ]
     return [
         ("image", window.draw(image)),
@@ -152,8 +154,8 @@ def _sides(cells: Cells, label: int, chosen: Sequence[int]) -> tuple[Cells, Cell
     return cells.select((cells.labels == label) & ~mine), cells.select(mine)
 
 
-def _boxes(judged: Judged, mistake: Mistake) -> np.ndarray:
+def _boxes(compared: ComparedImage, mistake: Mistake) -> np.ndarray:
     """Boxes of all that a mistake involves, (k, 4)."""
     return np.concatenate(
-        [judged.truths.boxes[list(mistake.truths)], judged.preds.boxes[list(mistake.preds)]]
+        [compared.truths.boxes[list(mistake.truths)], compared.preds.boxes[list(mistake.preds)]]
     )

@@ -36,8 +36,8 @@ def describe_run(run: RunRecord) -> Provenance:
         "versions": _pairs(record.get("versions")),
     }
     notes = [(image["name"], str(note)) for image in run.images for note in image.get("notes", [])]
-    told = [(name, _text(value)) for name, value in facts.items() if value not in (None, "")]
-    return Provenance(told, notes, [(row["file"], row["error"]) for row in run.errors])
+    stated = [(name, _text(value)) for name, value in facts.items() if value not in (None, "")]
+    return Provenance(stated, notes, [(row["file"], row["error"]) for row in run.errors])
 
 
 def _pairs(values: Any) -> str:

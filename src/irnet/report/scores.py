@@ -17,7 +17,7 @@ from irnet.report.found import Page
 from irnet.report.gallery import count_table
 from irnet.report.page import Table, render
 from irnet.report.score_charts import DEGREES, draw_calibration, draw_cuts, draw_degrees
-from irnet.report.worst import Scored, draw_worst, image_table
+from irnet.report.worst import ScoredImage, draw_worst, image_table
 from irnet.wording import UNKNOWN
 
 SCORES = {  # docs/reference/metrics.md says what each one is
@@ -55,7 +55,7 @@ def scores_page(
     classes = summary.classes
     by_name = {name: label for label, name in LABEL_NAMES.items()}
     cuts = {by_name[name]: min(part.operating_scores, default=0.0) for name, part in classes.items()}
-    scored = [Scored.at(entry, found, cuts) for entry, found in pairs]
+    scored = [ScoredImage.at(entry, found, cuts) for entry, found in pairs]
     cases, missing = draw_worst(scored)
     truths, found = [entry.content for entry, _ in pairs], [cells for _, cells in pairs]
 
@@ -80,13 +80,13 @@ def scores_page(
 
 
 def _headline(summary: Summary) -> list[tuple[str, str]]:
-    told = [(str(summary.images), "image" if summary.images == 1 else "images")]
-    told += [(str(summary.patients), "patients")] if summary.patients else []
+    numbers = [(str(summary.images), "image" if summary.images == 1 else "images")]
+    numbers += [(str(summary.patients), "patients")] if summary.patients else []
     for name, part in summary.classes.items():
         for score in ("f1", "aji"):
             estimate = part.estimate(score, "image_mean") or Estimate(value=None)
-            told.append((Estimate(value=estimate.value).text(), f"{SCORES[score]}, {name}"))
-    return told
+            numbers.append((Estimate(value=estimate.value).text(), f"{SCORES[score]}, {name}"))
+    return numbers
 
 
 def _intervals(summary: Summary) -> str:

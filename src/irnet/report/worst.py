@@ -27,7 +27,7 @@ LIMIT = 6_000_000  # bytes of their pictures
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredImage:
     """An image with its truth, what was found in it, and its scores at the cuts in use."""
 
     entry: Entry
@@ -35,7 +35,7 @@ class Scored:
     score: ImageScore
 
     @classmethod
-    def at(cls, entry: Entry, candidates: Cells, cuts: Cuts) -> Scored:
+    def at(cls, entry: Entry, candidates: Cells, cuts: Cuts) -> ScoredImage:
         """Score what is left of the candidates from the cuts on."""
         found = candidates.select(reaching(candidates, cuts))
         return cls(entry, found, score_image(entry.content, found))
@@ -48,15 +48,15 @@ class Scored:
         return sum(known) / len(known) if known else None
 
 
-class Case(NamedTuple):
+class WorstImage(NamedTuple):
     """An image that is shown."""
 
     name: str
-    told: str  # its AJI and what is wrong with it
+    summary: str  # its AJI and what is wrong with it
     pictures: list[tuple[str, Shown]]  # caption and picture
 
 
-def draw_worst(scored: Sequence[Scored]) -> tuple[list[Case], list[str]]:
+def draw_worst(scored: Sequence[ScoredImage]) -> tuple[list[WorstImage], list[str]]:
     """The images of the lowest AJI that have a flaw, and which of them could not be read."""
     ranked = sorted((one for one in scored if one.aji is not None), key=lambda one: one.aji or 0.0)
     cases, missing = [], []
@@ -75,7 +75,7 @@ def draw_worst(scored: Sequence[Scored]) -> tuple[list[Case], list[str]]:
     return cases, missing
 
 
-def image_table(scored: Sequence[Scored]) -> Table:
+def image_table(scored: Sequence[ScoredImage]) -> Table:
     """The scores of every image."""
     names = list(dict.fromkeys(label for one in scored for label in one.score.classes))
     rows = [[one.entry.name, *(v for label in names for v in _figures(one, label))] for one in scored]
@@ -83,7 +83,7 @@ def image_table(scored: Sequence[Scored]) -> Table:
     return Table(columns=columns, rows=rows)
 
 
-def _figures(one: Scored, label: int) -> list[Value]:
+def _figures(one: ScoredImage, label: int) -> list[Value]:
     if label not in one.score.classes:
         return [None] * len(FIGURES)
     part = one.score.classes[label]
@@ -92,7 +92,7 @@ def _figures(one: Scored, label: int) -> list[Value]:
     return [*counts, part.ratios["f1"].value, part.ratios["aji"].value]
 
 
-def _draw(one: Scored, truth: Cells, found: Cells, listed: Sequence[Flaw], album: Album) -> Case:
+def _draw(one: ScoredImage, truth: Cells, found: Cells, listed: Sequence[Flaw], album: Album) -> WorstImage:
     image = one.entry.read().image
     colours = colour_cells(truth)
     own = np.concatenate([colours, [LOOSE]])[partners(found, truth)]  # NO_PARENT is the last row
@@ -105,5 +105,5 @@ def _draw(one: Scored, truth: Cells, found: Cells, listed: Sequence[Flaw], album
     ]
     shown = [(caption, album.add(picture, length_um(truth))) for caption, picture in drawn]
     kinds = [flaw.kind for flaw in listed]
-    told = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("missed", "false", "poor"))
-    return Case(one.entry.name, f"AJI {one.aji:.3f}; {told}", [(c, s) for c, s in shown if s])
+    summary = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("missed", "false", "poor"))
+    return WorstImage(one.entry.name, f"AJI {one.aji:.3f}; {summary}", [(c, s) for c, s in shown if s])

@@ -15,7 +15,7 @@ from irnet.server import schema
 from irnet.server.edits import change_of, draw
 from irnet.server.export import FORMATS, export
 from irnet.server.guard import LOOPBACK_NAMES, Guard
-from irnet.server.pictures import TILE, Pictures, levels
+from irnet.server.pictures import TILE, ImageTiles, levels
 from irnet.server.scene import Scene
 from irnet.server.store import Review
 
@@ -28,30 +28,30 @@ def create_app(
 ) -> FastAPI:
     """The application over one review. `names` and `token`: see `guard.Guard`."""
     app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    desk = _Desk(review)
+    handlers = _Handlers(review)
     app.add_middleware(Guard, names=names, token=token)
     app.add_exception_handler(InputError, _explain)
     app.add_exception_handler(OSError, _explain)
     app.add_exception_handler(RequestValidationError, _refuse)
-    app.get("/api/session")(desk.session)
-    app.get("/api/images/{index}")(desk.image)
-    app.post("/api/images/{index}/measures")(desk.measure)
-    app.get("/api/images/{index}/tiles/{halvings}/{column}/{row}")(desk.tile)
-    app.post("/api/images/{index}/edits")(desk.edit)
-    app.post("/api/images/{index}/undo")(desk.undo)
-    app.post("/api/images/{index}/redo")(desk.redo)
-    app.post("/api/export")(desk.export)
+    app.get("/api/session")(handlers.session)
+    app.get("/api/images/{index}")(handlers.image)
+    app.post("/api/images/{index}/measures")(handlers.measure)
+    app.get("/api/images/{index}/tiles/{halvings}/{column}/{row}")(handlers.tile)
+    app.post("/api/images/{index}/edits")(handlers.edit)
+    app.post("/api/images/{index}/undo")(handlers.undo)
+    app.post("/api/images/{index}/redo")(handlers.redo)
+    app.post("/api/export")(handlers.export)
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     return app
 
 
-class _Desk:
+class _Handlers:
     """The handlers. FastAPI calls them in threads; the review's lock puts them one after the other."""
 
     def __init__(self, review: Review) -> None:
         self.review = review
         shapes = [field.image.shape for field in review.fields]
-        self.pictures = Pictures(review.paths, shapes, page=review.run.page)
+        self.pictures = ImageTiles(review.paths, shapes, page=review.run.page)
         self.scenes = [Scene(field) for field in review.fields]
 
     def session(self) -> Answer:
@@ -72,7 +72,7 @@ class _Desk:
         """Every instance of an image."""
         scene = self._scene(index)
         with self.review.lock:
-            instances = scene.tell()
+            instances = scene.describe_all()
             return {**self._summary(index), "instances": instances, "unmeasured": scene.unmeasured}
 
     def measure(self, index: int) -> Answer:
@@ -99,21 +99,21 @@ class _Desk:
             self._check_revision(index, request.revision)
             change = change_of(request.edit, drawn, scene.field, self.review)
             self.review.edit(index, request.edit.op, change)
-            return self._told(index, list(change.rows))
+            return self._answer(index, list(change.rows))
 
     def undo(self, index: int, request: schema.StepRequest) -> Answer:
         """Take the last edit back."""
         self._scene(index)
         with self.review.lock:
             self._check_revision(index, request.revision)
-            return self._told(index, list(self.review.undo(index)))
+            return self._answer(index, list(self.review.undo(index)))
 
     def redo(self, index: int, request: schema.StepRequest) -> Answer:
         """Make the edit again that was taken back last."""
         self._scene(index)
         with self.review.lock:
             self._check_revision(index, request.revision)
-            return self._told(index, list(self.review.redo(index)))
+            return self._answer(index, list(self.review.redo(index)))
 
     def export(self, request: schema.ExportRequest) -> Answer:
         """Write the corrected set beside what it corrects."""
@@ -136,11 +136,11 @@ class _Desk:
         if revision != self.review.fields[index].revision:
             raise HTTPException(409, "the image was edited in another window: it is loaded again")
 
-    def _told(self, index: int, touched: list[Any]) -> Answer:
+    def _answer(self, index: int, touched: list[Any]) -> Answer:
         scene = self.scenes[index]
         changed, gone = scene.update()
-        told = {"changed": changed, "gone": gone, "touched": touched, "unmeasured": scene.unmeasured}
-        return {**self._summary(index), **told}
+        answer = {"changed": changed, "gone": gone, "touched": touched, "unmeasured": scene.unmeasured}
+        return {**self._summary(index), **answer}
 
     def _summary(self, index: int) -> Answer:
         field = self.review.fields[index]

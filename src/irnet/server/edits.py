@@ -13,7 +13,7 @@ from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.server import schema
-from irnet.server.field import Change, Field, to_cells
+from irnet.server.field import Change, ReviewedImage, to_cells
 from irnet.server.store import Review
 
 Drawn = tuple[Mask, Offset]
@@ -34,7 +34,7 @@ def draw(edit: schema.Edit, shape: Shape) -> Drawn:
     return crop, offset
 
 
-def change_of(edit: schema.Edit, drawn: Drawn, field: Field, review: Review) -> Change:
+def change_of(edit: schema.Edit, drawn: Drawn, field: ReviewedImage, review: Review) -> Change:
     """The rows that `edit` puts in place, `drawn` by `draw`. Raises InputError when it cannot be made."""
     if isinstance(edit, schema.Add):
         rows = _add(edit, drawn, field, review)
@@ -72,7 +72,7 @@ def combine(mask: Mask, offset: Offset, other: Mask, place: Offset, how: How) ->
     return crop, (int(low[0]) + x, int(low[1]) + y)
 
 
-def _add(edit: schema.Add, drawn: Drawn, field: Field, review: Review) -> dict[Id, Row | None]:
+def _add(edit: schema.Add, drawn: Drawn, field: ReviewedImage, review: Review) -> dict[Id, Row | None]:
     crop, offset = drawn
     key = review.new_id()
     row: Row = {
@@ -94,7 +94,7 @@ def _add(edit: schema.Add, drawn: Drawn, field: Field, review: Review) -> dict[I
     return {key: row if owner is None else row | {"cell_id": owner}}
 
 
-def _paired(new: Cells, others: dict[Id, AnnotationRow], field: Field) -> list[Id]:
+def _paired(new: Cells, others: dict[Id, AnnotationRow], field: ReviewedImage) -> list[Id]:
     """The ids of `others` that the new instance pairs with, as their cell or as their nucleus."""
     x1, y1, x2, y2 = new.boxes[0]
     near = {
@@ -113,7 +113,7 @@ def _paired(new: Cells, others: dict[Id, AnnotationRow], field: Field) -> list[I
     return [key for key, parent in zip(keys, parents[:-1], strict=True) if parent == len(keys)]
 
 
-def _reshape(edit: schema.Reshape, drawn: Drawn, field: Field) -> dict[Id, Row | None]:
+def _reshape(edit: schema.Reshape, drawn: Drawn, field: ReviewedImage) -> dict[Id, Row | None]:
     row = _live(field, [edit.id])[edit.id]
     was = field.parsed()[edit.id]
     crop, offset = combine(was.crop, was.offset, *drawn, edit.how)
@@ -122,7 +122,7 @@ def _reshape(edit: schema.Reshape, drawn: Drawn, field: Field) -> dict[Id, Row |
     return {edit.id: row | _shape(crop, offset, field) | {ACCEPTED: True}}
 
 
-def _pair(edit: schema.Pair, field: Field) -> dict[Id, Row | None]:
+def _pair(edit: schema.Pair, field: ReviewedImage) -> dict[Id, Row | None]:
     row = _live(field, [edit.id])[edit.id]
     if edit.cell is None:
         return {edit.id: _without(row, "cell_id")}
@@ -130,7 +130,7 @@ def _pair(edit: schema.Pair, field: Field) -> dict[Id, Row | None]:
     return {edit.id: row | {"cell_id": edit.cell}}
 
 
-def _shape(crop: Mask, offset: Offset, field: Field) -> Row:
+def _shape(crop: Mask, offset: Offset, field: ReviewedImage) -> Row:
     size = list(field.image.shape)
     counts = masks.pack(masks.encode(crop, offset, field.image.shape))
     box = [float(value) for value in (*offset, crop.shape[1], crop.shape[0])]
@@ -141,7 +141,7 @@ def _shape(crop: Mask, offset: Offset, field: Field) -> Row:
     }
 
 
-def _live(field: Field, keys: Collection[Id]) -> dict[Id, Row]:
+def _live(field: ReviewedImage, keys: Collection[Id]) -> dict[Id, Row]:
     """The rows of these ids. Raises InputError when one is not there or is no instance."""
     instances = field.parsed()
     found = {key: row for key in keys if key in instances and (row := field.rows[key]) is not None}
@@ -150,7 +150,7 @@ def _live(field: Field, keys: Collection[Id]) -> dict[Id, Row]:
     return found
 
 
-def _unlinked(field: Field, cells: Collection[Id]) -> dict[Id, Row | None]:
+def _unlinked(field: ReviewedImage, cells: Collection[Id]) -> dict[Id, Row | None]:
     """Rows of the nuclei of these cells, without their link."""
     gone = set(cells)
     rows = {key: row for key, row in field.rows.items() if row is not None}

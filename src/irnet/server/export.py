@@ -11,7 +11,7 @@ from irnet.data.locking import writing
 from irnet.data.pixels import to_png
 from irnet.errors import InputError
 from irnet.server.edits import ACCEPTED
-from irnet.server.field import Field
+from irnet.server.field import ReviewedImage
 from irnet.server.store import Review
 from irnet.verbs import export as others
 
@@ -20,7 +20,7 @@ FORMATS = ("coco", *others.FORMATS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class ExportResult:
     """What an export wrote."""
 
     path: Path  # the COCO file, or the folder of another format
@@ -34,7 +34,7 @@ def export(
     *,
     finished_only: bool = False,
     cuts: Cuts | None = None,
-) -> Written:
+) -> ExportResult:
     """Write corrected.json, its images where they do not lie beside it, and from it another format.
 
     Args:
@@ -57,10 +57,10 @@ def export(
         write_atomic(target, dump(corrected(review, names, cuts or {})))
         remove_drafts([review.folder])
     if file_format == "coco":
-        return Written(path=target, images=images, notes=left_out)
+        return ExportResult(path=target, images=images, notes=left_out)
     folder = review.folder / f"corrected-{file_format}"
     done = others.export(target, file_format, folder, replace=True)  # the journal keeps the corrections
-    return Written(path=done.folder, images=images, notes=[*left_out, *done.notes, *done.errors])
+    return ExportResult(path=done.folder, images=images, notes=[*left_out, *done.notes, *done.errors])
 
 
 def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
@@ -69,8 +69,8 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
     images = {row["id"]: row for row in review.document.images}
     fields = {i: review.fields[i] for i in names}
     edits = sum(len(field.undoable) for field in fields.values())
-    told = source.get("info")
-    info: Row = told if isinstance(told, dict) else {}
+    stated = source.get("info")
+    info: Row = stated if isinstance(stated, dict) else {}
     return source | {
         "info": {**info, "corrected": {"source_sha256": review.sha256, "edits": edits}},
         "categories": _categories(review),
@@ -82,7 +82,7 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
     }
 
 
-def _kept(field: Field, cuts: Cuts) -> list[Row]:
+def _kept(field: ReviewedImage, cuts: Cuts) -> list[Row]:
     """Rows but for those deleted and those below the score that nobody accepted; links follow."""
     instances = field.parsed()
     rows = {

@@ -21,7 +21,7 @@ class Change:
 
 
 @dataclass(eq=False, kw_only=True)
-class Field:
+class ReviewedImage:
     """The rows of one image. A row that nobody touched stays the object that was read."""
 
     image: ImageRow

@@ -19,7 +19,7 @@ BUDGET = 2**29  # bytes of pixels kept
 Pyramid = list[NDArray[np.uint8]]  # full size first, each next level half of it
 
 
-class Pictures:
+class ImageTiles:
     """Tiles of the images at `paths`. Raises InputError when an image cannot be read or a tile is outside."""
 
     def __init__(self, paths: Sequence[Path], shapes: Sequence[tuple[int, int]], *, page: int | None) -> None:

@@ -16,20 +16,20 @@ from irnet.geometry.boxes import overlapping_pairs
 from irnet.morphometry.table import measure
 from irnet.report.colours import PALETTE, colour_cells
 from irnet.server.edits import ACCEPTED
-from irnet.server.field import Field, to_cells
+from irnet.server.field import ReviewedImage, to_cells
 
-TOLD_APART = ("image", "id", "label", "parent", "score")  # columns that the page has already
+SENT_APART = ("image", "id", "label", "parent", "score")  # columns that the page has already
 PORTION = 100  # instances measured at a time: half a second
 PROMPT = 25  # instances measured with the edit that changed them
 BAND = 400  # px: what is measured together lies together, or its surroundings cost more than itself
 _EDITABLE = ("segmentation", "category_id", "cell_id")
-Told = dict[str, Any]
+Described = dict[str, Any]
 
 
 class Scene:
     """The instances of a field as the page sees them. Measuring takes longest, so it goes in portions."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: ReviewedImage) -> None:
         self.field = field
         self._original = dict(field.rows)
         self._instances: dict[Id, AnnotationRow] = {}
@@ -37,19 +37,19 @@ class Scene:
         self._colours: dict[Id, str] = {}
         self._measured: dict[Id, Row] = {}
         self._stale: dict[Id, None] = {}  # to be measured, in order
-        self._told: dict[Id, Told] = {}
+        self._sent: dict[Id, Described] = {}
 
     @property
     def unmeasured(self) -> int:
         """How many instances wait for `measure`."""
         return len(self._stale)
 
-    def tell(self) -> list[Told]:
+    def describe_all(self) -> list[Described]:
         """Every instance; what was not measured yet has no measures."""
         self.update()
-        return list(self._told.values())
+        return list(self._sent.values())
 
-    def update(self) -> tuple[list[Told], list[Id]]:
+    def update(self) -> tuple[list[Described], list[Id]]:
         """The instances that differ from those told last, and the ids of those that are gone."""
         instances = self.field.parsed()
         first = not self._instances
@@ -63,14 +63,14 @@ class Scene:
         self._instances = instances
         if not first and self.unmeasured <= PROMPT:
             self._measure(PROMPT)
-        before, self._told = self._told, {key: self._describe(key, each) for key, each in instances.items()}
-        return [told for key, told in self._told.items() if before.get(key) != told], gone
+        before, self._sent = self._sent, {key: self._describe(key, each) for key, each in instances.items()}
+        return [sent for key, sent in self._sent.items() if before.get(key) != sent], gone
 
     def measure(self, limit: int = PORTION) -> dict[Id, Row]:
         """Measure up to `limit` of the instances that wait, and tell."""
         measured = self._measure(limit)
-        for key in measured.keys() & self._told.keys():
-            self._told[key]["measures"] = measured[key]
+        for key in measured.keys() & self._sent.keys():
+            self._sent[key]["measures"] = measured[key]
         return measured
 
     def _measure(self, limit: int) -> dict[Id, Row]:
@@ -113,7 +113,7 @@ class Scene:
         x, y = cells.offsets[places].T
         return (keys[i] for i in places[np.lexsort((x, y // BAND))])
 
-    def _describe(self, key: Id, instance: AnnotationRow) -> Told:
+    def _describe(self, key: Id, instance: AnnotationRow) -> Described:
         row, original = self.field.rows[key] or {}, self._original.get(key) or {}
         x, y = instance.offset
         return {
@@ -151,7 +151,7 @@ def _measures(row: Row) -> Row:
     return {
         name: value
         for name, value in row.items()
-        if name not in TOLD_APART and value is not None and not (isinstance(value, float) and isnan(value))
+        if name not in SENT_APART and value is not None and not (isinstance(value, float) and isnan(value))
     }
 
 

@@ -13,7 +13,7 @@ from irnet.data.coco.run_record import JOURNAL, load_checked
 from irnet.data.files import sha256
 from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError
-from irnet.server.field import Change, Field
+from irnet.server.field import Change, ReviewedImage
 from irnet.server.journal import Journal
 
 MOST_ROWS = (
@@ -34,7 +34,7 @@ class Review:
         self.lock = threading.RLock()
         self.categories = _with_both_labels(self.document.categories)
         groups = group(self.document)
-        self.fields: list[Field] = []
+        self.fields: list[ReviewedImage] = []
         for row in self.document.images:
             with naming(f"{self.source}: image {row['id']!r}"):
                 image = parse_image(row, self.document)
@@ -44,7 +44,7 @@ class Review:
                         "into fields, or look at it in QuPath (irnet export --to qupath)"
                     )
             rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
-            self.fields.append(Field(image=image, rows=rows, categories=self.categories))
+            self.fields.append(ReviewedImage(image=image, rows=rows, categories=self.categories))
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}
         met = self.run.paths
         self.paths = [_find_image(field, met, data) for field in self.fields]
@@ -160,7 +160,7 @@ def _with_both_labels(categories: Mapping[Id, str]) -> dict[Id, str]:
     return both
 
 
-def _find_image(field: Field, met: Mapping[str, Path], data: Path | None) -> Path:
+def _find_image(field: ReviewedImage, met: Mapping[str, Path], data: Path | None) -> Path:
     """Where the image lies: in the folder that the user named, where the run met it, or beside the file."""
     name = field.image.name
     if data is None:

@@ -24,7 +24,7 @@ FindCandidates = Callable[[NDArray[np.uint8]], Cells]
 
 
 @dataclass
-class Tally:
+class WindowNotes:
     """What happened on the way, to be told to the user."""
 
     windows: int = 0
@@ -46,7 +46,7 @@ def segment_windows(
     halo: int,
     nms: Mapping[int, float],
     least_halo: int = LEAST_HALO,
-    tally: Tally | None = None,
+    tally: WindowNotes | None = None,
 ) -> Cells:
     """Cells of an (H, W, 3) image at the network's scale, found window by window.
 
@@ -59,7 +59,7 @@ def segment_windows(
     """
     if halo < least_halo:
         raise InputError(f"halo {halo} px is too small to see whole cells across seams: use {least_halo} px")
-    tally = Tally() if tally is None else tally
+    tally = WindowNotes() if tally is None else tally
     parts, cut = [], []
     for window in plan_windows(image.shape[:2], core=core, halo=halo):
         owned = _find_owned(segment, image, window)

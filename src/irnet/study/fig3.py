@@ -30,8 +30,8 @@ from irnet.study.protocol import Say
 from irnet.study.record import Study
 from irnet.study.render import bullets
 from irnet.study.rows import TABLE1, Row, choose_rows
-from irnet.study.scoring import TEST, VAL, choose_cuts, read_found
-from irnet.study.tables import Made
+from irnet.study.scoring import TEST, VAL, choose_cuts, read_predicted_cells
+from irnet.study.tables import StudyPage
 
 FIELDS = 4
 SIDE_UM, SIDE_PX = 100.0, 400  # of a window; px where the scale is unknown
@@ -45,7 +45,7 @@ class MethodFinds(NamedTuple):
     cells: list[Cells]
 
 
-class Field(NamedTuple):
+class ChosenField(NamedTuple):
     """A test image that is shown, and which window of it."""
 
     index: int
@@ -54,7 +54,7 @@ class Field(NamedTuple):
 
 def make_figure(
     study: Study, *, keys: str | None = None, fields: int = FIELDS, device: str, say: Say
-) -> Made:
+) -> StudyPage:
     """Run what is missing of seed 0 of Table 1's rows, then write fig3.png and fig3.md, its legend.
 
     Raises what `jobs.run_rows` raises, and `InputError` while no row is finished.
@@ -69,10 +69,10 @@ def make_figure(
     write_atomic(study.out / "fig3.png", to_png(draw_figure(test, methods, shown)))
     page = _page(test, methods, shown)
     write_atomic(study.out / "fig3.md", page.encode())
-    return Made(page, missing)
+    return StudyPage(page, missing)
 
 
-def choose_fields(test: Sequence[Entry], methods: Sequence[MethodFinds], count: int) -> list[Field]:
+def choose_fields(test: Sequence[Entry], methods: Sequence[MethodFinds], count: int) -> list[ChosenField]:
     """The fields on which trained methods disagree most, and the window of each with the most differences."""
     trained = [method for method in methods if method.row.base is not None] or methods
     scores = np.array([[_score(e, c) for e, c in zip(test, f.cells, strict=True)] for f in trained])
@@ -83,11 +83,14 @@ def choose_fields(test: Sequence[Entry], methods: Sequence[MethodFinds], count: 
         if patient not in chosen and len(chosen) < count:
             chosen[patient] = index
     return [
-        Field(index, _window(test[index], [f.cells[index] for f in methods])) for index in chosen.values()
+        ChosenField(index, _window(test[index], [f.cells[index] for f in methods]))
+        for index in chosen.values()
     ]
 
 
-def draw_figure(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[Field]) -> Picture:
+def draw_figure(
+    test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[ChosenField]
+) -> Picture:
     """One row of panels a field: image, truth, every method; a legend of the boxes below."""
     strips = [_strip(test[field.index], methods, field) for field in shown]
     width = max(strip.shape[1] for strip in strips)
@@ -95,7 +98,7 @@ def draw_figure(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Se
     return np.concatenate(parts)
 
 
-def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[Field]) -> str:
+def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[ChosenField]) -> str:
     rule = (__doc__ or "").partition("\n\n")[2].strip().replace("\n", " ")
     fields = [
         f"{test[field.index].name}, x {x1} to {x2}, y {y1} to {y2}"
@@ -115,9 +118,9 @@ def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence
 
 def _read(study: Study, row: Row) -> MethodFinds:
     folder, parts = study.folder(row.key, 0), study.parts
-    found = read_found(folder / TEST, parts.test)
+    found = read_predicted_cells(folder / TEST, parts.test)
     if row.scored:
-        cuts = choose_cuts(parts.val, read_found(folder / VAL, parts.val))
+        cuts = choose_cuts(parts.val, read_predicted_cells(folder / VAL, parts.val))
         found = [cells.select(reaching(cells, cuts)) for cells in found]
     return MethodFinds(row, found)
 
@@ -145,7 +148,7 @@ def _window(entry: Entry, found: Sequence[Cells]) -> Box:
     return as_box(np.concatenate([starts[held.argmax()], starts[held.argmax()] + size]))
 
 
-def _strip(entry: Entry, methods: Sequence[MethodFinds], field: Field) -> Picture:
+def _strip(entry: Entry, methods: Sequence[MethodFinds], field: ChosenField) -> Picture:
     image, truth = entry.read().image, entry.content.cells
     plain = _cut(image, field.window)
     colours = colour_cells(truth)

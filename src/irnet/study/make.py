@@ -13,55 +13,55 @@ from irnet.study.record import Study
 from irnet.study.render import number_table
 from irnet.study.results import RowResult
 from irnet.study.rows import MASK_RCNN, WITHOUT_IRM, choose_rows
-from irnet.study.tables import Made, Section, Table, make_table
+from irnet.study.tables import PageSection, StudyPage, StudyTable, make_table
 
 PARTS = ("DF", "MSK", "RL")
 
 
 def _table1(
     results: Sequence[RowResult], control: RowResult | None, distractors: dict[str, int]
-) -> list[Section]:
+) -> list[PageSection]:
     """The parts of Table 1, the methods compared, with what says how far to trust the differences."""
     over = f"over {MASK_RCNN.title}"
     return [
-        Section(
+        PageSection(
             "AJI and F1, mean of images",
             "As in the paper, its figures beside ours.",
             sections.main_table(results),
         ),
-        Section(f"Relative gain {over}, ours / the paper's", "", sections.gain_table(results, control)),
-        Section(
+        PageSection(f"Relative gain {over}, ours / the paper's", "", sections.gain_table(results, control)),
+        PageSection(
             f"Paired difference to {MASK_RCNN.title}",
             "In the same samples of patients, and seed by seed.",
             sections.difference_table(results, control),
         ),
-        Section("AJI and F1, pooled over images", "", sections.pooled_table(results)),
-        Section(
+        PageSection("AJI and F1, pooled over images", "", sections.pooled_table(results)),
+        PageSection(
             "Where cells overlap",
             "Pooled. Overlap recall: of the pixels under two or more true cells, those that the finds of all "
             "of them hold.",
             sections.overlap_table(results),
         ),
-        Section("COCO mask AP", "Of all finds, whatever their score.", sections.precision_table(results)),
-        Section(
+        PageSection("COCO mask AP", "Of all finds, whatever their score.", sections.precision_table(results)),
+        PageSection(
             "ISBI 2014", "Official and greedy pairing, pooled; never alone.", sections.isbi_table(results)
         ),
-        Section("Cytoplasm by overlap degree", "Pooled.", sections.degree_table(results)),
-        Section("Nuclei by overlap degree", "Pooled.", sections.degree_table(results, "nucleus")),
+        PageSection("Cytoplasm by overlap degree", "Pooled.", sections.degree_table(results)),
+        PageSection("Nuclei by overlap degree", "Pooled.", sections.degree_table(results, "nucleus")),
         *_last_sections(results, distractors),
     ]
 
 
-def _last_sections(results: Sequence[RowResult], distractors: dict[str, int]) -> list[Section]:
+def _last_sections(results: Sequence[RowResult], distractors: dict[str, int]) -> list[PageSection]:
     """What both tables end with: false finds, thresholds, cost."""
     return [
-        Section(
+        PageSection(
             "False finds by what they were taken from",
             "Cytoplasm / nuclei, on all test images, mean over seeds.",
             sections.distractor_table(results, distractors),
         ),
-        Section("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
-        Section("Cost", "", sections.cost_table(results)),
+        PageSection("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
+        PageSection("Cost", "", sections.cost_table(results)),
     ]
 
 
@@ -77,33 +77,33 @@ def _mark(part: str) -> Callable[[RowResult], str]:
 
 def _table2(
     results: Sequence[RowResult], control: RowResult | None, distractors: dict[str, int]
-) -> list[Section]:
+) -> list[PageSection]:
     """The parts of Table 2: what the instance relation module is made of."""
     return [
-        Section(
+        PageSection(
             "AJI and F1, mean of images",
             "DF: deep features, MSK: first masks, RL: relation. The DRM is on in every row.",
             _marked_table(results),
         ),
-        Section(
+        PageSection(
             f"Relative gain over {WITHOUT_IRM.title}, ours / the paper's",
             "",
             sections.gain_table(results, control),
         ),
-        Section(
+        PageSection(
             f"Paired difference to {WITHOUT_IRM.title}",
             "In the same samples of patients, and seed by seed.",
             sections.difference_table(results, control),
         ),
-        Section("AJI and F1, pooled over images", "", sections.pooled_table(results)),
-        Section("Where cells overlap", "Pooled.", sections.overlap_table(results)),
-        Section("COCO mask AP", "", sections.precision_table(results)),
+        PageSection("AJI and F1, pooled over images", "", sections.pooled_table(results)),
+        PageSection("Where cells overlap", "Pooled.", sections.overlap_table(results)),
+        PageSection("COCO mask AP", "", sections.precision_table(results)),
         *_last_sections(results, distractors),
     ]
 
 
-TABLE1 = Table("table1", "Table 1: methods", rows.TABLE1, MASK_RCNN, _table1, curves=True)
-TABLE2 = Table("table2", "Table 2: the instance relation module", rows.TABLE2, WITHOUT_IRM, _table2)
+TABLE1 = StudyTable("table1", "Table 1: methods", rows.TABLE1, MASK_RCNN, _table1, curves=True)
+TABLE2 = StudyTable("table2", "Table 2: the instance relation module", rows.TABLE2, WITHOUT_IRM, _table2)
 TABLES = {table.name: table for table in (TABLE1, TABLE2)}
 ROWS = {table.name: table.rows for table in (TABLE1, TABLE2, BEYOND)} | {"fig3": TABLE1.rows}
 
@@ -113,7 +113,7 @@ def check_rows(what: str, keys: str | None) -> None:
     choose_rows(ROWS[what], keys)
 
 
-def make(what: str, study: Study, *, keys: str | None, device: str, say: Say) -> Made:
+def make(what: str, study: Study, *, keys: str | None, device: str, say: Say) -> StudyPage:
     """Make a table or the figure in the study's folder. Raises what `jobs.run_rows` raises."""
     if what == "fig3":
         return make_figure(study, keys=keys, device=device, say=say)

@@ -30,7 +30,7 @@ MAY_DIFFER = {  # on another machine
 OFF_BEFORE = {"bare_ground": 0.0}  # of predict: what came after the first studies and acts by default
 
 
-class Effort(NamedTuple):
+class StudyBudget(NamedTuple):
     """The recipe of a size, and its optimiser steps; from scratch every row takes the sum."""
 
     recipe: str
@@ -38,10 +38,10 @@ class Effort(NamedTuple):
     steps: int  # of each row
 
 
-SIZES: dict[Size, Effort] = {
-    "tiny": Effort("study-tiny", 40, 40),
-    "small": Effort("study-small", 3000, 400),
-    "paper": Effort("paper", 40_000, 10_000),
+SIZES: dict[Size, StudyBudget] = {
+    "tiny": StudyBudget("study-tiny", 40, 40),
+    "small": StudyBudget("study-small", 3000, 400),
+    "paper": StudyBudget("paper", 40_000, 10_000),
 }
 
 

@@ -39,8 +39,8 @@ def score_seed(
 
     Raises `InputError` when a file lacks an image of `val` or `test`.
     """
-    cuts = choose_cuts(val, read_found(folder / VAL, val)) if scored else {}
-    found = read_found(folder / TEST, test)
+    cuts = choose_cuts(val, read_predicted_cells(folder / VAL, val)) if scored else {}
+    found = read_predicted_cells(folder / TEST, test)
     images = tuple(score_image(e.content, cells, cuts) for e, cells in zip(test, found, strict=True))
     return SeedScores(seed=seed, cuts=cuts, images=images)
 
@@ -51,7 +51,7 @@ def choose_cuts(val: Sequence[Entry], found: Sequence[Cells]) -> Cuts:
     return {label: chosen.get(label, NO_MATCH) for label in LABEL_NAMES}
 
 
-def read_found(path: Path, entries: Sequence[Entry]) -> list[Cells]:
+def read_predicted_cells(path: Path, entries: Sequence[Entry]) -> list[Cells]:
     """The predictions of a file, in the order of `entries`. Raises `InputError` when some are missing."""
     found = {entry.name: entry.content.cells for entry in read_coco(path)}
     if missing := [entry.name for entry in entries if entry.name not in found]:

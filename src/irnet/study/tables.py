@@ -17,7 +17,7 @@ from irnet.study.record import Study
 from irnet.study.render import bullets, number, write_table
 from irnet.study.results import RowResult, compare_rows, gains, row_result
 from irnet.study.rows import FIGURES, SLIPS, Row, choose_rows
-from irnet.study.scoring import TEST, patient_weights, read_found, score_seed
+from irnet.study.scoring import TEST, patient_weights, read_predicted_cells, score_seed
 
 HOW_TO_READ = (
     "Brackets: 95 % interval by bootstrap over patients (over images where they name none) of scores that "
@@ -37,7 +37,7 @@ LOOSE = (
 )
 
 
-class Section(NamedTuple):
+class PageSection(NamedTuple):
     """A part of a page."""
 
     title: str
@@ -45,18 +45,18 @@ class Section(NamedTuple):
     table: str
 
 
-class Table(NamedTuple):
+class StudyTable(NamedTuple):
     """What a table consists of."""
 
     name: str  # of its files
     title: str
     rows: tuple[Row, ...]
     control: Row  # that gains and differences are over
-    sections: Callable[[Sequence[RowResult], RowResult | None, dict[str, int]], list[Section]]
+    sections: Callable[[Sequence[RowResult], RowResult | None, dict[str, int]], list[PageSection]]
     curves: bool = False
 
 
-class Made(NamedTuple):
+class StudyPage(NamedTuple):
     """What was written."""
 
     page: str
@@ -73,7 +73,9 @@ class Made(NamedTuple):
         return DONE_WITH_ERRORS if self.missing else DONE
 
 
-def make_table(study: Study, table: Table, *, keys: str | None = None, device: str, say: Say) -> Made:
+def make_table(
+    study: Study, table: StudyTable, *, keys: str | None = None, device: str, say: Say
+) -> StudyPage:
     """Run the rows that `keys` names (None: all), then write the table with every row that is finished.
 
     Raises what `jobs.run_rows` raises, and `InputError` for an unknown key.
@@ -93,7 +95,7 @@ def make_table(study: Study, table: Table, *, keys: str | None = None, device: s
     write_table(study.out, table.name, page=page, values=values, flat=list(flat_rows(results, control)))
     if table.curves:
         write_curves(study.out, table.name, sweeps, results)
-    return Made(page, missing)
+    return StudyPage(page, missing)
 
 
 def score_rows(study: Study, rows: Sequence[Row], say: Say) -> list[RowResult]:
@@ -122,7 +124,7 @@ def find_row(results: Sequence[RowResult], row: Row) -> RowResult | None:
 
 def render_page(
     study: Study,
-    table: Table,
+    table: StudyTable,
     results: Sequence[RowResult],
     missing: Sequence[Missing],
     sweeps: Sequence[Sweep] = (),
@@ -132,7 +134,7 @@ def render_page(
     control = find_row(results, table.control)
     sections = table.sections(results, control, dict(present))
     if sweeps:
-        sections += [Section(*LOOSE, loose_table(sweeps, results, control))]
+        sections += [PageSection(*LOOSE, loose_table(sweeps, results, control))]
     parts = [f"# {table.title}", describe(study, frozen=table.control.base == "frozen")]
     for section in sections:
         if section.table:
@@ -204,7 +206,7 @@ def _row_values(result: RowResult, control: RowResult | None) -> dict[str, Any]:
 def _sweep(study: Study, result: RowResult) -> Sweep:
     test = study.parts.test
     found: list[list[Cells]] = [
-        read_found(study.folder(result.row.key, seed) / TEST, test) for seed in result.seeds
+        read_predicted_cells(study.folder(result.row.key, seed) / TEST, test) for seed in result.seeds
     ]
     return sweep(result.row.title, test, found)
 

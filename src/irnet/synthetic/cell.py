@@ -13,7 +13,7 @@ from irnet.synthetic.shape import Outline, Point, bend, draw_outline, plane
 from irnet.synthetic.stain import Colour, Stain
 from irnet.synthetic.texture import dots, noise, rods
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 Corner = tuple[int, int]
 
@@ -28,7 +28,7 @@ LEAST_BLUR = 0.3  # px
 class Layer:
     """A tile of optical density in one dye."""
 
-    density: Field  # (h, w)
+    density: Raster  # (h, w)
     corner: Corner  # (x, y) of the tile in the field (px), may lie outside
     colour: Colour
 
@@ -153,7 +153,7 @@ def _window(nucleus: Nucleus, corner: Corner) -> tuple[slice, slice]:
     return slice(y, y + height), slice(x, x + width)
 
 
-def _halo(rng: np.random.Generator, depth: Field, mpp: float, habit: Habit, kind: Kind) -> Field:
+def _halo(rng: np.random.Generator, depth: Raster, mpp: float, habit: Habit, kind: Kind) -> Raster:
     """Thinner cytoplasm around a nucleus: a narrow cleft of shrinkage or a wide clearing."""
     draw = rng.random()
     if draw < kind.clearing:
@@ -166,7 +166,7 @@ def _halo(rng: np.random.Generator, depth: Field, mpp: float, habit: Habit, kind
     return 1 - np.float32(strength) * np.exp(-np.square(outside)) * (depth < 1)
 
 
-def _specks(rng: np.random.Generator, cover: Field, stain: Stain, habit: Habit, mpp: float) -> Field:
+def _specks(rng: np.random.Generator, cover: Raster, stain: Stain, habit: Habit, mpp: float) -> Raster:
     """Bacteria and granules on a cell, densest in patches."""
     found = np.zeros_like(cover)
     if habit.rods and rng.random() < 0.75:

@@ -13,7 +13,7 @@ from irnet.synthetic.shape import Outline, Point, draw_outline, plane
 from irnet.synthetic.stain import Colour, Density, Stain
 from irnet.synthetic.texture import cloud, noise, wide_noise
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 Gathering = tuple[float, NDArray[np.float64]]
 
 FIELD_MM2 = 0.064  # the field of the paper, (252.9 um)^2, for which the numbers below are meant
@@ -31,7 +31,7 @@ def add_debris(
     c, s = np.cos(dirt.flow), np.sin(dirt.flow)
     along = np.array([[c, s], [-s, c]]) * np.array(dirt.streak)[:, None]
     lone, swarm = (0.3, 7.0 * np.eye(2)), (dirt.gathered, along)
-    kinds: list[tuple[str, float, Callable[..., tuple[Field, Colour]], float, Gathering]] = [
+    kinds: list[tuple[str, float, Callable[..., tuple[Raster, Colour]], float, Gathering]] = [
         ("scrap", dirt.scraps, _draw_scrap, 0.3, lone),
         ("clot", dirt.clots, _draw_clot, 0.5, lone),
         ("red_cell", dirt.red_cells, _draw_red_cell, 0.2, lone),
@@ -69,7 +69,7 @@ def _add_red_sheets(
     return [Distractor(kind="red_cell", box=box) for box in boxes]
 
 
-def _turn(rng: np.random.Generator, tile: Field, colour: Colour) -> tuple[Field, Colour]:
+def _turn(rng: np.random.Generator, tile: Raster, colour: Colour) -> tuple[Raster, Colour]:
     """A piece that was drawn before, turned by quarters, perhaps mirrored, a little darker or paler."""
     turned = np.rot90(tile, int(rng.integers(4)))
     mirrored = turned[::-1] if rng.random() < 0.5 else turned
@@ -106,7 +106,7 @@ def _places(
 
 
 def _as_distractor(
-    kind: str, tile: Field, corner: tuple[int, int], shape: tuple[int, int]
+    kind: str, tile: Raster, corner: tuple[int, int], shape: tuple[int, int]
 ) -> list[Distractor]:
     rows, columns = (np.flatnonzero((tile > SEEN).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
@@ -119,7 +119,7 @@ def _as_distractor(
     return [Distractor(kind=kind, box=(float(x1), float(y1), float(x2), float(y2)))]
 
 
-def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Raster, Colour]:
     """A polymorph: touching lobes, uniformly dark, in a body that is seldom seen; or a lymphocyte."""
     draw = rng.random()
     lymphocyte, lobes = draw < 0.15, 1 if draw < 0.35 else int(rng.integers(2, 6))
@@ -168,7 +168,7 @@ def _bunch(rng: np.random.Generator, radii: NDArray[np.float64]) -> NDArray[np.f
     return places - places.mean(axis=0)
 
 
-def _draw_red_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+def _draw_red_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Raster, Colour]:
     """A disc, flat or dimpled, often bent or pressed out of shape."""
     outline = draw_outline(
         rng,
@@ -186,7 +186,7 @@ def _draw_red_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[
     return disc * dimple * np.float32(rng.uniform(1.0, 2.5) * stain.cytoplasm), stain.orange
 
 
-def _draw_speck(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+def _draw_speck(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Raster, Colour]:
     """A small irregular grain, pale or very dark."""
     size = min(rng.lognormal(-0.1, 0.6), 5)
     outline = _draw_lump_outline(rng, max(size / 2 / mpp, 0.8))
@@ -195,7 +195,7 @@ def _draw_speck(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Fie
     return cover * np.float32(rng.uniform(0.1, 1.3) * stain.nucleus), stain.haematoxylin
 
 
-def _draw_scrap(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+def _draw_scrap(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Raster, Colour]:
     """A torn, granular piece of cytoplasm without a nucleus."""
     size = rng.uniform(6, 22)
     outline = _draw_lump_outline(rng, size / 2 / mpp)
@@ -210,7 +210,7 @@ def _draw_scrap(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Fie
     return film * np.float32(stain.cytoplasm * rng.uniform(0.3, 2.0)), stain.cell_colour(rng, 0.3)
 
 
-def _draw_clot(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+def _draw_clot(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Raster, Colour]:
     """A dark lump, round or smeared out, often out of focus."""
     size, sigma = rng.uniform(4, 18), rng.uniform(0, 1.5) * (rng.random() < 0.6) / mpp
     outline = _draw_lump_outline(rng, size / 2 / mpp)

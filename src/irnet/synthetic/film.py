@@ -10,7 +10,7 @@ from irnet.synthetic.shape import Outline
 from irnet.synthetic.stain import Palette
 from irnet.synthetic.texture import bubbles, cloud, noise, wrinkles
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 
 CLOUD_CONTRAST = 0.17  # relative, over all sizes
 FLAPS = 0.15  # probability that a part of a common cell is doubled along a chord
@@ -61,13 +61,13 @@ def draw_film(
     rng: np.random.Generator,
     kind: Kind,
     outline: Outline,
-    places: tuple[Field, Field],
+    places: tuple[Raster, Raster],
     *,
     radius: float,
     mpp: float,
     habit: Habit,
     crumpled: bool,
-) -> tuple[Field, Field]:
+) -> tuple[Raster, Raster]:
     """Thickness of the cytoplasm, about 1 inside, and the cover of its outline, 0 to 1, both (h, w).
 
     `places` are the x and the y of each pixel of the tile, from the cell's centre; like `radius` in px.
@@ -118,8 +118,8 @@ def draw_film(
 
 
 def _fold_over(
-    rng: np.random.Generator, outline: Outline, x: Field, y: Field, depth: Field
-) -> tuple[Field, Field]:
+    rng: np.random.Generator, outline: Outline, x: Raster, y: Raster, depth: Raster
+) -> tuple[Raster, Raster]:
     """The depth of a cell whose part beyond a chord is folded back, and that of the part where it lies."""
     way, offset = rng.uniform(0, 2 * np.pi), np.float32(rng.uniform(*FOLD) * np.median(outline.radii))
     c, s = np.float32(np.cos(way)), np.float32(np.sin(way))
@@ -129,7 +129,7 @@ def _fold_over(
     return np.maximum(np.minimum(depth, inside), flap), flap
 
 
-def _draw_crease(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float) -> Field:
+def _draw_crease(rng: np.random.Generator, x: Raster, y: Raster, radius: float, mpp: float) -> Raster:
     """A ridge that crosses part of the cell: bent, one flank steep and the other fading."""
     angle = rng.uniform(0, 2 * np.pi)
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -143,7 +143,7 @@ def _draw_crease(rng: np.random.Generator, x: Field, y: Field, radius: float, mp
     return np.float32(rng.normal(0.15, 0.22)) * np.exp(-np.square(across / fade) - np.square(along))
 
 
-def _draw_flap(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp: float) -> Field:
+def _draw_flap(rng: np.random.Generator, x: Raster, y: Raster, radius: float, mpp: float) -> Raster:
     """The part of the cell beyond a chord, twice as thick because it is folded back."""
     angle = rng.uniform(0, 2 * np.pi)
     beyond = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
@@ -152,7 +152,7 @@ def _draw_flap(rng: np.random.Generator, x: Field, y: Field, radius: float, mpp:
     return np.float32(rng.uniform(0.3, 1.1)) * np.clip(beyond / end + 0.5, 0, 1)
 
 
-def _draw_turned_edge(rng: np.random.Generator, depth: Field, angle: NDArray[np.intp], mpp: float) -> Field:
+def _draw_turned_edge(rng: np.random.Generator, depth: Raster, angle: NDArray[np.intp], mpp: float) -> Raster:
     """A strip along part of the edge where it is turned over: dark, ending sharply or softly inside."""
     theta = np.arange(256) * (2 * np.pi / 256)
     apart = np.abs((theta - rng.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi)

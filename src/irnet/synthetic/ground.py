@@ -8,7 +8,7 @@ from irnet.synthetic.shape import plane
 from irnet.synthetic.stain import Colour, Density, Stain
 from irnet.synthetic.texture import cloud, dots, noise, paving, rods, streaks, wide_noise, wrinkles
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 HOLES_UM = (0.9, 0.6)  # radius of a drop, log-normal
 COLOURED = 0.25  # share of the veils that take up the dyes as cells do
 MOST_VEILS = 3
@@ -44,7 +44,7 @@ def add_ground(rng: np.random.Generator, density: Density, dirt: Dirt, stain: St
 
 def red_sheets(
     rng: np.random.Generator, share: float, shape: tuple[int, int], mpp: float, flow: float
-) -> Field:
+) -> Raster:
     """Cover (H, W), 0 to 1, of red cells side by side in bands and heaps over about `share` of a field."""
     band = streaks(rng, shape, rng.uniform(8, 25) / mpp, rng.uniform(1, 4), flow)
     bare = np.quantile(band[::16, ::16], 1 - share)
@@ -52,7 +52,7 @@ def red_sheets(
     return np.clip((paving(rng, shape, mpp) - 1 + np.clip(fullness, -1, 0.95)) * 12, 0, 1)
 
 
-def draw_smudge(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Field, Colour]:
+def draw_smudge(rng: np.random.Generator, stain: Stain, mpp: float) -> tuple[Raster, Colour]:
     """A thick patch of dried mucus or blood that lies on cells: lumpy, without an edge."""
     radius = rng.uniform(15, 50) / mpp
     x, y = plane(int(1.5 * radius))
@@ -72,7 +72,7 @@ def _add_mucus(rng: np.random.Generator, density: Density, flow: float, stain: S
 
 
 def _add_veil(
-    rng: np.random.Generator, density: Density, streaky: Field, holes: float, stain: Stain, mpp: float
+    rng: np.random.Generator, density: Density, streaky: Raster, holes: float, stain: Stain, mpp: float
 ) -> None:
     """A coloured sheet of mucus: an edge that fades or ends, streaks, wrinkles, holes that drops left."""
     shape = density.shape
@@ -91,7 +91,7 @@ def _add_veil(
     density.add(film * strength, (0, 0), colour)
 
 
-def _push_aside(rng: np.random.Generator, film: Field, mpp: float) -> None:
+def _push_aside(rng: np.random.Generator, film: Raster, mpp: float) -> None:
     """A drop in a film: clear inside, its edge a little denser."""
     radius = float(np.clip(rng.lognormal(*HOLES_UM), 0.8, 12) / mpp)
     y, x = (int(rng.integers(n)) for n in film.shape)

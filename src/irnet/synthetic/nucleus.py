@@ -9,7 +9,7 @@ from irnet.synthetic.kinds import Kind
 from irnet.synthetic.shape import Outline, Point, bend, draw_outline, plane
 from irnet.synthetic.texture import noise
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 
 ANNOTATED = 0.35  # cover of a nucleus's edge that annotators still count as nucleus
 FILLED = 0.9  # most of a cell's width that its nucleus takes up, more or less
@@ -21,9 +21,9 @@ class Nucleus:
     """A drawn nucleus on a tile of its own."""
 
     corner: tuple[int, int]  # (x, y) of the tile in the field (px)
-    density: Field  # (h, w) relative to a common nucleus of the stain
+    density: Raster  # (h, w) relative to a common nucleus of the stain
     mask: NDArray[np.bool_]  # (h, w)
-    depth: Field  # (h, w) px inside the outline, negative outside
+    depth: Raster  # (h, w) px inside the outline, negative outside
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def _draw_look(rng: np.random.Generator, kind: Kind) -> Look:
 
 
 def _draw_chromatin(
-    rng: np.random.Generator, look: Look, depth: Field, x: Field, y: Field, outline: Outline, mpp: float
-) -> Field:
+    rng: np.random.Generator, look: Look, depth: Raster, x: Raster, y: Raster, outline: Outline, mpp: float
+) -> Raster:
     """Relative density inside: grain at two scales, membrane, creases, thinner towards the edge."""
     body = 1 + np.float32(0.085 * look.grain) * noise(rng, x.shape, 0.42 / mpp)
     body += np.float32(0.08 * look.grain) * noise(rng, x.shape, 0.85 / mpp)

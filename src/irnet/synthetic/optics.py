@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from irnet.synthetic.stain import Palette
 from irnet.synthetic.texture import noise, wide_noise
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 LN10 = np.float32(np.log(10.0))
 EMPTY = 0.985  # transmittance above which a pixel counts as background
 SATURATED = 0.5  # share of the cameras of strongly stained smears whose background is saturated
@@ -88,7 +88,7 @@ class Camera:
         beyond = max(0.0, abs(rng.normal(0, 2 * self.depth)) - 0.5)
         return min(0.28 * beyond / mpp, 1.0 / mpp)
 
-    def photograph(self, rng: np.random.Generator, density: Field, mpp: float) -> NDArray[np.uint8]:
+    def photograph(self, rng: np.random.Generator, density: Raster, mpp: float) -> NDArray[np.uint8]:
         """The picture (H, W, 3) uint8 of optical densities (channels, H, W)."""
         light = self._illumination(rng, density.shape[1:], mpp)
         channels = []
@@ -103,7 +103,7 @@ class Camera:
         picture = np.stack(channels * (3 // len(channels)), axis=-1)
         return self._compress(picture)
 
-    def _illumination(self, rng: np.random.Generator, shape: tuple[int, ...], mpp: float) -> Field:
+    def _illumination(self, rng: np.random.Generator, shape: tuple[int, ...], mpp: float) -> Raster:
         height, width = shape
         y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
         centre = rng.normal(0, 0.2, 2)
@@ -112,7 +112,7 @@ class Camera:
         return (1 - fall + uneven).astype(np.float32)
 
     def _expose(
-        self, rng: np.random.Generator, level: Field, light: Field, white: float
+        self, rng: np.random.Generator, level: Raster, light: Raster, white: float
     ) -> NDArray[np.uint8]:
         """Grey levels with noise: that of the photons grows with the root of the light."""
         if self.noise_scale:
@@ -129,7 +129,7 @@ class Camera:
             exposed = np.maximum(exposed, 0) ** np.float32(self.gamma)
         return np.clip(exposed * np.float32(white) + deviation * grain + 0.5, 0, 255).astype(np.uint8)
 
-    def _unrest(self, level: Field) -> Field:
+    def _unrest(self, level: Raster) -> Raster:
         """Share of the noise that focus stacking left: all on cells, none on the background of the middle."""
         height, width = level.shape
         y, x = np.ogrid[:height, :width]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 Point = tuple[float, float]
 
 ANGLES = 256
@@ -23,7 +23,7 @@ class Outline:
         """Largest radius (px)."""
         return float(self.radii.max())
 
-    def depth(self, x: Field, y: Field) -> tuple[Field, NDArray[np.intp]]:
+    def depth(self, x: Raster, y: Raster) -> tuple[Raster, NDArray[np.intp]]:
         """How far inside the outline points lie (px, negative outside), and the index of their angle.
 
         Measured along the ray from the origin and shortened where the outline runs aslant to it.
@@ -72,7 +72,7 @@ def draw_outline(
     return Outline(radii * radius / np.sqrt(np.mean(radii**2)))
 
 
-def plane(half: int, centre: Point = (0.0, 0.0)) -> tuple[Field, Field]:
+def plane(half: int, centre: Point = (0.0, 0.0)) -> tuple[Raster, Raster]:
     """Coordinates (2 half + 1, 2 half + 1) of a tile's pixels about a point off its middle by `centre`."""
     steps = np.arange(-half, half + 1, dtype=np.float32)
     side = (2 * half + 1,) * 2
@@ -80,7 +80,7 @@ def plane(half: int, centre: Point = (0.0, 0.0)) -> tuple[Field, Field]:
     return x, np.broadcast_to(steps[:, None] - np.float32(centre[1]), side)
 
 
-def bend(x: Field, y: Field, angle: float, curvature: float) -> tuple[Field, Field]:
+def bend(x: Raster, y: Raster, angle: float, curvature: float) -> tuple[Raster, Raster]:
     """The plane bent across a direction; areas stay as they are. `curvature` in 1/px."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     shift = np.float32(curvature) * np.square(c * x + s * y)

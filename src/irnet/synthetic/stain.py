@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 Colour = NDArray[np.float32]  # (3,) optical density of R, G, B
 Palette = Literal["pap", "pale", "vivid", "strong", "grey"]
 
@@ -121,9 +121,9 @@ class Density:
 
     def __init__(self, shape: tuple[int, int], *, grey: bool) -> None:
         self.shape = shape
-        self.values: Field = np.zeros((1 if grey else 3, *shape), dtype=np.float32)
+        self.values: Raster = np.zeros((1 if grey else 3, *shape), dtype=np.float32)
 
-    def add(self, tile: Field, corner: tuple[int, int], colour: Colour) -> None:
+    def add(self, tile: Raster, corner: tuple[int, int], colour: Colour) -> None:
         """Add a layer `tile` (h, w), times the `colour` of its dye, at `corner` (x, y); cut to the field."""
         x, y = corner
         top, left = max(0, -y), max(0, -x)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
-Field = NDArray[np.floating]
+Raster = NDArray[np.floating]
 
 TILE = 512  # side of a periodic tile (px)
 MARGIN = 320  # by which a tile is repeated, so that most cuts are views
@@ -23,44 +23,44 @@ OVERSAMPLING = 4
 CLOUD_SLOPE, FINEST_UM, BROADEST_UM = 1.2, 0.2, 40.0  # of the spectrum of cytoplasm
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Field:
+def noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Raster:
     """Gaussian noise of unit variance, smooth over about `sigma` px, of `shape` (h, w)."""
     return _cut(rng, _smooth_tile(int(np.abs(SCALES - sigma).argmin())), shape)
 
 
-def cloud(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+def cloud(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Raster:
     """Noise of unit variance whose contrast grows with the size of its features, and none below .4 um."""
     return _cut(rng, _cloud_tile(_scale(mpp)), shape)
 
 
-def rods(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+def rods(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Raster:
     """Bacteria, 0 to 1: slightly bent rods of 2 to 5 um, 50 on 1000 um^2."""
     return _cut(rng, _rod_tile(_scale(mpp)), shape)
 
 
-def dots(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+def dots(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Raster:
     """Granules, 0 to 1: dots of .3 to 1 um, 20 on 1000 um^2."""
     return _cut(rng, _dot_tile(_scale(mpp)), shape)
 
 
-def bubbles(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+def bubbles(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Raster:
     """Vacuoles: -1 in their clear insides, up to 1 on the walls between them."""
     return _cut(rng, _bubble_tile(_scale(mpp)), shape)
 
 
-def wrinkles(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+def wrinkles(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Raster:
     """Fine lines, 0 to 1, of .5 um: bent, broken, in a net with meshes of some 10 um."""
     return _cut(rng, _wrinkle_tile(_scale(mpp)), shape)
 
 
-def paving(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Field:
+def paving(rng: np.random.Generator, shape: tuple[int, int], mpp: float) -> Raster:
     """Discs pressed against one another like red cells, each of a level of its own, .3 to 1; 0 between."""
     return _cut(rng, _paving_tile(_scale(mpp)), shape)
 
 
 def streaks(
     rng: np.random.Generator, shape: tuple[int, int], sigma: float, stretch: float, angle: float
-) -> Field:
+) -> Raster:
     """Gaussian noise smooth over `sigma` px across a direction, and `stretch` times as many along it.
 
     The direction is `angle` from the x axis. A coarse grid is drawn anew, turned and interpolated.
@@ -79,7 +79,7 @@ def streaks(
     return np.asarray(drawn)
 
 
-def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Field:
+def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Raster:
     """Gaussian noise smooth over many pixels, without a period: a coarse grid drawn anew and interpolated."""
     coarse = rng.standard_normal([int(n / sigma) + 4 for n in shape]).astype(np.float32)
     height, width = (int(n * sigma) for n in coarse.shape)
@@ -87,7 +87,7 @@ def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -
     return smooth[: shape[0], : shape[1]]
 
 
-def _cut(rng: np.random.Generator, tile: Field, shape: tuple[int, int]) -> Field:
+def _cut(rng: np.random.Generator, tile: Raster, shape: tuple[int, int]) -> Raster:
     """A piece of a repeated tile, from anywhere, in one of its eight orientations."""
     top, left, turn = (int(n) for n in rng.integers((TILE, TILE, 8)))
     height, width = shape if turn % 2 else shape[::-1]
@@ -104,19 +104,19 @@ def _scale(mpp: float) -> int:
     return round(float(np.log(mpp) / np.log(FINENESS)))
 
 
-def _repeat(tile: NDArray) -> Field:
+def _repeat(tile: NDArray) -> Raster:
     return np.pad(tile.astype(np.float32), ((0, MARGIN), (0, MARGIN)), mode="wrap")
 
 
 @cache
-def _smooth_tile(scale: int) -> Field:
+def _smooth_tile(scale: int) -> Raster:
     white = np.random.default_rng((SEED, 0, scale)).standard_normal((TILE, TILE)).astype(np.float32)
     smooth = gaussian_filter(white, SCALES[scale], mode="wrap")
     return _repeat((smooth - smooth.mean()) / smooth.std())
 
 
 @cache
-def _cloud_tile(scale: int) -> Field:
+def _cloud_tile(scale: int) -> Raster:
     white = np.random.default_rng((SEED, 1)).standard_normal((TILE, TILE))
     frequency = np.hypot(np.fft.fftfreq(TILE)[:, None], np.fft.rfftfreq(TILE)[None, :])
     least = FINENESS**scale / BROADEST_UM
@@ -128,12 +128,12 @@ def _cloud_tile(scale: int) -> Field:
 
 
 @cache
-def _rod_tile(scale: int) -> Field:
+def _rod_tile(scale: int) -> Raster:
     return _draw_tile((SEED, 2), scale, RODS_PER_UM2, _draw_rod)
 
 
 @cache
-def _dot_tile(scale: int) -> Field:
+def _dot_tile(scale: int) -> Raster:
     return _draw_tile((SEED, 3), scale, DOTS_PER_UM2, _draw_dot)
 
 
@@ -142,7 +142,7 @@ def _draw_tile(
     scale: int,
     per_um2: float,
     draw: Callable[[np.random.Generator, ImageDraw.ImageDraw, tuple[float, float], float], None],
-) -> Field:
+) -> Raster:
     """A periodic tile of small things: what leaves it on one side comes in on the other."""
     rng, mpp = np.random.default_rng((*seed, scale % 2**16)), FINENESS**scale
     side, border = TILE * OVERSAMPLING, int(6 / mpp) * OVERSAMPLING
@@ -156,7 +156,7 @@ def _draw_tile(
     return _repeat(folded.reshape(TILE, OVERSAMPLING, TILE, OVERSAMPLING).mean((1, 3)))
 
 
-def _fold(canvas: Field, border: int) -> Field:
+def _fold(canvas: Raster, border: int) -> Raster:
     """Rows beyond the ends of a periodic canvas, laid on those at the other end."""
     inner = canvas[border:-border].copy()
     inner[-border:] = np.maximum(inner[-border:], canvas[:border])
@@ -186,7 +186,7 @@ def _draw_dot(
 
 
 @cache
-def _wrinkle_tile(scale: int) -> Field:
+def _wrinkle_tile(scale: int) -> Raster:
     """Where a smooth noise is near 0, in the places where another one is high."""
     mpp, white = FINENESS**scale, np.random.default_rng((SEED, 5)).standard_normal((2, TILE, TILE))
     smooth = [gaussian_filter(w, um / mpp, mode="wrap") for w, um in zip(white, (3.0, 6.0), strict=True)]
@@ -197,7 +197,7 @@ def _wrinkle_tile(scale: int) -> Field:
 
 
 @cache
-def _paving_tile(scale: int) -> Field:
+def _paving_tile(scale: int) -> Raster:
     rng, mpp = np.random.default_rng((SEED, 6, scale % 2**16)), FINENESS**scale
     points = rng.uniform(0, TILE, (max(8, round(DISCS_PER_UM2 * (TILE * mpp) ** 2)), 2))
     grid = np.stack(np.meshgrid(np.arange(TILE), np.arange(TILE), indexing="ij"), axis=-1).reshape(-1, 2)
@@ -209,7 +209,7 @@ def _paving_tile(scale: int) -> Field:
 
 
 @cache
-def _bubble_tile(scale: int) -> Field:
+def _bubble_tile(scale: int) -> Raster:
     """Cells of points (Worley): the second nearest less the nearest point is 0 on the walls."""
     rng, mpp = np.random.default_rng((SEED, 4, scale % 2**16)), FINENESS**scale
     points = rng.uniform(0, TILE, (max(8, round(BUBBLES_PER_UM2 * (TILE * mpp) ** 2)), 2))

@@ -65,8 +65,8 @@ class RunLog:
     def init(self, origin: dict[str, Any]) -> None:
         """Take the weights that the run starts from, see `weights.start_from`."""
         self.write("init", 0, origin)
-        told = {"fresh": origin["fresh"], "left out of the file": origin["left"]}
-        parts = "; ".join(f"{word}: {', '.join(names)}" for word, names in told.items() if names)
+        groups = {"fresh": origin["fresh"], "left out of the file": origin["left"]}
+        parts = "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
         self.say(f"from {origin['source']}" + (f"; {parts}" if parts else ""))
 
     def step(self, step: int, values: dict[str, float]) -> None:
@@ -88,7 +88,7 @@ class RunLog:
         self._sums, self._counts, self._since = {}, {}, now
 
         self.write("train", step, means)
-        self._tell(step, means)
+        self._print_step(step, means)
 
     def validation(self, step: int, validation: Validation) -> None:
         """Take the scores of a validation."""
@@ -121,7 +121,7 @@ class RunLog:
         yield
         self._since += time.monotonic() - begun
 
-    def _tell(self, step: int, means: dict[str, float]) -> None:
+    def _print_step(self, step: int, means: dict[str, float]) -> None:
         losses = " ".join(
             f"{name.removeprefix('loss/')} {value:.3f}"
             for name, value in means.items()

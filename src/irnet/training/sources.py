@@ -18,7 +18,7 @@ from irnet.config import DataSettings, GeneratedSettings, Settings
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.document import locate
-from irnet.data.coco.split import PARTS, assign
+from irnet.data.coco.split import PARTS, assign_parts
 from irnet.data.files import sha256
 from irnet.data.sample import Entry, Sample
 from irnet.errors import InputError
@@ -29,7 +29,7 @@ from irnet.training.feed import process_context, starting_processes
 
 ENDLESS = 2**62  # items
 
-Field = tuple[NDArray[np.uint8], Content]
+GeneratedField = tuple[NDArray[np.uint8], Content]
 ReadShare = Callable[[int, int], list[Sample]]  # of (rank, number of ranks)
 
 _logger = logging.getLogger(__name__)
@@ -52,16 +52,16 @@ class GeneratedFields:
     def __init__(self, settings: GeneratedSettings, seed: int) -> None:
         self.settings, self.seed = settings, seed
         self.cutouts = _read_cutouts(settings.cutouts) if settings.composed else []
-        self._last: tuple[int, Field] | None = None
+        self._last: tuple[int, GeneratedField] | None = None
 
-    def __call__(self, item: int) -> Field:
+    def __call__(self, item: int) -> GeneratedField:
         """Return the field of which training item `item` is a crop; those of one field come in a row."""
         number = item // self.settings.reuse % self.settings.images
         if self._last is None or self._last[0] != number:
             self._last = (number, self.draw(number))
         return self._last[1]
 
-    def draw(self, number: int) -> Field:
+    def draw(self, number: int) -> GeneratedField:
         """Return (size, size, 3) pixels and what is on them; fields for validation re-use no cell."""
         s = self.settings
         rng = np.random.default_rng((self.seed, number))
@@ -166,7 +166,7 @@ def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, lis
 
     keys = _split_keys(entries)
     shares = {part: share for part, share in zip(PARTS, data.split, strict=True) if share > 0}
-    parts = assign(keys, ratios=[*shares.values()], seed=data.split_seed, parts=[*shares])
+    parts = assign_parts(keys, ratios=[*shares.values()], seed=data.split_seed, parts=[*shares])
 
     divided: dict[str, list[Entry]] = {part: [] for part in shares}
     for entry, key in zip(entries, keys, strict=True):

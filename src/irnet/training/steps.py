@@ -29,8 +29,8 @@ class NotFiniteError(RuntimeError):
     @classmethod
     def of(cls, losses: dict[str, float], norm: float | None, items: list[int]) -> NotFiniteError:
         """Return the error of losses, or of a gradient of this norm."""
-        told = {name: repr(value) for name, value in losses.items()}
-        return cls({"losses": told, "gradient_norm": None if norm is None else repr(norm), "items": items})
+        named = {name: repr(value) for name, value in losses.items()}
+        return cls({"losses": named, "gradient_norm": None if norm is None else repr(norm), "items": items})
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
@@ -39,8 +39,8 @@ def step_seed(seed: int, step: int, rank: int) -> int:
     return int.from_bytes(digest[:7], "big")
 
 
-class Taken(NamedTuple):
-    """A step that was taken, and its figures where they were computed: `read` waits for them."""
+class StepResult(NamedTuple):
+    """A step that was taken, and its figures where they were computed: `read_steps` waits for them."""
 
     names: list[str]  # of the losses
     items: list[list[int]]  # of each pass
@@ -56,10 +56,10 @@ def optimise(
     device: torch.device,
     precision: Literal["fp32", "bf16"],
     clip: float,
-) -> Taken:
+) -> StepResult:
     """Take one optimiser step on the mean loss of `batches`, without waiting for a GPU.
 
-    A loss that is not finite spoils the weights: `read` the step before they are kept.
+    A loss that is not finite spoils the weights: `read_steps` the step before they are kept.
     """
     optimizer.zero_grad(set_to_none=True)
     passes, names = [], []
@@ -80,10 +80,10 @@ def optimise(
     figures = getattr(getattr(model, "module", model), "diagnostics", {})
     others = torch.stack([norm, *(value.to(norm) for value in figures.values())])
     items = [batch.ids.tolist() for batch in batches]
-    return Taken(names, items, [*figures], torch.cat([*passes, others]))
+    return StepResult(names, items, [*figures], torch.cat([*passes, others]))
 
 
-def read(taken: Sequence[Taken]) -> Iterator[dict[str, float]]:
+def read_steps(taken: Sequence[StepResult]) -> Iterator[dict[str, float]]:
     """Yield the mean of each part of the loss of steps, the gradient's norm and the network's figures.
 
     Raises `NotFiniteError` at the first step whose loss or gradient was not finite.
@@ -102,8 +102,8 @@ def read(taken: Sequence[Taken]) -> Iterator[dict[str, float]]:
             means[name] = sum(losses[name] for losses in passes) / len(passes)
         if not math.isfinite(norm):
             raise NotFiniteError.of(means, norm, [*chain(*step.items)])
-        told = dict(zip(step.figures, figures, strict=True))
-        yield {"loss": sum(means.values()), **means, "gradient_norm": norm, **told}
+        named = dict(zip(step.figures, figures, strict=True))
+        yield {"loss": sum(means.values()), **means, "gradient_norm": norm, **named}
 
 
 @contextmanager

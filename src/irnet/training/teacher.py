@@ -25,7 +25,7 @@ from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
 from irnet.models.mask_branch import enlarge
 from irnet.models.postprocess import Instances, to_cells
-from irnet.models.views import VIEWS, draw_in_views, look_in_views
+from irnet.models.views import VIEWS, draw_in_views, score_in_views
 from irnet.training.feed import Batch, FieldBatch
 
 HELD = 0.5  # share of a nucleus that lies in its cell
@@ -36,7 +36,7 @@ MANY = 3  # nuclei in no other cell: white cells
 SAMPLES = 14  # side of the masks by which finds are compared
 
 
-class Finds(NamedTuple):
+class TeacherCandidates(NamedTuple):
     """n candidates in one crop."""
 
     boxes: Tensor  # (n, 4) xyxy px
@@ -66,7 +66,7 @@ class Teacher:
         known = crops.known()
         s, side, items = self.settings.unlabelled, self.settings.data.mask_size, []
         for image, finds, (points, distractors) in zip(crops.images, self.find(crops), known, strict=True):
-            sure, ignore = judge(finds, points, distractors, s)
+            sure, ignore = split_by_certainty(finds, points, distractors, s)
 
             masks = drawn(finds, sure.nonzero()[:, 0], finds.boxes[sure], side)
             target = {
@@ -80,32 +80,32 @@ class Teacher:
         return Batch.of(crops.ids.tolist(), items)
 
     @torch.no_grad()
-    def find(self, crops: FieldBatch) -> list[Finds]:
+    def find(self, crops: FieldBatch) -> list[TeacherCandidates]:
         """Return the candidates in each crop as it is."""
         model, s = self.model, self.settings
         heads, views = model.roi_heads, VIEWS[: s.unlabelled.views]
 
         with autocast(self.device, s.train.precision):
-            seen, judged = look_in_views(model, list(crops.weak.to(self.device)), views)
-            ranked = judged.rank(heads.box.power)
+            seen, scored = score_in_views(model, list(crops.weak.to(self.device)), views)
+            ranked = scored.rank(heads.box.power)
             scales = seen[0].scales.repeat(1, 2)[:, None]  # (B, 1, 4)
 
             places = [
                 _places(heads.box, boxes, scores, points.to(self.device) * scale[:, :2], seen[0].sizes)
                 for boxes, scores, scale, (points, _) in zip(
-                    judged.boxes, ranked, scales, crops.known(), strict=True
+                    scored.boxes, ranked, scales, crops.known(), strict=True
                 )
             ]
 
             # Candidates (C, N) flattened to C * N: the class is told by the place.
-            boxes = [judged.boxes[i].flatten(0, 1)[place] for i, (place, _) in enumerate(places)]
-            labels = [place // judged.boxes.shape[2] + 1 for place, _ in places]
+            boxes = [scored.boxes[i].flatten(0, 1)[place] for i, (place, _) in enumerate(places)]
+            labels = [place // scored.boxes.shape[2] + 1 for place, _ in places]
             frames = [enlarge(box, heads.mask.box_scale) for box in boxes]
             masks = draw_in_views(heads.mask, seen, frames, torch.cat(labels))
 
         counts = [len(box) for box in boxes]
         found = [
-            Finds(
+            TeacherCandidates(
                 boxes=(boxes[i] / scales[i]).cpu(),
                 labels=labels[i].cpu(),
                 scores=ranked[i].flatten()[place].float().cpu(),
@@ -116,9 +116,9 @@ class Teacher:
             )
             for i, ((place, offered), mask) in enumerate(zip(places, masks.split(counts), strict=True))
         ]
-        return [self._look_again(finds, weak) for finds, weak in zip(found, crops.weak, strict=True)]
+        return [self._drop_bare(finds, weak) for finds, weak in zip(found, crops.weak, strict=True)]
 
-    def _look_again(self, finds: Finds, weak: Tensor) -> Finds:
+    def _drop_bare(self, finds: TeacherCandidates, weak: Tensor) -> TeacherCandidates:
         """Return the finds, with the cytoplasms that were drawn on bare ground of a crop (3, H, W)."""
         excess, um_per_px = self.settings.predict.bare_ground, self.settings.data.mpp
         likely = finds.offered & (finds.labels == CYTOPLASM)
@@ -163,7 +163,9 @@ def _places(
     return places, torch.isin(places, kept)
 
 
-def judge(finds: Finds, points: Tensor, distractors: Tensor, s: UnlabelledSettings) -> tuple[Tensor, Tensor]:
+def split_by_certainty(
+    finds: TeacherCandidates, points: Tensor, distractors: Tensor, s: UnlabelledSettings
+) -> tuple[Tensor, Tensor]:
     """Tell which finds are instances, (n,) bool, and which boxes (k, 4) are neither that nor ground.
 
     Args:
@@ -185,7 +187,7 @@ def judge(finds: Finds, points: Tensor, distractors: Tensor, s: UnlabelledSettin
     alone = mine & (inside & sure).sum(dim=1, keepdim=True).eq(1)
     sure &= nucleus | (mine.any(dim=0) & (alone.sum(dim=0) < MANY))
     sure &= ~nucleus | (inside & sure).any(dim=1)  # without those of cells that were left out
-    lost = _teach_points(finds, points, sure, inside & (finds.scores >= high / 2))
+    lost = _add_points(finds, points, sure, inside & (finds.scores >= high / 2))
 
     likely &= ~finds.bare | sure
     free = nucleus & ~(inside & likely).any(dim=1)  # a white cell, or a nucleus whose cell is not seen
@@ -195,7 +197,7 @@ def judge(finds: Finds, points: Tensor, distractors: Tensor, s: UnlabelledSettin
     return sure, torch.cat([ignore, around])
 
 
-def _teach_points(finds: Finds, points: Tensor, sure: Tensor, inside: Tensor) -> Tensor:
+def _add_points(finds: TeacherCandidates, points: Tensor, sure: Tensor, inside: Tensor) -> Tensor:
     """Make the best nucleus at each point sure, and its best cell that is `inside` (n, n).
 
     Tells where one of the two was not seen, (p,) bool.
@@ -223,7 +225,7 @@ def _best(scores: Tensor, among: Tensor) -> int:
     return int(scores.masked_fill(~among, -1).argmax())
 
 
-def held(finds: Finds) -> Tensor:
+def held(finds: TeacherCandidates) -> Tensor:
     """Tell which nuclei lie in which cytoplasms, for at least half of their area, (n, n) bool."""
     n = len(finds.labels)
     inside = torch.zeros((n, n), dtype=torch.bool)
@@ -239,7 +241,7 @@ def held(finds: Finds) -> Tensor:
     return inside
 
 
-def holds(finds: Finds, points: Tensor) -> Tensor:
+def holds(finds: TeacherCandidates, points: Tensor) -> Tensor:
     """Tell which masks hold which points (p, 2), (n, p) bool."""
     n, p = len(finds.labels), len(points)
     spots = torch.cat([points - 0.5, points + 0.5], dim=1)  # boxes of a pixel
@@ -248,12 +250,12 @@ def holds(finds: Finds, points: Tensor) -> Tensor:
     return drawn(finds, index, spots.repeat(n, 1), 1).view(n, p) >= 0.5
 
 
-def drawn(finds: Finds, index: Tensor, boxes: Tensor, side: int) -> Tensor:
+def drawn(finds: TeacherCandidates, index: Tensor, boxes: Tensor, side: int) -> Tensor:
     """What boxes (k, 4) show of the masks of the finds `index` (k,), probabilities (k, side, side)."""
     return mask_targets(boxes, finds.frames[index], finds.masks[index] * 255, side=side)
 
 
-def _cuts(finds: Finds, cuts: PerClass) -> Tensor:
+def _cuts(finds: TeacherCandidates, cuts: PerClass) -> Tensor:
     """The cut of each find's class, (n,)."""
     least = by_label(cuts)
     return torch.tensor([least[label] for label in finds.labels.tolist()])

@@ -27,7 +27,7 @@ from irnet.training.optim import set_learning_rate
 from irnet.training.ranks import Ranks, joined
 from irnet.training.run import BEST, LAST, Run, Start, settings_of
 from irnet.training.sources import Source, open_source
-from irnet.training.steps import NotFiniteError, Taken, optimise, read, step_seed, stop_requested
+from irnet.training.steps import NotFiniteError, StepResult, optimise, read_steps, step_seed, stop_requested
 from irnet.training.teacher import Teacher
 from irnet.training.unlabelled import Fields, need_teacher, open_fields
 from irnet.training.validation import Validator
@@ -133,12 +133,12 @@ def _loop(
     network = ranks.wrap(run.model)
     batches = _batches(run, source, fields, ranks)
     validator = Validator(source, ranks)
-    first, taken = run.step, list[Taken]()  # the steps that were not read yet
+    first, taken = run.step, list[StepResult]()  # the steps that were not read yet
 
     while run.steps is None or run.step < run.steps:
         if ranks.any(stopping()):
             if taken:
-                _tell(run, taken, ranks, log)
+                _log_steps(run, taken, ranks, log)
             _stop(run, ranks, log)
             return
 
@@ -153,7 +153,7 @@ def _loop(
         if not _is_due(run, ranks):
             continue
 
-        _tell(run, taken, ranks, log)
+        _log_steps(run, taken, ranks, log)
         if run.steps is None and budget is not None:
             with log.paused():
                 _fix_steps(run, validator, ranks, log, budget, first)
@@ -179,11 +179,11 @@ def _is_due(run: Run, ranks: Ranks) -> bool:
     return ranks.device.type == "cpu" or run.step == run.steps or any(run.step % n == 0 for n in due)
 
 
-def _tell(run: Run, taken: list[Taken], ranks: Ranks, log: RunLog) -> None:
+def _log_steps(run: Run, taken: list[StepResult], ranks: Ranks, log: RunLog) -> None:
     """Log the steps taken since; a loss that is not finite leaves not_finite.json in the run's folder."""
     step = run.step - len(taken)
     try:
-        for values in read(taken):
+        for values in read_steps(taken):
             step += 1
             log.step(step, values)
     except NotFiniteError as error:

@@ -53,7 +53,7 @@ def open_fields(settings: Settings, path: str | Path) -> Fields:
 
     entries, file = _read(Path(path))
     need_images(entries, path)
-    _tell_scale(entries, path, settings)
+    _warn_of_scale(entries, path, settings)
 
     points = sum(len(entry.content.points) for entry in entries)
     digest = sha256(file) if file else _digest(entries)
@@ -101,7 +101,7 @@ def _at(entry: Entry, mpp: float) -> Entry:
     return replace(entry, content=content)
 
 
-def _tell_scale(entries: Sequence[Entry], path: str | Path, settings: Settings) -> None:
+def _warn_of_scale(entries: Sequence[Entry], path: str | Path, settings: Settings) -> None:
     unknown = sum(entry.content.cells.mpp is None for entry in entries)
     if unknown and settings.data.mpp and not settings.unlabelled.mpp:
         _logger.warning(

@@ -34,11 +34,11 @@ class Demo(NamedTuple):
 
     def lines(self) -> list[str]:
         """What was there, what was found, and the scores, a line for each class."""
-        told = [f"truth: {self.truth}", f"found: {self.found}"]
+        lines = [f"truth: {self.truth}", f"found: {self.found}"]
         for name in dict.fromkeys(key.partition("/")[0] for key in self.scores):
             values = {k.partition("/")[2]: v for k, v in self.scores.items() if k.startswith(f"{name}/")}
-            told.append(f"{name}: " + ", ".join(f"{title} {value:.3f}" for title, value in values.items()))
-        return told
+            lines.append(f"{name}: " + ", ".join(f"{title} {value:.3f}" for title, value in values.items()))
+        return lines
 
 
 def run_demo(out_dir: str | Path, *, seed: int = 12, model: str | None = None, device: str = "auto") -> Demo:

@@ -25,7 +25,7 @@ from irnet.metrics.causes import count_mistakes
 from irnet.metrics.summary import Evaluated
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.report.gallery import gallery_page
-from irnet.report.judged import Judged
+from irnet.report.mistakes import ComparedImage
 
 _logger = logging.getLogger(__name__)
 
@@ -94,11 +94,11 @@ def evaluate(
         views=found.views,
     )
 
-    judged = [
-        Judged.of(entry, truth, cells, found.cuts)
+    compared = [
+        ComparedImage.of(entry, truth, cells, found.cuts)
         for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True)
     ]
-    mistakes = count_mistakes(image.mistakes for image in judged)
+    mistakes = count_mistakes(image.mistakes for image in compared)
     summary = replace(summary, evaluated=origin, mistakes=mistakes)
     table = render_table(summary) + ("\nwithout what the border cuts\n" if exclude_border else "")
 
@@ -106,7 +106,7 @@ def evaluate(
     write_atomic(out / "summary.json", as_json(summary.to_json()))
     write_atomic(out / "table.txt", table.encode())
     name = Path(data).resolve().name
-    gallery = gallery_page(judged, mistakes, data=name, method=found.method, scored=found.scored)
+    gallery = gallery_page(compared, mistakes, data=name, method=found.method, scored=found.scored)
     write_atomic(out / "gallery.html", gallery.encode())
     return Evaluation(summary, table)
 

@@ -152,7 +152,7 @@ def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress
         lost = labels.write(stem, entry.content.cells)
         total += lost.pixels
         areas = int(entry.content.cells.areas.sum())
-        done.notes += [f"{entry.name}: {line}" for line in lost.told(areas)]
+        done.notes += [f"{entry.name}: {line}" for line in lost.lines(areas)]
     if total:
         done.notes.append(f"a label map has one instance a pixel: {total:,} px of overlap are lost in all")
 

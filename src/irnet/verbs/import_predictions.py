@@ -33,7 +33,7 @@ CEILING = {"AJI": "aji", "F1": "f1", "overlap recall": "overlap_recall"}
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportResult:
     """What `import_predictions` did."""
 
     predictions: Predictions
@@ -47,11 +47,11 @@ class Report:
             f"{name} {np.count_nonzero(labels == label)}" for label, name in LABEL_NAMES.items()
         )
         scored = "with scores" if self.predictions.scored else "without scores"
-        told = [f"{number_of(len(found), 'image')}: {total}; {scored}", *self.predictions.notes]
-        told.append(f"the truth itself as a label map ({ORDER}) reaches")
+        lines = [f"{number_of(len(found), 'image')}: {total}; {scored}", *self.predictions.notes]
+        lines.append(f"the truth itself as a label map ({ORDER}) reaches")
         for name, values in self.ceiling.items():
-            told.append(f"  {name}: " + ", ".join(f"{title} {_text(v)}" for title, v in values.items()))
-        return told
+            lines.append(f"  {name}: " + ", ".join(f"{title} {_text(v)}" for title, v in values.items()))
+        return lines
 
 
 def import_predictions(
@@ -64,7 +64,7 @@ def import_predictions(
     mapping: Mapping[str, str] | None = None,
     missing: Missing = "error",
     name: str | None = None,
-) -> Report:
+) -> ImportResult:
     """Bring results of another tool to the images of a data set; write predictions.json and run.json.
 
     Args:
@@ -105,7 +105,7 @@ def import_predictions(
     with writing(out, "irnet import-predictions"):
         refuse_corrected(out)
         _write(out, run | {"images": [_image(entry) for entry in entries]}, entries, origin)
-    return Report(replace(predictions, found=entries), ceiling)
+    return ImportResult(replace(predictions, found=entries), ceiling)
 
 
 def _write(out: Path, run: dict[str, Any], entries: Sequence[Entry], origin: dict[str, Any]) -> None:

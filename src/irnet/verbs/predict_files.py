@@ -44,7 +44,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Report:
+class PredictResult:
     """What `predict_files` did."""
 
     images: list[dict[str, Any]]  # what run.json says of each image that was segmented
@@ -63,20 +63,20 @@ class Report:
 
     def lines(self) -> list[str]:
         """Return what a user should know: what was found and how, and which cuts were used."""
-        told = []
+        lines = []
         for image in self.images:
             scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
-            told.append(f"{image['name']}: {_counts(image['found'])}{scale}")
-            told += [f"  {note}" for note in image["notes"]]
+            lines.append(f"{image['name']}: {_counts(image['found'])}{scale}")
+            lines += [f"  {note}" for note in image["notes"]]
 
         if doubted := sum(_is_doubted(image["notes"]) for image in self.images):
-            told.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
+            lines.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
         if self.before:
-            told.append(f"{number_of(self.before, 'image')} done before the run was stopped")
+            lines.append(f"{number_of(self.before, 'image')} done before the run was stopped")
 
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
         kept = f"scores kept from: {cuts}" if cuts else "no scores"
-        return [*told, *self.notes, f"{self.method}; {kept}"]
+        return [*lines, *self.notes, f"{self.method}; {kept}"]
 
 
 def predict_files(
@@ -85,7 +85,7 @@ def predict_files(
     options: PredictOptions = PredictOptions(),
     *,
     progress: Progress | None = None,
-) -> Report:
+) -> PredictResult:
     """Segment images and write what was found to `out_dir`.
 
     Always errors.json and run.json (hashes, thresholds, versions, notes); with `save` also predictions.json
@@ -115,10 +115,10 @@ def predict_files(
         method = open_method(options.method, options.model, options.device, views=options.views)
         method.check(mpp=options.mpp, score=options.score)
         given_scale(options.scale, options.mpp)
-        return _Visit(method, options).go(out, _tasks(files), progress)
+        return _Run(method, options).go(out, _tasks(files), progress)
 
 
-class _Visit:
+class _Run:
     """Goes from image to image, and on from where it was stopped."""
 
     def __init__(self, method: Method, options: PredictOptions) -> None:
@@ -132,7 +132,7 @@ class _Visit:
         self.done: dict[Task, dict[str, Any]] = {}
         self.errors: list[dict[str, str]] = []
 
-    def go(self, out: Path, tasks: Sequence[Task], progress: Progress | None) -> Report:
+    def go(self, out: Path, tasks: Sequence[Task], progress: Progress | None) -> PredictResult:
         """Segment the images that are not done, then write the files that cover all of them."""
         origin = self._origin()
         settings = {key: value for key, value in origin.items() if key != "model"}  # its hash says more
@@ -143,13 +143,13 @@ class _Visit:
             before = self._take_all(kept, tasks, progress)
             self._write(kept, origin)
         except (InputError, KeyboardInterrupt) as stop:
-            self._tell_how_to_go_on(stop, kept, len(tasks))
+            self._say_how_to_go_on(stop, kept, len(tasks))
             raise
 
         notes = self.scale.notes if self.scale else ()
         if self.done and self.scale is None and self.options.scale is not None:
             notes = (f"--scale {self.options.scale:g} changed nothing: every image says its um per pixel",)
-        return Report([*self.done.values()], self.errors, self.method.name, self.cuts, notes, before)
+        return PredictResult([*self.done.values()], self.errors, self.method.name, self.cuts, notes, before)
 
     def _choose_scale(
         self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None
@@ -239,7 +239,7 @@ class _Visit:
         cuts = {LABEL_NAMES[label]: cut for label, cut in self.cuts.items()}
         return {**self.method.origin(), "scores": cuts, "versions": versions()}
 
-    def _tell_how_to_go_on(self, stop: BaseException, kept: Unfinished, total: int) -> None:
+    def _say_how_to_go_on(self, stop: BaseException, kept: Unfinished, total: int) -> None:
         """Add to what stopped the run what is left of it."""
         if self.done or kept.holds:
             done = f"{len(self.done)} of {total} images are done"

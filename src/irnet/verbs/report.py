@@ -26,7 +26,7 @@ PAGE, SUMMARY = "report.html", "summary.json"
 
 
 @dataclass(frozen=True)
-class Written:
+class ReportResult:
     """What `write_report` wrote."""
 
     file: Path
@@ -44,7 +44,7 @@ def write_report(
     out: str | Path | None = None,
     *,
     progress: Progress | None = None,
-) -> Written:
+) -> ReportResult:
     """Write a page about `source`; it holds all its pictures and needs no other file.
 
     Args:
@@ -68,7 +68,7 @@ def write_report(
         content = page.html.encode(errors="backslashreplace")  # names of files need not be text
         write_atomic(file, content)
         remove_drafts([folder] if inside else [])
-    return Written(file, len(content), page.missing)
+    return ReportResult(file, len(content), page.missing)
 
 
 def _page(source: Path, folder: Path, progress: Progress | None) -> Page:

@@ -188,12 +188,13 @@ def _refuse_other(out: Path, stopped: Row, wanted: Row) -> None:
     """Raise InputError where a run that was stopped had other settings or images."""
     there, here = stopped["settings"], wanted["settings"]
     keys = [key for key in there | here if there.get(key) != here.get(key)]
-    told = [f"{key} {_value(there, key)} there, {_value(here, key)} here" for key in keys]
-    told += _other_images(stopped["images"], wanted["images"])
-    if told:
+    differences = [f"{key} {_value(there, key)} there, {_value(here, key)} here" for key in keys]
+    differences += _other_images(stopped["images"], wanted["images"])
+    if differences:
         raise InputError(
-            f"{out}: an irnet predict that was stopped there had other settings: {'; '.join(told)}. Repeat "
-            f"its command to go on, write to another folder, or remove {out / UNFINISHED} to begin anew"
+            f"{out}: an irnet predict that was stopped there had other settings: {'; '.join(differences)}. "
+            "Repeat its command to go on, write to another folder, "
+            f"or remove {out / UNFINISHED} to begin anew"
         )
 
 
@@ -207,9 +208,9 @@ def _other_images(there: list[Any], here: list[Any]) -> list[str]:
         return []
     old, new = ([path for _, path in images] for images in (there, here))
     gone, more = sorted(set(old) - set(new)), sorted(set(new) - set(old))
-    told = [f"{number_of(len(gone), 'image')} there alone, such as {gone[0]}"] if gone else []
-    told += [f"{number_of(len(more), 'image')} here alone, such as {more[0]}"] if more else []
-    return told or ["the images in another order"]
+    differences = [f"{number_of(len(gone), 'image')} there alone, such as {gone[0]}"] if gone else []
+    differences += [f"{number_of(len(more), 'image')} here alone, such as {more[0]}"] if more else []
+    return differences or ["the images in another order"]
 
 
 def _write_json(path: Path, value: Any) -> None:

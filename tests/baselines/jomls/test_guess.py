@@ -14,13 +14,13 @@ from irnet.baselines.jomls.guess import (
     outlines,
     share_outline,
 )
-from irnet.baselines.jomls.patch import Patch, Window
+from irnet.baselines.jomls.patch import Patch, Rectangle
 
 SHAPE = (120, 180)
 CENTRES = np.array([(60.0, 65.0), (60.0, 115.0)])
 DISCS = [disc(SHAPE, tuple(centre), 40) for centre in CENTRES]
 CLUMP = DISCS[0] | DISCS[1]
-FRAME = Window(0, SHAPE[0], 0, SHAPE[1])
+FRAME = Rectangle(0, SHAPE[0], 0, SHAPE[1])
 
 
 def test_two_discs_are_guessed_through_one_another() -> None:
@@ -87,7 +87,7 @@ def test_the_map_is_1_at_the_centre_and_small_at_the_outline() -> None:
 
 def test_a_star_keeps_to_the_frame() -> None:
     values, window = Star(np.array([5.0, 5.0]), np.full(ANGLES, 40.0)).distance_map((30, 50))
-    assert window == Window(0, 30, 0, 46)
+    assert window == Rectangle(0, 30, 0, 46)
     assert values.shape == (30, 46)
 
 
@@ -113,6 +113,6 @@ def test_small_fragments_go() -> None:
 
 def test_a_patch_is_seen_from_any_window() -> None:
     patch = Patch.cut(disc((50, 50), (20, 30), 8))
-    assert np.array_equal(patch.within(Window(0, 50, 0, 50)), disc((50, 50), (20, 30), 8))
-    assert np.array_equal(patch.within(Window(-5, 20, 25, 60)), disc((25, 35), (25, 5), 8))
-    assert not patch.within(Window(40, 50, 0, 10)).any()
+    assert np.array_equal(patch.within(Rectangle(0, 50, 0, 50)), disc((50, 50), (20, 30), 8))
+    assert np.array_equal(patch.within(Rectangle(-5, 20, 25, 60)), disc((25, 35), (25, 5), 8))
+    assert not patch.within(Rectangle(40, 50, 0, 10)).any()

@@ -5,7 +5,7 @@ import pytest
 from discs import disc, iou, photograph
 
 from irnet.baselines.jomls import clumps, joint, nuclei
-from irnet.baselines.jomls.patch import Patch, Window
+from irnet.baselines.jomls.patch import Patch, Rectangle
 from irnet.baselines.jomls.segment import prepare
 
 SHAPE = (150, 190)
@@ -68,7 +68,7 @@ def test_only_nuclei_whole_inside_a_clump_count() -> None:
     found = nuclei.find_nuclei(grey_of([clump], inner), clump.astype(np.int64))
     assert [nucleus.clump for nucleus in found] == [1]
     assert found[0].centre == pytest.approx((70, 50), abs=0.6)
-    assert iou(found[0].patch.within(Window(0, SHAPE[0], 0, SHAPE[1])), inner[0]) > 0.75
+    assert iou(found[0].patch.within(Rectangle(0, SHAPE[0], 0, SHAPE[1])), inner[0]) > 0.75
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_overlapping_discs_are_found_from_wrong_ones(radius: float, least: float
     moved = joint.evolve_jointly(grey, clump, {4: Patch.cut(starts[0]), 7: Patch.cut(starts[1])})
     assert list(moved) == [4, 7]
     for cell, truth in zip(moved.values(), cells, strict=True):
-        assert iou(cell.within(Window(0, SHAPE[0], 0, SHAPE[1])), truth) > least
+        assert iou(cell.within(Rectangle(0, SHAPE[0], 0, SHAPE[1])), truth) > least
 
 
 def test_a_mirrored_scene_has_mirrored_cells() -> None:
@@ -111,7 +111,7 @@ def test_a_mirrored_scene_has_mirrored_cells() -> None:
     clump = cells[0] | cells[1]
     grey = np.where(clump, 190.0 - 30 * (cells[0] & cells[1]), 0)
     moved = joint.evolve_jointly(grey, clump, dict(enumerate(map(Patch.cut, cells))))
-    frame = Window(0, 100, 0, 160)
+    frame = Rectangle(0, 100, 0, 160)
     assert np.array_equal(moved[0].within(frame)[:, ::-1], moved[1].within(frame))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irnet.data.coco.coco import read_coco
-from irnet.data.coco.split import PARTS, assign, parse_ratios, split
+from irnet.data.coco.split import PARTS, assign_parts, parse_ratios, split
 from irnet.errors import InputError
 
 
@@ -33,7 +33,7 @@ def write(folder: Path, patients: list[str | None]) -> Path:
     [(3, (1, 1, 1)), (4, (2, 1, 1)), (10, (7, 1, 2)), (82, (58, 8, 16)), (413, (289, 41, 83))],
 )
 def test_numbers_follow_the_largest_remainder(total: int, counts: tuple[int, ...]) -> None:
-    found = Counter(assign([str(i) for i in range(total)]).values())
+    found = Counter(assign_parts([str(i) for i in range(total)]).values())
     assert tuple(found[part] for part in PARTS) == counts
 
 
@@ -57,12 +57,12 @@ def test_what_we_do_not_know_is_kept(tmp_path: Path) -> None:
 
 def test_the_split_depends_on_the_seed_and_not_on_the_order() -> None:
     keys = [f"patient {i}" for i in range(30)]
-    assert assign(keys, seed=1) == assign(keys[::-1], seed=1)
-    assert assign(keys, seed=1) != assign(keys, seed=2)
+    assert assign_parts(keys, seed=1) == assign_parts(keys[::-1], seed=1)
+    assert assign_parts(keys, seed=1) != assign_parts(keys, seed=2)
 
 
 def test_the_split_is_the_same_on_every_machine() -> None:
-    parts = assign(list("abcdefgh"), seed=0)
+    parts = assign_parts(list("abcdefgh"), seed=0)
     assert {key for key, part in parts.items() if part == "test"} == {"a", "h"}
     assert {key for key, part in parts.items() if part == "val"} == {"d"}
 
@@ -95,10 +95,10 @@ def test_too_few_patients_and_odd_ratios_are_refused(tmp_path: Path) -> None:
     ):
         split(path)
     with pytest.raises(InputError, match=r"each of train, test needs .*: found 1, at least 2"):
-        assign(["a"], ratios=(7, 3), parts=("train", "test"))
+        assign_parts(["a"], ratios=(7, 3), parts=("train", "test"))
     for ratios in ((7, 3), (7, 0, 3), (1, -1, 1), parse_ratios("7:nan:2"), parse_ratios("inf:1:1")):
         with pytest.raises(InputError, match="ratios must be 3 numbers"):
-            assign(["a", "b", "c"], ratios=ratios)
+            assign_parts(["a", "b", "c"], ratios=ratios)
     with pytest.raises(InputError, match="--ratios '7,1,2'"):
         parse_ratios("7,1,2")
 

@@ -7,7 +7,7 @@ from format_scenes import place, smear
 
 from irnet.data.coco.coco import write_coco
 from irnet.data.formats import qupath
-from irnet.data.formats.beside import Pictures, list_files, name_files
+from irnet.data.formats.beside import ImageFinder, list_files, name_files
 from irnet.errors import InputError
 
 
@@ -33,7 +33,7 @@ def test_files_of_folders_are_listed_whatever_their_case(tmp_path: Path) -> None
 def test_images_lie_beside_or_in_a_folder_of_images(tmp_path: Path, where: str, name: str) -> None:
     image = place(tmp_path, smear(), where + name).path
     for stem in (Path(name).stem, name):
-        picture = Pictures(tmp_path).of_file(tmp_path / f"{stem}.geojson", ".geojson")
+        picture = ImageFinder(tmp_path).of_file(tmp_path / f"{stem}.geojson", ".geojson")
         assert (picture.path, picture.name) == (image, name)
 
 
@@ -42,19 +42,19 @@ def test_images_elsewhere_are_named(tmp_path: Path) -> None:
     file = tmp_path / "drawn" / "1" / "a.zip"
     file.parent.mkdir(parents=True)
     with pytest.raises(InputError, match=r"a\.zip: no image of its name: .*--images"):
-        Pictures(tmp_path / "drawn").of_file(file, ".zip")
-    picture = Pictures(tmp_path / "drawn", tmp_path / "elsewhere").of_file(file, ".zip")
+        ImageFinder(tmp_path / "drawn").of_file(file, ".zip")
+    picture = ImageFinder(tmp_path / "drawn", tmp_path / "elsewhere").of_file(file, ".zip")
     assert picture.name == "1/a.png"
     with pytest.raises(InputError, match=r"no image b\.png: put it into .*elsewhere"):
-        Pictures(tmp_path / "drawn", tmp_path / "elsewhere").of_name("b.png", file)
+        ImageFinder(tmp_path / "drawn", tmp_path / "elsewhere").of_name("b.png", file)
 
 
 def test_two_images_of_a_name_are_told_apart_by_the_suffix(tmp_path: Path) -> None:
     for name in ("a.png", "a.tif"):
         place(tmp_path, smear(), name)
     with pytest.raises(InputError, match="suffix included"):
-        Pictures(tmp_path).of_file(tmp_path / "a.zip", ".zip")
-    assert Pictures(tmp_path).of_file(tmp_path / "a.tif.zip", ".zip").name == "a.tif"
+        ImageFinder(tmp_path).of_file(tmp_path / "a.zip", ".zip")
+    assert ImageFinder(tmp_path).of_file(tmp_path / "a.tif.zip", ".zip").name == "a.tif"
 
 
 def test_a_data_set_tells_scale_and_patient(tmp_path: Path) -> None:

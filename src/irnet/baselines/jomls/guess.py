@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from irnet.baselines.jomls.patch import Patch, Window, number_pieces
+from irnet.baselines.jomls.patch import Patch, Rectangle, number_pieces
 
 Mask = NDArray[np.bool_]
-Field = NDArray[np.float64]
+Raster = NDArray[np.float64]
 Points = NDArray[np.float64]  # (m, 2) y, x
 
 # Lengths and areas in pixels of .37 um, constants of Lu et al. 2015 as their code runs.
@@ -25,7 +25,7 @@ class Star(NamedTuple):
     """An outline that its centre sees whole."""
 
     centre: Points  # (2,) y, x
-    radii: Field  # (ANGLES,) px from the centre to the outline, anticlockwise from +x
+    radii: Raster  # (ANGLES,) px from the centre to the outline, anticlockwise from +x
 
     @classmethod
     def through(cls, centre: Points, points: Points) -> Self:
@@ -51,7 +51,7 @@ class Star(NamedTuple):
         """The star moved."""
         return Star(self.centre + np.array([dy, dx]), self.radii)
 
-    def distance_map(self, shape: tuple[int, int]) -> tuple[Field, Window]:
+    def distance_map(self, shape: tuple[int, int]) -> tuple[Raster, Rectangle]:
         """h = 2 - 2 / (1 + exp(-beta d)), and the window in a frame of `shape` that holds the star.
 
         d is the distance from the centre as a share of the radius: h is 1 at the centre, .013 at the
@@ -59,7 +59,7 @@ class Star(NamedTuple):
         """
         (y, x), reach = self.centre, self.radii.max()
         low, high = np.floor(self.centre - reach).astype(int), np.ceil(self.centre + reach).astype(int) + 1
-        window = Window(low[0], high[0], low[1], high[1]).clip(shape)
+        window = Rectangle(low[0], high[0], low[1], high[1]).clip(shape)
         dy = np.arange(window.top, window.bottom)[:, None] - y
         dx = np.arange(window.left, window.right)[None, :] - x
         angle = np.arctan2(dy, dx) * (ANGLES / (2 * np.pi))
@@ -105,7 +105,7 @@ def share_outline(clump: Mask, centres: Points) -> list[Points]:
     return shares
 
 
-def draw_map(clump: Mask, stars: list[Star]) -> Field:
+def draw_map(clump: Mask, stars: list[Star]) -> Raster:
     """The clump's distance map h_C, (h, w): the largest of its cells' maps, and 1 outside the clump."""
     highest = np.zeros(clump.shape)
     for star in stars:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from irnet.baselines.jomls.guess import Star, draw_map
-from irnet.baselines.jomls.levelset import Field, Mask, edge_stop, evolve
+from irnet.baselines.jomls.levelset import Mask, Raster, edge_stop, evolve
 from irnet.baselines.jomls.patch import Patch, number_pieces
 
 KAPPA = 13.0  # weight of the length
@@ -20,7 +20,7 @@ NEAR = 5  # px between the outlines of neighbours
 MARGIN = 10  # px about a cell in which it moves
 
 
-def evolve_jointly(grey: Field, clump: Mask, cells: dict[int, Patch]) -> dict[int, Patch]:
+def evolve_jointly(grey: Raster, clump: Mask, cells: dict[int, Patch]) -> dict[int, Patch]:
     """The cells after five loops; a cell that vanishes is left out.
 
     Args:
@@ -39,7 +39,7 @@ def evolve_jointly(grey: Field, clump: Mask, cells: dict[int, Patch]) -> dict[in
     return cells
 
 
-def evolve_cell(cell: Patch, neighbours: list[Patch], weight: Field, clump: Mask) -> Patch:
+def evolve_cell(cell: Patch, neighbours: list[Patch], weight: Raster, clump: Mask) -> Patch:
     """The cell after it moved against each neighbour in turn."""
     for other in neighbours:
         window = cell.window.grow(MARGIN).clip(clump.shape)

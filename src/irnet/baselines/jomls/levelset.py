@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 Mask = NDArray[np.bool_]
-Field = NDArray[np.float64]
+Raster = NDArray[np.float64]
 
 START = 2.0  # |phi| at the start (px)
 DT = 5.0  # time step
@@ -24,19 +24,19 @@ RADIUS = 7  # of its window, 15 x 15 px
 TINY = 1e-10  # keeps normals finite where phi is flat
 
 
-def edge_stop(grey: Field) -> Field:
+def edge_stop(grey: Raster) -> Raster:
     """g = 1 / (1 + |grad(G * I)|^2) of grey levels I in 0 ... 255, (h, w): near 0 on edges."""
     smooth = gaussian_filter(grey, SIGMA, radius=RADIUS, mode="nearest")
     dy, dx = slopes(smooth)
     return 1 / (1 + dx**2 + dy**2)
 
 
-def slopes(field: Field) -> tuple[Field, Field]:
+def slopes(field: Raster) -> tuple[Raster, Raster]:
     """Central differences down and to the right, (h, w) each."""
     return np.gradient(field, axis=0), np.gradient(field, axis=1)
 
 
-def evolve(mask: Mask, weight: Field, stages: list[tuple[int, Field]], *, length: float) -> Mask:
+def evolve(mask: Mask, weight: Raster, stages: list[tuple[int, Raster]], *, length: float) -> Mask:
     """The mask after the level set that starts at it went through `stages`.
 
     Args:
@@ -55,8 +55,8 @@ def evolve(mask: Mask, weight: Field, stages: list[tuple[int, Field]], *, length
 
 @njit(cache=True)
 def advance(
-    phi: Field, weight: Field, wy: Field, wx: Field, push: Field, length: float, steps: int
-) -> Field:  # pragma: no cover (compiled)
+    phi: Raster, weight: Raster, wy: Raster, wx: Raster, push: Raster, length: float, steps: int
+) -> Raster:  # pragma: no cover (compiled)
     """phi after a number of steps; (h, w) all. Beyond the frame phi goes on as it is at its border."""
     height, width = phi.shape
     old, new = phi.copy(), np.empty_like(phi)
@@ -88,7 +88,7 @@ def advance(
 
 
 @njit(cache=True)
-def _differentiate(phi: Field, ny: Field, nx: Field, fy: Field, fx: Field) -> None:  # pragma: no cover
+def _differentiate(phi: Raster, ny: Raster, nx: Raster, fy: Raster, fx: Raster) -> None:  # pragma: no cover
     """Fill in what a step needs of phi's gradient by central differences."""
     height, width = phi.shape
     for y in range(height):

@@ -26,7 +26,7 @@ DARK, LEAST_DARK = 170, 100  # grey level (inclusive) at which a nucleus must ex
 PALE, LEAST_PALE = 200, 300  # and a paler one so many
 
 
-class Nucleus(NamedTuple):
+class NucleusPatch(NamedTuple):
     """A nucleus whole inside a clump."""
 
     patch: Patch
@@ -34,7 +34,7 @@ class Nucleus(NamedTuple):
     clump: int  # label
 
 
-def find_nuclei(grey: Grey, clumps: NDArray[np.int64]) -> list[Nucleus]:
+def find_nuclei(grey: Grey, clumps: NDArray[np.int64]) -> list[NucleusPatch]:
     """The nuclei that lie whole inside a clump of the label image."""
     blobs = number_pieces(clean(stable_regions(grey), grey))
     areas = np.bincount(clumps.ravel())
@@ -44,7 +44,7 @@ def find_nuclei(grey: Grey, clumps: NDArray[np.int64]) -> list[Nucleus]:
         if len(below) > 1 or below[0] == 0 or not _is_nucleus(blob, int(areas[below[0]])):
             continue
         top, left = blob.bbox[:2]
-        nuclei.append(Nucleus(Patch(blob.image, left, top), blob.centroid, int(below[0])))
+        nuclei.append(NucleusPatch(Patch(blob.image, left, top), blob.centroid, int(below[0])))
     return nuclei
 
 

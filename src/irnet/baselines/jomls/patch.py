@@ -11,7 +11,7 @@ from irnet.geometry import masks as geometry
 Mask = NDArray[np.bool_]
 
 
-class Window(NamedTuple):
+class Rectangle(NamedTuple):
     """Rows top ... bottom - 1 and columns left ... right - 1 of a frame; it may reach beyond the frame."""
 
     top: int
@@ -19,20 +19,20 @@ class Window(NamedTuple):
     left: int
     right: int
 
-    def grow(self, margin: int) -> "Window":
+    def grow(self, margin: int) -> "Rectangle":
         """The window with a margin on every side."""
-        return Window(self.top - margin, self.bottom + margin, self.left - margin, self.right + margin)
+        return Rectangle(self.top - margin, self.bottom + margin, self.left - margin, self.right + margin)
 
-    def clip(self, shape: tuple[int, int]) -> "Window":
+    def clip(self, shape: tuple[int, int]) -> "Rectangle":
         """The part inside a frame of `shape` (h, w)."""
         (top, left), (bottom, right) = np.clip(
             [(self.top, self.left), (self.bottom, self.right)], 0, shape
         ).tolist()
-        return Window(top, bottom, left, right)
+        return Rectangle(top, bottom, left, right)
 
-    def shift(self, dx: int, dy: int) -> "Window":
+    def shift(self, dx: int, dy: int) -> "Rectangle":
         """The window moved."""
-        return Window(self.top + dy, self.bottom + dy, self.left + dx, self.right + dx)
+        return Rectangle(self.top + dy, self.bottom + dy, self.left + dx, self.right + dx)
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -54,12 +54,12 @@ class Patch(NamedTuple):
         return cls(crop, x + left, y + top)
 
     @property
-    def window(self) -> Window:
+    def window(self) -> Rectangle:
         """The pixels of the crop."""
         height, width = self.mask.shape
-        return Window(self.y, self.y + height, self.x, self.x + width)
+        return Rectangle(self.y, self.y + height, self.x, self.x + width)
 
-    def within(self, window: Window) -> Mask:
+    def within(self, window: Rectangle) -> Mask:
         """The mask in another window, False beyond the crop."""
         seen = np.zeros((window.bottom - window.top, window.right - window.left), dtype=bool)
         shared = self.window.shift(-window.left, -window.top).clip(seen.shape)

@@ -18,8 +18,8 @@ from scipy import ndimage
 from irnet.baselines.jomls.clumps import Gaussians, describe, find_clumps, fit_gaussians, outline_clumps
 from irnet.baselines.jomls.guess import guess_cells
 from irnet.baselines.jomls.joint import evolve_jointly
-from irnet.baselines.jomls.nuclei import Nucleus, find_nuclei
-from irnet.baselines.jomls.patch import Patch, Window
+from irnet.baselines.jomls.nuclei import NucleusPatch, find_nuclei
+from irnet.baselines.jomls.patch import Patch, Rectangle
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, check_mpp
 from irnet.errors import InputError
 
@@ -100,7 +100,7 @@ def prepare(image: NDArray[np.uint8], mpp: float | None) -> NDArray[np.uint8]:
     return np.rint(values * (BACKGROUND / level)).clip(0, 255).astype(np.uint8)
 
 
-def separate(grey: NDArray[np.uint8], clump: Patch, nuclei: list[Nucleus]) -> dict[int, Patch]:
+def separate(grey: NDArray[np.uint8], clump: Patch, nuclei: list[NucleusPatch]) -> dict[int, Patch]:
     """The cells of a clump by the index of their nucleus; a clump of one nucleus is its cell."""
     if len(nuclei) == 1:
         return {0: clump}
@@ -114,7 +114,7 @@ def separate(grey: NDArray[np.uint8], clump: Patch, nuclei: list[Nucleus]) -> di
 
 
 def collect(
-    nuclei: list[Nucleus],
+    nuclei: list[NucleusPatch],
     cytoplasms: dict[int, Patch],
     working_shape: tuple[int, int],
     shape: tuple[int, int],
@@ -143,7 +143,7 @@ def resample(patch: Patch, old: tuple[int, int], new: tuple[int, int]) -> Patch:
     source = patch.window.grow(1)
     low = np.floor(np.array([source.top, source.left]) / step).astype(int)
     high = np.ceil(np.array([source.bottom, source.right]) / step).astype(int)
-    target = Window(low[0], high[0], low[1], high[1]).clip(new)
+    target = Rectangle(low[0], high[0], low[1], high[1]).clip(new)
 
     start = (np.array([target.top, target.left]) + 0.5) * step - 0.5 - (source.top, source.left)
     size = (target.bottom - target.top, target.right - target.left)

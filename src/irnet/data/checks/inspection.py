@@ -259,14 +259,14 @@ def _duplicates(inspection: Inspection, image: ImageRow, located: list[Located])
 
 def _coordinates(inspection: Inspection, image: ImageRow, annotations: list[AnnotationRow]) -> None:
     """Outlines that are valid and look as if other coordinates were meant."""
-    counts = {told: sum(getattr(a, name) for a in annotations) for name, told in ODD.items()}
+    counts = {text: sum(getattr(a, name) for a in annotations) for name, text in ODD.items()}
     crops, offsets = [a.crop for a in annotations], [a.offset for a in annotations]
     cells = Cells.build(crops, offsets, [a.label for a in annotations], image.shape)
     drawn = all(annotation.outlined and not annotation.shares for annotation in annotations)
     counts[IN_A_CORNER] = drawn and is_in_a_corner(cells)
-    for told, count in counts.items():
+    for text, count in counts.items():
         if count:
-            inspection.add("odd-coordinates", f"{told}: {count}", image=image.name)
+            inspection.add("odd-coordinates", f"{text}: {count}", image=image.name)
 
 
 def _crowds(inspection: Inspection, annotations: list[AnnotationRow]) -> None:

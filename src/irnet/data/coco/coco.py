@@ -39,7 +39,7 @@ from irnet.geometry.masks import validate_shape
 Crowd = Literal["ignore", "instances"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
 _MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
-_TOLD = {  # by field of AnnotationRow
+_MESSAGES = {  # by field of AnnotationRow
     "clipped": "polygons that left their image were cut to it",
     "stray": "pieces of polygons with fewer than three vertices were left out",
     **ODD,
@@ -76,7 +76,7 @@ def entries_of(
 ) -> list[Entry]:
     """The same for a file that is parsed already."""
     groups = group(document)
-    entries, names, told = [], set(), Counter[str]()
+    entries, names, counts = [], set(), Counter[str]()
     for row in document.images:
         with naming(f"{document.path}: image {row['id']!r}"):
             image = parse_image(row, document, mapping)
@@ -88,22 +88,22 @@ def entries_of(
         annotations = _parse(document, image, groups[image.id], mapping)
         points = parse_points(document, image, groups[image.id], mapping)
         with naming(f"{document.path}: image {image.name!r}"):
-            told[_POINTED] += len(annotations) * bool(points and not image.says_annotated)
+            counts[_POINTED] += len(annotations) * bool(points and not image.says_annotated)
             image = annotated_with(image, points)
             content = _content(
                 image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]}
             )
         content = replace(content, points=points)
         entries.append(Entry(name=image.name, path=image.path, content=content, patient=image.patient))
-        told += _count(annotations, crowd)
-        told[COPIES] += count_copies(content.cells)
-        told[IN_A_CORNER] += all(a.outlined and not a.shares for a in annotations) and is_in_a_corner(
+        counts += _count(annotations, crowd)
+        counts[COPIES] += count_copies(content.cells)
+        counts[IN_A_CORNER] += all(a.outlined and not a.shares for a in annotations) and is_in_a_corner(
             content.cells
         )
-    told[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
+    counts[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
     marked = [row for row in document.annotations if row.get("iscrowd") == 1]
-    told[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
-    for message, count in told.items():
+    counts[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
+    for message, count in counts.items():
         if count:
             _logger.warning("%s: %s: %d", document.path, message, count)
     if not any(len(entry.content.cells) for entry in entries):
@@ -223,9 +223,11 @@ def _read_runs(image: ImageRow, rows: Sequence[Row]) -> Sequence[Row]:
 
 def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
     """What was done to annotations that the user should know, by message."""
-    told = Counter({message: sum(getattr(a, name) for a in annotations) for name, message in _TOLD.items()})
-    told[_CROWDS] = sum(a.crowd and a.label != EVERY_CLASS for a in annotations) * (crowd == "ignore")
-    return told
+    counts = Counter(
+        {message: sum(getattr(a, name) for a in annotations) for name, message in _MESSAGES.items()}
+    )
+    counts[_CROWDS] = sum(a.crowd and a.label != EVERY_CLASS for a in annotations) * (crowd == "ignore")
+    return counts
 
 
 def _content(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Content:

@@ -39,7 +39,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
         )
     contents = {}
     with naming(str(document.path)):
-        parts = assign(keys, ratios=ratios, seed=seed)
+        parts = assign_parts(keys, ratios=ratios, seed=seed)
         for part, target in paths.items():
             chosen = [row for row, key in zip(document.images, keys, strict=True) if parts[key] == part]
             contents[target] = dump(_restrict(document, chosen))
@@ -60,7 +60,7 @@ def parse_ratios(text: str) -> tuple[float, ...]:
         raise InputError(f"--ratios {text!r}: write three numbers, such as 7:1:2") from None
 
 
-def assign(
+def assign_parts(
     keys: Sequence[str],
     *,
     ratios: Sequence[float] = RATIOS,

@@ -24,7 +24,7 @@ from irnet.data.formats import (
 )
 from irnet.data.formats.gathering import mark_annotated
 from irnet.data.image import orientation, unused_size
-from irnet.data.listing import tell_unread, walk
+from irnet.data.listing import walk, warn_of_unread
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -56,7 +56,7 @@ def convert(
     """Write `source` as a data set: `out`/annotations.json and `out`/images. Returns the number of images.
 
     Image files are copied as they are; images inside a container become PNG. `images` says where those of
-    coco (a folder) and of the DRAWN formats (`beside.Pictures`) are, `mapping` renames what they, coco and
+    coco (a folder) and of the DRAWN formats (`beside.ImageFinder`) are, `mapping` renames what they, coco and
     masks call things, `crowd` is for coco. Raises InputError, also when `out` holds a data set already.
     """
     target = Path(out) / "annotations.json"
@@ -71,14 +71,14 @@ def convert(
         raise InputError(f"{source}: no image in it, and no set is made of none")
     if source_format in _SUFFIXES and os.path.isdir(source):
         read = {entry.path for entry in entries}
-        tell_unread(Path(source), walk(Path(source)), read, _SUFFIXES[source_format])
+        warn_of_unread(Path(source), walk(Path(source)), read, _SUFFIXES[source_format])
     names = Counter(entry.name.lower() for entry in entries)  # some file systems know no case
     for name, count in names.most_common(1):
         if count > 1:
             _refuse_doubled(source, name, [entry.path for entry in entries if entry.name.lower() == name])
-    _tell_turned(source, entries)
+    _warn_of_turned(source, entries)
     if source_format != "coco":  # whose rows alone say um per pixel
-        _tell_unsized(source, entries)
+        _warn_of_unsized(source, entries)
     for entry in entries:
         content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)
@@ -96,7 +96,7 @@ def _refuse_doubled(source: str | os.PathLike, name: str, paths: Sequence[Path])
     raise InputError(f"{source}: {name} is the name of {len(paths)} images, {listed}: rename all but one")
 
 
-def _tell_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
+def _warn_of_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
     """Warn of images with an orientation tag: not every tool that draws on them obeys it."""
     turned = [entry.name for entry in entries if entry.pixels is None and orientation(entry.path) != 1]
     if turned:
@@ -110,7 +110,7 @@ def _tell_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
         )
 
 
-def _tell_unsized(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
+def _warn_of_unsized(source: str | os.PathLike, entries: Sequence[Entry]) -> None:
     """Warn of images whose files say um per pixel in a way that is not used."""
     unsized = [entry for entry in entries if entry.content.cells.mpp is None and entry.pixels is None]
     notes = Counter(note for entry in unsized if (note := unused_size(entry.path, entry.page)))

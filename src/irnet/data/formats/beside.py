@@ -46,7 +46,7 @@ def list_files(source: str | os.PathLike, suffix: str | tuple[str, ...]) -> list
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class FoundImage:
     """The image that annotations belong to."""
 
     name: str  # in the data set
@@ -64,7 +64,7 @@ class Picture:
         return (height, width), self.mpp if self.mpp is not None else image.mpp
 
 
-class Pictures:
+class ImageFinder:
     """Finds images: beside the annotations of `source`, or in `images`.
 
     `images` is a folder of images, or else a data set or the output of `irnet predict`, which also tell um
@@ -83,7 +83,7 @@ class Pictures:
         within = self.images is not None  # a folder of images: they may lie in folders of it
         self._folders = [ImageFolder(folder, deep=within), ImageFolder(folder / "images", deep=True)]
 
-    def of_file(self, file: Path, suffix: str) -> Picture:
+    def of_file(self, file: Path, suffix: str) -> FoundImage:
         """The image whose name is that of `file`, with or without the image's own suffix."""
         stem = file.relative_to(self.root).as_posix()[: -len(suffix)]
         candidates = [stem, *(stem + ending for ending in IMAGE_SUFFIXES)]
@@ -96,7 +96,7 @@ class Pictures:
             raise InputError(f"{file}: no image of its name: {self._remedy()}")
         return next(iter(found.values()))
 
-    def of_name(self, name: str, file: Path) -> Picture:
+    def of_name(self, name: str, file: Path) -> FoundImage:
         """The image that `file` names, relative to itself or as it was called elsewhere (`lookup`).
 
         Raises InputError, which leaves it to the caller to name the file.
@@ -112,11 +112,11 @@ class Pictures:
             raise InputError(f"no image {name}: {self._remedy()}")
         return picture
 
-    def _find(self, name: str) -> Picture | None:
+    def _find(self, name: str) -> FoundImage | None:
         """The image that has this very name here."""
         if self.known:
             entry = self.known.get(name)
-            return entry and Picture(
+            return entry and FoundImage(
                 name=name,
                 path=entry.path,
                 mpp=entry.content.cells.mpp,
@@ -126,7 +126,7 @@ class Pictures:
             )
         for files in self._folders:
             if files.holds(name) and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                return Picture(name=name.removeprefix("images/"), path=safe_join(files.root, name))
+                return FoundImage(name=name.removeprefix("images/"), path=safe_join(files.root, name))
         return None
 
     def _remedy(self) -> str:

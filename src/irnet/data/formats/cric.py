@@ -15,7 +15,7 @@ from pathlib import Path
 from irnet.cells import NUCLEUS, Cells, Content, Point
 from irnet.data.coco.document import short
 from irnet.data.image import read_image
-from irnet.data.listing import IMAGE_SUFFIXES, tell_unread, walk
+from irnet.data.listing import IMAGE_SUFFIXES, walk, warn_of_unread
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -43,7 +43,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
             "%s: not there, of the images that %s names: %d", folder, table.name, len(points) - len(named)
         )
     entries = [_entry(files[name], points[name], table) for name in named]
-    tell_unread(folder, walk(folder), {table, *(entry.path for entry in entries)})
+    warn_of_unread(folder, walk(folder), {table, *(entry.path for entry in entries)})
     return entries
 
 

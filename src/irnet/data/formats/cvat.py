@@ -22,7 +22,7 @@ from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import naming, short
 from irnet.data.coco.rows import parse_score
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import Pictures, list_files
+from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -62,7 +62,7 @@ def read(
     Polylines, points, cuboids, skeletons and tags are left out and counted. Raises InputError with file,
     image, shape and remedy, also for files with a document type (entities).
     """
-    pictures = Pictures(source, images)
+    pictures = ImageFinder(source, images)
     return [
         _read_image(image, file, pictures, mapping)
         for file in list_files(source, SUFFIX)
@@ -177,7 +177,9 @@ def _refuse_document_type(file: Path) -> None:
     raise InputError(f"{file}: it declares a document type, which CVAT never writes: not read")
 
 
-def _read_image(image: Element, file: Path, pictures: Pictures, mapping: Mapping[str, str] | None) -> Entry:
+def _read_image(
+    image: Element, file: Path, pictures: ImageFinder, mapping: Mapping[str, str] | None
+) -> Entry:
     with naming(f"{file}: image {short(image.get('name'))}"):
         picture = pictures.of_name(image.get("name", ""), file)
         shape, mpp = picture.measure()

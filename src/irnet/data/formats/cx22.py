@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.components import link_nuclei
-from irnet.data.copies import tell_copies
-from irnet.data.listing import tell_unread, walk
+from irnet.data.copies import warn_of_copies
+from irnet.data.listing import walk, warn_of_unread
 from irnet.data.matlab import Value, open_hdf5
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -34,7 +34,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
     files = [folder / name for name in (_IMAGES, _CELLS, _NUCLEI)]
     with ExitStack() as stack:
         entries = _read(folder, *(_open(file, stack) for file in files))
-    tell_unread(folder, walk(folder), files)
+    warn_of_unread(folder, walk(folder), files)
     return entries
 
 
@@ -59,7 +59,7 @@ def _entry(folder: Path, number: int, image: Value, cells: Value, nuclei: Value)
     origins = [(0, 0)] * len(solid)
     labels = [label for label, _ in solid]
     whole = Cells.build([mask for _, mask in solid], origins, labels, (pixels.shape[0], pixels.shape[1]))
-    tell_copies(place, whole)
+    warn_of_copies(place, whole)
     return Entry(
         name=f"{folder.name}_{number:04}.png",
         path=folder / _IMAGES,

@@ -106,23 +106,23 @@ class Gathering:
         kinds = tuple(instance.kind for instance in cells)
         solid = self._cells(cells)
         parents, apart = _parents(solid, cells)
-        self._tell(place, apart, solid)
+        self._warn(place, apart, solid)
         return Content(
             cells=replace(solid, parents=parents),
             kinds=kinds if any(kinds) else (),
             ignore=self._cells(regions) if regions else None,
         )
 
-    def _tell(self, place: object, apart: int, cells: Cells) -> None:
-        told = {
+    def _warn(self, place: object, apart: int, cells: Cells) -> None:
+        counts = {
             COPIES: count_copies(cells),
             AS_SHARES: self.shares,
             IN_A_CORNER: self.drawn > self.shares and is_in_a_corner(cells),
             "outlines that left their image were cut to it": self.cut,
             "nuclei that touch no cell of their group were linked to none": apart,
         }
-        told |= {f"left out ({reason})": count for reason, count in self.left_out.items()}
-        for message, count in told.items():
+        counts |= {f"left out ({reason})": count for reason, count in self.left_out.items()}
+        for message, count in counts.items():
             if count:
                 _logger.warning("%s: %s: %d", place, message, count)
 

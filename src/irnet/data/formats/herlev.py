@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Content
-from irnet.data.listing import tell_unread, walk
+from irnet.data.listing import walk, warn_of_unread
 from irnet.data.mask_image import read_colours
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -33,7 +33,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
         raise InputError(f"{folder}: no NAME{_PAINTED}.bmp in it or its folders")
     images = {(file.parent, file.stem): file for file in files}
     entries = [_entry(file, images.get((file.parent, file.stem.removesuffix(_PAINTED)))) for file in painted]
-    tell_unread(folder, walk(folder), {*painted, *(entry.path for entry in entries)})
+    warn_of_unread(folder, walk(folder), {*painted, *(entry.path for entry in entries)})
     return entries
 
 

@@ -19,7 +19,7 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.coco.document import naming, short
 from irnet.data.coco.rows import parse_score
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import Pictures, list_files
+from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering
 from irnet.data.formats.imagej_shapes import name_without_area, outlines_of
 from irnet.data.sample import Entry
@@ -71,7 +71,7 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
 
     Lines, points and texts are left out and counted. Raises InputError with file, region and remedy.
     """
-    pictures = Pictures(source, images)
+    pictures = ImageFinder(source, images)
     entries = []
     for file in list_files(source, SUFFIX):
         picture = pictures.of_file(file, SUFFIX)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.components import link_nuclei, split_components
-from irnet.data.copies import tell_copies
+from irnet.data.copies import warn_of_copies
 from irnet.data.image import read_image
-from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, tell_unread
+from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, warn_of_unread
 from irnet.data.mask_image import read_mask
 from irnet.data.matlab import Value, read_mat
 from irnet.data.sample import Entry
@@ -37,7 +37,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
         return _composed(truth if truth.is_file() else path)
     if files := sorted(file for file in path.glob(f"*{_TRUTH}.mat") if not is_litter(file.relative_to(path))):
         read = {*files, *(_container(file) for file in files), *_numbered(path)}
-        tell_unread(path, path.iterdir(), read)
+        warn_of_unread(path, path.iterdir(), read)
         return [entry for file in files for entry in _composed(file)]
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
@@ -79,7 +79,7 @@ def _cells(place: str, shape: tuple[int, ...], masks: Sequence[Any], nucleus_map
     origins = [(0, 0)] * len(masks)
     size = shape[0], shape[1]
     cells = Cells.build([mask != 0 for mask in masks] + crops, origins + offsets, labels, size)
-    tell_copies(place, cells)
+    warn_of_copies(place, cells)
     return link_nuclei(cells.select(cells.areas > 0))
 
 

@@ -23,7 +23,7 @@ from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Id, Row, identity, naming, parse, short, whole
 from irnet.data.coco.rows import parse_number, parse_score
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import Pictures, list_files
+from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.mask_image import read_png_mask
 from irnet.data.pixels import to_png
@@ -74,7 +74,7 @@ def read(
 
     Points and lines are left out and counted. Raises InputError with file, shape and remedy.
     """
-    pictures = Pictures(source, images)
+    pictures = ImageFinder(source, images)
     return [_read_file(file, pictures, mapping) for file in list_files(source, SUFFIX)]
 
 
@@ -109,7 +109,7 @@ def _shape(cells: Cells, index: int, number: tuple[int | None, bool], kind: str,
 # Reading
 
 
-def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None) -> Entry:
+def _read_file(file: Path, pictures: ImageFinder, mapping: Mapping[str, str] | None) -> Entry:
     data = parse(file)
     with naming(str(file)):
         _check(data)

@@ -24,7 +24,7 @@ from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 from irnet.data.coco.document import naming
 from irnet.data.components import split_components
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import Pictures, list_files
+from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering
 from irnet.data.mask_image import Map, read_integers
 from irnet.data.sample import Entry
@@ -53,7 +53,7 @@ class Lost(NamedTuple):
         int  # nuclei that come back as others: joined with one of their cell that they touch, or in pieces
     )
 
-    def told(self, areas: int) -> Iterator[str]:
+    def lines(self, areas: int) -> Iterator[str]:
         """Lines for the user; `areas` are the pixels of all instances."""
         if self.pixels:
             yield f"{self.pixels:,} of {areas:,} px of instances lost under others"
@@ -101,7 +101,7 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
     A piece of a number is a nucleus of its own. It belongs to the cell with that number if they overlap or
     the maps are ours, else to the cell that holds most of it: tools number the two maps apart. InputError.
     """
-    pictures = Pictures(source, images)
+    pictures = ImageFinder(source, images)
     entries = []
     for file in list_files(source, CELLS):
         picture = pictures.of_file(file, CELLS)

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.categories import DROPPED, label_of
-from irnet.data.copies import tell_copies
+from irnet.data.copies import warn_of_copies
 from irnet.data.formats.beside import name_files
 from irnet.data.formats.gathering import mark_annotated
 from irnet.data.image import read_image
-from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, tell_unread
+from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, warn_of_unread
 from irnet.data.mask_image import read_mask
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -64,7 +64,7 @@ def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entr
     shape = picture.pixels.shape[0], picture.pixels.shape[1]
     inside = [file for file in folder.iterdir() if not is_litter(Path(file.name))]
     files = sorted(file for file in inside if file.suffix.lower() in IMAGE_SUFFIXES)
-    tell_unread(folder, inside, files)
+    warn_of_unread(folder, inside, files)
     instances = [instance for file in files if (instance := _read_mask(file, shape, mapping))]
     solid = [instance for instance in instances if instance.label != EVERY_CLASS]
     regions = [instance for instance in instances if instance.label == EVERY_CLASS]
@@ -72,7 +72,7 @@ def _entry(image: Path, folder: Path, mapping: Mapping[str, str] | None) -> Entr
         cells=_cells(solid, shape, picture.mpp),
         ignore=_cells(regions, shape, picture.mpp) if regions else None,
     )
-    tell_copies(folder, content.cells)
+    warn_of_copies(folder, content.cells)
     return Entry(name=image.name, path=image, content=content)
 
 

@@ -16,7 +16,7 @@ from irnet.data.coco.run_record import load_checked
 from irnet.data.copies import COPIES, count_copies
 from irnet.data.formats.labels import read_labels
 from irnet.data.formats.yolo import Tail, YoloFile, find_tail, read_yolo
-from irnet.data.listing import tell_unread
+from irnet.data.listing import warn_of_unread
 from irnet.data.lookup import Names
 from irnet.data.mask_image import MAP_SUFFIXES
 from irnet.data.matching import Matching, match_files
@@ -148,9 +148,9 @@ def _read_maps(
             if file := matching.files.get(truth.name):
                 shape = truth.content.cells.image_shape
                 parts.setdefault(truth.name, []).append(read_labels(file, shape, classes))
-        _tell(folder, matching, truths)
+        _warn_of_unread(folder, matching, truths)
     if source.is_dir() and source not in folders:
-        tell_unread(source, source.iterdir(), folders)
+        warn_of_unread(source, source.iterdir(), folders)
     return _Found(
         cells={name: Cells.concat(each) for name, each in parts.items()},
         absent=list(absent),
@@ -159,12 +159,12 @@ def _read_maps(
     )
 
 
-def _tell(folder: Path, matching: Matching, truths: Sequence[Entry]) -> None:
+def _warn_of_unread(folder: Path, matching: Matching, truths: Sequence[Entry]) -> None:
     """Warn of files that are neither read, nor left over and told in a note, nor pictures of the data set."""
     pictures = {Path(truth.name).name for truth in truths}
     if folder.is_dir():
         files = [file for file in folder.iterdir() if file.name not in pictures]
-        tell_unread(folder, files, {*matching.files.values(), *matching.left_over})
+        warn_of_unread(folder, files, {*matching.files.values(), *matching.left_over})
 
 
 def _by_class(source: Path, mapping: Mapping[str, str] | None) -> dict[Path, list[int]]:
@@ -193,7 +193,7 @@ def _class(name: str, mapping: Mapping[str, str] | None) -> int:
 def _read_yolo(source: Path, truths: Sequence[Entry], mapping: Mapping[str, str] | None) -> _Found:
     folder = source / "labels" if (source / "labels").is_dir() else source  # as Ultralytics has it
     matching = match_files(folder, [truth.name for truth in truths], (".txt",))
-    _tell(folder, matching, truths)
+    _warn_of_unread(folder, matching, truths)
     tail = find_tail(list(matching.files.values()))
     read = {
         truth.name: read_yolo(file, truth.content.cells.image_shape, mapping=mapping, tail=tail)
@@ -250,8 +250,8 @@ def _explain(found: _Found, images: int) -> str:
 def _notes(found: _Found) -> tuple[str, ...]:
     empty = f"without predictions, taken as empty: {_few(found.absent)}"
     unused = f"of no image of the data set, left out: {_few(found.left_over)}"
-    told = [note for items, note in ((found.absent, empty), (found.left_over, unused)) if items]
-    return (*told, *found.notes)
+    lines = [note for items, note in ((found.absent, empty), (found.left_over, unused)) if items]
+    return (*lines, *found.notes)
 
 
 def _few(items: Sequence[object], most: int = 3) -> str:

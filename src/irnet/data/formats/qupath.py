@@ -20,7 +20,7 @@ from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS,
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Id, Row, identity, naming, parse, short
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import Pictures, list_files
+from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering
 from irnet.data.formats.qupath_features import (
     NO_AREA,
@@ -32,7 +32,7 @@ from irnet.data.formats.qupath_features import (
     properties_of,
     scores_of,
 )
-from irnet.data.formats.qupath_geometry import Nuclei, geometry_of, nuclei_of
+from irnet.data.formats.qupath_geometry import NucleiGeometry, geometry_of, nuclei_of
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
@@ -87,7 +87,7 @@ def read(
     need one that is ours or that `mapping` renames; detections without are nuclei. Points and lines are left
     out and counted. Raises InputError with file, feature and remedy.
     """
-    pictures = Pictures(source, images)
+    pictures = ImageFinder(source, images)
     files = list_files(source, SUFFIXES)
     if Path(source).is_dir():
         files = [file for file in files if file.suffix.lower() != ".json" or _is_geojson(file)]
@@ -131,7 +131,7 @@ def _cell_features(
         yield feature
 
 
-def _nuclei_metadata(nuclei: Nuclei) -> dict[str, str]:
+def _nuclei_metadata(nuclei: NucleiGeometry) -> dict[str, str]:
     pieces = {"nucleus_parts": " ".join(map(str, nuclei.parts))} if max(nuclei.parts, default=1) > 1 else {}
     return pieces | {"nucleus_scores": " ".join(map(_text, nuclei.scores))}
 
@@ -188,7 +188,7 @@ def _is_geojson(file: Path) -> bool:
     return False
 
 
-def _read_file(file: Path, pictures: Pictures, mapping: Mapping[str, str] | None) -> Entry:
+def _read_file(file: Path, pictures: ImageFinder, mapping: Mapping[str, str] | None) -> Entry:
     data = parse(file, lenient=True)  # QuPath writes metadata twice
     with naming(str(file)):
         features = list(features_of(data))

@@ -10,7 +10,7 @@ from irnet.geometry.polygons import Ring
 PRECISION = 0.01  # px: what QuPath rounds to
 
 
-class Nuclei(NamedTuple):
+class NucleiGeometry(NamedTuple):
     """The one geometry of the nuclei of a cell."""
 
     geometry: Row
@@ -32,7 +32,7 @@ def geometry_of(rings: list[Ring]) -> Row:
     return _mapping(_parts(rings))
 
 
-def nuclei_of(masks: Sequence[list[Ring]], scores: Sequence[float]) -> Nuclei:
+def nuclei_of(masks: Sequence[list[Ring]], scores: Sequence[float]) -> NucleiGeometry:
     """The geometry of all nuclei of a cell, given by their outlines. What overlaps or touches becomes one."""
     check()
     import shapely
@@ -40,7 +40,7 @@ def nuclei_of(masks: Sequence[list[Ring]], scores: Sequence[float]) -> Nuclei:
     each = [_parts(rings) for rings in masks]
     parts = [part for own in each for part in own]
     if len(parts) == 1 or len(each) == 1 or shapely.MultiPolygon(parts).is_valid:
-        return Nuclei(_mapping(parts), [len(own) for own in each], list(scores))
+        return NucleiGeometry(_mapping(parts), [len(own) for own in each], list(scores))
     merged = shapely.set_precision(shapely.union_all(parts), PRECISION)
     parts = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon"]
     inner = [shapely.MultiPolygon(own).representative_point() for own in each]
@@ -48,7 +48,7 @@ def nuclei_of(masks: Sequence[list[Ring]], scores: Sequence[float]) -> Nuclei:
         max((score for score, point in zip(scores, inner, strict=True) if part.covers(point)), default=1.0)
         for part in parts
     ]
-    return Nuclei(_mapping(parts), [], best)
+    return NucleiGeometry(_mapping(parts), [], best)
 
 
 def _mapping(parts: list[Any]) -> Row:

@@ -16,7 +16,7 @@ from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.data.coco.document import naming
 from irnet.data.formats.gathering import Gathering
 from irnet.data.image import read_image
-from irnet.data.listing import tell_unread, walk
+from irnet.data.listing import walk, warn_of_unread
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -40,7 +40,7 @@ def read(path: str | os.PathLike) -> list[Entry]:
     if not outlines:
         raise InputError(f"{folder}: no NNN_cytMM.dat in it or its folders")
     read = {*outlines, *(file for parts in outlines.values() for file, _ in parts)}
-    tell_unread(folder, (file for file in walk(folder) if _COPIES not in file.parts), read)
+    warn_of_unread(folder, (file for file in walk(folder) if _COPIES not in file.parts), read)
     return [_entry(image, parts) for image, parts in outlines.items()]
 
 

@@ -21,7 +21,7 @@ from irnet.study.protocol import Say
 from irnet.study.record import Study
 from irnet.study.render import NONE, number, number_table
 from irnet.study.results import RowResult
-from irnet.study.tables import Made, Section, Table, make_table
+from irnet.study.tables import PageSection, StudyPage, StudyTable, make_table
 
 ASSOCIATIONS = "associations.png"
 RELATION = {  # title -> figure of the instance relation module
@@ -35,7 +35,7 @@ RELATION = {  # title -> figure of the instance relation module
 REMOVAL = {"p of correct": "p_correct", "p of duplicates": "p_duplicate", "last loss": "loss_drm"}
 
 
-def make_beyond(study: Study, *, keys: str | None = None, device: str, say: Say) -> Made:
+def make_beyond(study: Study, *, keys: str | None = None, device: str, say: Say) -> StudyPage:
     """Run the rows that `keys` names, write the table, and draw the associations of one row.
 
     Raises what `make_table` raises, and `InputError` for a study without a trunk.
@@ -55,46 +55,48 @@ def make_beyond(study: Study, *, keys: str | None = None, device: str, say: Say)
 
 def beyond_sections(
     results: Sequence[RowResult], control: RowResult | None, distractors: dict[str, int]
-) -> list[Section]:
+) -> list[PageSection]:
     """The parts of the page, in order."""
     return [
-        Section(
+        PageSection(
             "AJI and F1, mean of images",
             f"Frozen trunk; every module is trained alone, for {_steps(results)} steps. {_origin(results)}"
             "The paper's figures are of networks trained as a whole.",
             sections.main_table(results),
         ),
-        Section(
+        PageSection(
             f"Paired difference to {CONTROL.title}",
             "In the same samples of patients, and seed by seed.",
             sections.difference_table(results, control),
         ),
-        Section("Where cells overlap", "Pooled.", sections.overlap_table(results)),
-        Section("COCO mask AP", "Of all finds, whatever their score.", sections.precision_table(results)),
-        Section(
+        PageSection("Where cells overlap", "Pooled.", sections.overlap_table(results)),
+        PageSection("COCO mask AP", "Of all finds, whatever their score.", sections.precision_table(results)),
+        PageSection(
             "Does the score say how good a find is?",
             "Expected calibration error of the score against the IoU reached (0 for a duplicate), and "
             "against the share of right finds; number of finds that score above .9, and how many are right.",
             calibration_table(results),
         ),
-        Section(
+        PageSection(
             "Instance relation",
             "On validation images, but for the loss, which is of the last training steps.",
             figure_table(results, RELATION),
         ),
-        Section("Duplicate removal", "Means over the last training steps.", figure_table(results, REMOVAL)),
-        Section(
+        PageSection(
+            "Duplicate removal", "Means over the last training steps.", figure_table(results, REMOVAL)
+        ),
+        PageSection(
             "False finds by what they were taken from",
             "Cytoplasm / nuclei, on all test images, mean over seeds.",
             sections.distractor_table(results, distractors),
         ),
-        Section("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
-        Section(
+        PageSection("Thresholds", "Of each seed, from validation.", sections.threshold_table(results)),
+        PageSection(
             "Tuned suppression",
             "IoU above which the worse goes, of each class chosen on validation images by AJI.",
             nms_table(results),
         ),
-        Section(
+        PageSection(
             "Cost",
             "Training is that of the modules alone, time an image that of the heads alone.",
             sections.cost_table(results),
@@ -162,4 +164,4 @@ def _origin(results: Sequence[RowResult]) -> str:
     )
 
 
-BEYOND = Table("beyond", "Beyond the paper: over one frozen trunk", ROWS, CONTROL, beyond_sections)
+BEYOND = StudyTable("beyond", "Beyond the paper: over one frozen trunk", ROWS, CONTROL, beyond_sections)

@@ -21,15 +21,15 @@ from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
 from irnet.models.mask_branch import SIDE, enlarge
 from irnet.models.truths import Truths
-from irnet.study.frozen.network import look
+from irnet.study.frozen.network import compute_features
 from irnet.training.crops import CropDataset, Item
 
 SCALES = (1.0, 1.5)  # of the boxes that masks are drawn in (model.mask_box_scale)
 KNOWN = ("boxes", "labels", "annotated", "ignore")  # of a crop's truth
 
 
-class BoxLesson(NamedTuple):
-    """What the DRM learns from: every proposal of B crops as the frozen box head judges it."""
+class BoxCrops(NamedTuple):
+    """What the DRM learns from: every proposal of B crops as the frozen box head scores it."""
 
     hidden: Tensor  # (B, R, F)
     logits: Tensor  # (B, R, 1 + C)
@@ -54,7 +54,7 @@ class BoxLesson(NamedTuple):
         return cls(hidden, logits, boxes, valid, Truths.collate(truths, scales))
 
 
-class MaskLesson(NamedTuple):
+class MaskCrops(NamedTuple):
     """What the IRM learns from: n positives of some crops as the frozen mask head sees them."""
 
     deep: Tensor  # (n, channels, 14, 14)
@@ -73,39 +73,39 @@ class MaskLesson(NamedTuple):
         return cls(deep.float(), first.float(), labels, match, targets.float() / 255, place)
 
 
-def prepare_lessons(model: IRNet, crops: CropDataset, count: int, folder: Path, device: torch.device) -> None:
+def cache_crops(model: IRNet, crops: CropDataset, count: int, folder: Path, device: torch.device) -> None:
     """Have the files of crops 0 to `count` - 1; several processes share the work by its random order."""
     model.train()  # as many proposals as in training
     missing = [number for number in range(count) if not _last_file(folder, number).exists()]
     random.Random().shuffle(missing)
     for number in missing:
         if not _last_file(folder, number).exists():
-            _see(model, crops[number], folder, number, device)
+            _cache(model, crops[number], folder, number, device)
     model.eval()
 
 
-def read_boxes(folder: Path, numbers: Sequence[int], device: torch.device) -> BoxLesson:
-    """The box lesson of some crops."""
-    return BoxLesson.collate([_read(_boxes_file(folder, number), device) for number in numbers])
+def read_boxes(folder: Path, numbers: Sequence[int], device: torch.device) -> BoxCrops:
+    """What the DRM learns from some crops."""
+    return BoxCrops.collate([_read(_boxes_file(folder, number), device) for number in numbers])
 
 
-def read_masks(folder: Path, numbers: Sequence[int], scale: float, device: torch.device) -> MaskLesson:
-    """The mask lesson of some crops, in boxes enlarged by `scale`, one of SCALES."""
-    return MaskLesson.collate([_read(_masks_file(folder, number, scale), device) for number in numbers])
+def read_masks(folder: Path, numbers: Sequence[int], scale: float, device: torch.device) -> MaskCrops:
+    """What the IRM learns from some crops, in boxes enlarged by `scale`, one of SCALES."""
+    return MaskCrops.collate([_read(_masks_file(folder, number, scale), device) for number in numbers])
 
 
 @torch.no_grad()
-def _see(model: IRNet, item: Item, folder: Path, number: int, device: torch.device) -> None:
+def _cache(model: IRNet, item: Item, folder: Path, number: int, device: torch.device) -> None:
     """Write the files of one crop; those of the last scale come last."""
-    seen, heads = look(model, item[0].to(device)), model.roi_heads
+    seen, heads = compute_features(model, item[0].to(device)), model.roi_heads
     truth = {name: value.to(device) for name, value in item[1].items()}
     truth |= {name: truth[name] * seen.scale.repeat(2) for name in ("boxes", "ignore")}  # as the network sees
     truths = Truths.collate([truth], torch.ones(1, 2, device=device))
     boxes, valid = Proposed.of([seen.proposals])
     hidden, logits, codes = heads.box(seen.features, boxes, [seen.size])
     decoded = heads.box.decode(codes, boxes, [seen.size])
-    judged = {"hidden": hidden[0].half(), "logits": logits[0], "decoded": decoded[0]}
-    write_tensors(_boxes_file(folder, number), judged | {name: truth[name] for name in KNOWN}, {})
+    scored = {"hidden": hidden[0].half(), "logits": logits[0], "decoded": decoded[0]}
+    write_tensors(_boxes_file(folder, number), scored | {name: truth[name] for name in KNOWN}, {})
     torch.manual_seed(number)
     chosen = heads.box.choose(boxes, valid, truths)
     labels, match, flat = (f[chosen.positive] for f in (chosen.labels, chosen.match, chosen.boxes))
@@ -113,14 +113,14 @@ def _see(model: IRNet, item: Item, folder: Path, number: int, device: torch.devi
         frames = enlarge(flat, scale)
         deep, masks = heads.mask(seen.features, [frames], [seen.size])
         targets = mask_targets(frames, truths.boxes[0, match], truths.masks[0, match], side=2 * SIDE)
-        lesson = {
+        masks_of_crop = {
             "deep": deep.half(),
             "first": masks.half(),
             "labels": labels,
             "match": match,
             "targets": (255 * targets).round().to(torch.uint8),
         }
-        write_tensors(_masks_file(folder, number, scale), lesson, {})
+        write_tensors(_masks_file(folder, number, scale), masks_of_crop, {})
 
 
 def _read(path: Path, device: torch.device) -> dict[str, Tensor]:

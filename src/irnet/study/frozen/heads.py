@@ -39,10 +39,10 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class School:
-    """How heads are trained: on which lessons, for how long."""
+class HeadTraining:
+    """How heads are trained: on which crops, for how long."""
 
-    lessons: Path  # folder of `prepare_lessons`
+    cached_crops: Path  # folder of `cache_crops`
     crops: int
     steps: int
     batch: int  # crops a step
@@ -50,21 +50,21 @@ class School:
     device: torch.device
 
 
-class Part(NamedTuple):
+class TrainableHead(NamedTuple):
     """A module that a row trains."""
 
     name: str
     head: nn.Module
-    lesson: Callable[[Sequence[int]], Loss]  # of some crops
+    loss: Callable[[Sequence[int]], Loss]  # of some crops
     settings: dict[str, Any]  # that make it differ from another
 
 
-def train_heads(model: IRNet, settings: Settings, seed: int, school: School) -> Record:
+def train_heads(model: IRNet, settings: Settings, seed: int, plan: HeadTraining) -> Record:
     """Give `model` its trained DRM and IRM, as far as it has them; return their cost and last figures.
 
     A head that another row has trained is taken over, one that another process trains is waited for.
     """
-    records = [_obtain(part, settings, seed, school) for part in _parts(model, settings, school)]
+    records = [_obtain(part, settings, seed, plan) for part in _parts(model, settings, plan)]
     return {
         "train_steps": max((record["steps"] for record in records), default=0),
         "train_seconds": sum(record["seconds"] for record in records),
@@ -73,42 +73,44 @@ def train_heads(model: IRNet, settings: Settings, seed: int, school: School) -> 
     }
 
 
-def _parts(model: IRNet, settings: Settings, school: School) -> list[Part]:
+def _parts(model: IRNet, settings: Settings, plan: HeadTraining) -> list[TrainableHead]:
     heads, parts = model.roi_heads, []
     if heads.box.drm is not None:
-        taught = partial(_teach_boxes, heads.box, school)
-        parts.append(Part("drm", heads.box.drm, taught, settings.model.drm.model_dump()))
+        loss = partial(_box_loss, heads.box, plan)
+        parts.append(TrainableHead("drm", heads.box.drm, loss, settings.model.drm.model_dump()))
     if heads.mask.irm is not None:
-        taught = partial(_teach_masks, heads.mask, school)
+        loss = partial(_mask_loss, heads.mask, plan)
         different = settings.model.irm.model_dump() | {"box_scale": heads.mask.box_scale}
-        parts.append(Part("irm", heads.mask.irm, taught, different))
+        parts.append(TrainableHead("irm", heads.mask.irm, loss, different))
     return parts
 
 
-def _teach_boxes(branch: BoxBranch, school: School, crops: Sequence[int]) -> Loss:
+def _box_loss(branch: BoxBranch, plan: HeadTraining, crops: Sequence[int]) -> Loss:
     """The loss of p(correct) over the candidates of some crops, as in joint training."""
     assert branch.drm is not None
-    return branch.drm.loss(*read_boxes(school.lessons, crops, school.device))
+    return branch.drm.loss(*read_boxes(plan.cached_crops, crops, plan.device))
 
 
-def _teach_masks(branch: MaskBranch, school: School, crops: Sequence[int]) -> Loss:
+def _mask_loss(branch: MaskBranch, plan: HeadTraining, crops: Sequence[int]) -> Loss:
     """The loss of the refined masks of some crops, as in joint training."""
     assert branch.irm is not None
-    lesson = read_masks(school.lessons, crops, branch.box_scale, school.device)
-    refined, figures = branch.irm(lesson.deep, lesson.first, lesson.labels, lesson.crop, lesson.match)
-    return mask_loss(refined, lesson.labels, lesson.targets), figures
+    crop_batch = read_masks(plan.cached_crops, crops, branch.box_scale, plan.device)
+    refined, figures = branch.irm(
+        crop_batch.deep, crop_batch.first, crop_batch.labels, crop_batch.crop, crop_batch.match
+    )
+    return mask_loss(refined, crop_batch.labels, crop_batch.targets), figures
 
 
-def _obtain(part: Part, settings: Settings, seed: int, school: School) -> Record:
+def _obtain(part: TrainableHead, settings: Settings, seed: int, plan: HeadTraining) -> Record:
     """Have the head trained, by whomever, and load it."""
-    effort = [part.settings, school.crops, school.steps, school.batch]
+    effort = [part.settings, plan.crops, plan.steps, plan.batch]
     digest = hashlib.sha256(json.dumps(effort, sort_keys=True).encode()).hexdigest()[:12]
-    path = school.heads / f"{part.name}-{digest}" / f"seed{seed}.safetensors"
+    path = plan.heads / f"{part.name}-{digest}" / f"seed{seed}.safetensors"
     while not path.exists():
         try:
             with claimed(path.with_suffix("")):
                 if not path.exists():
-                    record = _train(part, settings, seed, school)
+                    record = _train(part, settings, seed, plan)
                     write_tensors(path, part.head.state_dict(), {"head": part.settings, **record})
         except HeldError:
             time.sleep(WAIT_S)
@@ -117,7 +119,7 @@ def _obtain(part: Part, settings: Settings, seed: int, school: School) -> Record
     return meta
 
 
-def _train(part: Part, settings: Settings, seed: int, school: School) -> Record:
+def _train(part: TrainableHead, settings: Settings, seed: int, plan: HeadTraining) -> Record:
     """Train a head from its first weights with AdamW and the recipe's weight decay."""
     begun = time.perf_counter()
     part.head.load_state_dict(first_weights(settings, part.name, seed))
@@ -131,9 +133,9 @@ def _train(part: Part, settings: Settings, seed: int, school: School) -> Record:
     optimizer = build_optimizer(groups, kind="adamw", momentum=0.0)
     seen = []
     part.head.train()
-    for step, crops in enumerate(islice(_order(school, seed), school.steps)):
-        set_learning_rate(optimizer, _rate(step, school.steps))
-        loss, figures = part.lesson(crops)
+    for step, crops in enumerate(islice(_order(plan, seed), plan.steps)):
+        set_learning_rate(optimizer, _rate(step, plan.steps))
+        loss, figures = part.loss(crops)
         optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(part.head.parameters(), CLIP)
@@ -143,7 +145,7 @@ def _train(part: Part, settings: Settings, seed: int, school: School) -> Record:
     part.head.eval()
     last = seen[-LAST:]
     return {
-        "steps": school.steps,
+        "steps": plan.steps,
         "seconds": time.perf_counter() - begun,
         "parameters": sum(p.numel() for p in part.head.parameters()),
         "figures": {name: float(sum(f[name] for f in last)) / len(last) for name in last[-1]},
@@ -172,10 +174,10 @@ def _rate(step: int, steps: int) -> float:
     return warm * schedule_factor(step, steps, schedule="cosine", milestones=(), decay=1.0)
 
 
-def _order(school: School, seed: int) -> Iterator[list[int]]:
+def _order(plan: HeadTraining, seed: int) -> Iterator[list[int]]:
     """Numbers of the crops of each step: every crop once, in an order of the seed, then anew."""
     numbers = chain.from_iterable(
-        np.random.default_rng((seed, round_)).permutation(school.crops).tolist() for round_ in count()
+        np.random.default_rng((seed, round_)).permutation(plan.crops).tolist() for round_ in count()
     )
     while True:
-        yield list(islice(numbers, school.batch))
+        yield list(islice(numbers, plan.batch))

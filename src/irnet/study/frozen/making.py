@@ -1,4 +1,4 @@
-"""Rows over the frozen trunk: lessons are prepared, a row's modules trained on them, its predictor made."""
+"""Rows over the frozen trunk: crops are cached, a row's modules trained on them, its predictor made."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from irnet.inference.weights import start_from
 from irnet.models.build import build_model
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.irnet import IRNet
-from irnet.study.frozen.cached_crops import prepare_lessons
-from irnet.study.frozen.heads import School, train_heads
+from irnet.study.frozen.cached_crops import cache_crops
+from irnet.study.frozen.heads import HeadTraining, train_heads
 from irnet.study.frozen.network import FrozenTrunk
 from irnet.study.protocol import TRUNK_SEED, row_settings, trunk_weights
 from irnet.study.record import Size, Study
@@ -31,7 +31,7 @@ from irnet.training.sources import open_source
 LOOKED_AT = 8  # validation images on which associations are measured
 
 
-class Effort(NamedTuple):
+class HeadBudget(NamedTuple):
     """How long heads are trained over a frozen trunk."""
 
     crops: int
@@ -39,10 +39,10 @@ class Effort(NamedTuple):
     batch: int  # crops a step
 
 
-EFFORTS: dict[Size, Effort] = {
-    "tiny": Effort(4, 6, 2),
-    "small": Effort(300, 600, 2),
-    "paper": Effort(2000, 6000, 2),
+HEAD_BUDGETS: dict[Size, HeadBudget] = {
+    "tiny": HeadBudget(4, 6, 2),
+    "small": HeadBudget(300, 600, 2),
+    "paper": HeadBudget(2000, 6000, 2),
 }
 
 
@@ -56,10 +56,10 @@ def make_frozen_row(
     settings = row_settings(study, row, seed)
     model, origin = frozen_model(study, settings, device)
     frozen = study.out / "frozen" / origin["sha256"][:12]  # another trunk sees otherwise: a folder of its own
-    school = _school(study, frozen, device)
+    plan = _head_training(study, frozen, device)
     if row.has_seeds:  # something is trained
-        prepare_lessons(model, _lesson_crops(study), school.crops, school.lessons, device)
-    trained = train_heads(model, settings, seed, school)
+        cache_crops(model, _training_crops(study), plan.crops, plan.cached_crops, device)
+    trained = train_heads(model, settings, seed, plan)
     memory = FrozenTrunk(model, frozen / "images")
     predictor = Predictor(memory, settings=settings, device=device)  # type: ignore[arg-type]
     if row.nms_cuts:
@@ -91,12 +91,14 @@ def frozen_model(study: Study, settings: Settings, device: torch.device) -> tupl
     return model.to(device).eval(), origin
 
 
-def _school(study: Study, frozen: Path, device: torch.device) -> School:
-    effort = EFFORTS[study.record["size"]]
-    return School(lessons=frozen / "crops", heads=frozen / "heads", device=device, **effort._asdict())
+def _head_training(study: Study, frozen: Path, device: torch.device) -> HeadTraining:
+    effort = HEAD_BUDGETS[study.record["size"]]
+    return HeadTraining(
+        cached_crops=frozen / "crops", heads=frozen / "heads", device=device, **effort._asdict()
+    )
 
 
-def _lesson_crops(study: Study) -> CropDataset:
+def _training_crops(study: Study) -> CropDataset:
     """Training crops as the recipe augments them, the same for every row and seed."""
     return open_source(study.recipe(f"train.seed={TRUNK_SEED}"), study.data).crops
 

@@ -16,7 +16,7 @@ from irnet.models.irnet import IRNet
 from irnet.models.postprocess import Instances
 
 
-class Seen(NamedTuple):
+class FrozenFeatures(NamedTuple):
     """What the frozen half makes of one image."""
 
     features: Features  # P2 to P5, (1, width, h, w)
@@ -41,37 +41,41 @@ class FrozenTrunk(nn.Module):
 
     def forward(self, images: list[Tensor]) -> list[Instances]:
         """The instances of each image (3, H, W) uint8, as those of `IRNet.forward`."""
-        return [self._find(self.look(image)) for image in images]
+        return [self._find(self.compute_features(image)) for image in images]
 
     @torch.no_grad()
-    def look(self, image: Tensor) -> Seen:
+    def compute_features(self, image: Tensor) -> FrozenFeatures:
         """What the frozen half makes of an image, from its file where there is one."""
         path = self.folder / f"{hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest()[:32]}.safetensors"
         if not path.exists():
-            _keep(path, look(self.model, image))
+            _keep(path, compute_features(self.model, image))
         return _recall(path, image.device)
 
-    def _find(self, seen: Seen) -> Instances:
+    def _find(self, seen: FrozenFeatures) -> Instances:
         found = self.model.roi_heads(seen.features, Proposed.of([seen.proposals]), [seen.size])[0]
         return found._replace(boxes=found.boxes / seen.scale.repeat(2))
 
 
 @torch.no_grad()
-def look(model: IRNet, image: Tensor) -> Seen:
+def compute_features(model: IRNet, image: Tensor) -> FrozenFeatures:
     """The pyramid and the proposals of an image (3, H, W), 0 to 255."""
     batch, sizes, scales = model.prepare([image])
     features = model.backbone(batch)
     proposals, _ = model.rpn(list(features.values()), sizes)
-    return Seen({level: features[level] for level in LEVELS}, proposals.each()[0], sizes[0], scales[0])
+    return FrozenFeatures(
+        {level: features[level] for level in LEVELS}, proposals.each()[0], sizes[0], scales[0]
+    )
 
 
-def _keep(path: Path, seen: Seen) -> None:
+def _keep(path: Path, seen: FrozenFeatures) -> None:
     tensors = {f"features/{level}": feature.half() for level, feature in seen.features.items()}
     write_tensors(path, {**tensors, "proposals": seen.proposals, "scale": seen.scale}, {"size": [*seen.size]})
 
 
-def _recall(path: Path, device: torch.device) -> Seen:
+def _recall(path: Path, device: torch.device) -> FrozenFeatures:
     tensors, meta = read_tensors(path)
     features = {level: tensors[f"features/{level}"].to(device).float() for level in LEVELS}
     height, width = meta["size"]
-    return Seen(features, tensors["proposals"].to(device), (height, width), tensors["scale"].to(device))
+    return FrozenFeatures(
+        features, tensors["proposals"].to(device), (height, width), tensors["scale"].to(device)
+    )

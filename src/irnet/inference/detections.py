@@ -7,7 +7,7 @@ from typing import NamedTuple
 from irnet.cells import Cells
 
 
-class Finding(NamedTuple):
+class ImageDetections(NamedTuple):
     """All candidates of an image and what the user should know about how they were found."""
 
     cells: Cells  # down to the method's floor, not yet cut by score

@@ -16,7 +16,7 @@ MOST = 20  # mistakes that are shown
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class ComparedImage:
     """An image with what was scored in it, and what is wrong."""
 
     entry: Entry
@@ -31,24 +31,24 @@ class Judged:
         return cls(entry, truths, preds, find_mistakes(truths, preds, truth.distractors))
 
 
-class Case(NamedTuple):
+class ChosenMistake(NamedTuple):
     """A mistake in one of several images."""
 
     image: int
     mistake: Mistake
 
 
-def choose_worst(images: Sequence[Judged], most: int = MOST) -> list[Case]:
+def choose_worst(images: Sequence[ComparedImage], most: int = MOST) -> list[ChosenMistake]:
     """The worst mistakes: of each cause in turn, and of each class and kind of it in turn.
 
     The worst are the largest missed, the surest false, and the matches of lowest IoU. What has a truth or a
     prediction in common, such as two cells that were merged, is shown once.
     """
-    queues: dict[str, dict[tuple[int, str], list[Case]]] = {}
-    for number, judged in enumerate(images):
-        for mistake in judged.mistakes:
+    queues: dict[str, dict[tuple[int, str], list[ChosenMistake]]] = {}
+    for number, compared in enumerate(images):
+        for mistake in compared.mistakes:
             queue = queues.setdefault(mistake.cause, {}).setdefault((mistake.label, mistake.kind), [])
-            queue.append(Case(number, mistake))
+            queue.append(ChosenMistake(number, mistake))
     ranked = []
     for parts in queues.values():
         for queue in parts.values():
@@ -57,22 +57,22 @@ def choose_worst(images: Sequence[Judged], most: int = MOST) -> list[Case]:
     return _in_turn(sorted(ranked, key=len, reverse=True))[:most]
 
 
-def _rank(judged: Judged, mistake: Mistake) -> tuple[float, float]:
+def _rank(compared: ComparedImage, mistake: Mistake) -> tuple[float, float]:
     """What sorts the worst of one class and kind first."""
     if mistake.kind == POOR:
         return mistake.iou, 0.0
     if mistake.kind == MISSED:
-        return -float(judged.truths.masks[mistake.truths[0]].sum()), 0.0
+        return -float(compared.truths.masks[mistake.truths[0]].sum()), 0.0
     pred = mistake.preds[0]
-    return -float(judged.preds.scores[pred]), -float(judged.preds.masks[pred].sum())
+    return -float(compared.preds.scores[pred]), -float(compared.preds.masks[pred].sum())
 
 
-def _in_turn(queues: Iterable[Sequence[Case]]) -> list[Case]:
+def _in_turn(queues: Iterable[Sequence[ChosenMistake]]) -> list[ChosenMistake]:
     """The first of each queue, then the second of each, and so on."""
     return [case for turn in zip_longest(*queues) for case in turn if case is not None]
 
 
-def _once(cases: Sequence[Case]) -> list[Case]:
+def _once(cases: Sequence[ChosenMistake]) -> list[ChosenMistake]:
     """Cases of one cause without those that share a truth or a prediction with one before them."""
     seen: set[tuple[int, int, str, int]] = set()
     kept = []
