@@ -20,10 +20,10 @@ def fail_with(error: BaseException):
 
 
 def test_bad_input_is_said_without_a_traceback(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "examine", fail_with(InputError("a.png: no image: save it anew")))
+    monkeypatch.setattr(doctor, "examine", fail_with(InputError("a.png: no image: save it again")))
     ran = run("doctor")
     assert ran.code == 2
-    assert ran.err == "irnet: a.png: no image: save it anew\n"
+    assert ran.err == "irnet: a.png: no image: save it again\n"
 
 
 def test_our_fault_leaves_its_traceback_in_a_file(

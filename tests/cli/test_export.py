@@ -23,7 +23,7 @@ FORMS += [("cvat", "masks"), ("cvat", "polygons")]
 
 
 def by_mask(entry: Entry) -> list[tuple]:
-    """Each instance's class, mask and cell, whatever the order."""
+    """Each instance's class, mask and cell, regardless of the order."""
     cells = entry.content.cells
     rles = [rle["counts"] for rle in cells.to_rle()]
     owners = [rles[parent] if parent >= 0 else "" for parent in cells.parents]

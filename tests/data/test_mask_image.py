@@ -110,7 +110,7 @@ REFUSED = {
     "m.jpg": (lambda path: PIL.Image.fromarray(ON).save(path), "lossy JPEG"),
     "m.webp": (lambda path: PIL.Image.fromarray(ON).convert("RGB").save(path), "lossy WEBP"),
     "m.gif": (lambda path: PIL.Image.fromarray(ON).save(path), "no PNG, JPEG, TIFF"),
-    "float.tif": (lambda path: tifffile.imwrite(path, ON.astype(np.float32)), "no whole numbers"),
+    "float.tif": (lambda path: tifffile.imwrite(path, ON.astype(np.float32)), "are not whole numbers"),
     "jpeg.tif": (
         lambda path: PIL.Image.fromarray(ON).save(path, compression="jpeg"),
         "JPEG compression blurs",

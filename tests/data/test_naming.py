@@ -1,4 +1,4 @@
-"""Names of images: unique, text, and taken back by whoever reads them."""
+"""Names of images: unique, text, and taken back by anyone who reads them."""
 
 from pathlib import Path
 

@@ -136,6 +136,6 @@ def test_every_file_of_the_wings_has_its_line_in_architecture() -> None:
 def test_the_published_schema_is_that_of_the_settings() -> None:
     published = json.loads((ROOT / "docs" / "reference" / "recipe.schema.json").read_text(encoding="utf-8"))
     assert published == json_schema(), (
-        "write it anew: python -c 'import json; from irnet.config import json_schema; "
+        "write it again: python -c 'import json; from irnet.config import json_schema; "
         "print(json.dumps(json_schema(), indent=1))' > docs/reference/recipe.schema.json"
     )

@@ -1,4 +1,4 @@
-"""What is no cell whatever a network says."""
+"""What is no cell regardless of the network."""
 
 import io
 

@@ -87,7 +87,7 @@ def test_a_network_without_bundled_weights_says_how_to_train_it(name: str) -> No
 
 
 def test_an_unknown_method_is_told_what_there_is() -> None:
-    with pytest.raises(InputError, match="unknown method 'unet': choose of irnet, maskrcnn, cspnet, jomls"):
+    with pytest.raises(InputError, match="unknown method 'unet': choose from irnet, maskrcnn, cspnet, jomls"):
         open_method("unet")
     assert set(SETTINGS) | {"jomls"} == set(METHODS)
     choice = get_args(get_args(Finder.__annotations__["method"])[0])[0]

@@ -1,4 +1,4 @@
-"""Predictor: any image in, cells in its own pixels out, whatever the scale and the size."""
+"""Predictor: any image in, cells in its own pixels out, regardless of the scale and the size."""
 
 from pathlib import Path
 
@@ -182,7 +182,7 @@ def test_values_out_of_range_are_refused(blobs: Predictor, values: dict[str, flo
     "image", [np.zeros((5, 5, 3)), np.zeros((2, 5, 5, 3), np.uint8), np.zeros((0, 5), np.uint8)]
 )
 def test_other_arrays_are_refused(blobs: Predictor, image: np.ndarray):
-    with pytest.raises(InputError, match="no image"):
+    with pytest.raises(InputError, match="not an image"):
         blobs.predict(image)
 
 

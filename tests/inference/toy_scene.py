@@ -107,7 +107,7 @@ def blobs(tiny: Settings) -> Predictor:
 
 @pytest.fixture
 def blobs_installed(blobs: Predictor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Predictor:
-    """The same, found by whoever loads weights."""
+    """The same, found by anyone who loads weights."""
     blobs.source = tmp_path / "weights.safetensors"
     blobs.source.write_bytes(b"weights")
     monkeypatch.setattr(Predictor, "load", lambda *_, **__: blobs)

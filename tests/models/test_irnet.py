@@ -1,4 +1,4 @@
-"""IRNet as a whole: torchvision's Mask R-CNN but for its modules, whole without cells, every switch."""
+"""IRNet as a whole: torchvision's Mask R-CNN except for its modules, whole without cells, every switch."""
 
 import math
 import re

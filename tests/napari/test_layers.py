@@ -153,5 +153,5 @@ def test_refusals_name_layer_and_shape(entry: Entry):
         to_entry([cells])
     with pytest.raises(InputError, match="two layers of cells"):
         to_entry([cells, cells, nuclei])
-    with pytest.raises(InputError, match="'Shapes' is of no image that irnet knows"):
+    with pytest.raises(InputError, match="'Shapes' belongs to no image that irnet knows"):
         to_entry([([], {"name": "Shapes", "metadata": {}}, "shapes")])

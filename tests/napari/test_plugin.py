@@ -90,7 +90,7 @@ def test_the_widget_doubts_um_per_pixel_that_make_nuclei_too_large(network: OneS
 
 
 def test_the_widget_refuses(network: OneSquare):
-    with pytest.raises(InputError, match="no image"):
+    with pytest.raises(InputError, match="not an image"):
         widget.find_cells(image_layer(np.zeros((4, 20, 30, 3), np.uint8)))
     with pytest.raises(InputError, match="out of range"):
         widget.find_cells(image_layer(np.zeros((20, 30), np.uint8)), least_score=0.01)

@@ -1,4 +1,4 @@
-"""Each export is read back, whatever the instances: the same but for what the format is said to lose."""
+"""Each export is read back: the same except for what the format is said to lose."""
 
 import dataclasses
 import tempfile
@@ -89,7 +89,7 @@ def data_set(folder: Path, cells: Cells) -> Entry:
 
 
 def rows(cells: Cells, kinds: tuple[str, ...] = ()) -> Counter[tuple]:
-    """What each instance is, whatever their order: class, mask, score, mask of its cell and kind."""
+    """What each instance is, regardless of their order: class, mask, score, mask of its cell and kind."""
     masks = [mask.tobytes() for mask in cells.to_dense()]
     table = zip(cells.labels.tolist(), masks, cells.scores.tolist(), cells.parents.tolist(), strict=True)
     return Counter(

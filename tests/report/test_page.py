@@ -151,7 +151,7 @@ def test_what_it_refuses(found: Path, tmp_path: Path):
     with pytest.raises(InputError, match="no such file"):
         write_report(tmp_path / "nothing")
     (found / "errors.json").write_text("{")
-    with pytest.raises(InputError, match=r"errors\.json, line 1, column 2: no JSON"):
+    with pytest.raises(InputError, match=r"errors\.json, line 1, column 2: not valid JSON"):
         write_report(found)
 
 

@@ -62,7 +62,7 @@ def test_damage_in_the_middle_is_named_by_its_line(path: Path) -> None:
     journal = Journal(path, source_sha256="s")
     journal.append({"n": 1})
     path.write_bytes(path.read_bytes().replace(b'{"n": 1}', b'{"n": 1') + b'{"n": 2}\n')
-    with pytest.raises(InputError, match=r"line 2: no edit"):
+    with pytest.raises(InputError, match=r"line 2: not an edit"):
         Journal(path, source_sha256="s")
 
 

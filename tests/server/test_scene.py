@@ -1,4 +1,4 @@
-"""What the page is told: outlines close to the masks, measures never stale."""
+"""What the page receives: outlines close to the masks, measures never stale."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_nothing_to_outline() -> None:
 @pytest.fixture
 def scene(review: Review) -> Scene:
     scene = Scene(review.fields[0])
-    scene.tell()
+    scene.describe_all()
     scene.measure()
     return scene
 
@@ -41,7 +41,7 @@ def edit(scene: Scene, review: Review, change: schema.Edit) -> None:
 
 def everything(scene: Scene) -> dict:
     """Without colours, which stay with the cell that had them."""
-    return {told["id"]: {k: v for k, v in told.items() if k != "colour"} for told in scene.tell()}
+    return {each["id"]: {k: v for k, v in each.items() if k != "colour"} for each in scene.describe_all()}
 
 
 def test_after_edits_a_scene_tells_what_a_new_one_would(scene: Scene, review: Review) -> None:
@@ -55,7 +55,7 @@ def test_after_edits_a_scene_tells_what_a_new_one_would(scene: Scene, review: Re
         scene.update()
     new = Scene(review.fields[0])
     new._original = scene._original
-    new.tell()
+    new.describe_all()
     new.measure()
     assert everything(scene) == everything(new)
 
@@ -65,27 +65,27 @@ def test_only_what_changed_is_told_again(scene: Scene, review: Review) -> None:
     assert scene.update() == ([], [5])
     edit(scene, review, schema.Accept(op="accept", ids=[1], accepted=True))
     changed, gone = scene.update()
-    assert [(told["id"], told["accepted"], told["edited"]) for told in changed] == [(1, True, False)]
+    assert [(each["id"], each["accepted"], each["edited"]) for each in changed] == [(1, True, False)]
     assert gone == []
     edit(scene, review, schema.Reshape(op="reshape", id=1, how="cut", rings=[ring(70, 60, 14)]))
     changed, _ = scene.update()
-    assert {told["id"]: told["edited"] for told in changed}[1]
-    assert {told["id"] for told in changed} >= {1, 3}  # the neighbour overlaps less than before
+    assert {each["id"]: each["edited"] for each in changed}[1]
+    assert {each["id"] for each in changed} >= {1, 3}  # the neighbour overlaps less than before
 
 
 def test_measuring_goes_in_portions(review: Review) -> None:
     scene = Scene(review.fields[0])
-    assert all(told["measures"] == {} for told in scene.tell())
+    assert all(each["measures"] == {} for each in scene.describe_all())
     first = scene.measure(limit=2)
     assert (len(first), scene.unmeasured) == (2, 3)
     rest = scene.measure()
     whole = Scene(review.fields[0])
-    whole.tell()
+    whole.describe_all()
     assert first | rest == whole.measure()
 
 
 def test_a_new_cell_takes_a_colour_that_its_neighbours_do_not_have(scene: Scene, review: Review) -> None:
     edit(scene, review, schema.Add(op="add", label=1, rings=[ring(65, 75, 25)]))
     scene.update()
-    colours = {told["id"]: told["colour"] for told in scene.tell() if told["label"] == 1}
+    colours = {each["id"]: each["colour"] for each in scene.describe_all() if each["label"] == 1}
     assert len(set(colours.values())) == 3

@@ -182,7 +182,7 @@ def test_the_verb_tells_of_an_unknown_row(circles, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
-    assert "choose of jomls" in capsys.readouterr().err
+    assert "choose from jomls" in capsys.readouterr().err
 
 
 TOY = ("--size", "tiny", "--seeds", "1", "--steps", "3", "--trunk-steps", "3")

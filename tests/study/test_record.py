@@ -58,7 +58,7 @@ def test_other_data_is_refused(opened, circles, tmp_path):
     data["annotations"].pop()
     (tmp_path / "annotations.json").write_text(json.dumps(data))
     (tmp_path / "images").symlink_to(circles / "images")
-    with pytest.raises(InputError, match=f"^{tmp_path}: not the data that .* was begun with, {circles} as"):
+    with pytest.raises(InputError, match=f"^{tmp_path}: not the data that .* was started with, {circles} as"):
         open_study(tmp_path, opened.out)
 
 
@@ -69,7 +69,7 @@ def test_the_data_may_have_moved(opened, circles, tmp_path):
 
 def test_data_left_open_is_that_of_the_beginning(opened, circles, tmp_path):
     assert open_study(None, opened.out).data == circles
-    with pytest.raises(InputError, match=r"no study stands here: .* with --data"):
+    with pytest.raises(InputError, match=r"this folder holds no study: .* with --data"):
         open_study(None, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -48,5 +48,5 @@ def test_each_row_is_a_recipe_of_its_own(row):
 
 def test_rows_are_chosen_by_key():
     assert choose_rows(TABLE1, None) == TABLE1
-    with pytest.raises(InputError, match="choose of jomls, cspnet"):
+    with pytest.raises(InputError, match="choose from jomls, cspnet"):
         choose_rows(TABLE1, "irnet,cellpose")

@@ -230,7 +230,7 @@ def test_a_card_lies_beside_its_file(tmp_path: Path):
 
 def test_checkpoints_and_damaged_files_get_no_card(tmp_path: Path):
     write_tensors(tmp_path / "last.safetensors", {}, {"kind": "checkpoint"})
-    with pytest.raises(InputError, match="no weights file"):
+    with pytest.raises(InputError, match="not a weights file"):
         WeightsFile.read(tmp_path / "last.safetensors")
     card(tmp_path, {})
     path = tmp_path / "best.safetensors"

@@ -49,7 +49,7 @@ def test_other_data_are_noticed(fresh: Run):
 
 def test_a_run_that_noted_less_of_its_data_is_refused_clearly(fresh: Run):
     fresh.save()
-    with pytest.raises(InputError, match=r"older irnet .* did not note generator, .* --init"):
+    with pytest.raises(InputError, match=r"older irnet .* did not record generator, .* --init"):
         replace(fresh, data={"images": 5, "generator": 7}).restore()
     replace(fresh, data={"images": 5, "cutouts_sha256": None}).restore()  # there is nothing to note
 

@@ -192,7 +192,7 @@ def test_few_images_and_few_instances_are_warned_of(weights: Path, tmp_path: Pat
         calibrate(
             weights, [write_set(tmp_path / name, squares(TWO), images)], tmp_path / f"{name}.safetensors"
         )
-    (message,) = [text for text in caplog.messages if "hang on chance" in text]
+    (message,) = [text for text in caplog.messages if "depend on chance" in text]
     assert "on 1 image, 2 of class nucleus alone" in message
 
 

@@ -20,7 +20,7 @@ from irnet.verbs.predict_options import PredictOptions
 
 @pytest.fixture
 def folder(circles: Path, tmp_path: Path) -> Path:
-    """Two good images, one cut short, one that is no image."""
+    """Two good images, one cut short, one that is not an image."""
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("0.png", "1.png"):

@@ -69,7 +69,7 @@ class AnchorDetector(nn.Module):
         sampling: the anchors that give a loss.
         candidates: anchors that enter suppression, (training, test). Those of test are meant for one
             megapixel and grow with the area beyond.
-        training_limit: boxes that leave it in training, whatever their score.
+        training_limit: boxes that leave it in training, regardless of their score.
         selection: boxes that leave it in test.
     """
 
@@ -159,7 +159,7 @@ class AnchorDetector(nn.Module):
         else:
             count, limit = round(test_count * area_growth(sizes)), selection.limit(sizes)
 
-        # The best anchors, whatever their class
+        # The best anchors, regardless of their class
         scores = logits.softmax(dim=2)[..., 1:]  # (B, A, C)
         best = scores.amax(dim=2).topk(min(count, len(anchors)), dim=1).indices  # (B, N)
         image = torch.arange(len(best), device=best.device)[:, None]

@@ -1,6 +1,6 @@
 """The command line: one file a verb.
 
-Exit codes: 0 done, 1 our fault, 2 bad input, 3 done but for errors, 130 stopped by Ctrl-C, 143 by SIGTERM.
+Exit codes: 0 done, 1 our fault, 2 bad input, 3 done except for errors, 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Terminated(KeyboardInterrupt):
 
 
 class _Verbs(TyperGroup):
-    """Says that it was stopped, and how to go on; Typer ends without a word."""
+    """Says that it was stopped, and how to go on; Typer prints nothing."""
 
     def invoke(self, ctx: Context) -> Any:
         try:

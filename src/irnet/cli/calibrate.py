@@ -37,7 +37,7 @@ def calibrate(
     Writes its weights with the operating point of highest merit, the mean
     of F1, AJI, overlap recall and overlap precision: for each class the
     score from which on it is kept, the weight of the duplicate removal in
-    that score, and the mask threshold. Several sets count the same, whatever
+    that score, and the mask threshold. Several sets count the same, regardless of
     their size. Keep them apart from those that you score with irnet evaluate.
 
     Example:  irnet calibrate bundled my-fields -o mine.safetensors

@@ -18,7 +18,7 @@ def check(
     mapping: Map = None,
     crowd: Crowd = "ignore",
     fix: Annotated[
-        Path | None, typer.Option(help="Write what can be mended to this new file.", callback=check_file)
+        Path | None, typer.Option(help="Write a corrected copy to this new file.", callback=check_file)
     ] = None,
 ) -> None:
     """Find what is wrong with annotated images: file, id and remedy. Exit code 2 where there are errors.
@@ -81,7 +81,7 @@ def convert(
 def split(
     data: Data,
     ratios: Annotated[str, typer.Option(help="Shares of training, validation and test.")] = "7:1:2",
-    seed: Annotated[int, typer.Option(help="The same seed splits alike.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same split.", min=0)] = 0,
 ) -> None:
     """Split by patient: train.json, val.json and test.json beside the COCO file.
 

@@ -30,15 +30,16 @@ def import_predictions(
     ] = None,
     mapping: Map = None,
     missing: Annotated[
-        Literal["error", "empty"], typer.Option(help="What images are of which SOURCE says nothing.")
+        Literal["error", "empty"],
+        typer.Option(help="How to treat images for which SOURCE has no prediction."),
     ] = "error",
     name: Annotated[
-        str | None, typer.Option(help="What the tool is called.", show_default="the name of SOURCE")
+        str | None, typer.Option(help="Name of the tool.", show_default="the name of SOURCE")
     ] = None,
 ) -> None:
     """Bring results of another tool to the images of a data set, to score them with irnet evaluate.
 
-    Writes predictions.json (COCO) and run.json, and tells how the truth
+    Writes predictions.json (COCO) and run.json, and prints how the truth
     itself would score as a label map, in which a pixel has one owner.
 
     Example:  irnet import-predictions cellpose/ smears/test.json --label cytoplasm -o cellpose-found

@@ -1,4 +1,4 @@
-"""`irnet measure`: the table of what was found, anew or otherwise."""
+"""`irnet measure`: the table of what was found, from finished predictions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ def measure(
     exclude_overlap: Annotated[
         bool, typer.Option("--exclude-overlap", help="Leave pixels of several cells out of the stain.")
     ] = False,
-    save: Annotated[str, typer.Option(help="What to write, of csv and parquet.")] = "csv",
+    save: Annotated[str, typer.Option(help="Files to write: csv, parquet.")] = "csv",
 ) -> None:
     """Measure every cell and nucleus that was found, or annotated.
 
@@ -37,6 +37,6 @@ def measure(
     for error in measured.errors:
         typer.echo(error, err=True)
     if not measured.rows:
-        typer.echo(f"{found}: no cell and no nucleus in it: the table has a header alone", err=True)
+        typer.echo(f"{found}: no cell and no nucleus in it: the table has only a header", err=True)
     typer.echo(f"{measured.rows} rows written to {', '.join(map(str, measured.files))}")
     raise typer.Exit(measured.exit_code)

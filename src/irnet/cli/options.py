@@ -56,13 +56,13 @@ def check_file(file: Path | None) -> Path | None:
 
 
 def print_progress(name: str, number: int, total: int) -> None:
-    """Tell which image of how many is next."""
+    """Print which image of how many is next."""
     typer.echo(f"[{number}/{total}] {name}", err=True)
 
 
 Out = Annotated[
     Path,
-    typer.Option("-o", "--out", help="Folder to write to; made where it is missing.", callback=check_folder),
+    typer.Option("-o", "--out", help="Folder to write to; created if it is missing.", callback=check_folder),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Model = Annotated[
@@ -74,7 +74,7 @@ Model = Annotated[
 Score = Annotated[
     float | None,
     typer.Option(
-        help="Least score of a cell; 0.05 keeps every candidate.",
+        help="Minimum score of a cell; 0.05 keeps every candidate.",
         show_default="the threshold of each class stored with the weights",
     ),
 ]
@@ -84,9 +84,13 @@ Views = Annotated[
 ]
 ExcludeBorder = Annotated[
     bool,
-    typer.Option("--exclude-border", help="Leave out what the border cuts, for annotations that do so too."),
+    typer.Option(
+        "--exclude-border", help="Leave out what the border cuts, if the annotations leave it out too."
+    ),
 ]
 Map = Annotated[
     str | None, typer.Option("--map", help="What categories mean: 'Cell=cytoplasm,nuclei=nucleus,dirt=drop'.")
 ]
-Crowd = Annotated[Literal["ignore", "instances"], typer.Option(help="What annotations with iscrowd = 1 are.")]
+Crowd = Annotated[
+    Literal["ignore", "instances"], typer.Option(help="How to read annotations with iscrowd = 1.")
+]

@@ -11,11 +11,11 @@ from irnet.cli.options import Device, Model, Out, Score, Views, gathered, print_
 
 @dataclass(frozen=True)
 class Finder:
-    """What finds the cells."""
+    """Method that finds the cells."""
 
     method: Annotated[
         Literal["irnet", "maskrcnn", "cspnet", "jomls"] | None,
-        typer.Option(help="What finds the cells.", show_default="what the weights hold"),
+        typer.Option(help="Method that finds the cells.", show_default="what the weights hold"),
     ] = None
     model: Model = None
     score: Score = None
@@ -31,7 +31,7 @@ class Reading:
     scale: Annotated[
         float | None,
         typer.Option(
-            help="How many times their size images of unknown um per pixel are taken at; 1: as they are.",
+            help="Factor by which images of unknown um per pixel are resized; 1: not resized.",
             show_default="estimated from nuclei, one for all",
         ),
     ] = None
@@ -49,7 +49,7 @@ def predict(
     out: Out,
     finder: Finder,
     reading: Reading,
-    save: Annotated[str, typer.Option(help="What to write, of coco, overlay and csv.")] = "coco,overlay,csv",
+    save: Annotated[str, typer.Option(help="Files to write: coco, overlay, csv.")] = "coco,overlay,csv",
     views: Views = 1,
     device: Device = "auto",
 ) -> None:

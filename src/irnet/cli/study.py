@@ -34,9 +34,9 @@ class RowTraining:
         Literal["forked", "scratch"] | None,
         typer.Option(help="Fork rows from one trunk, or start each from ImageNet.", show_default="by size"),
     ] = None
-    steps: Annotated[
-        int | None, typer.Option(help="Steps of each row.", min=1, show_default="by size")
-    ] = None
+    steps: Annotated[int | None, typer.Option(help="Steps of each row.", min=1, show_default="by size")] = (
+        None
+    )
     trunk_steps: Annotated[
         int | None, typer.Option(help="Steps of the trunk.", min=1, show_default="by size")
     ] = None

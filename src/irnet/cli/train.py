@@ -20,7 +20,7 @@ class Running:
         int | None, typer.Option(help="Optimiser steps.", min=1, show_default="the recipe's")
     ] = None
     init: Annotated[str | None, typer.Option(help="Start from bundled, a weights file or a run.")] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in OUT stands.")] = False
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in OUT.")] = False
     device: Device = "auto"
     precision: Annotated[
         Literal["fp32", "bf16"] | None, typer.Option(help="Precision.", show_default="the recipe's")

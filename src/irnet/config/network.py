@@ -58,7 +58,7 @@ class DRMSettings(Section):
     end_to_end: bool = False
     """Let the loss on proposals reach the box head and the backbone (with sampled boxes it always does)."""
     across_classes: bool = False
-    """Boxes of both classes attend to each other, so that a cell hears of nuclei; off in the paper."""
+    """Boxes of both classes attend to each other, so that a cell also sees nuclei; off in the paper."""
     relation: bool = True
     """Off: each box is judged by itself, in layers of as many parameters, to see what attention adds."""
 

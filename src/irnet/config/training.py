@@ -45,7 +45,7 @@ class TrainSettings(Section):
     """Largest norm of the gradient; 0 does not clip."""
     precision: Literal["fp32", "bf16"] = "fp32"
     channels_last: bool = False
-    """Keep kernels and features in NHWC order: for GPUs; a CPU does so where it helps, whatever is set."""
+    """Keep kernels and features in NHWC order: for GPUs; a CPU does so where it helps, in any case."""
     seed: CountOrZero = 0
     """Everything random is a function of the seed and the step."""
     log_every: Count = 10
@@ -234,7 +234,7 @@ class PredictSettings(OperatingPoint):
     """Cells without a sure nucleus whose inside is darker than bare ground by less (optical density), and
     which have no outline, are left out; 0 leaves none out."""
     nucleus_px: NonNegative = 22.4
-    """Median diameter of nuclei at the network's scale (px); tells the scale of images of unknown um per
+    """Median diameter of nuclei at the network's scale (px); gives the scale of images of unknown um per
     pixel, 0 keeps them as they are. Validation measures it and it is stored with the weights."""
 
     def at(self, views: int) -> PredictSettings:

@@ -1,7 +1,7 @@
 """um per pixel as a TIFF file states it: in OME, ImageJ, Aperio, MetaMorph and resolution tags.
 
-The first of these that states a size decides. One that is there and cannot be understood is told of; no other
-takes its place.
+The first of these that states a size decides. One that is there and cannot be understood is reported; no
+other takes its place.
 """
 
 import math
@@ -124,7 +124,7 @@ def _imagej(place: _Page) -> Size | None:
         return None
     tags = place.tags if X_RESOLUTION in place.tags else place.first
     stated = _TIFF_UNITS.get(_whole(tags.get(UNIT, 1)))
-    lengths.unit_of(unit)  # pixels are no length, whatever the tags say of inches
+    lengths.unit_of(unit)  # pixels are no length, regardless of what the tags say of inches
     sides = [_imagej_side(tags, tag, names, stated) for tag, names in _imagej_units(fields, unit)]
     return (sides[0], sides[1]) if sides[0] and sides[1] else None
 

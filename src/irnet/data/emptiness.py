@@ -4,7 +4,8 @@ How many bytes a file has says little: it can be padded, in its own stream too. 
 looked at, piece by piece, without the picture, and most of them may not be copies of rows before them: what
 repeats is let pass for FREE pixels, and for SHARE times as many as do not. A photograph has no rows alike,
 and in a map of labels the rows through its cells differ; a blank picture, or one that has all it shows in a
-corner, has few such rows. Not told from an image: a picture that was made so that a ninth of its rows differ.
+corner, has few such rows. A picture that was made so that a ninth of its
+rows differ is taken for an image.
 """
 
 import lzma
@@ -52,7 +53,7 @@ class Budget:
         if self.seen > self.free + SHARE * self.distinct:
             raise InputError(
                 f"more than {FREE // 10**6} megapixels, and nearly all rows are copies of others: "
-                "no image of a microscope; cut it into fields, or cut away what is empty"
+                "not an image of a microscope; cut it into fields, or cut away what is empty"
             )
 
 
@@ -84,7 +85,7 @@ def check_scans(file: BinaryIO) -> None:
         count += (last + block).count(b"\xff\xda")
         last = block[-1:]
     if count > _SCANS:
-        raise InputError(f"a JPEG of more than {_SCANS} scans: save it anew")
+        raise InputError(f"a JPEG of more than {_SCANS} scans: save it again")
 
 
 def check_stream(parts: Iterable[bytes], layout: list[tuple[int, int, int]], budget: Budget) -> None:

@@ -82,7 +82,7 @@ def safe_join(folder: str | os.PathLike, name: str) -> Path:
     """
     parts = name.replace("\\", "/").split("/")
     if not name.strip() or _CONTROL.search(name):
-        raise InputError(f"{name!r} is no file name: it is empty or holds control characters")
+        raise InputError(f"{name!r} is not a file name: it is empty or holds control characters")
     if parts[0] == "" or ".." in parts or _DRIVE.match(name):
         raise InputError(f"{name!r} leaves its folder: name files relative to {folder}, without '..'")
     path = Path(folder).joinpath(*parts)
@@ -90,7 +90,7 @@ def safe_join(folder: str | os.PathLike, name: str) -> Path:
         inside = path.resolve().is_relative_to(Path(folder).resolve())
         path.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, too long, half a surrogate pair
-        raise InputError(f"{name!r} is no file name: {error}") from None
+        raise InputError(f"{name!r} is not a file name: {error}") from None
     if not inside:
         raise InputError(f"{name!r} links to a place outside {folder}: put the file itself there")
     return path

@@ -108,7 +108,7 @@ def orientation(path: str | os.PathLike) -> int:
 
 
 def _explain_kind(path: Path) -> str | None:
-    """Why a file is no image, by its first bytes; None where it may be one."""
+    """Why a file is not an image, by its first bytes; None where it may be one."""
     try:
         with _DECODING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -141,9 +141,9 @@ def opened(path: str | os.PathLike) -> Iterator[tuple[BufferedReader, list[Warni
         raise InputError(f"{path}: {_UNKNOWN}") from None
     except PermissionError:
         raise InputError(f"{path}: may not be read: change its permissions") from None
-    except Exception as error:  # decoders raise whatever a broken file makes them meet
+    except Exception as error:  # decoders raise any exception on a broken file
         reason = str(error) or type(error).__name__
-        raise InputError(f"{path}: damaged or unusual ({reason}): save it anew as PNG") from error
+        raise InputError(f"{path}: damaged or unusual ({reason}): save it again as PNG") from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 def list_images(paths: Iterable[str | os.PathLike], *, beside: Sequence[str] = ()) -> list[Path]:
     """The files named and, in sorted order, the image files of the folders named; each once.
 
-    Whatever else lies in the folders is told in a warning, but for files that end in one of `beside`. Raises
+    Anything else in the folders is listed in a warning, except for files that end in one of `beside`. Raises
     InputError for a path that does not exist or is no text, and when nothing is found.
     """
     paths = [Path(path) for path in paths]

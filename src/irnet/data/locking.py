@@ -24,7 +24,7 @@ _logger = logging.getLogger(__name__)
 
 @contextmanager
 def writing(folder: str | os.PathLike, verb: str) -> Iterator[None]:
-    """Hold a folder for one writer, such as "irnet predict"; it is made where it is missing.
+    """Hold a folder for one writer, such as "irnet predict"; it is created if it is missing.
 
     Raises InputError where another holds it, and says who, or where it may not be written to. Where it was
     made and stays empty, it is removed again. A lock file that a killed process left holds nobody up.

@@ -45,7 +45,7 @@ def read_mask(path: str | os.PathLike, shape: Shape) -> Mask:
 
 
 def read_colours(path: str | os.PathLike) -> NDArray[np.uint8]:
-    """The stored colours of a painted picture, (H, W, 3), whatever its transparency. Raises InputError."""
+    """The stored colours of a painted picture, (H, W, 3), without its transparency. Raises InputError."""
     with opened(path) as (file, _):
         colours = read_pages(file)[0].colours
         if colours.dtype != np.uint8:
@@ -80,7 +80,7 @@ def read_png_mask(content: bytes, shape: Shape) -> Mask:
                 check_picture(file, picture, BYTES)
                 return find_object(decode(picture))
             found = f"{picture.height} x {picture.width}"
-    except Exception as error:  # decoders raise whatever a broken file makes them meet
+    except Exception as error:  # decoders raise any exception on a broken file
         raise InputError(f"the mask is no PNG, or a damaged one ({error})") from error
     raise InputError(f"the mask has {found} pixels (height x width), its box {shape[0]} x {shape[1]}")
 

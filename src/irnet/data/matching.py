@@ -19,7 +19,7 @@ class Matching(NamedTuple):
 
 
 def match_files(source: Path, names: Sequence[str], suffixes: Collection[str]) -> Matching:
-    """The file, or those of a folder, that are called like the images `names`, whatever their suffix.
+    """The file, or those of a folder, that are called like the images `names`, regardless of their suffix.
 
     All have one ending after the image's stem, the first of ENDINGS that fits any: pictures that lie beside
     their `_cp_masks` are not taken for maps. Raises InputError when nothing fits or two files fit one image.

@@ -41,7 +41,7 @@ def main(kind: str, path: str, name: str) -> None:
         writer.send(error=str(refusal))
     except MemoryError:
         writer.send(error=f"it holds more than {MAX_MEMORY[kind] // 2**30} GiB can take")
-    except Exception as error:  # whatever a broken file makes the library meet
+    except Exception as error:  # a broken file can raise anything in the library
         writer.send(error=f"no MATLAB file, or a damaged one ({error})")
     out.flush()
 

@@ -11,7 +11,7 @@ from irnet.data.files import clean_name
 
 
 def name_images(files: Sequence[Path]) -> list[str]:
-    """A name for each image, no two alike, whatever the case: as many of its folders as that takes.
+    """A name for each image, no two alike, regardless of the case: as many of its folders as that takes.
 
     What `safe_join` would not take back, such as a backslash, becomes `_`.
 

@@ -21,7 +21,7 @@ class _Image:
 def find_pixels(text: str, page: int) -> dict[str, str] | None:
     """Attributes of the Pixels that a page belongs to, None where the text is no OME-XML.
 
-    Raises InputError where that cannot be told, and those of `read_elements`.
+    Raises InputError where that cannot be determined, and those of `read_elements`.
     """
     if not _ROOT.search(text[:10_000]):
         return None

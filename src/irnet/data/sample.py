@@ -81,7 +81,7 @@ def read_recorded(path: Path, page: int | None, recorded: str | None) -> Image:
 def refuse_unrecorded(path: Path, recorded: str | None) -> None:
     """Raise InputError for a file that a run names without its hash."""
     if recorded == UNRECORDED:
-        raise InputError(f"{path}: not copied, for run.json has no SHA-256 of it: make its folder anew")
+        raise InputError(f"{path}: not copied, for run.json has no SHA-256 of it: make its folder again")
 
 
 def _check_hash(path: Path, found: str | None, recorded: str) -> None:

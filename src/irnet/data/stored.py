@@ -133,7 +133,7 @@ def _orientation(leaf: tifffile.TiffPage) -> int:
 
 def _read_leaf(leaf: tifffile.TiffPage, file: BinaryIO, number: int) -> Stored:
     if leaf.dtype is None or leaf.dtype.kind not in "iub":
-        raise InputError(f"pixels of type {leaf.dtype} are no whole numbers: {_WHOLE}")
+        raise InputError(f"pixels of type {leaf.dtype} are not whole numbers: {_WHOLE}")
     codec = getattr(leaf.compression, "name", "")
     if "JP" in codec or "WEBP" in codec:  # JPEG of all kinds
         raise InputError(f"{codec} compression blurs the edges of masks: save it with LZW, Deflate or none")

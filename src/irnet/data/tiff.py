@@ -45,7 +45,7 @@ def bits(picture: PIL.Image.Image) -> int:
     """Bits per sample of the current page, the most of its samples. InputError for signed ones."""
     tags = _tags(picture)
     if any(kind == _SIGNED for kind in tags.get(SAMPLE_FORMAT, ())):
-        raise InputError(f"pixels of signed numbers are no picture: {_REMEDY}")
+        raise InputError(f"pixels of signed numbers are not a picture: {_REMEDY}")
     return max(tags.get(BITS, (1,)))
 
 

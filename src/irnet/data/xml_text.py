@@ -38,7 +38,7 @@ def read_elements(text: str) -> list[Element]:
     def refuse(*_: object) -> None:
         raise InputError("XML with a document type")
 
-    parser = expat.ParserCreate("utf-8")  # whatever it declares: it was decoded already
+    parser = expat.ParserCreate("utf-8")  # regardless of its declaration: it was decoded already
     parser.StartElementHandler, parser.CharacterDataHandler = start, add
     parser.StartDoctypeDeclHandler = refuse
     parser.Parse(text.strip().rstrip("\0").encode("utf-8", "replace"), True)

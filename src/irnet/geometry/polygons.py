@@ -29,7 +29,7 @@ def validate(rings: Sequence[ArrayLike], shape: Shape) -> list[Ring]:
         if len(points) < MIN_VERTICES:
             raise InputError(f"a polygon needs an even count of at least 6 numbers, not {points.size}")
     if not valid:
-        raise InputError("an empty list of polygons is no mask")
+        raise InputError("an empty list of polygons is not a mask")
     return valid
 
 

@@ -1,4 +1,4 @@
-"""What is no cell whatever a network says: anything in a blank or noisy picture, and specks."""
+"""What is no cell regardless of the network: anything in a blank or noisy picture, and specks."""
 
 from __future__ import annotations
 

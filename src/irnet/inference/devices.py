@@ -62,7 +62,7 @@ def autocast(device: torch.device, precision: Literal["fp32", "bf16"]) -> Abstra
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Tell that a device is out of memory as Python does: whoever handles it need not know torch."""
+    """Tell that a device is out of memory as Python does: anyone who handles it need not know torch."""
     try:
         yield
     except RuntimeError as error:

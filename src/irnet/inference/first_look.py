@@ -33,7 +33,7 @@ def scale_of_files(
     Args:
         method: estimates the scale from up to 32 of them, spread over the list; the answer depends on the
             list alone.
-        files: all images of the call. Those that cannot be read tell nothing.
+        files: all images of the call. Those that cannot be read give nothing.
         mpp: um per pixel of all images, if the user gives it.
         scale: px of the method's scale per image px, if the user gives it.
         page: of multi-page TIFF files, from 0.
@@ -68,6 +68,6 @@ def _read(files: Sequence[Path], page: int | None, progress: Progress | None) ->
             progress(f"scale of {file.name}", number, len(files))
         try:
             image = read_image(file, page)
-        except InputError:  # told of when its turn comes
+        except InputError:  # reported when its turn comes
             continue
         yield image.pixels

@@ -62,7 +62,7 @@ class Method(Protocol):
         ...
 
     def scale_of(self, images: Iterable[NDArray[np.uint8]]) -> Scale:
-        """Return the one scale that (H, W, 3) images of unknown um per pixel tell together."""
+        """Return the one scale that (H, W, 3) images of unknown um per pixel give together."""
         ...
 
     def find(
@@ -70,7 +70,7 @@ class Method(Protocol):
     ) -> ImageDetections:
         """Return every candidate of an (H, W, 3) image. Raises `MemoryError` where even pieces do not fit.
 
-        Where `mpp` is unknown the image is taken at `scale`; None is what this image alone tells.
+        Where `mpp` is unknown the image is taken at `scale`; None is what this image alone gives.
         """
         ...
 
@@ -99,7 +99,7 @@ def open_method(
             that mean nothing to it.
     """
     if method is not None and method not in METHODS:
-        raise InputError(f"unknown method {method!r}: choose of {', '.join(METHODS)}")
+        raise InputError(f"unknown method {method!r}: choose from {', '.join(METHODS)}")
 
     if method == CLASSICAL:
         return _open_classical(source, device, views)
@@ -119,9 +119,9 @@ def open_method(
 
 def _open_classical(source: str | Path | None, device: str, views: int) -> Method:
     if source is not None:
-        raise InputError(f"{CLASSICAL} learns nothing and has no weights: leave --model out")
+        raise InputError(f"{CLASSICAL} is not trained and has no weights: leave --model out")
     if device not in ("auto", "cpu"):
-        raise InputError(f"{CLASSICAL} computes on the CPU alone: leave --device out")
+        raise InputError(f"{CLASSICAL} runs only on the CPU: leave --device out")
     if views != 1:
         raise InputError(f"{CLASSICAL} sees an image in one view: leave --views out")
     return ClassicalMethod()

@@ -1,4 +1,4 @@
-"""Whatever a user calls an image, as pixels."""
+"""Every form of image that a user may give, as pixels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_picture(image: ImageLike) -> Image:
         or not (array.ndim == 2 or array.shape[2:] in ((3,), (4,)))
     ):
         raise InputError(
-            f"an array of shape {array.shape} and type {array.dtype} is no image: "
+            f"an array of shape {array.shape} and type {array.dtype} is not an image: "
             "give (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16"
         )
 

@@ -194,9 +194,9 @@ class Predictor:
         check_mpp(mpp)
 
     def scale_of(self, images: Iterable[NDArray[np.uint8]]) -> Scale:
-        """Return the one scale that (H, W, 3) images of unknown um per pixel tell together.
+        """Return the one scale that (H, W, 3) images of unknown um per pixel give together.
 
-        Of a large image the middle is looked at. An image that fails tells nothing here.
+        Of a large image the middle is looked at. An image that fails gives nothing here.
         """
         nucleus_px = self.settings.predict.nucleus_px
         if not (nucleus_px and self.settings.data.mpp) or self._resizes:
@@ -208,7 +208,7 @@ class Predictor:
     ) -> ImageDetections:
         """Return every candidate of an (H, W, 3) image down to `predict.floor`.
 
-        Where um per pixel is unknown the image is taken at `scale`; None is what this image alone tells, and
+        Where um per pixel is unknown the image is taken at `scale`; None is what this image alone gives, and
         then the notes say so.
         """
         self.check(mpp=mpp)

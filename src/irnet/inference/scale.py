@@ -1,7 +1,7 @@
 """The scale of images: resampled to the network's where it is known, estimated from nuclei where it is not.
 
 Nuclei of squamous cells differ little in size, and the network still finds them at half and at twice the
-magnification that it was trained at. So what it finds at the images' own resolution tells their scale. Images
+magnification that it was trained at. So what it finds at the images' own resolution gives their scale. Images
 that are taken together come from one scanner, so they share one estimate, for which their nuclei are pooled.
 It serves to resample; it never becomes um per pixel, or measurements would measure themselves.
 """
@@ -24,7 +24,7 @@ from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.wording import number_of
 
-LOOKED_AT = 32  # images of a call that tell its scale
+LOOKED_AT = 32  # images of a call that give its scale
 FIRST_LOOK = 1024  # px a side of the middle of each that is looked at
 SMALLER_LOOK = 0.6  # times its size, at which it is looked at again: lobes of white cells are no nuclei there
 LEAST_NUCLEI = 20
@@ -37,7 +37,7 @@ SAME_SIZE = 1.25  # nuclei larger or smaller by less are as in training, where m
 BANDWIDTH = 0.1  # of the density of diameters, as a share of the diameter
 USUAL_UM = (4.0, 18.0)  # median nuclei outside speak against the um per pixel that was given
 LEAST_DOUBT = 3  # nuclei
-USUAL_PX = (12, 80)  # nuclei outside are told of
+USUAL_PX = (12, 80)  # nuclei outside are reported
 OWN_NUCLEI = 10  # images with fewer do not say whether they agree with the others
 AGREEING = 1.8  # ratio of the diameters of images of one magnification
 GIVEN = (0.05, 20.0)  # scales that a user may give
@@ -139,13 +139,13 @@ def choose_scale(
     choose: Callable[[Cells], Cells],
     nucleus_px: float,
 ) -> Scale:
-    """Return the scale that (H, W, 3) images tell together, the middle of each looked at.
+    """Return the scale that (H, W, 3) images give together, the middle of each looked at.
 
     Images taken too large show lobes of white cells as large as nuclei, so unless they have to be enlarged
     they are looked at once more, smaller, and that look decides where it finds enough.
 
     `find` returns the candidates of an image at so many times its size, `choose` those that count, linked.
-    What was found in whole images goes with the scale. An image that fails tells nothing here.
+    What was found in whole images goes with the scale. An image that fails gives nothing here.
     """
     middles, fields, seen = [], [], {}
     for image in images:

@@ -77,7 +77,7 @@ def _meta(path: Path, blob: bytes) -> dict[str, Any]:
     if newer:
         raise InputError(f"{path}: format {meta['format']} is newer than this irnet reads; update irnet")
     if not all(isinstance(section, dict) for section in sections):
-        raise InputError(f"{path}: settings and training in its header are no tables; copy the file again")
+        raise InputError(f"{path}: settings and training in its header are not tables; copy the file again")
     return meta
 
 
@@ -95,7 +95,7 @@ def _verified(path: Path) -> bytes:
     zeroed.update(memoryview(blob)[start + 64 :])
 
     if zeroed.hexdigest().encode() != blob[start : start + 64]:
-        raise InputError(f"{path}: damaged, its SHA-256 does not fit; copy or download it again")
+        raise InputError(f"{path}: damaged, its SHA-256 does not match; copy or download it again")
     return blob
 
 

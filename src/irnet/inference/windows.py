@@ -21,7 +21,7 @@ def segment_in_windows(
     """Return the cells of an image at the network's scale, and what the user should know of them.
 
     Boxes are suppressed inside a window first, for masks of all of them would not fit; then masks, in the
-    whole image, by the IoU `nms` of each class. `cap_note` tells of windows that reached the limit. Raises
+    whole image, by the IoU `nms` of each class. `cap_note` reports windows that reached the limit. Raises
     `MemoryError` where even the smallest windows do not fit.
     """
     for core, halo in WINDOWS:

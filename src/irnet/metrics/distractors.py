@@ -1,4 +1,4 @@
-"""What false finds were taken for: white blood cells, mucus, debris and whatever else the truth names."""
+"""What false finds were taken for: white blood cells, mucus, debris and anything else the truth names."""
 
 from collections import Counter
 from collections.abc import Sequence

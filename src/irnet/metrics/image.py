@@ -33,7 +33,7 @@ class ClassScore:
     ratios: dict[str, Ratio]
     by_degree: dict[str, dict[str, Ratio]]  # overlap degree -> name -> ratio
     false_by_kind: Counter[str]
-    ranking: Ranking  # of every prediction, whatever its score
+    ranking: Ranking  # of every prediction, regardless of its score
     matched_iou: NDArray[np.float64]  # (m,) IoU with the match, 0 without one; of every prediction
 
 

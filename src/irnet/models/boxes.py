@@ -39,7 +39,7 @@ def clip(boxes: Tensor, sizes: Sizes) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _limits(sizes: tuple[tuple[int, int], ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Right and lower ends of images, (B, 4); kept, for what is sent to a GPU anew is waited for."""
+    """Right and lower ends of images, (B, 4); kept: to send them to a GPU again would make it wait."""
     with torch.inference_mode(False):
         ends = [[width, height, width, height] for height, width in sizes]
         return torch.tensor(ends, dtype=dtype, device=device)

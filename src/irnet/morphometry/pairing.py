@@ -30,7 +30,7 @@ _DENSE = 2**18  # links of a group, possible or not: more are solved by the poss
 
 
 def pair_nuclei(cells: Cells, among: NDArray[np.bool_] | None = None) -> Cells:
-    """`cells` with each nucleus linked to its cell, whatever the links before.
+    """`cells` with each nucleus linked to its cell, regardless of the links before.
 
     All nuclei and cells that could belong together are solved together: the cell that a nucleus leaves empty
     counts as well. A nucleus with less than half of its area inside every cell keeps no parent. Where `among`

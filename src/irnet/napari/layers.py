@@ -57,7 +57,7 @@ def to_entry(layers: Sequence[Layer]) -> tuple[Entry, bool]:
     """The image whose two layers these are, as they were left, and whether its instances have scores.
 
     Untouched shapes keep mask, score, kind and link. Others become the pixels whose centres they hold; new
-    nuclei, and those that were moved off their cell, are linked anew.
+    nuclei, and those that were moved off their cell, are linked again.
 
     Raises:
         InputError: a layer that is not of irnet, is doubled or missing, or a shape that encloses nothing.
@@ -82,8 +82,8 @@ def origin(layer: Layer) -> Mapping[str, Any]:
     found = (attributes.get("metadata") or {}).get("irnet")
     if found is None:
         raise InputError(
-            f"layer {attributes.get('name', '')!r} is of no image that irnet knows: draw in the layers of "
-            "cells and nuclei that irnet made, or leave it out of the selection"
+            f"layer {attributes.get('name', '')!r} belongs to no image that irnet knows: draw in the layers "
+            "of cells and nuclei that irnet made, or leave it out of the selection"
         )
     return found
 

@@ -59,7 +59,7 @@ def segment(
 ) -> list[Layer]:
     """The two Shapes layers of what is found. What the user should know is warned of: napari shows warnings.
 
-    Raises InputError for an array that is no image, or values out of range.
+    Raises InputError for an array that is not an image, or values out of range.
     """
     from irnet.inference.picture import open_picture
     from irnet.inference.scale import doubt_mpp, given_scale

@@ -41,7 +41,7 @@ class Panel:
     lines: Sequence[Line]
     diagonal: bool = False  # draw x = y
     ticks: Sequence[tuple[float, str]] = tuple((i / TICKS, f"{i / TICKS:g}") for i in range(TICKS + 1))
-    whole: bool = False  # y from 0 to 1, whatever is drawn
+    whole: bool = False  # y from 0 to 1, for every curve
 
 
 def draw_panels(panels: Sequence[Panel], *, columns: int, colours: Sequence[str] = LINES) -> str:

@@ -50,7 +50,7 @@ def scores_page(
     """The page of a summary of `irnet evaluate`, and of what was `evaluated`.
 
     `pairs` are the images with their truth, each with every prediction of it; without them there are neither
-    curves nor pictures, and the page tells the `reason`.
+    curves nor pictures, and the page gives the `reason`.
     """
     classes = summary.classes
     by_name = {name: label for label, name in LABEL_NAMES.items()}

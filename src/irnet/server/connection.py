@@ -8,7 +8,7 @@ HEAD_SECONDS = 10  # between two looks at a connection; a request's head has to 
 
 
 class Connection(H11Protocol):
-    """HTTP/1.1 that drops whoever connects and never finishes a request's head.
+    """HTTP/1.1 that drops anyone who connects and never finishes a request's head.
 
     uvicorn itself only ends connections that are silent after an answer.
     """

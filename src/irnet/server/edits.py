@@ -142,7 +142,7 @@ def _shape(crop: Mask, offset: Offset, field: ReviewedImage) -> Row:
 
 
 def _live(field: ReviewedImage, keys: Collection[Id]) -> dict[Id, Row]:
-    """The rows of these ids. Raises InputError when one is not there or is no instance."""
+    """The rows of these ids. Raises InputError when one is not there or is not an instance."""
     instances = field.parsed()
     found = {key: row for key in keys if key in instances and (row := field.rows[key]) is not None}
     if missing := [key for key in keys if key not in found]:

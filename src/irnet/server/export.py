@@ -1,4 +1,4 @@
-"""The corrected set: COCO rows as they were but for what was edited, with its images, ready to train on."""
+"""The corrected set: COCO rows with all edits, and its images, ready to train on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
 
 
 def _kept(field: ReviewedImage, cuts: Cuts) -> list[Row]:
-    """Rows but for those deleted and those below the score that nobody accepted; links follow."""
+    """Rows except for those deleted and those below the score that nobody accepted; links follow."""
     instances = field.parsed()
     rows = {
         key: row
@@ -116,7 +116,7 @@ def _file_name(review: Review, index: int) -> str:
 def _place_images(review: Review, names: Mapping[int, str]) -> tuple[int, list[str]]:
     """Copy images to where readers of the corrected file look: images/ or beside it.
 
-    Returns how many were copied, and what to tell of those that were not.
+    Returns how many were copied, and a note on those that were not.
     """
     beside = all(_same(review.paths[i], safe_join(review.folder, name)) for i, name in names.items())
     folder = review.folder if beside and not (review.folder / "images").is_dir() else review.folder / "images"

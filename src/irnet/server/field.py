@@ -35,7 +35,7 @@ class ReviewedImage:
     _parsed: dict[Id, tuple[Row, AnnotationRow | None]] = field(default_factory=dict)
 
     def parsed(self) -> dict[Id, AnnotationRow]:
-        """The instances: rows but for crowds, ignore regions and dropped categories. Raises InputError."""
+        """The instances: rows except for crowds, ignore regions and dropped categories. Raises InputError."""
         return {
             key: instance
             for key, row in self.rows.items()
@@ -57,7 +57,7 @@ class ReviewedImage:
             if row is None:
                 continue
             if not isinstance(row, dict) or row.get("id") != key or row.get("image_id") != self.image.id:
-                raise InputError(f"the row of {key!r} is no annotation of image {self.image.name!r}")
+                raise InputError(f"the row of {key!r} is not an annotation of image {self.image.name!r}")
             self._parse(key, row)
 
     def apply(self, change: Change) -> None:

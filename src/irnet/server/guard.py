@@ -116,7 +116,7 @@ def _cookie(scope: Scope, name: str) -> str:
 
 
 async def _read_body(receive: Receive) -> bytes | Response:
-    """The whole body of a write, or why it is refused: counted as it comes, whatever its head says."""
+    """The whole body of a write, or why it is refused: counted as it comes; its head is not trusted."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):

@@ -63,7 +63,7 @@ class Journal:
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
-            raise InputError(f"{self.path}, line {number}: no edit: delete this line and those after it")
+            raise InputError(f"{self.path}, line {number}: not an edit: delete this line and those after it")
         return row
 
 

@@ -1,4 +1,4 @@
-"""What the page is told of an image: outlines, colours and measures, anew only where things changed."""
+"""What the page receives of an image: outlines, colours and measures, again only where things changed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Scene:
         return list(self._sent.values())
 
     def update(self) -> tuple[list[Described], list[Id]]:
-        """The instances that differ from those told last, and the ids of those that are gone."""
+        """The instances that differ from those sent last, and the ids of those that are gone."""
         instances = self.field.parsed()
         first = not self._instances
         cells = to_cells(instances, self.field.image)
@@ -67,7 +67,7 @@ class Scene:
         return [sent for key, sent in self._sent.items() if before.get(key) != sent], gone
 
     def measure(self, limit: int = PORTION) -> dict[Id, Row]:
-        """Measure up to `limit` of the instances that wait, and tell."""
+        """Measure up to `limit` of the instances that wait, and return their measures."""
         measured = self._measure(limit)
         for key in measured.keys() & self._sent.keys():
             self._sent[key]["measures"] = measured[key]

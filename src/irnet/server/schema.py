@@ -81,7 +81,7 @@ Edit = Annotated[
 
 
 class EditRequest(_Request):
-    """An edit of an image as the page knows it: `revision` is the one it was last told."""
+    """An edit of an image as the page knows it: `revision` is the last one that it received."""
 
     revision: int
     edit: Edit

@@ -26,9 +26,9 @@ def serve(
 ) -> None:
     """Serve the review of `out` until Ctrl-C or SIGTERM. `announce` is given lines for the user.
 
-    Whoever opens the page needs a random token, which is part of the address announced: other users of this
-    machine reach its loopback addresses too. `browser` opens the page; None does where there is a desktop.
-    Raises InputError.
+    Anyone who opens the page needs a random token, which is part of the address announced: other users of
+    this machine reach its loopback addresses too. `browser` opens the page; None does where there is a
+    desktop. Raises InputError.
     """
     try:
         import uvicorn
@@ -85,7 +85,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(place)
-        sock.listen()  # from here on whoever connects is answered, if only when the server runs
+        sock.listen()  # from here on anyone who connects is answered, if only when the server runs
     except OSError as error:
         sock.close()
         raise InputError(f"--host {host} --port {port}: {error.strerror}: choose another port") from None

@@ -17,7 +17,7 @@ from irnet.server.field import Change, ReviewedImage
 from irnet.server.journal import Journal
 
 MOST_ROWS = (
-    20_000  # of an image: the page is told all at once, about 2 kB and a millisecond of the server each
+    20_000  # of an image: the page receives all at once, about 2 kB and a millisecond of the server each
 )
 
 

@@ -25,7 +25,7 @@ FindCandidates = Callable[[NDArray[np.uint8]], Cells]
 
 @dataclass
 class WindowNotes:
-    """What happened on the way, to be told to the user."""
+    """What happened on the way, to be shown to the user."""
 
     windows: int = 0
     widened: int = 0  # windows looked at again with twice the halo

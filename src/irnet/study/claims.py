@@ -27,7 +27,7 @@ class HeldError(Exception):
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Hold the claim on `folder` (made where it is missing). Raises `HeldError` when another process does."""
+    """Hold the claim on `folder` (created if it is missing). Raises `HeldError` when another process does."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / CLAIM
     token = secrets.token_hex(8)

@@ -69,11 +69,11 @@ def run_rows(
         rows: which rows.
         seeds: how many of the study's seeds, None for all.
         device: "auto", "cpu", "cuda" ...
-        say: told what begins.
+        say: receives what begins.
 
     Raises:
         InputError: the device, an extra or ImageNet weights are missing.
-        KeyboardInterrupt: the training was told to stop; the same call goes on from there.
+        KeyboardInterrupt: the training was stopped; the same call goes on from there.
     """
     jobs = [job for job in jobs_of(study, rows, seeds) if not is_finished(study, job)]
     trunk_missing = _ensure_trunk(study, jobs, device, say)

@@ -42,7 +42,9 @@ def _table1(
             "of them hold.",
             sections.overlap_table(results),
         ),
-        PageSection("COCO mask AP", "Of all finds, whatever their score.", sections.precision_table(results)),
+        PageSection(
+            "COCO mask AP", "Of all finds, regardless of their score.", sections.precision_table(results)
+        ),
         PageSection(
             "ISBI 2014", "Official and greedy pairing, pooled; never alone.", sections.isbi_table(results)
         ),

@@ -1,8 +1,8 @@
 """The fair design for little compute: one trunk, and every row forked from it and trained on for equal steps.
 
-The trunk is a Mask R-CNN. A row takes the weights that it shares with it; what it has beyond starts anew, and
-the control, Mask R-CNN itself, has nothing beyond. Rows of one seed see the same crops in the same order.
-From scratch every row starts from ImageNet weights and takes the trunk's steps too.
+The trunk is a Mask R-CNN. A row takes the weights that it shares with it; what it has beyond starts from
+random weights, and the control, Mask R-CNN itself, has nothing beyond. Rows of one seed see the same crops in
+the same order. From scratch every row starts from ImageNet weights and takes the trunk's steps too.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def trunk_weights(study: Study) -> Path:
 def prepare_trunk(study: Study, device: str, say: Say) -> None:
     """Train the trunk unless it is there or was given.
 
-    Raises `HeldError` while another process trains it, and KeyboardInterrupt when told to stop.
+    Raises `HeldError` while another process trains it, and KeyboardInterrupt when it is stopped.
     """
     if study.options.trunk is not None or read_cost(study.trunk) is not None:
         return
@@ -71,7 +71,7 @@ def prepare_trunk(study: Study, device: str, say: Say) -> None:
 def train_row(study: Study, row: Row, seed: int, run_dir: Path, device: str) -> dict[str, Any]:
     """Train a row, or go on with it; return what it started from and how many steps it took.
 
-    Raises KeyboardInterrupt when told to stop: the same call goes on from there.
+    Raises KeyboardInterrupt when it is stopped: the same call goes on from there.
     """
     base = trunk_weights(study) if needs_trunk(study, row) else None
     outcome = train(

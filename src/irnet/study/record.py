@@ -47,7 +47,7 @@ SIZES: dict[Size, StudyBudget] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a caller may choose; None is what the study was begun with, at its beginning a default."""
+    """What a caller may choose; None is what the study was started with, at its beginning a default."""
 
     size: Size | None = None  # small
     seeds: int | None = None  # 3: how many times each row is trained
@@ -128,7 +128,7 @@ def open_study(data: str | Path | None, out: str | Path, options: Options | None
 
 def _frozen_data(folder: Path, frozen: dict[str, Any] | None) -> Path:
     if frozen is None:
-        raise InputError(f"{folder}: no study stands here: name the data of a new one with --data")
+        raise InputError(f"{folder}: this folder holds no study: name the data of a new one with --data")
     data = Path(frozen["data"]["path"])
     if not data.exists():
         raise InputError(f"{data}: the data of {folder / RECORD} is not there: name its place with --data")
@@ -136,7 +136,7 @@ def _frozen_data(folder: Path, frozen: dict[str, Any] | None) -> Path:
 
 
 def _settings(options: Options, frozen: dict[str, Any] | None) -> Settings:
-    """The recipe with its overrides: the frozen one where neither size nor overrides are given anew."""
+    """The recipe with its overrides: the frozen one where neither size nor overrides are given again."""
     if frozen is not None and options.size is None and options.overrides is None:
         return parse_settings(frozen["settings"], source=RECORD)
     if taken := [o for o in options.overrides or () if o.startswith(("train.steps=", "train.seed="))]:
@@ -232,13 +232,13 @@ def _compare(path: Path, frozen: dict[str, Any], record: dict[str, Any]) -> None
     was, now = frozen["data"], record["data"]
     if _differences(was, now, ("data",)):
         raise InputError(
-            f"{now['path']}: not the data that {path} was begun with, {was['path']} as it was then: name "
+            f"{now['path']}: not the data that {path} was started with, {was['path']} as it was then: name "
             "that with --data, or another folder with -o"
         )
     if differing := _differences(frozen, record):
         raise InputError(
-            f"{path}: another study stands here: {'; '.join(differing[:5])}. Name another folder with -o, or "
-            "leave out what differs"
+            f"{path}: this folder holds another study: {'; '.join(differing[:5])}. Name another folder "
+            "with -o, or leave out what differs"
         )
 
 
@@ -255,7 +255,7 @@ def _differences(frozen: Any, now: Any, place: tuple[str, ...] = ()) -> list[str
 def _keep_split(path: Path, parts: Parts) -> None:
     """Write the names of the images of each part, or check that they are those."""
     if not _create(path, as_json(parts.names())) and json.loads(path.read_bytes()) != parts.names():
-        raise InputError(f"{path}: the data is split otherwise than when the study was begun")
+        raise InputError(f"{path}: the data is split differently from when the study was started")
 
 
 def _create(path: Path, content: bytes) -> bool:

@@ -60,7 +60,7 @@ JOMLS = Row(
     base=None,
     paper=_paper(0.1974, 0.3167, 0.3794, 0.3618),
     scored=False,
-    note="not trained but for its two Gaussians (training images); its finds have no scores",
+    note="not trained except for its two Gaussians (training images); its finds have no scores",
 )
 CSPNET = Row(
     key="cspnet",
@@ -68,8 +68,8 @@ CSPNET = Row(
     overrides=(*PLAIN, "model.cspnet.enabled=true", "predict.suppression=mask"),
     paper=_paper(0.4607, 0.3891, 0.5307, 0.5942),
     nms_cuts=(0.3, 0.4, 0.5, 0.6, 0.7),
-    note="its first stage forks from the trunk's detector, its second starts anew; the IoU at which it "
-    "suppresses masks is chosen on validation images",
+    note="its first stage forks from the trunk's detector, its second starts from random weights; the IoU "
+    "at which it suppresses masks is chosen on validation images",
 )
 MASK_RCNN = Row(
     key="maskrcnn", title="Mask R-CNN", overrides=PLAIN, paper=_paper(0.6845, 0.5169, 0.6664, 0.7192)
@@ -129,5 +129,5 @@ def choose_rows(rows: Sequence[Row], keys: str | None) -> tuple[Row, ...]:
     wanted = {key.strip() for key in keys.split(",")}
     known = [row.key for row in rows]
     if unknown := sorted(wanted - set(known)):
-        raise InputError(f"--rows {','.join(unknown)}: not in this table; choose of {', '.join(known)}")
+        raise InputError(f"--rows {','.join(unknown)}: not in this table; choose from {', '.join(known)}")
     return tuple(row for row in rows if row.key in wanted)

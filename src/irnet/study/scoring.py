@@ -1,6 +1,6 @@
 """From the prediction files of a row to scores of every image: thresholds from validation, then test, once.
 
-Nothing here knows a network: scoring can be done anew from OUT/rows alone.
+Nothing here knows a network: scoring can be done again from OUT/rows alone.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class StudyPage(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 3 done but for the missing rows."""
+        """0 all done, 3 done except for the missing rows."""
         return DONE_WITH_ERRORS if self.missing else DONE
 
 

@@ -63,7 +63,7 @@ def streaks(
 ) -> Raster:
     """Gaussian noise smooth over `sigma` px across a direction, and `stretch` times as many along it.
 
-    The direction is `angle` from the x axis. A coarse grid is drawn anew, turned and interpolated.
+    The direction is `angle` from the x axis. A coarse grid is drawn again, turned and interpolated.
     """
     height, width = shape
     c, s = np.cos(angle), np.sin(angle)
@@ -80,7 +80,7 @@ def streaks(
 
 
 def wide_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Raster:
-    """Gaussian noise smooth over many pixels, without a period: a coarse grid drawn anew and interpolated."""
+    """Gaussian noise smooth over many pixels, without a period: a coarse grid of new draws, interpolated."""
     coarse = rng.standard_normal([int(n / sigma) + 4 for n in shape]).astype(np.float32)
     height, width = (int(n * sigma) for n in coarse.shape)
     smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))

@@ -1,6 +1,6 @@
 """The model card that training leaves beside a weights file.
 
-It tells what the file and the log of its run say, and leaves out what they do not: no figure is typed in.
+It gives what the file and the log of its run say, and leaves out what they do not: no figure is typed in.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class WeightsFile(NamedTuple):
         """Raises `InputError` when the file is damaged or holds no weights."""
         tensors, meta = read_tensors(path)
         if meta.get("kind") != "weights":
-            raise InputError(f"{path}: no weights file; name the best.safetensors of a run")
+            raise InputError(f"{path}: not a weights file; name the best.safetensors of a run")
         return cls(
             name=path.name,
             size=path.stat().st_size,

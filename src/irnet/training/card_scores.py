@@ -24,15 +24,15 @@ CALIBRATED = (
     "The weights kept were chosen on these same images, so expect less on others: score a test set that took "
     "no part with `irnet evaluate`. Scored in training, at the thresholds that were best then: {cuts}."
 )
-NOT_HELD_BACK = "**Validation saw the training images**: these scores tell nothing about others."
+NOT_HELD_BACK = "**Validation saw the training images**: these scores say nothing about others."
 NOT_VALIDATED = (
     "No validation ran: nothing is known of how these weights score, and the thresholds are the recipe's."
 )
 FIGURES = {  # in the log -> what it is
     "gamma": "IRM: gamma, which scales what the relation adds (0: nothing)",
     "self_weight": "IRM: weight of an instance for itself",
-    "effective": "IRM: effective number of instances that one hears",
-    "hub": "IRM: share of instances that hear the same one most",
+    "effective": "IRM: effective number of instances that one attends to",
+    "hub": "IRM: share of instances that attend most to the same one",
     "p_correct": "DRM: p of correct boxes (1 is best)",
     "p_duplicate": "DRM: p of duplicates (0 is best)",
 }

@@ -37,7 +37,7 @@ class CropDataset(Dataset[Item]):
     """Windows of `size` px of images, augmented.
 
     Item i depends on (seed, i) alone, so a loader that starts at item i resumes a run. Entries are shuffled
-    anew every len(entries) items; a function is given i itself.
+    again every len(entries) items; a function is given i itself.
 
     An item is the window, (3, size, size) uint8 RGB, and its truth:
         boxes (n, 4) float32 xyxy px, labels (n,) int64,
@@ -53,7 +53,7 @@ class CropDataset(Dataset[Item]):
         augmentation: what may happen to an image; None: nothing, only the window is drawn.
         mpp: um per pixel to which images that know theirs are brought; None: they stay as they are.
         rules: which instances are kept, and how fine their masks are.
-        budget: bytes of decoded images kept in memory (in each worker), the last one whatever its size.
+        budget: bytes of decoded images kept in memory (in each worker), the last one regardless of its size.
     """
 
     def __init__(

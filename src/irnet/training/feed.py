@@ -177,7 +177,9 @@ class Feed:
             groups = iter(loader)
         for worker in set(multiprocessing.active_children()) - others:
             popen = worker._popen  # type: ignore[attr-defined]
-            popen.terminate = popen.kill  # SIGTERM is kept from it: whoever waits for its end would wait on
+            popen.terminate = (
+                popen.kill
+            )  # SIGTERM is kept from it: anyone who waits for its end would wait on
         return groups
 
 

@@ -149,7 +149,7 @@ def read_log(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def training_seconds(log: Sequence[Mapping[str, Any]]) -> float:
-    """Return how long the steps took that a log tells of; validation and pauses are not in it."""
+    """Return how long the steps in a log took; validation and pauses are not in it."""
     lines = [line for line in log if line["kind"] == "train"]
     starts = [0, *(line["step"] for line in lines)]
     spans = zip(starts, lines, strict=False)

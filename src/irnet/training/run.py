@@ -59,7 +59,7 @@ class Run:
     data: dict[str, Any]  # what the images are, to notice other ones on resuming
     init: dict[str, Any] | None = None  # the weights that it started from, see `start_from`
     pretrained: dict[str, str] | None = None  # those of its backbone alone, see `pretrained_origin`
-    facts: dict[str, Any] = field(default_factory=dict)  # what else the model card tells
+    facts: dict[str, Any] = field(default_factory=dict)  # what else the model card says
     step: int = 0
     steps: int | None = None
     merit: float = -math.inf  # of the best validation so far
@@ -128,8 +128,8 @@ class Run:
 
         if differing:
             raise InputError(
-                f"{self.folder}: an older irnet began it and did not note {', '.join(differing)}, so whether "
-                f"the data are the same cannot be told: {remedy}"
+                f"{self.folder}: an older irnet started it and did not record {', '.join(differing)}, so "
+                f"whether the data are the same cannot be determined: {remedy}"
             )
 
     def save(self) -> None:

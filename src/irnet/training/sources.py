@@ -42,7 +42,7 @@ class Source:
     crops: CropDataset
     reuse: int  # crops of each image
     read_validation: ReadShare
-    identity: dict[str, Any]  # tells other data from the same
+    identity: dict[str, Any]  # distinguishes other data from the same
     facts: dict[str, Any]  # what else the model card says of it
 
 

@@ -44,7 +44,7 @@ class StepResult(NamedTuple):
 
     names: list[str]  # of the losses
     items: list[list[int]]  # of each pass
-    figures: list[str]  # what else the network tells of its last pass
+    figures: list[str]  # what else the network reports of its last pass
     values: Tensor  # losses pass by pass, the gradient's norm, figures
 
 

@@ -108,7 +108,7 @@ def train(
 
         best = folder / BEST if (folder / BEST).exists() else None
         if ranks.first and best is not None:
-            write_card(best)  # anew: the log has gone on since
+            write_card(best)  # again: the log has gone on since
         return Outcome(run.step, run.steps or run.step, best, run.merit if math.isfinite(run.merit) else None)
 
 
@@ -232,7 +232,7 @@ def _fix_steps(
 
 
 def _facts(source: Source, ranks: Ranks) -> dict[str, Any]:
-    """What the model card tells of the data and the machine."""
+    """What the model card says of the data and the machine."""
     machine = {"device": describe_device(ranks.device), "processes": ranks.size}
     return {"data": source.identity | source.facts, "machine": machine}
 

@@ -34,7 +34,7 @@ class Fields:
 
     crops: FieldCrops
     per_pass: int  # crops of a forward pass
-    identity: dict[str, Any]  # tells other fields from the same
+    identity: dict[str, Any]  # distinguishes other fields from the same
     facts: dict[str, Any]  # what else the model card says of them
 
     def beside(self, source: Source) -> Source:
@@ -106,7 +106,7 @@ def _warn_of_scale(entries: Sequence[Entry], path: str | Path, settings: Setting
     if unknown and settings.data.mpp and not settings.unlabelled.mpp:
         _logger.warning(
             "%s: %d of %d images do not state um per pixel and are taken as they are; the network sees %g: "
-            "give --set unlabelled.mpp=... (irnet predict tells what it estimates)",
+            "give --set unlabelled.mpp=... (irnet predict prints its estimate)",
             path,
             unknown,
             len(entries),

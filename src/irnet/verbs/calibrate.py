@@ -62,8 +62,9 @@ def calibrate(
 
     Args:
         source: a weights file, a run's folder, "bundled" or "bundled-research".
-        sets: folders of data sets or COCO files. Each counts the same, whatever its size, in the mean of the
-            merit over the sets in which a class is annotated. A class annotated in none keeps its point.
+        sets: folders of data sets or COCO files. Each counts the same, regardless of its size, in the mean
+            of the merit over the sets in which a class is annotated. A class annotated in none keeps its
+            point.
         out: the new weights file; its checksum and its card are written beside it.
         exclude_border: leave out what the border cuts (`metrics.border`).
         device: "auto", "cpu", "cuda" ...
@@ -193,7 +194,8 @@ def _warn_of_few(sets: Sequence[_Part]) -> None:
     few += [f"{total} of class {name}" for name, total in totals.items() if total < FEW_INSTANCES]
     if few:
         _logger.warning(
-            "thresholds chosen on %s alone hang on chance: annotate at least %d images with %d of each class",
+            "thresholds chosen on %s alone depend on chance: annotate at least %d images with "
+            "%d of each class",
             ", ".join(few),
             FEW_IMAGES,
             FEW_INSTANCES,

@@ -48,11 +48,11 @@ class Exported:
     folder: Path
     images: int
     notes: list[str] = field(default_factory=list)  # what the format cannot hold
-    errors: list[str] = field(default_factory=list)  # what could not be done, for want of an image
+    errors: list[str] = field(default_factory=list)  # what could not be done, because an image is missing
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 3 done but for the errors."""
+        """0 all done, 3 done except for the errors."""
         return DONE_WITH_ERRORS if self.errors else DONE
 
 
@@ -182,7 +182,7 @@ _NEEDS = {"imagej": imagej.check, "qupath": qupath_geometry.check, "parquet": ch
 
 
 def _targets(entries: Sequence[Entry], done: Exported, to: str) -> list[Path]:
-    """The files that will be written, but for copies of images."""
+    """The files that will be written, except for copies of images."""
     if to in WHOLE:
         return [done.folder / WHOLE[to]]
     return [path for suffix in TARGETS[to] for _, path in _each(entries, done, suffix, None)]

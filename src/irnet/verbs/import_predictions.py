@@ -69,7 +69,7 @@ def import_predictions(
 
     Args:
         source, data, kind, labels, mapping, missing: see `read_predictions`.
-        out_dir: made where it is missing; files of an earlier run are replaced.
+        out_dir: created if it is missing; files of an earlier run are replaced.
         name: what the tool is called in tables, None for the name of `source`.
 
     Raises:

@@ -27,7 +27,7 @@ class Measured:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 3 done but for the errors."""
+        """0 all done, 3 done except for the errors."""
         return DONE_WITH_ERRORS if self.errors else DONE
 
 
@@ -51,7 +51,7 @@ def measure_files(
             there.
     """
     if unknown := sorted(set(save) - set(SAVES)):
-        raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
+        raise InputError(f"--save {','.join(unknown)}: unknown; choose from {', '.join(SAVES)}")
     if "parquet" in save:
         check_parquet()
 

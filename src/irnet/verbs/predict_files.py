@@ -56,7 +56,7 @@ class PredictResult:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 2 nothing done, 3 done but for the errors."""
+        """0 all done, 2 nothing done, 3 done except for the errors."""
         if not self.errors:
             return DONE
         return DONE_WITH_ERRORS if self.images else NOTHING_DONE
@@ -95,7 +95,7 @@ def predict_files(
 
     Args:
         paths: image files and folders of them.
-        out_dir: made where it is missing; files of an earlier run are replaced.
+        out_dir: created if it is missing; files of an earlier run are replaced.
         options: what finds the cells, how images are taken, and what is written.
         progress: called with the name of each image, its number from 1 and how many there are.
 
@@ -106,7 +106,7 @@ def predict_files(
         KeyboardInterrupt: stopped; its text says how to go on.
     """
     if unknown := sorted(set(options.save) - set(SAVES)):
-        raise InputError(f"--save {','.join(unknown)}: unknown; choose of {', '.join(SAVES)}")
+        raise InputError(f"--save {','.join(unknown)}: unknown; choose from {', '.join(SAVES)}")
 
     files, out = list_images(paths), Path(out_dir)
     check_kinds(files)
@@ -200,7 +200,7 @@ class _Run:
         return before
 
     def _take(self, task: Task) -> Result | None:
-        """Segment one image, or note why not: whatever happens to it, the others go on."""
+        """Segment one image, or note why not: if it fails, the others go on."""
         try:
             return self._segment(task)
         except Exception as error:

@@ -31,7 +31,9 @@ def release(run_dir: str | Path, recipe: str, target: str | Path) -> None:
             f"{folder}: stands at step {state['step']} of {state['steps'] or '?'}: run the same command again"
         )
     if settings_of(folder) != load_recipe(recipe):
-        raise InputError(f"{folder}: was trained by other settings than {recipe}: remove it and begin anew")
+        raise InputError(
+            f"{folder}: was trained with other settings than {recipe}: remove it and start again"
+        )
 
     file = WeightsFile.read(folder / BEST)._replace(name=target.name)
     write_atomic(target, (folder / BEST).read_bytes())

@@ -35,7 +35,7 @@ class ReportResult:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 3 done but for pictures."""
+        """0 all done, 3 done except for pictures."""
         return DONE_WITH_ERRORS if self.missing else DONE
 
 

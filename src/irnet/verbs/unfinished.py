@@ -53,7 +53,7 @@ class Unfinished:
         tasks: the images; the same ones.
 
     Raises:
-        InputError: a run with other settings or images was stopped in `out`, and is told of.
+        InputError: a run with other settings or images was stopped in `out`, and is reported.
     """
 
     def __init__(self, out: Path, settings: Row, tasks: Sequence[Task]) -> None:
@@ -194,7 +194,7 @@ def _refuse_other(out: Path, stopped: Row, wanted: Row) -> None:
         raise InputError(
             f"{out}: an irnet predict that was stopped there had other settings: {'; '.join(differences)}. "
             "Repeat its command to go on, write to another folder, "
-            f"or remove {out / UNFINISHED} to begin anew"
+            f"or remove {out / UNFINISHED} to start again"
         )
 
 

@@ -253,7 +253,7 @@ def test_annotations_of_a_doubled_id_are_given_to_nobody(tmp_path: Path, missing
     source = write(tmp_path, data)
     if missing:
         (tmp_path / "images" / missing).unlink()
-    with pytest.raises(InputError, match="id 0 is that of an image before it: number them anew"):
+    with pytest.raises(InputError, match="id 0 is that of an image before it: number them again"):
         fix(source, tmp_path / "fixed.json")
     assert not (tmp_path / "fixed.json").exists()
 
@@ -333,7 +333,7 @@ def test_what_we_do_not_know_is_kept_and_links_to_what_was_left_out_are_not(tmp_
 
 def test_nothing_is_mended_in_place_or_away_from_its_images(tmp_path: Path) -> None:
     source = write(tmp_path / "set", good())
-    with pytest.raises(InputError, match="nothing is mended in place"):
+    with pytest.raises(InputError, match="files are not changed in place"):
         fix(source, source)
     with pytest.raises(InputError, match="beside the images"):
         fix(source, tmp_path / "fixed.json")

@@ -390,9 +390,9 @@ BAD_FILES = {
     "empty": ("", "line 1"),
     "list": ("[]", "is an object"),
     "text": ('"x"', "is an object"),
-    "nan": ('{"images": [NaN]}', "NaN is no number"),
-    "deep": ("[" * 100_000, "no JSON"),
-    "digits": ('{"images": ' + "1" * 5000 + "}", "no JSON"),
+    "nan": ('{"images": [NaN]}', "NaN is not a number"),
+    "deep": ("[" * 100_000, "not valid JSON"),
+    "digits": ('{"images": ' + "1" * 5000 + "}", "not valid JSON"),
     "no images": ({"annotations": [], "categories": []}, "'images' must be a list"),
     "images of numbers": ({"images": [1], "annotations": [], "categories": []}, "'images' must be a list"),
     "category without name": ({"images": [], "annotations": [], "categories": [{"id": 1}]}, "has no name"),
@@ -413,7 +413,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_bytes(b'{"images": "\xff"}')
-    with pytest.raises(InputError, match=r"bad\.json: no JSON"):
+    with pytest.raises(InputError, match=r"bad\.json: not valid JSON"):
         read_coco(tmp_path / "bad.json")
 
 
@@ -463,8 +463,8 @@ BAD_ANNOTATIONS = {
     "score ": (10**400, "score must be"),
     "cell_id": (12, "cell_id 12 must link a nucleus to a cytoplasm"),
     "cell_id ": (1.5, "cell_id must be"),
-    "segmentation": ([], "a box alone is no mask"),
-    "segmentation ": (None, "a box alone is no mask"),
+    "segmentation": ([], "a box alone is not a mask"),
+    "segmentation ": (None, "a box alone is not a mask"),
     "no size": ({"counts": COUNTS}, "run lengths of size None"),
     "size": ({"size": [10, 8], "counts": COUNTS}, r"run lengths of size \[10, 8\] in an image of \[8, 10\]"),
     "no counts": ({"size": [8, 10]}, "counts must be"),
@@ -530,7 +530,7 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path, key: str) -> None:
     text = json.dumps(table())
     path = tmp_path / "annotations.json"
     path.write_text(text.replace(f'"{key}": ', f'"{key}": {DOUBLED[key]}, "{key}": '))
-    with pytest.raises(InputError, match=rf"annotations\.json: '{key}' stands twice in one object"):
+    with pytest.raises(InputError, match=rf"annotations\.json: '{key}' appears twice in one object"):
         load(path)
 
 

@@ -59,5 +59,5 @@ def test_what_is_no_record_is_refused_by_file_and_field(
 
 def test_a_damaged_record_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"images":\n[}')
-    with pytest.raises(InputError, match=r"run\.json, line 2, column 2: no JSON"):
+    with pytest.raises(InputError, match=r"run\.json, line 2, column 2: not valid JSON"):
         RunRecord.read(tmp_path)

@@ -64,7 +64,7 @@ def smear() -> Cells:
 
 
 def by_place(cells: Cells) -> list[tuple]:
-    """What each instance is, whatever their order: class, mask, score and its cell's mask."""
+    """What each instance is, regardless of their order: class, mask, score and its cell's mask."""
     rles = [rle["counts"] for rle in cells.to_rle()]
     rows = zip(cells.labels.tolist(), rles, cells.scores.tolist(), cells.parents.tolist(), strict=True)
     return sorted(

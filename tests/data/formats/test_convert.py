@@ -64,7 +64,7 @@ def test_folders_of_masks_are_read(tmp_path: Path) -> None:
 
 def test_images_of_one_stem_have_masks_of_their_own(tmp_path: Path) -> None:
     noise(mask_folders(tmp_path) / "images" / "a.bmp")
-    with pytest.raises(InputError, match="a: masks of no image"):
+    with pytest.raises(InputError, match="a: masks without an image"):
         masks.read(tmp_path)
     (tmp_path / "masks" / "a").rename(tmp_path / "masks" / "a.png")
     (tmp_path / "masks" / "a.bmp").mkdir()
@@ -91,7 +91,7 @@ BAD_MASKS = {
     "masks/a/cell_1.png": (CELL_A, "unknown category 'cell'"),
     "masks/a/cytoplasm_1.png": (CELL_A[:-1], "at the image's size"),
     "masks/a/nucleus_1.png": (CELL_A * 0, "an empty mask"),
-    "masks/c/nucleus_1.png": (CELL_A, "masks of no image"),
+    "masks/c/nucleus_1.png": (CELL_A, "masks without an image"),
     "images/d.png": (CELL_A, "make one, empty if"),
 }
 
@@ -345,7 +345,7 @@ def test_an_image_that_is_annotated_twice_is_refused_with_the_remedy(tmp_path: P
 
 def test_no_set_is_made_of_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("<annotations><version>1.1</version></annotations>")
-    with pytest.raises(InputError, match="no image in it, and no set is made of none"):
+    with pytest.raises(InputError, match="no image in it: a data set needs at least one"):
         convert("cvat", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -126,7 +126,7 @@ def test_shapes_outside_their_image_are_left_out_and_counted(tmp_path: Path, cap
 
 @pytest.mark.parametrize("encoding", ["foo", "utf-7", "shift_jis"])
 def test_an_encoding_that_is_not_read_is_named(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(InputError, match=r"annotations\.xml: no XML"):
+    with pytest.raises(InputError, match=r"annotations\.xml: not valid XML"):
         read(tmp_path, "", f'<?xml version="1.0" encoding="{encoding}"?>')
 
 
@@ -153,7 +153,7 @@ BAD = {
     "empty": (mask(rle="4"), "covers no pixel"),
     "deep": ("<a>" * 50 + "</a>" * 50, "20 deep"),
     "not closed": ("<mask>", "line 1"),
-    "entity": ("&lol;", "no XML"),
+    "entity": ("&lol;", "not valid XML"),
 }
 
 
@@ -193,7 +193,7 @@ def test_an_image_that_is_not_there_or_leaves_the_folder_is_refused(tmp_path: Pa
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / FILE).write_text(f"<annotations>{image}</annotations>")
     with pytest.raises(
-        InputError, match=r"annotations\.xml: image '.*': .*(no image|leaves its|no file name)"
+        InputError, match=r"annotations\.xml: image '.*': .*(no image|leaves its|not a file name)"
     ):
         cvat.read(tmp_path / "in")
 

@@ -181,7 +181,7 @@ BAD = {
         {"n1.roi": region(position=1), "n2.roi": region(position=2)},
         "regions of 2 slices or frames of a stack",
     ),
-    "percent": ({"n1.roi": region(props="score: 97\n")}, "region 'n1': score must lie in 0 to 1"),
+    "percent": ({"n1.roi": region(props="score: 97\n")}, "region 'n1': score must be from 0 to 1"),
     "no path": ({"n1.roi": composite([1, 5, 5, 4])}, "its path is damaged"),
     "no region": ({"n1.roi": b"x" * 100}, "region 'n1': damaged"),
     "cut short": ({"n1.roi": POLYGON[:70]}, "region 'n1': damaged"),
@@ -205,7 +205,7 @@ def test_what_is_wrong_is_named_with_file_and_region(tmp_path: Path, name: str) 
 def test_an_archive_that_is_none_is_refused(tmp_path: Path) -> None:
     place(tmp_path, Cells.empty(SHAPE))
     (tmp_path / "a.zip").write_bytes(b"PK" + bytes(100))
-    with pytest.raises(InputError, match=r"a\.zip: no zip of regions"):
+    with pytest.raises(InputError, match=r"a\.zip: not a zip of regions"):
         imagej.read(tmp_path)
 
 

@@ -83,9 +83,9 @@ NOISE = np.random.default_rng(0).integers(0, 256, SHAPE)
 RESAMPLED = np.where(MAP == 3, 2, 0).astype(np.uint16)  # and a cell with the number 1, as is the other's edge
 RESAMPLED[5:20, [5, 24]] = RESAMPLED[[5, 19], 5:25] = RESAMPLED[8:18, 40:50] = 1
 NO_MAPS = {
-    "float.tif": (MAP.astype(np.float32), "float32 are no whole numbers"),
-    "nan.tif": (np.full(SHAPE, np.nan), "no whole numbers"),
-    "complex.tif": (MAP.astype(np.complex64), "no whole numbers"),
+    "float.tif": (MAP.astype(np.float32), "float32 are not whole numbers"),
+    "nan.tif": (np.full(SHAPE, np.nan), "are not whole numbers"),
+    "complex.tif": (MAP.astype(np.complex64), "are not whole numbers"),
     "small.tif": (MAP[:30], r"map of \(30, 60\) .* image of \(40, 60\)"),
     "turned.png": (MAP.T, "the image's size"),
     "negative.tif": (np.where(MAP == 9, -5, MAP).astype(np.int16), "label -5 is negative"),
@@ -131,7 +131,7 @@ def test_a_number_for_every_pixel_is_refused(tmp_path: Path) -> None:
 
 def test_labels_strewn_over_the_frame_cost_no_memory(tmp_path: Path) -> None:
     values = np.arange(1000 * 1000, dtype=np.uint32).reshape(1000, 1000) % 60_000
-    with pytest.raises(InputError, match="strewn"):
+    with pytest.raises(InputError, match="pieces: it is a binary map or a picture"):
         read_labels(save(tmp_path / "a.tif", values), values.shape)
 
 
@@ -202,7 +202,7 @@ def test_maps_of_ours_are_read_however_cells_cut_each_other(tmp_path: Path) -> N
     entry = place(tmp_path, jagged())
     lost = labels.write(tmp_path / "a", jagged())
     assert (lost.hidden, lost.changed) == (1, 3)
-    assert [line.split(",")[0] for line in lost.told(1)][1:] == [
+    assert [line.split(",")[0] for line in lost.lines(1)][1:] == [
         "1 instance lost whole",
         "3 nuclei lie in pieces or touch another of their cell: each piece is read back as one",
     ]

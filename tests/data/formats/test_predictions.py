@@ -91,7 +91,7 @@ def test_results_that_name_files_are_taken_by_their_names(data: Path, tmp_path: 
     found = read_predictions(dump(tmp_path / "r.json", rows), data, missing="empty")
     assert [len(entry.content.cells) for entry in found.found] == [3, 0, 0]
     rows = [row | {"file_name": "z.png"} for row in own]
-    with pytest.raises(InputError, match=r"result 0: file_name 'z\.png' is of no image"):
+    with pytest.raises(InputError, match=r"result 0: file_name 'z\.png' names no image"):
         read_predictions(dump(tmp_path / "r.json", rows), data)
 
 
@@ -113,7 +113,7 @@ def test_numbers_of_categories_may_be_theirs(data: Path, tmp_path: Path) -> None
 BAD_RESULTS = {
     "image": ({"image_id": 9}, r"result 1: image_id 9 is not in .*another split"),
     "id": ({"image_id": [1]}, "result 1: image_id must be"),
-    "box": ({"segmentation": None}, "a box alone is no mask"),
+    "box": ({"segmentation": None}, "a box alone is not a mask"),
     "nan": ({"segmentation": [[1, 1, 1e400, 1, 5, 5]]}, "not finite|Infinity"),
     "negative": ({"segmentation": {"size": list(SHAPE), "counts": [-5, 1505]}}, "must not be negative"),
     "size": ({"segmentation": {"size": [9, 9], "counts": [81]}}, None),
@@ -129,7 +129,7 @@ def test_wrong_results_are_named(data: Path, tmp_path: Path, case: str) -> None:
     change, message = BAD_RESULTS[case]
     rows[1] |= change
     path = dump(tmp_path / "r.json", rows)
-    if message is None:  # run lengths without a pixel say nothing, whatever their frame
+    if message is None:  # run lengths without a pixel say nothing, regardless of their frame
         assert [len(entry.content.cells) for entry in read_predictions(path, data).found] == [2, 3, 3]
         return
     with pytest.raises(InputError, match=message) as caught:
@@ -154,7 +154,7 @@ def test_a_coco_file_of_its_own(data: Path, tmp_path: Path) -> None:
     found = read_predictions(dump(tmp_path / "p.json", document), data)
     assert found.scored
     assert [len(entry.content.cells) for entry in found.found] == [3, 3, 3]
-    assert found.notes == ("of no image of the data set, left out: other.png",)
+    assert found.notes == ("for no image of the data set, left out: other.png",)
 
 
 def test_predictions_of_another_size_are_refused(data: Path, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_pages_for_classes(data: Path, tmp_path: Path) -> None:
 def test_a_map_that_is_not_there(data: Path, tmp_path: Path) -> None:
     folder = save_maps(tmp_path / "maps", MASKS[:1])
     (folder / "b_cp_masks.png").rename(folder / "bb_cp_masks.png")
-    with pytest.raises(InputError, match=r"1 of 3 images: b\.png; of no image are bb_cp_masks\.png"):
+    with pytest.raises(InputError, match=r"1 of 3 images: b\.png; files without an image: bb_cp_masks\.png"):
         read_predictions(folder, data, labels=["cytoplasm"])
     found = read_predictions(folder, data, labels=["cytoplasm"], missing="empty")
     assert [len(entry.content.cells) for entry in found.found] == [1, 0, 1]

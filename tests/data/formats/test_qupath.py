@@ -227,7 +227,7 @@ def test_doubled_objects_are_joined_and_doubled_lists_refused(tmp_path: Path) ->
     joined = text.replace('"objectType"', '"metadata": {"cell": "1"}, "metadata": {}, "objectType"')
     assert read(tmp_path, joined).parents.tolist() == [1, -1]
     twice = text.replace('"coordinates"', '"coordinates": [], "coordinates"')
-    with pytest.raises(InputError, match="'coordinates' stands twice in one object"):
+    with pytest.raises(InputError, match="'coordinates' appears twice in one object"):
         read(tmp_path, twice)
 
 
@@ -284,8 +284,8 @@ def with_metadata(**metadata: object) -> list[dict]:
 
 
 BAD = {
-    "no JSON": ("{", "no JSON"),
-    "nested": ("[" * 100_000, "no JSON"),
+    "not valid JSON": ("{", "not valid JSON"),
+    "nested": ("[" * 100_000, "not valid JSON"),
     "a number": (3, "no feature"),
     "no geometry": ([{"type": "Feature"}], "no feature"),
     "null geometry": ([feature(geometry=None)], "feature 1 .*no polygon"),
@@ -313,7 +313,7 @@ BAD = {
         "no pixel",
     ),
     "score": (with_metadata(score="high"), "score 'high'"),
-    "long score": (with_metadata(score=10**400), "score .* is no number"),
+    "long score": (with_metadata(score=10**400), "score .* is not a number"),
     "cell": (with_metadata(cell=[1]), r"metadata: cell must be a whole number or text, not \[1\]"),
 }
 

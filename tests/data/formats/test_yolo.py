@@ -109,16 +109,16 @@ def test_what_leaves_the_frame_a_little_is_cut(tmp_path: Path) -> None:
 
 
 BAD = {
-    "0 nan 0 0.5 0 0.5 0.5 0 0.5": "'nan' is no number",
-    "0 0 0 1e999 0 0.5 0.5 0 0.5": "'1e999' is no number",
-    "0 0 0 0.5 0 0.5 x 0 0.5": "'x' is no number",
+    "0 nan 0 0.5 0 0.5 0.5 0 0.5": "'nan' is not a number",
+    "0 0 0 1e999 0 0.5 0.5 0 0.5": "'1e999' is not a number",
+    "0 0 0 0.5 0 0.5 x 0 0.5": "'x' is not a number",
     "0 0 0 40 0 40 20 0 20": "from 0 to 1, not 40",
     "0 0 0 0.9 0 0.9 0.5 -0.05 0.5": "from 0 to 1, not -0.05",
     "cell 0 0 0.5 0 0.5 0.5": "whole number, not 'cell'",
     "-1 0 0 0.5 0 0.5 0.5": "whole number",
     "7 0 0 0.5 0 0.5 0.5": "--map '7=cytoplasm'",
     "3 0 0 0.5 0 0.5 0.5": "say drop",
-    f"{LEFT} 1.5": "confidence must lie in 0 to 1",
+    f"{LEFT} 1.5": "confidence must be from 0 to 1",
 }
 
 

@@ -144,7 +144,7 @@ def test_heads_are_trained_once_and_the_rest_stays(
 def test_training_is_a_function_of_the_seed(model: IRNet, settings: Settings, plan: HeadTraining) -> None:
     train_heads(model, settings, 1, plan)
     first = parameters(model)
-    train_heads(model, settings, 1, replace(plan, heads=plan.heads / "anew"))
+    train_heads(model, settings, 1, replace(plan, heads=plan.heads / "again"))
     assert all(torch.equal(p, first[name]) for name, p in parameters(model).items())
 
 

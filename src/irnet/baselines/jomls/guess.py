@@ -155,7 +155,7 @@ def _find_nearest(places: NDArray, points: NDArray) -> NDArray[np.int64]:
 
 def _are_linked(clump: Mask, starts: Points, ends: Points) -> NDArray[np.bool_]:
     """Whether straight lines lie in the clump with at least 95 % of their pixels, (m,)."""
-    steps = np.ceil(np.abs(ends - starts).max(axis=1)) + 1  # (m,) pixels of each line, but for the last
+    steps = np.ceil(np.abs(ends - starts).max(axis=1)) + 1  # (m,) pixels of each line, except for the last
     place = np.arange(steps.max() + 1) / steps[:, None]  # (m, longest)
     at = starts[:, None] + np.minimum(place, 1)[..., None] * (ends - starts)[:, None]  # (m, longest, 2)
     rows, columns = np.rint(at).astype(np.int64).transpose(2, 0, 1)

@@ -25,7 +25,7 @@ def check(
 ) -> list[Finding]:
     """All that is wrong with COCO files, or with folders' annotations.json, train, val and test.json.
 
-    Files named together must share no patient, image or cell, but for an annotations.json that was split.
+    Files named together must share no patient, image or cell, except for an annotations.json that was split.
     Raises InputError only for a path that does not exist.
     """
     findings: list[Finding] = []
@@ -60,7 +60,7 @@ def fix(
     """
     source, out = locate(path), Path(out)
     if out.exists():
-        raise InputError(f"{out} exists: name a new file, nothing is mended in place")
+        raise InputError(f"{out} exists: name a new file, files are not changed in place")
     if out.resolve().parent != source.resolve().parent:
         raise InputError(f"{out}: name a file in {source.parent}, beside the images")
     inspection = inspect(source, mapping=mapping, crowd=crowd)

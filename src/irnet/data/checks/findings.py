@@ -10,7 +10,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "bad-file": ("error", "mend the file; nothing else of it was looked at"),
     "unknown-category": ("error", "say what it is with --map 'NAME=cytoplasm' (or nucleus, ignore, drop)"),
     "bad-image": ("error", "correct the row; --fix leaves the image out"),
-    "doubled-id": ("error", "number them anew: only you know which is meant by this id"),
+    "doubled-id": ("error", "number them again: only you know which is meant by this id"),
     "doubled-name": (
         "error",
         "put their annotations together under one id, or rename the file that is another",

@@ -157,7 +157,7 @@ def _check_readable(content: Content, scores: bool) -> None:
 def write_parts(
     path: str | os.PathLike, parts: Callable[[], Iterator[Part]], *, info: Mapping[str, Any] | None = None
 ) -> None:
-    """Write one COCO file of many images of which only one at a time is held; `parts` gives them anew.
+    """Write one COCO file of many images of which only one at a time is held; `parts` gives them again.
 
     Raises InputError where two images have one name: `read_coco` would refuse them.
     """

@@ -105,7 +105,7 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
     for row in tables[2]:
         with naming(f"{path}: category {short(row.get('name'))}"):
             if identity(row) in names:
-                raise InputError(f"id {row['id']!r} is that of another category: number categories anew")
+                raise InputError(f"id {row['id']!r} is that of another category: number categories again")
             names[row["id"]] = row.get("name")
             if not isinstance(row.get("name"), str):
                 raise InputError(f"id {row['id']} has no name")
@@ -146,15 +146,15 @@ def _parse(content: bytes, path: Path, *, lenient: bool = False) -> Any:
         return data
     except json.JSONDecodeError as error:
         place = f"{path}, line {error.lineno}, column {error.colno}"
-        raise InputError(f"{place}: no JSON ({error.msg})") from None
+        raise InputError(f"{place}: not valid JSON ({error.msg})") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: no JSON ({error}): save it as UTF-8") from None
+        raise InputError(f"{path}: not valid JSON ({error}): save it as UTF-8") from None
     except UnicodeEncodeError:
-        raise InputError(f"{path}: no JSON: it holds \\ud800 or another half of a character") from None
+        raise InputError(f"{path}: not valid JSON: it holds \\ud800 or another half of a character") from None
     except (ValueError, RecursionError) as error:  # not UTF-8, thousands of digits, nested too deep
-        raise InputError(f"{path}: no JSON ({error})") from None
+        raise InputError(f"{path}: not valid JSON ({error})") from None
 
 
 @contextmanager
@@ -198,7 +198,7 @@ def group(document: Document) -> dict[Id, list[Row]]:
     for row in document.images:
         with naming(f"{document.path}: image {short(row.get('file_name'))}"):
             if identity(row) in groups:
-                raise InputError(f"id {row['id']!r} is that of another image: number images anew")
+                raise InputError(f"id {row['id']!r} is that of another image: number images again")
             if (name := _same_file(row.get("file_name"))) in names:
                 raise InputError(
                     f"images {names[name]!r} and {row['id']!r} have this file_name, and nobody can tell them "
@@ -210,7 +210,7 @@ def group(document: Document) -> dict[Id, list[Row]]:
     for row in document.annotations:
         with naming(f"{document.path}: annotation {short(row.get('id'))}"):
             if identity(row) in seen:
-                raise InputError("another annotation has the same id: number annotations anew")
+                raise InputError("another annotation has the same id: number annotations again")
             if identity(row, "image_id") not in groups:
                 raise InputError(f"image_id {row['image_id']!r} is not in images")
             _check_named(row, files[row["image_id"]])
@@ -220,7 +220,7 @@ def group(document: Document) -> dict[Id, list[Row]]:
 
 
 def _same_file(name: Any) -> Any:
-    """A file's name, however it is written; what is no text is told where rows are parsed."""
+    """A file's name, however it is written; what is not text is reported where rows are parsed."""
     return PurePosixPath(name.replace("\\", "/")) if isinstance(name, str) else object()
 
 
@@ -283,12 +283,12 @@ def _joined(pairs: list[tuple[str, Any]], *, lenient: bool) -> Row:
         elif before == value or (lenient and not isinstance(before, list | dict)):
             row[key] = value
         else:
-            raise InputError(f"{key!r} stands twice in one object, {short(dict(pairs))}: keep one of them")
+            raise InputError(f"{key!r} appears twice in one object, {short(dict(pairs))}: keep one of them")
     return row
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise InputError(f"{name} is no number in JSON")
+    raise InputError(f"{name} is not a number in JSON")
 
 
 def _table(path: Path, data: Row, name: str) -> list[Row]:

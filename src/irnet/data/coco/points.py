@@ -37,7 +37,7 @@ def parse_points(
 def parse_point(row: Row, label: int, shape: Shape) -> Point:
     """A row that `is_point`, in a frame of `shape`. Raises InputError."""
     if label == EVERY_CLASS:
-        raise InputError("a point is no region to ignore: outline the region")
+        raise InputError("a point is not a region to ignore: outline the region")
     numbers = row["keypoints"]
     if not isinstance(numbers, list) or len(numbers) != 3:
         raise InputError("keypoints must be [x, y, 2], the one centre of an instance")

@@ -82,13 +82,13 @@ class _Images:
         if (found := self._lookup.find(name)) is None:
             if Path(self.names.get(image, "")).stem == Path(name).stem:
                 return image
-            raise InputError(f"file_name {name!r} is of no image in {self.path}: another split?")
+            raise InputError(f"file_name {name!r} names no image in {self.path}: another split?")
         self.moved += self._ids[found] != image
         return self._ids[found]
 
 
 def _is_empty(segmentation: Any) -> bool:
-    """Whether run lengths hold no pixel; what is no run lengths is left to whoever reads it."""
+    """Whether run lengths hold no pixel; what is no run lengths is left to anyone who reads it."""
     counts = segmentation.get("counts") if isinstance(segmentation, dict) else None
     try:
         lengths = masks.unpack(counts) if isinstance(counts, str) else counts

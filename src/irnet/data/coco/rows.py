@@ -180,7 +180,7 @@ def parse_mask(segmentation: Any, shape: Shape, room: MaskRoom) -> tuple[Mask, O
         room.take(segmentation.pixels)
         return *masks.decode(segmentation.lengths, shape, segmentation.window), False
     if not isinstance(segmentation, list) or not segmentation:
-        raise InputError("segmentation must be run lengths or polygons: a box alone is no mask")
+        raise InputError("segmentation must be run lengths or polygons: a box alone is not a mask")
     nested = all(isinstance(ring, list) for ring in segmentation)
     rings = segmentation if nested else [segmentation]  # one flat polygon is common enough
     if not all(_is_number(value) for ring in rings for value in ring):
@@ -260,11 +260,11 @@ def _is_number(value: Any) -> bool:
 
 
 def parse_score(value: Any) -> float:
-    """A score, from 0 to 1 but for what rounding added. Raises InputError with the remedy."""
+    """A score, from 0 to 1 except for what rounding added. Raises InputError with the remedy."""
     score = parse_number(value, "score")
     if not -_ROUNDING <= score <= 1 + _ROUNDING:
         raise InputError(
-            f"score must lie in 0 to 1, not {score:g}: divide percent by 100, put logits through a sigmoid"
+            f"score must be from 0 to 1, not {score:g}: divide percent by 100, put logits through a sigmoid"
         )
     return min(max(score, 0.0), 1.0)
 

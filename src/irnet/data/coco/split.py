@@ -27,7 +27,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     paths = {part: document.path.with_name(f"{part}.json") for part in PARTS}
     for target in paths.values():
         if target.exists():
-            raise InputError(f"{target} exists: remove or rename it to split anew")
+            raise InputError(f"{target} exists: remove or rename it to split again")
     keys = [_key(row, document.path) for row in document.images]
     if alone := sum(row.get("patient") is None for row in document.images):
         _logger.warning(
@@ -69,7 +69,7 @@ def assign_parts(
 ) -> Mapping[str, str]:
     """The part of each distinct key. Numbers of keys follow `ratios` by largest remainder, none is empty.
 
-    The order is by hash of seed and key: the same on every machine, whatever the order of `keys`.
+    The order is by hash of seed and key: the same on every machine, regardless of the order of `keys`.
 
     >>> sorted(assign([f"patient {i}" for i in range(10)]).values())
     ['test', 'test', 'train', 'train', 'train', 'train', 'train', 'train', 'train', 'val']

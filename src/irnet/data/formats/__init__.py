@@ -68,7 +68,7 @@ def convert(
         )
     entries = _read(source_format, source, images, mapping, crowd)
     if not entries:
-        raise InputError(f"{source}: no image in it, and no set is made of none")
+        raise InputError(f"{source}: no image in it: a data set needs at least one")
     if source_format in _SUFFIXES and os.path.isdir(source):
         read = {entry.path for entry in entries}
         warn_of_unread(Path(source), walk(Path(source)), read, _SUFFIXES[source_format])
@@ -89,7 +89,7 @@ def convert(
 def _refuse_doubled(source: str | os.PathLike, name: str, paths: Sequence[Path]) -> NoReturn:
     if len(set(paths)) < len(paths):
         raise InputError(
-            f"{source}: {name} is annotated {len(paths)} times, and nobody can tell which counts: put its "
+            f"{source}: {name} is annotated {len(paths)} times, and it is unknown which counts: put its "
             "shapes together in one place, or remove the others"
         )
     listed = ", ".join(map(str, paths[:_NAMED]))
@@ -103,7 +103,7 @@ def _warn_of_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None
         more = f" and {len(turned) - _NAMED} more" if len(turned) > _NAMED else ""
         _logger.warning(
             "%s: turned upright by their orientation tag: %s%s. If the tool that drew on them does not turn "
-            "them (QuPath and ImageJ do not), save them upright and draw anew",
+            "them (QuPath and ImageJ do not), save them upright and draw again",
             source,
             ", ".join(turned[:_NAMED]),
             more,

@@ -67,7 +67,7 @@ class FoundImage:
 class ImageFinder:
     """Finds images: beside the annotations of `source`, or in `images`.
 
-    `images` is a folder of images, or else a data set or the output of `irnet predict`, which also tell um
+    `images` is a folder of images, or else a data set or the output of `irnet predict`, which also give um
     per pixel and patients. Raises InputError when it is none of these.
     """
 

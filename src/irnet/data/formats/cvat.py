@@ -144,7 +144,7 @@ def _parse(file: Path) -> Iterator[Element]:
         nonlocal depth
         depth += 1
         if depth > MAX_DEPTH:
-            raise InputError(f"{file}: elements {MAX_DEPTH} deep: this is no file of CVAT")
+            raise InputError(f"{file}: elements {MAX_DEPTH} deep: this is not a file of CVAT")
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:
@@ -161,7 +161,7 @@ def _parse(file: Path) -> Iterator[Element]:
     except InputError:
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:  # no XML, or an encoding that is none
-        raise InputError(f"{file}: no XML ({error}): export it from CVAT again") from None
+        raise InputError(f"{file}: not valid XML ({error}): export it from CVAT again") from None
     root = builder.close()
     if root.tag != "annotations":
         raise InputError(f"{file}: it is not of the format 'CVAT for images 1.1': export it as that")

@@ -79,12 +79,12 @@ def _open(file: Path, stack: ExitStack) -> _Array:
 
 
 def _items(value: Value) -> list[Value]:
-    """What a cell array holds; whatever else as its only item."""
+    """What a cell array holds; anything else as its only item."""
     return value if isinstance(value, list) else [value]
 
 
 def _array(value: Value, place: str) -> NDArray:
-    """An array of whole numbers. Raises InputError for whatever else, also for what lies in other files."""
+    """An array of whole numbers. Raises InputError for anything else, also for what lies in other files."""
     if not isinstance(value, np.ndarray):
         raise InputError(f"{place}: no array of whole numbers in this file")
     return value

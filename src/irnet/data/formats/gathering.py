@@ -74,7 +74,7 @@ class Gathering:
         return self._union(solid)
 
     def leave_out(self, reason: str) -> None:
-        """Count something that is no instance: it is told when all is read."""
+        """Count something that is not an instance: it is reported when all is read."""
         self.left_out[reason] += 1
 
     def add(

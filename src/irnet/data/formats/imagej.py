@@ -1,6 +1,6 @@
 """ImageJ regions: a zip of .roi files an image, as ImageJ's ROI Manager opens and saves it.
 
-Regions know neither classes nor links. Their names tell both: `c0012` is a cell, `c0012-n1` a nucleus of it,
+Regions know neither classes nor links. Their names give both: `c0012` is a cell, `c0012-n1` a nucleus of it,
 `n0003` a bare nucleus. The score stands among a region's properties.
 """
 
@@ -146,14 +146,16 @@ def _unpack(file: Path, gathering: Gathering) -> list[tuple[str, bytes]]:
             return [(info.filename.rpartition("/")[2][:-4], _read_member(archive, info)) for info in infos]
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
-    except Exception as error:  # whatever a damaged archive makes the reader meet
-        raise InputError(f"{file}: no zip of regions, or a damaged one ({error}): save it again") from error
+    except Exception as error:  # a damaged archive can raise anything in the reader
+        raise InputError(
+            f"{file}: not a zip of regions, or a damaged one ({error}): save it again"
+        ) from error
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The content, no more of it than the archive says: `ZipFile.read` unpacks it all before it looks."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError(f"{info.filename} is compressed as ImageJ never does: zip the regions anew")
+        raise InputError(f"{info.filename} is compressed as ImageJ never does: zip the regions again")
     with archive.open(info) as member:
         content = member.read(info.file_size)
         member.read(1)  # at the end the checksum is compared
@@ -176,7 +178,7 @@ def _take(name: str, content: bytes, gathering: Gathering) -> tuple[int, int, in
         rings, score = outlines_of(region, content), _score(region.props)
     except InputError:
         raise
-    except Exception as error:  # whatever a damaged file makes the reader meet
+    except Exception as error:  # a damaged file can raise anything in the reader
         raise InputError(f"damaged ({error}): save it again") from error
     if not (match := _NAME.fullmatch(name)):
         raise InputError("call a cell c0012, its nuclei c0012-n1 and c0012-n2, a bare nucleus n0003")

@@ -134,5 +134,5 @@ def _is_grey(image: Any) -> bool:
 
 
 def _items(value: Any) -> list[Any]:
-    """A cell array; whatever else as its only item."""
+    """A cell array; anything else as its only item."""
     return value if isinstance(value, list) else [value]

@@ -1,8 +1,8 @@
 """labelme JSON (version 7): STEM.json beside its image, one shape an instance.
 
 Shapes of one label that share a `group_id` are one instance; a cell and its nucleus share one too. Several
-nuclei of a cell, which would be one instance, are told by our key `cell`, a number that they share with it. A
-mask of one piece is a polygon, which labelme can edit; others are mask shapes, a PNG of the mask's own box.
+nuclei of a cell, which would be one instance, are marked by our key `cell`, a number that they share with it.
+A mask of one piece is a polygon, which labelme can edit; others are mask shapes, a PNG of the mask's own box.
 labelme keeps our keys `cell`, `score`, `kind`, `mpp` and `patient`.
 """
 
@@ -129,7 +129,7 @@ def _read_file(file: Path, pictures: ImageFinder, mapping: Mapping[str, str] | N
 
 def _check(data: Any) -> None:
     if not isinstance(data, dict) or not isinstance(data.get("shapes"), list):
-        raise InputError("no file of labelme: it must be an object with shapes and imagePath")
+        raise InputError("not a file of labelme: it must be an object with shapes and imagePath")
     if not isinstance(data.get("imagePath"), str):
         raise InputError("imagePath must be the name of an image")
 
@@ -185,7 +185,7 @@ def _mask(row: Row, gathering: Gathering) -> tuple[Mask, Offset]:
         case "circle" if len(points) == 2:
             (x, y), radius = points[0], math.dist(points[0], points[1])
             return gathering.draw([polygons.ellipse((x - radius, y - radius, x + radius, y + radius))])
-    raise InputError(f"shape_type {short(row.get('shape_type'))} with {len(points)} points is no area")
+    raise InputError(f"shape_type {short(row.get('shape_type'))} with {len(points)} points is not an area")
 
 
 def _decode(text: Any, corners: list[list[int]], gathering: Gathering) -> tuple[Mask, Offset]:

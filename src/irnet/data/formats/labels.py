@@ -47,7 +47,7 @@ PIECES = 2  # a label: maps of instances have about one, binary maps and picture
 class Lost(NamedTuple):
     """What two maps cannot hold of the instances of an image."""
 
-    pixels: int  # that belong to several instances of a class, but for one each
+    pixels: int  # that belong to several instances of a class, except for one each
     hidden: int  # instances that lie under others whole
     changed: (
         int  # nuclei that come back as others: joined with one of their cell that they touch, or in pieces
@@ -207,7 +207,7 @@ def _cells(values: Map, label: int, *, in_pieces: bool = False, own: bool = Fals
         _refuse_binary(values, numbered, count)
     places = find_objects(numbered)
     if sum(map(_size, places)) > max(MAX_CROP_PIXELS, _CROPS_A_PIXEL * values.size):
-        raise InputError("its labels are strewn all over the frame: is it a picture?")
+        raise InputError("its labels are scattered over the whole frame: is it a picture?")
     return Cells.build(
         [numbered[place] == number for number, place in enumerate(places, start=1)],
         [(columns.start, rows.start) for rows, columns in places],

@@ -50,7 +50,8 @@ def read(path: str | os.PathLike, *, mapping: Mapping[str, str] | None = None) -
         if place.name not in names and not is_litter(Path(place.name))
     ):
         raise InputError(
-            f"{orphan}: masks of no image: name it like an image, with the suffix where another has its name"
+            f"{orphan}: masks without an image: name it like an image, with the suffix where another has "
+            "its name"
         )
     return mark_annotated(
         [_entry(image, folder / "masks" / name, mapping) for image, name in zip(images, names, strict=True)]
@@ -100,6 +101,6 @@ def _read_mask(file: Path, shape: Shape, mapping: Mapping[str, str] | None) -> _
         return None
     mask = read_mask(file, shape)
     if not mask.any():
-        raise InputError(f"{file}: an empty mask: remove the file, or draw it anew")
+        raise InputError(f"{file}: an empty mask: remove the file, or draw it again")
     crop, offset = trim(mask)
     return _Instance(label, number.partition("-")[0], crop, offset)

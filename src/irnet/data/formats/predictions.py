@@ -160,7 +160,7 @@ def _read_maps(
 
 
 def _warn_of_unread(folder: Path, matching: Matching, truths: Sequence[Entry]) -> None:
-    """Warn of files that are neither read, nor left over and told in a note, nor pictures of the data set."""
+    """Warn of files that are not read, not left over with a note, and no pictures of the data set."""
     pictures = {Path(truth.name).name for truth in truths}
     if folder.is_dir():
         files = [file for file in folder.iterdir() if file.name not in pictures]
@@ -186,7 +186,7 @@ def _by_class(source: Path, mapping: Mapping[str, str] | None) -> dict[Path, lis
 def _class(name: str, mapping: Mapping[str, str] | None) -> int:
     label = label_of(name, mapping)
     if label not in LABEL_NAMES:
-        raise InputError(f"{name!r} is no class of instances: choose of {', '.join(LABEL_NAMES.values())}")
+        raise InputError(f"{name!r} is no class of instances: choose from {', '.join(LABEL_NAMES.values())}")
     return label
 
 
@@ -240,7 +240,7 @@ def _place(entry: Entry, found: _Found) -> Entry:
 
 
 def _explain(found: _Found, images: int) -> str:
-    others = f"; of no image are {_few(found.left_over)}" if found.left_over else ""
+    others = f"; files without an image: {_few(found.left_over)}" if found.left_over else ""
     return (
         f"nothing for {len(found.absent)} of {images} images: {_few(found.absent)}{others}. Name files like "
         "their images; if the tool found nothing there and wrote nothing, say --missing empty"
@@ -249,7 +249,7 @@ def _explain(found: _Found, images: int) -> str:
 
 def _notes(found: _Found) -> tuple[str, ...]:
     empty = f"without predictions, taken as empty: {_few(found.absent)}"
-    unused = f"of no image of the data set, left out: {_few(found.left_over)}"
+    unused = f"for no image of the data set, left out: {_few(found.left_over)}"
     lines = [note for items, note in ((found.absent, empty), (found.left_over, unused)) if items]
     return (*lines, *found.notes)
 

@@ -83,9 +83,9 @@ def read(
 ) -> list[Entry]:
     """The images of STEM.geojson (or .json) files with their cells, detections and annotations.
 
-    Cells are cells whatever their classification, which is their kind, unless `mapping` names it. Annotations
-    need one that is ours or that `mapping` renames; detections without are nuclei. Points and lines are left
-    out and counted. Raises InputError with file, feature and remedy.
+    Cells are cells regardless of their classification, which is their kind, unless `mapping` names it.
+    Annotations need one that is ours or that `mapping` renames; detections without are nuclei. Points and
+    lines are left out and counted. Raises InputError with file, feature and remedy.
     """
     pictures = ImageFinder(source, images)
     files = list_files(source, SUFFIXES)

@@ -79,12 +79,12 @@ def scores_of(text: Any, count: int) -> list[float]:
     except ValueError:
         scores = []
     if len(scores) != count or not np.isfinite(scores).all():
-        raise InputError(f"metadata: score {short(text)} is no number: remove it")
+        raise InputError(f"metadata: score {short(text)} is not a number: remove it")
     return [parse_score(score) for score in scores]
 
 
 def parse_polygons(geometry: Any, shape: Shape) -> list[list[Any]]:
-    """Rings of each polygon, the outline first, then its holes. Raises InputError for what is no area."""
+    """Rings of each polygon, the outline first, then its holes. Raises InputError for what is not an area."""
     kind = geometry.get("type") if isinstance(geometry, dict) else None
     if kind not in ("Polygon", "MultiPolygon"):
         raise InputError(f"geometry {short(geometry)} is no polygon: remove it, or draw an area")

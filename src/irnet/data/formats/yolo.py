@@ -2,7 +2,7 @@
 
 A line is a polygon whose coordinates are shares of the width and height; polygons may overlap. Ultralytics
 writes it as training labels and, with `save_txt=True save_conf=True`, as predictions; with a tracker a
-whole number follows, the track. Nothing says what the last numbers are: all lines of all files tell it
+whole number follows, the track. Nothing says what the last numbers are: all lines of all files show it
 together.
 """
 
@@ -47,7 +47,7 @@ class _Line(NamedTuple):
 
 
 def find_tail(paths: Sequence[str | os.PathLike]) -> Tail:
-    """What follows the coordinates in files of one origin, told by all their lines together.
+    """What follows the coordinates in files of one origin, inferred from all their lines together.
 
     A whole number at the end of every line is a track: coordinates and confidences are shares. Where it may
     be a vertex on the border too, InputError names the line.
@@ -132,7 +132,7 @@ def _is_vertex(words: Sequence[str]) -> bool:
     try:
         *others, last = np.array(words, dtype=np.float64).reshape(-1, 2)
     except ValueError:
-        return True  # no numbers: whoever reads the line says so
+        return True  # no numbers: anyone who reads the line says so
     if len(others) < MIN_VERTICES:
         return not others
     low, high = np.min(others, axis=0) - _OUTSIDE, np.max(others, axis=0) + _OUTSIDE
@@ -165,7 +165,7 @@ def _parse(
         numbers.pop()
     score = numbers.pop() if len(numbers) % 2 else None
     if score is not None and not 0 <= score <= 1:
-        raise InputError(f"the confidence must lie in 0 to 1, not {score:g}")
+        raise InputError(f"the confidence must be from 0 to 1, not {score:g}")
     if beyond := [value for value in numbers if not -_OUTSIDE <= value <= 1 + _OUTSIDE]:
         raise InputError(f"coordinates must be shares of width and height, from 0 to 1, not {beyond[0]:g}")
     corners = len(numbers) // 2
@@ -184,5 +184,5 @@ def _number(word: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{short(word)} is no number")
+        raise InputError(f"{short(word)} is not a number")
     return value

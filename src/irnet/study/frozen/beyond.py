@@ -42,7 +42,7 @@ def make_beyond(study: Study, *, keys: str | None = None, device: str, say: Say)
     """
     if not study.forked:
         raise InputError(
-            f"{study.out}: a study from scratch has no trunk to freeze: begin another with --protocol forked"
+            f"{study.out}: a study from scratch has no trunk to freeze: start another with --protocol forked"
         )
     made = make_table(study, BEYOND, keys=keys, device=device, say=say)
     if is_finished(study, Job(DRAWN, 0)) and not (study.out / ASSOCIATIONS).exists():
@@ -70,7 +70,9 @@ def beyond_sections(
             sections.difference_table(results, control),
         ),
         PageSection("Where cells overlap", "Pooled.", sections.overlap_table(results)),
-        PageSection("COCO mask AP", "Of all finds, whatever their score.", sections.precision_table(results)),
+        PageSection(
+            "COCO mask AP", "Of all finds, regardless of their score.", sections.precision_table(results)
+        ),
         PageSection(
             "Does the score say how good a find is?",
             "Expected calibration error of the score against the IoU reached (0 for a duplicate), and "
@@ -79,7 +81,7 @@ def beyond_sections(
         ),
         PageSection(
             "Instance relation",
-            "On validation images, but for the loss, which is of the last training steps.",
+            "On validation images, except for the loss, which is of the last training steps.",
             figure_table(results, RELATION),
         ),
         PageSection(
@@ -160,7 +162,7 @@ def _origin(results: Sequence[RowResult]) -> str:
         return ""
     return (
         "Its weights were trained together with modules of their own "
-        f"({', '.join(sorted(dropped))}), which are dropped: every row's are trained anew. "
+        f"({', '.join(sorted(dropped))}), which are dropped: those of every row start from random weights. "
     )
 
 

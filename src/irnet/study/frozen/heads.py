@@ -29,7 +29,7 @@ from irnet.study.frozen.cached_crops import read_boxes, read_masks
 from irnet.training.optim import build_optimizer, parameter_groups, schedule_factor, set_learning_rate
 from irnet.training.steps import NotFiniteError
 
-RATE = 6e-4  # fresh heads learn at the rate of recipes/release.toml, whatever the recipe of the trunk
+RATE = 6e-4  # fresh heads learn at the rate of recipes/release.toml, regardless of the recipe of the trunk
 CLIP = 5.0
 LAST = 50  # steps over which figures are averaged
 WAIT_S = 2.0
@@ -158,7 +158,7 @@ def _refuse(loss: float, norm: float, crops: list[int]) -> None:
 
 
 def first_weights(settings: Settings, name: str, seed: int) -> dict[str, Tensor]:
-    """First weights of the DRM ("drm") or IRM ("irm"), whatever else the network has."""
+    """First weights of the DRM ("drm") or IRM ("irm"), regardless of what else the network has."""
     other = {"drm": "irm", "irm": "drm"}[name]
     off = getattr(settings.model, other).model_copy(update={"enabled": False})
     torch.manual_seed(seed)
@@ -175,7 +175,7 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _order(plan: HeadTraining, seed: int) -> Iterator[list[int]]:
-    """Numbers of the crops of each step: every crop once, in an order of the seed, then anew."""
+    """Numbers of the crops of each step: every crop once, in an order of the seed, then again."""
     numbers = chain.from_iterable(
         np.random.default_rng((seed, round_)).permutation(plan.crops).tolist() for round_ in count()
     )
