@@ -41,10 +41,11 @@ def gallery_page(
     cases = choose_worst(images)
     figures = [_describe(images[case.image], case.mistake, scored) for case in cases]
     problems = _add_pictures(images, cases, figures)
-    groups = [
-        (cause, [figure for case, figure in zip(cases, figures, strict=True) if case.mistake.cause == cause])
-        for cause in counts
-    ]
+
+    groups: dict[str, list[MistakeFigure]] = {cause: [] for cause in counts}
+    for case, figure in zip(cases, figures, strict=True):
+        groups[case.mistake.cause].append(figure)
+
     return render(
         "gallery.html",
         title="Mistakes",
@@ -54,7 +55,7 @@ def gallery_page(
         counts=count_table(counts),
         totals={cause: _total(counts, cause) for cause in counts},
         meanings=CAUSES,
-        groups=groups,
+        groups=list(groups.items()),
         shown=len(cases),
         problems=problems,
     )
@@ -62,11 +63,13 @@ def gallery_page(
 
 def count_table(counts: Counts, caption: str = "") -> Table:
     """How many mistakes each cause has, by class and kind."""
-    names = [name for name in LABEL_NAMES.values() if any(any(c[name].values()) for c in counts.values())]
-    rows: list[list[Value]] = [
-        [cause, *(part[name][kind] or None for name in names for kind in KINDS), _total(counts, cause)]
-        for cause, part in counts.items()
-    ]
+    with_mistakes = {name for part in counts.values() for name, kinds in part.items() if any(kinds.values())}
+    names = [name for name in LABEL_NAMES.values() if name in with_mistakes]
+
+    rows: list[list[Value]] = []
+    for cause, part in counts.items():
+        numbers = [part[name][kind] or None for name in names for kind in KINDS]
+        rows.append([cause, *numbers, _total(counts, cause)])
     columns = ["cause", *(f"{name}, {kind}" for name in names for kind in KINDS), "all"]
     return Table(columns=columns, rows=rows, caption=caption)
 
@@ -92,6 +95,7 @@ def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> Mistak
     """What a mistake is, in words."""
     boxes = _boxes(compared, mistake)
     x, y = np.round((boxes[:, :2].min(axis=0) + boxes[:, 2:].max(axis=0)) / 2).astype(int)
+
     facts = [f"{WORDS[mistake.kind]} {LABEL_NAMES[mistake.label]}"]
     facts += [f"on {mistake.distractor}"] if mistake.distractor else []
     facts += [f"{len(mistake.truths)} in one"] if mistake.cause == MERGED else []
@@ -99,12 +103,10 @@ def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> Mistak
     facts.append(f"IoU {mistake.iou:.2f}")
     if mistake.kind != MISSED and scored:
         facts.append(f"score {compared.preds.scores[mistake.preds[0]]:.2f}")
-    mask = (
-        compared.preds.masks[mistake.preds[0]]
-        if mistake.kind == FALSE
-        else compared.truths.masks[mistake.truths[0]]
-    )
+    false = mistake.kind == FALSE
+    mask = compared.preds.masks[mistake.preds[0]] if false else compared.truths.masks[mistake.truths[0]]
     facts.append(f"{mask.sum()} px")
+
     return MistakeFigure(compared.entry.name, f"x {x}, y {y}", ", ".join(facts))
 
 
@@ -120,6 +122,7 @@ def _add_pictures(
         except InputError as error:
             problems.append(str(error))
             continue
+
         for case, figure in zip(cases, figures, strict=True):
             if case.image == number:
                 figure.pictures = _draw(image, compared, case.mistake)
@@ -131,6 +134,7 @@ def _draw(image: Picture, compared: ComparedImage, mistake: Mistake) -> list[tup
     window = CloseUp.about(_boxes(compared, mistake), ROOM[mistake.label], compared.truths.image_shape)
     around_true, true = _sides(compared.truths, mistake.label, mistake.truths)
     around_found, found = _sides(compared.preds, mistake.label, mistake.preds)
+
     truth = [
         DrawnCells(around_true, THIN, PALE, dashed=False),
         DrawnCells(found, THIN, FOUND, dashed=True),
@@ -141,6 +145,7 @@ def _draw(image: Picture, compared: ComparedImage, mistake: Mistake) -> list[tup
         DrawnCells(true, THIN, TRUE, dashed=True),
         DrawnCells(found, BOLD, FOUND, dashed=False),
     ]
+
     return [
         ("image", window.draw(image)),
         ("truth", window.draw(image, truth)),

@@ -49,6 +49,7 @@ def choose_worst(images: Sequence[ComparedImage], most: int = MOST) -> list[Chos
         for mistake in compared.mistakes:
             queue = queues.setdefault(mistake.cause, {}).setdefault((mistake.label, mistake.kind), [])
             queue.append(ChosenMistake(number, mistake))
+
     ranked = []
     for parts in queues.values():
         for queue in parts.values():

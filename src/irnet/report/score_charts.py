@@ -29,6 +29,7 @@ def draw_cuts(truths: Sequence[Content], found: Sequence[Cells], cuts: Cuts) -> 
         curve = f1_curve(truths, found, label)
         chosen = np.linspace(0, len(curve.scores) - 1, min(POINTS, len(curve.scores))).round().astype(int)
         kept = np.flatnonzero(curve.scores >= cuts.get(label, 0.0))
+
         lines = []
         for title, key in CURVES.items():
             values = getattr(curve, key)

@@ -156,6 +156,7 @@ def _provenance(summary: Summary, evaluated: Evaluated) -> list[tuple[str, str]]
         "data": Path(evaluated.data).name,
         "cut by the border": "left out" if evaluated.exclude_border else "scored",
     }
+
     for name, part in summary.classes.items():
         cuts = " or ".join(f"{score:.3g}" for score in part.operating_scores)
         facts[f"{name}, scores kept from"] = cuts if summary.scored else None

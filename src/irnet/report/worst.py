@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -61,9 +62,11 @@ def draw_worst(scored: Sequence[ScoredImage]) -> tuple[list[WorstImage], list[st
     ranked = sorted((one for one in scored if one.aji is not None), key=lambda one: one.aji or 0.0)
     cases, missing = [], []
     album = Album(3 * MOST, LIMIT)
+
     for one in ranked:
         if len(cases) + len(missing) == MOST:
             break
+
         known = one.entry.content
         truth, found = counted(known, known.cells), counted(known, one.found)
         if not (listed := flaws(truth, found)):
@@ -78,7 +81,9 @@ def draw_worst(scored: Sequence[ScoredImage]) -> tuple[list[WorstImage], list[st
 def image_table(scored: Sequence[ScoredImage]) -> Table:
     """The scores of every image."""
     names = list(dict.fromkeys(label for one in scored for label in one.score.classes))
-    rows = [[one.entry.name, *(v for label in names for v in _figures(one, label))] for one in scored]
+    rows = []
+    for one in scored:
+        rows.append([one.entry.name, *chain.from_iterable(_figures(one, label) for label in names)])
     columns = ["image", *(f"{LABEL_NAMES[label]} {what}" for label in names for what in FIGURES)]
     return Table(columns=columns, rows=rows)
 
@@ -96,6 +101,7 @@ def _draw(one: ScoredImage, truth: Cells, found: Cells, listed: Sequence[Flaw], 
     image = one.entry.read().image
     colours = colour_cells(truth)
     own = np.concatenate([colours, [LOOSE]])[partners(found, truth)]  # NO_PARENT is the last row
+
     picture = draw_field(image, found, colours=own)
     zoom = max(picture.shape) / max(image.shape)
     drawn: list[tuple[str, Picture]] = [
@@ -104,6 +110,7 @@ def _draw(one: ScoredImage, truth: Cells, found: Cells, listed: Sequence[Flaw], 
         ("found", frame_flaws(picture, listed, width=round(1.5 * width_of(picture)), zoom=zoom)),
     ]
     shown = [(caption, album.add(picture, length_um(truth))) for caption, picture in drawn]
+
     kinds = [flaw.kind for flaw in listed]
     summary = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("missed", "false", "poor"))
     return WorstImage(one.entry.name, f"AJI {one.aji:.3f}; {summary}", [(c, s) for c, s in shown if s])

@@ -33,9 +33,11 @@ def claimed(folder: Path) -> Iterator[None]:
     token = secrets.token_hex(8)
     if not _create(path, token):
         _take_stale(path, token)
+
     done = threading.Event()
     heart = threading.Thread(target=_beat, args=(path, token, done), daemon=True)
     heart.start()
+
     try:
         yield
     finally:
@@ -61,17 +63,20 @@ def _take_stale(path: Path, token: str) -> None:
     owner = _read(path)
     if not _is_stale(path, owner):
         raise HeldError(f"{path.parent}: {owner.get('host')}, process {owner.get('pid')}, works on it")
+
     grave = path.with_name(f".{path.name}.{token}")
     try:
         path.rename(grave)
     except FileNotFoundError:
         raise HeldError(f"{path.parent}: another process has just taken it") from None
+
     taken = _read(grave)
     if taken.get("token") != owner.get("token"):  # a live claim came in between: give it back
         with suppress(FileExistsError):
             os.link(grave, path)
         grave.unlink()
         raise HeldError(f"{path.parent}: {taken.get('host')}, process {taken.get('pid')}, works on it")
+
     grave.unlink()
     if not _create(path, token):
         raise HeldError(f"{path.parent}: another process has just taken it")

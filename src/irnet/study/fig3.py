@@ -64,6 +64,7 @@ def make_figure(
     methods = [_read(study, row) for row in rows if is_finished(study, jobs_of(study, [row])[0])]
     if not methods:
         raise InputError(f"{study.out}: no row is finished yet: {'; '.join(map(str, missing))}")
+
     test = study.parts.test
     shown = choose_fields(test, methods, fields)
     write_atomic(study.out / "fig3.png", to_png(draw_figure(test, methods, shown)))
@@ -75,17 +76,20 @@ def make_figure(
 def choose_fields(test: Sequence[Entry], methods: Sequence[MethodFinds], count: int) -> list[ChosenField]:
     """The fields on which trained methods disagree most, and the window of each with the most differences."""
     trained = [method for method in methods if method.row.base is not None] or methods
-    scores = np.array([[_score(e, c) for e, c in zip(test, f.cells, strict=True)] for f in trained])
+    scores = np.array([_scores(test, method) for method in trained])  # (methods, fields)
     disagreement = scores.std(axis=0) * [len(entry.content.cells) for entry in test]
+
     chosen: dict[str, int] = {}
     for index in np.argsort(-disagreement, kind="stable").tolist():
         patient = test[index].patient or f"image {index}"
         if patient not in chosen and len(chosen) < count:
             chosen[patient] = index
-    return [
-        ChosenField(index, _window(test[index], [f.cells[index] for f in methods]))
-        for index in chosen.values()
-    ]
+
+    fields = []
+    for index in chosen.values():
+        found = [method.cells[index] for method in methods]
+        fields.append(ChosenField(index, _window(test[index], found)))
+    return fields
 
 
 def draw_figure(
@@ -100,11 +104,11 @@ def draw_figure(
 
 def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[ChosenField]) -> str:
     rule = (__doc__ or "").partition("\n\n")[2].strip().replace("\n", " ")
-    fields = [
-        f"{test[field.index].name}, x {x1} to {x2}, y {y1} to {y2}"
-        for field in shown
-        for x1, y1, x2, y2 in [field.window]
-    ]
+    fields = []
+    for field in shown:
+        x1, y1, x2, y2 = field.window
+        fields.append(f"{test[field.index].name}, x {x1} to {x2}, y {y1} to {y2}")
+
     titles = ", ".join(method.row.title for method in methods)
     parts = [
         "# Figure 3: fields of the test set",
@@ -125,6 +129,11 @@ def _read(study: Study, row: Row) -> MethodFinds:
     return MethodFinds(row, found)
 
 
+def _scores(test: Sequence[Entry], method: MethodFinds) -> list[float]:
+    """AJI of every field."""
+    return [_score(entry, cells) for entry, cells in zip(test, method.cells, strict=True)]
+
+
 def _score(entry: Entry, found: Cells) -> float:
     """AJI of an image, mean of the classes that it has."""
     truth = entry.content.cells
@@ -138,9 +147,11 @@ def _window(entry: Entry, found: Sequence[Cells]) -> Box:
     height, width = truth.image_shape
     side = SIDE_PX if truth.mpp is None else round(SIDE_UM / truth.mpp)
     size = np.minimum((width, height), side)
+
     listed = [flaw.box for cells in found for flaw in flaws(truth, cells)] or [(0, 0, width, height)]
     boxes = np.array(listed, dtype=float)  # (n, 4)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+
     starts = np.clip(np.round(centres - size / 2), 0, np.array([width, height]) - size)  # (n, 2)
     low, high = starts[:, None], starts[:, None] + size  # (n, 1, 2)
     whole = (boxes[:, :2] >= low).all(axis=2) & (boxes[:, 2:] <= high).all(axis=2)  # (n, n)
@@ -156,6 +167,7 @@ def _strip(entry: Entry, methods: Sequence[MethodFinds], field: ChosenField) -> 
         plain if truth.mpp is None else add_scale_bar(plain, truth.mpp),
         _cut(overlay(image, truth, colours=colours), field.window),
     ]
+
     for method in methods:
         found = method.cells[field.index]
         own = np.concatenate([colours, [LOOSE]])[partners(found, truth)]  # NO_PARENT is the last row

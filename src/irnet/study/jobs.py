@@ -155,6 +155,7 @@ def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> 
             predictor = Predictor.load(folder / "run", device=str(device))
             if job.row.nms_cuts:
                 predictor = tune_masks(predictor, job.row.nms_cuts, study.parts.val)
+
     found = predict_parts(
         folder,
         lambda image, mpp: predictor.find(image, mpp, scale=OWN).cells,
@@ -162,6 +163,7 @@ def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> 
         study.parts.test,
         predictor.device,
     )
+
     return {
         "nms": predictor.settings.predict.nms.model_dump(),
         **trained,

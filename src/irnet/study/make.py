@@ -12,7 +12,7 @@ from irnet.study.protocol import Say
 from irnet.study.record import Study
 from irnet.study.render import number_table
 from irnet.study.results import RowResult
-from irnet.study.rows import MASK_RCNN, WITHOUT_IRM, choose_rows
+from irnet.study.rows import MASK_RCNN, WITHOUT_IRM, Row, choose_rows
 from irnet.study.tables import PageSection, StudyPage, StudyTable, make_table
 
 PARTS = ("DF", "MSK", "RL")
@@ -22,20 +22,13 @@ def _table1(
     results: Sequence[RowResult], control: RowResult | None, distractors: dict[str, int]
 ) -> list[PageSection]:
     """The parts of Table 1, the methods compared, with what says how far to trust the differences."""
-    over = f"over {MASK_RCNN.title}"
     return [
         PageSection(
             "AJI and F1, mean of images",
             "As in the paper, its figures beside ours.",
             sections.main_table(results),
         ),
-        PageSection(f"Relative gain {over}, ours / the paper's", "", sections.gain_table(results, control)),
-        PageSection(
-            f"Paired difference to {MASK_RCNN.title}",
-            "In the same samples of patients, and seed by seed.",
-            sections.difference_table(results, control),
-        ),
-        PageSection("AJI and F1, pooled over images", "", sections.pooled_table(results)),
+        *_compared_sections(MASK_RCNN, results, control),
         PageSection(
             "Where cells overlap",
             "Pooled. Overlap recall: of the pixels under two or more true cells, those that the finds of all "
@@ -51,6 +44,23 @@ def _table1(
         PageSection("Cytoplasm by overlap degree", "Pooled.", sections.degree_table(results)),
         PageSection("Nuclei by overlap degree", "Pooled.", sections.degree_table(results, "nucleus")),
         *_last_sections(results, distractors),
+    ]
+
+
+def _compared_sections(
+    over: Row, results: Sequence[RowResult], control: RowResult | None
+) -> list[PageSection]:
+    """What both tables have of rows against the control row `over`; its result is None while unfinished."""
+    return [
+        PageSection(
+            f"Relative gain over {over.title}, ours / the paper's", "", sections.gain_table(results, control)
+        ),
+        PageSection(
+            f"Paired difference to {over.title}",
+            "In the same samples of patients, and seed by seed.",
+            sections.difference_table(results, control),
+        ),
+        PageSection("AJI and F1, pooled over images", "", sections.pooled_table(results)),
     ]
 
 
@@ -87,17 +97,7 @@ def _table2(
             "DF: deep features, MSK: first masks, RL: relation. The DRM is on in every row.",
             _marked_table(results),
         ),
-        PageSection(
-            f"Relative gain over {WITHOUT_IRM.title}, ours / the paper's",
-            "",
-            sections.gain_table(results, control),
-        ),
-        PageSection(
-            f"Paired difference to {WITHOUT_IRM.title}",
-            "In the same samples of patients, and seed by seed.",
-            sections.difference_table(results, control),
-        ),
-        PageSection("AJI and F1, pooled over images", "", sections.pooled_table(results)),
+        *_compared_sections(WITHOUT_IRM, results, control),
         PageSection("Where cells overlap", "Pooled.", sections.overlap_table(results)),
         PageSection("COCO mask AP", "", sections.precision_table(results)),
         *_last_sections(results, distractors),

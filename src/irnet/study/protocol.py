@@ -50,9 +50,11 @@ def prepare_trunk(study: Study, device: str, say: Say) -> None:
     """
     if study.options.trunk is not None or read_cost(study.trunk) is not None:
         return
+
     with claimed(study.trunk):
-        if read_cost(study.trunk) is not None:
+        if read_cost(study.trunk) is not None:  # another process trained it while this one waited
             return
+
         say(f"trunk, {study.record['trunk_steps']} steps")
         outcome = train(
             study.recipe(*PLAIN, f"train.seed={TRUNK_SEED}"),
@@ -62,6 +64,7 @@ def prepare_trunk(study: Study, device: str, say: Say) -> None:
             steps=study.record["trunk_steps"],
             device=device,
         )
+
         check_finished(outcome)
         seconds = training_seconds(read_log(study.trunk))
         cost = {"train_steps": outcome.steps, "train_seconds": seconds, "versions": versions()}
@@ -82,6 +85,7 @@ def train_row(study: Study, row: Row, seed: int, run_dir: Path, device: str) -> 
         steps=study.record["steps"],
         device=device,
     )
+
     check_finished(outcome)
     return {
         "base": None if base is None else digest_of(base),

@@ -109,6 +109,7 @@ def open_study(data: str | Path | None, out: str | Path, options: Options | None
     data = _frozen_data(folder, frozen) if data is None else Path(data)
     settings = _settings(options or Options(), frozen)
     options = _complete(options or Options(), frozen)
+
     parts = open_parts(data, settings.data)
     record = _record(data, parts, settings, options)
     if frozen is None and not _create(folder / RECORD, as_json(record)):
@@ -116,6 +117,7 @@ def open_study(data: str | Path | None, out: str | Path, options: Options | None
     if frozen is not None:
         _compare(folder / RECORD, frozen, json.loads(as_json(record)))
     _keep_split(folder / SPLIT, parts)
+
     return Study(
         out=folder,
         data=data,
@@ -152,6 +154,7 @@ def _complete(options: Options, frozen: dict[str, Any] | None) -> Options:
     if frozen is not None:
         known = frozen["options"] | {"overrides": tuple(frozen["options"]["overrides"])}
         return replace(Options(**known), **_given(options))
+
     size = options.size or "small"
     protocol = options.protocol or ("scratch" if size == "paper" else "forked")
     if protocol == "scratch" and (options.trunk or options.trunk_steps):
@@ -160,6 +163,7 @@ def _complete(options: Options, frozen: dict[str, Any] | None) -> Options:
         raise InputError(
             "--trunk names a trained trunk: leave --trunk-steps out, or train one without --trunk"
         )
+
     _, trunk_steps, steps = SIZES[size]
     if protocol == "scratch":
         trunk_steps, steps = 0, trunk_steps + steps

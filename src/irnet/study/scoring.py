@@ -73,7 +73,9 @@ def collect(scores: Sequence[SeedScores], label: int, pick: Callable[[ClassScore
     >>> collect([], 1, lambda score: score.ratios["aji"]).shape
     (0, 0, 2)
     """
-    rows = [[_pick(image, label, pick) for image in seed.images] for seed in scores]
+    rows = []
+    for seed in scores:
+        rows.append([_pick(image, label, pick) for image in seed.images])
     return np.array(rows, dtype=np.float64).reshape(len(scores), -1 if scores else 0, 2)
 
 

@@ -82,9 +82,11 @@ def make_table(
     """
     chosen = choose_rows(table.rows, keys)
     missing = run_rows(study, chosen, device=device, say=say)
+
     results = score_rows(study, table.rows, say)
     control = find_row(results, table.control)
     sweeps = [_sweep(study, result) for result in results] if table.curves else []
+
     page = render_page(study, table, results, missing, sweeps)
     values = {
         "study": study.record,
@@ -108,11 +110,13 @@ def score_rows(study: Study, rows: Sequence[Row], say: Say) -> list[RowResult]:
         done = [(job.seed, cost) for job, cost in jobs if cost is not None]
         if not done:
             continue
+
         say(f"scoring {row.title}, {len(done)} of {len(jobs)} seeds")
-        scores = [
-            score_seed(study.folder(row.key, seed), seed, val, test, scored=row.scored) for seed, _ in done
-        ]
+        scores = []
+        for seed, _ in done:
+            scores.append(score_seed(study.folder(row.key, seed), seed, val, test, scored=row.scored))
         results.append(row_result(row, scores, [cost for _, cost in done], weights))
+
     _check_one_trunk(results)
     return results
 
@@ -135,10 +139,12 @@ def render_page(
     sections = table.sections(results, control, dict(present))
     if sweeps:
         sections += [PageSection(*LOOSE, loose_table(sweeps, results, control))]
+
     parts = [f"# {table.title}", describe(study, frozen=table.control.base == "frozen")]
     for section in sections:
         if section.table:
             parts += [f"## {section.title}", *filter(None, [section.text]), section.table]
+
     notes = [*HOW_TO_READ, *(f"{r.row.title}: {r.row.note}." for r in results if r.row.note), *SLIPS]
     parts += ["## Notes", bullets(notes)]
     if missing:
@@ -153,6 +159,7 @@ def describe(study: Study, *, frozen: bool = False) -> str:
     generator = data["generator"]
     seed = "" if generator is None else f" Generated, seed {generator['seed']}."
     counts = "; ".join(f"{part}: images {images[part]}, patients {patients[part]}" for part in images)
+
     trunk = study.options.trunk and record["trunk"]["source"]
     begun = f"the weights of {trunk}" if trunk else f"a trunk trained for {record['trunk_steps']} steps"
     if frozen:
@@ -169,9 +176,12 @@ def flat_rows(results: Sequence[RowResult], control: RowResult | None) -> Iterat
     for result in results:
         differences, shares = compare_rows(result, control), gains(result, control)
         for figure, way, estimate in _estimates(result):
-            own = way == ("image_mean" if figure in FIGURES else "pooled")  # as the page has it
+            # Differences and gains stand at the way in which the page has the figure.
+            own = way == ("image_mean" if figure in FIGURES else "pooled")
             main = own and figure in FIGURES
-            difference, share = differences.get(figure) if own else None, shares.get(figure, {})
+            difference = differences.get(figure) if own else None
+            share = shares.get(figure, {})
+
             yield {
                 "row": result.row.title,
                 "figure": figure,
