@@ -52,6 +52,7 @@ def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
     """
     a, b = as_boxes(a), as_boxes(b)
     sides = np.concatenate([a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]])
+
     tile = max(float(np.percentile(sides, 90)), 1.0) if len(sides) else 1.0
     vast_a, vast_b = (((box[:, 2:] - box[:, :2]) > VAST * tile).any(axis=1) for box in (a, b))
 
@@ -59,6 +60,7 @@ def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
     found = [_in_tiles(a, b, np.flatnonzero(~vast_a), np.flatnonzero(~vast_b), tile)]
     found += [_against_all(a[i], b, int(i)) for i in np.flatnonzero(vast_a)]
     found += [_against_all(b[j], a, int(j))[:, ::-1] for j in np.flatnonzero(vast_b)]
+
     pairs = np.concatenate(found)
     if vast_a.any() and vast_b.any():
         return np.unique(pairs, axis=0)  # two vast boxes were met twice
@@ -89,11 +91,13 @@ def _in_tiles(
     low = np.minimum(key_i.min(axis=0, initial=0), key_j.min(axis=0, initial=0))
     width = max(int(key_i[:, 1].max(initial=0)), int(key_j[:, 1].max(initial=0))) - int(low[1]) + 1
     code_i, code_j = ((key - low) @ np.array([width, 1]) for key in (key_i, key_j))
+
     start = np.searchsorted(code_j, code_i, side="left")
     counts = np.searchsorted(code_j, code_i, side="right") - start
 
     ends = np.cumsum(counts)
     cuts = np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, _TOGETHER), side="right")
+
     found = [np.zeros((0, 2), dtype=np.int64)]
     for some in np.split(np.arange(len(i)), cuts[1:]):
         first = np.repeat(some, counts[some])  # (k,) one entry a pair of boxes that have a tile in common
@@ -120,10 +124,12 @@ def _tiles(
     """Index (t,) and tile (t, 2) of each tile that one of the `chosen` boxes reaches."""
     low = np.floor(boxes[chosen, :2] / tile).astype(np.int64)
     high = np.floor(boxes[chosen, 2:] / tile).astype(np.int64)
+
     across, down = np.clip(high - low + 1, 1, None).T
     counts = across * down
     owner = np.repeat(np.arange(len(chosen)), counts)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+
     steps = np.stack([place % across[owner], place // across[owner]], axis=1)
     return chosen[owner], low[owner] + steps
 

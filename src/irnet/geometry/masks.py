@@ -36,7 +36,7 @@ def trim(mask: NDArray) -> tuple[Mask, Offset]:
 
 
 def extents(masks: Sequence[Mask], offsets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Boxes of the crops, (n, 4)."""
+    """Boxes of the crops in px of the frame, (n, 4); `offsets` (n, 2) are their x, y."""
     sizes = np.array([(m.shape[1], m.shape[0]) for m in masks], dtype=np.float64).reshape(-1, 2)
     return np.concatenate([offsets, offsets + sizes], axis=1).reshape(-1, 4).astype(np.float64)
 
@@ -66,6 +66,7 @@ def shared_pixels(
     """
     boxes_a, boxes_b = extents(masks_a, offsets_a), extents(masks_b, offsets_b)
     pairs = boxes.overlapping_pairs(boxes_a, boxes_b)
+
     shared = np.zeros(len(pairs), dtype=np.int64)
     for start in range(0, len(pairs), _PAIRS):
         some = pairs[start : start + _PAIRS]
@@ -73,6 +74,7 @@ def shared_pixels(
         low = np.maximum(boxes_a[of_a, :2], boxes_b[of_b, :2]).astype(np.int64)
         size = np.minimum(boxes_a[of_a, 2:], boxes_b[of_b, 2:]).astype(np.int64) - low
         bounds = np.concatenate([some, low - offsets_a[of_a], low - offsets_b[of_b], size], axis=1)  # (k, 8)
+
         for place, (i, j, ax, ay, bx, by, w, h) in enumerate(bounds.tolist(), start):
             both = masks_a[i][ay : ay + h, ax : ax + w] & masks_b[j][by : by + h, bx : bx + w]
             shared[place] = np.count_nonzero(both)
@@ -86,7 +88,7 @@ def as_window(box: NDArray[np.float64]) -> Window:
 
 
 def cover(masks: Sequence[Mask], offsets: NDArray[np.int64], window: Window) -> Mask:
-    """Pixels of a window of the frame under any of the masks, (h, w)."""
+    """Pixels of a window of the frame under any of the masks, (h, w); `offsets` (n, 2): x, y of the crops."""
     x1, y1, x2, y2 = window
     covered = np.zeros((y2 - y1, x2 - x1), dtype=bool)
     for mask, (x, y) in zip(masks, offsets.tolist(), strict=True):
@@ -117,13 +119,17 @@ def encode(crop: Mask, offset: Offset, shape: Shape) -> list[int]:
     (x, y), (h, w) = offset, crop.shape
     if not crop.size or not crop.any():
         return [height * width]
+
+    # A run starts and ends where neighbours in a column differ; with background above and below, each does.
     padded = np.zeros((w, h + 2), dtype=np.int8)
     padded[:, 1:-1] = crop.T
     column, row = np.nonzero(np.diff(padded, axis=1))
     edges = (x + column) * height + y + row  # starts and ends of runs, column by column
+
     starts, ends = edges[0::2], edges[1::2]
     joined = starts[1:] == ends[:-1]  # a run that goes on at the top of the next column
     starts, ends = starts[np.r_[True, ~joined]], ends[np.r_[~joined, True]]
+
     bounds = np.stack([starts, ends], axis=1).ravel()
     counts = np.diff(bounds, prepend=0, append=height * width)
     return counts[:-1].tolist() if counts[-1] == 0 else counts.tolist()
@@ -136,6 +142,7 @@ def extent(counts: Counts, shape: Shape) -> Window:
         return 0, 0, 0, 0
     height, _ = shape
     (first, top), (last, bottom) = _places(starts, height), _places(ends - 1, height)
+
     tall = bool((first < last).any())  # a run that goes on at the top of the next column
     y1, y2 = (0, height) if tall else (int(top.min()), int(bottom.max()) + 1)
     return int(first[0]), y1, int(last[-1]) + 1, y2
@@ -146,11 +153,13 @@ def decode(counts: Counts, shape: Shape, window: Window | None = None) -> tuple[
     x1, y1, x2, y2 = extent(counts, shape) if window is None else window
     starts, ends = _runs(counts)
     column, row = _places(starts, shape[0])
+
     places = (column - x1) * (y2 - y1) + row - y1  # in the crop, column by column
     pixels = bytearray((x2 - x1) * (y2 - y1))  # its slices are filled faster than an array's
     for start, length in zip(places.tolist(), (ends - starts).tolist(), strict=True):
         pixels[start : start + length] = b"\1" * length
-    crop = np.frombuffer(pixels, dtype=bool).reshape(x2 - x1, y2 - y1)
+
+    crop = np.frombuffer(pixels, dtype=bool).reshape(x2 - x1, y2 - y1)  # (w, h)
     return np.ascontiguousarray(crop.T), (x1, y1)
 
 
@@ -171,10 +180,12 @@ def pack(counts: Sequence[int]) -> str:
     """COCO's compressed text: base 32, each count from the fourth on as a step from two before."""
     steps = np.array(counts, dtype=np.int64)
     steps[3:] -= steps[1:-2].copy()
+
     shifts = 5 * np.arange(_MAX_DIGITS)
     digits = steps[:, None] >> shifts & 0x1F  # (n, 8), lowest first
     rests = steps[:, None] >> shifts + 5
     last = (rests == np.where(digits & 0x10, -1, 0)).argmax(axis=1)[:, None]  # the sign bit says the rest
+
     places = np.arange(_MAX_DIGITS)
     codes = digits + np.where(places < last, 0x20, 0) + 48
     return codes[places <= last].astype(np.uint8).tobytes().decode("ascii")
@@ -188,10 +199,12 @@ def unpack(text: str) -> list[int]:
         raise InputError(_FOREIGN) from None
     if not len(codes):
         return []
+
     if codes.max() >= 64:
         raise InputError(_FOREIGN)
     if codes[-1] & 0x20:
         raise InputError("compressed run lengths end in the middle of a number")
+
     ends = np.flatnonzero(codes < 0x20)
     starts = np.append(0, ends[:-1] + 1)
     lengths = ends - starts + 1

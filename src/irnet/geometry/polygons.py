@@ -40,6 +40,7 @@ def validate_points(points: Any, shape: Shape) -> Ring:
         array = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...") from None
+
     if (
         not array.size
         or array.size % 2
@@ -59,12 +60,14 @@ def rasterise(rings: Sequence[ArrayLike], shape: Shape, *, holes: bool = False) 
     """
     valid = validate(rings, shape)
     x1, y1, x2, y2 = _extent(np.concatenate(valid), shape)
+
     mask = np.zeros((y2 - y1, x2 - x1), dtype=bool)
     for ring in valid:
         left, top, right, bottom = _extent(ring, shape)
         filled = _fill(ring - (left, top), (bottom - top, right - left))
         part = mask[top - y1 : bottom - y1, left - x1 : right - x1]
         (np.logical_xor if holes else np.logical_or)(part, filled, out=part)
+
     crop, (x, y) = trim(mask)
     return crop, (x + x1, y + y1) if crop.size else (0, 0)
 
@@ -96,6 +99,7 @@ def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
     """Pixels from whose centre a ray to the left crosses the ring an odd number of times."""
     height, width = shape
     starts, ends = ring, np.roll(ring, -1, axis=0)
+
     tops = np.clip(np.ceil(np.minimum(starts, ends)[:, 1] - 0.5), 0, height).astype(int)
     bottoms = np.clip(np.ceil(np.maximum(starts, ends)[:, 1] - 0.5), 0, height).astype(int)
     counts = bottoms - tops  # rows whose centres lie between the two ends of each edge
@@ -107,6 +111,7 @@ def _fill(ring: Ring, shape: tuple[int, ...]) -> Mask:
     rows = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + tops[edge]
     (x1, y1), (x2, y2) = starts[edge].T, ends[edge].T
     columns = np.ceil(x1 + (rows + 0.5 - y1) * (x2 - x1) / (y2 - y1) - 0.5)
+
     crossings = np.zeros((height, width + 1), dtype=np.uint8)
     np.add.at(crossings, (rows, np.clip(columns, 0, width).astype(int)), 1)
     return np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint8) % 2 == 1  # 256 is even: overflow is harmless
@@ -148,17 +153,23 @@ def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
     kept = np.zeros(len(points), dtype=bool)
     for start, ring in zip(bounds, rings, strict=False):  # a closed ring needs a second fixed vertex
         kept[[start, start + np.linalg.norm(ring - ring[0], axis=1).argmax(), start + len(ring) - 1]] = True
+
     left = np.flatnonzero(~kept)  # vertices that may still be needed
     for _ in range(_ROUNDS):
         if not len(left):
             break
+
         ends = np.flatnonzero(kept)
         piece = np.searchsorted(ends, left)
         distance = _distance(points[left], points[ends[piece - 1]], points[ends[piece]])
+
+        # Of the vertices of each piece the furthest stays where it lies too far off; then the others of the
+        # piece are looked at again, between nearer ends.
         begins = np.diff(piece, prepend=-1) > 0
         furthest = np.maximum.reduceat(distance, np.flatnonzero(begins))[np.cumsum(begins) - 1]
         kept[left[(distance == furthest) & (furthest > tolerance)]] = True
         left = left[(distance < furthest) & (furthest > tolerance)]
+
     kept[left] = True
     return [points[start:end][kept[start:end]] for start, end in pairwise(bounds)]
 

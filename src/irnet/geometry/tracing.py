@@ -47,8 +47,10 @@ def _trace(masks: Sequence[Mask], offsets: NDArray[np.int64], shape: tuple[int, 
     # A ring lies in the mask whose first row is the last one above its first vertex.
     first = points[bounds[:-1], 1] if len(bounds) > 1 else np.zeros(0)
     owners = np.searchsorted(np.array(tops), first, side="right") - 1
+
     rows = np.repeat(owners, np.diff(bounds))
     points += offsets[rows] - np.stack([np.ones(len(rows)), np.array(tops)[rows]], axis=1)
+
     drawn: list[list[Ring]] = [[] for _ in masks]
     for owner, start, stop in zip(owners.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         drawn[owner].append(points[start:stop])
@@ -60,12 +62,14 @@ def _rings(picture: NDArray[np.uint8]) -> tuple[Ring, NDArray[np.int64]]:
     codes = picture[:-1, :-1] + 2 * picture[:-1, 1:] + 4 * picture[1:, :-1] + 8 * picture[1:, 1:]
     rows, columns = np.nonzero((codes > 0) & (codes < 15))
     kinds = codes[rows, columns]
+
     starts, ends = _pieces(_FIRST, kinds, rows, columns, picture.shape[1])
     more = _pieces(_SECOND, kinds, rows, columns, picture.shape[1])
     starts, ends = np.concatenate([starts, more[0]]), np.concatenate([ends, more[1]])
 
     order = np.argsort(starts)  # each vertex is the start of one piece and the end of another
     follows = np.searchsorted(starts[order], ends[order]).tolist()
+
     walked, bounds, seen = list[int](), [0], bytearray(len(follows))
     for begin in range(len(follows)):
         if seen[begin]:
@@ -77,6 +81,7 @@ def _rings(picture: NDArray[np.uint8]) -> tuple[Ring, NDArray[np.int64]]:
             place = follows[place]
         walked.append(begin)
         bounds.append(len(walked))
+
     y, x = np.divmod(starts[order][walked], 2 * picture.shape[1])
     return np.stack([x, y], axis=1) / 2, np.array(bounds)
 
@@ -92,9 +97,11 @@ def _pieces(
     table = np.full((16, 2), -1)
     table[list(sides)] = list(sides.values())
     chosen = table[kinds]
+
     has = chosen[:, 0] >= 0
     across = np.array([2, 1, 3, 2])  # half pixels from the picture's corner to the side's middle
     down = np.array([1, 2, 2, 3])
+
     x, y = 2 * columns[has, None] + across[chosen[has]], 2 * rows[has, None] + down[chosen[has]]
     vertices = y * (2 * width) + x
     return vertices[:, 0], vertices[:, 1]
