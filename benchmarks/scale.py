@@ -16,7 +16,7 @@ from irnet.inference.predict import Predictor
 from irnet.inference.scale import OWN, median_nucleus
 from irnet.metrics import score_image, summarise
 from irnet.synthetic import generate
-from irnet.training.sources import GeneratedFields
+from irnet.training.generated import GeneratedFields
 
 MAGNIFICATIONS = (0.19, 0.25, 0.37, 0.5, 0.74)  # um per pixel
 SIDE_UM, SEED = 220, 61_000

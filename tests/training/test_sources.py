@@ -13,7 +13,8 @@ from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import sha256
 from irnet.errors import InputError
 from irnet.synthetic.smear import VERSION
-from irnet.training.sources import GeneratedFields, open_source
+from irnet.training.generated import GeneratedFields
+from irnet.training.sources import open_source
 
 SMALL = ["data.source=generated", "data.generated.size=200", "data.generated.mpp=0.37"]
 
@@ -102,7 +103,7 @@ def test_generated_crops_and_validation_fields_differ(generated: Settings):
 
 def test_another_generator_makes_other_data(generated: Settings, monkeypatch: pytest.MonkeyPatch):
     now = open_source(generated, None).identity
-    monkeypatch.setattr("irnet.training.sources.VERSION", VERSION + 1)
+    monkeypatch.setattr("irnet.training.generated.VERSION", VERSION + 1)
     assert open_source(generated, None).identity != now
 
 

@@ -1,8 +1,11 @@
 """The one door to networks: a recipe in, the network of its method out."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
 from torch import Tensor
 
-from irnet.baselines.cspnet import CSPNet, build_cspnet
 from irnet.config import PredictSettings, Settings
 from irnet.errors import InputError
 from irnet.models.build import build_model, by_label
@@ -10,7 +13,10 @@ from irnet.models.irnet import IRNet
 from irnet.models.postprocess import Instances
 from irnet.models.views import VIEWS, find_in_views
 
-Network = IRNet | CSPNet
+if TYPE_CHECKING:
+    from irnet.baselines.cspnet import CSPNet
+
+Network: TypeAlias = "IRNet | CSPNet"
 
 
 def build_network(settings: Settings, *, pretrained: bool = True) -> Network:
@@ -19,8 +25,11 @@ def build_network(settings: Settings, *, pretrained: bool = True) -> Network:
     `pretrained=False` leaves the ImageNet weights of the backbone out, for a network whose weights are
     loaded next. Raises `InputError` where they are missing.
     """
-    build = build_cspnet if settings.method == "cspnet" else build_model
-    return build(settings.model, settings.loss, settings.predict, pretrained=pretrained)
+    if settings.method == "cspnet":
+        from irnet.baselines.cspnet import build_cspnet  # a rival: the others do without its files
+
+        return build_cspnet(settings.model, settings.loss, settings.predict, pretrained=pretrained)
+    return build_model(settings.model, settings.loss, settings.predict, pretrained=pretrained)
 
 
 def check_views(views: int, method: str) -> None:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Content
-from irnet.config import AugmentSettings
-from irnet.data.sample import Entry
+from irnet.config import AugmentSettings, Settings
+from irnet.data.sample import Entry, Sample
 from irnet.errors import InputError
 from irnet.geometry.boxes import as_boxes
 from irnet.training.recolouring import recolour
@@ -21,6 +22,8 @@ from irnet.training.warp import draw_warp, warp_boxes, warp_image, warp_masks
 
 Item = tuple[Tensor, dict[str, Tensor]]
 Make = Callable[[int], tuple[NDArray[np.uint8], Content]]
+ReadShare = Callable[[int, int], list[Sample]]  # of (rank, number of ranks)
+ENDLESS = 2**62  # items
 BUDGET = 2**28  # bytes of pixels kept: 89 fields of 1000 x 1000
 
 
@@ -133,6 +136,31 @@ class CropDataset(Dataset[Item]):
             "annotated": torch.tensor([label in truth.annotated for label in (CYTOPLASM, NUCLEUS)]),
             "ignore": torch.from_numpy(ignored).float(),
         }
+
+
+def crops_of(source: Sequence[Entry] | Make, settings: Settings) -> CropDataset:
+    """Return the endless training items of a recipe."""
+    data = settings.data
+    return CropDataset(
+        source,
+        size=data.crop,
+        length=ENDLESS,
+        seed=settings.train.seed,
+        augmentation=data.augment,
+        mpp=data.mpp or None,
+        rules=InstanceRules(mask_size=data.mask_size, min_share=data.min_visible),
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a run learns from."""
+
+    crops: CropDataset
+    reuse: int  # crops of each image
+    read_validation: ReadShare
+    identity: dict[str, Any]  # distinguishes other data from the same
+    facts: dict[str, Any]  # what else the model card says of it
 
 
 class FieldCrops(CropDataset):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -21,16 +21,18 @@ from irnet.errors import InputError
 from irnet.inference.devices import describe_device
 from irnet.training.budget import TimeBudget
 from irnet.training.card import write_card
+from irnet.training.crops import Source
 from irnet.training.feed import Batch, Feed, FieldBatch
 from irnet.training.log import RunLog, cut_log
 from irnet.training.optim import set_learning_rate
 from irnet.training.ranks import Ranks, joined
 from irnet.training.run import BEST, LAST, Run, Start, settings_of
-from irnet.training.sources import Source, open_source
+from irnet.training.sources import open_source
 from irnet.training.steps import NotFiniteError, StepResult, optimise, read_steps, step_seed, stop_requested
-from irnet.training.teacher import Teacher
-from irnet.training.unlabelled import Fields, need_teacher, open_fields
 from irnet.training.validation import Validator
+
+if TYPE_CHECKING:
+    from irnet.training.unlabelled import Fields
 
 BUDGET_EVERY = 5  # steps between two looks at the clock until their number is fixed
 
@@ -84,9 +86,11 @@ def train(
     settings = settings_of(folder) if resumed else settings
 
     with joined(device) as ranks, stop_requested() as stopping:
-        source = open_source(settings, data)
-        fields = None if unlabelled is None else open_fields(settings, unlabelled)
-        if fields is not None:
+        source, fields = open_source(settings, data), None
+        if unlabelled is not None:
+            from irnet.training.unlabelled import need_teacher, open_fields  # few runs have a teacher
+
+            fields = open_fields(settings, unlabelled)
             need_teacher(settings, from_weights=resumed or start.init is not None)
             source = fields.beside(source)
 
@@ -246,6 +250,8 @@ def _batches(run: Run, source: Source, fields: Fields | None, ranks: Ranks) -> I
     batches = feed.batches(run.step * s.accumulate)
     if fields is None:
         return batches
+
+    from irnet.training.teacher import Teacher  # few runs have one
 
     unlabelled = Feed(fields.crops, batch=apart, workers=-(-s.workers // 4), kind=FieldBatch, **common)
     teacher = Teacher(run.average.model, run.settings, ranks.device)

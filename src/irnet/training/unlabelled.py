@@ -19,8 +19,7 @@ from irnet.data.image import read_image
 from irnet.data.listing import list_images
 from irnet.data.sample import Entry
 from irnet.errors import InputError
-from irnet.training.crops import FieldCrops
-from irnet.training.sources import ENDLESS, Source
+from irnet.training.crops import ENDLESS, FieldCrops, Source
 
 SET = "annotations.json"
 SEED = 1  # of the crops, beside the run's
