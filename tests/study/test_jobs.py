@@ -38,7 +38,7 @@ def done(monkeypatch) -> list[str]:
         (folder / COST).write_text("{}")
 
     monkeypatch.setattr(jobs, "_run", finish)
-    monkeypatch.setattr(jobs, "prepare_trunk", lambda *_: names.append("trunk"))
+    monkeypatch.setattr(jobs, "prepare_base", lambda *_: names.append("trunk"))
     return names
 
 
@@ -51,7 +51,7 @@ def test_finished_jobs_are_not_run_again(study, done):
     assert run(study, [JOMLS, MASK_RCNN]) == []
     assert done == ["trunk", "Mask R-CNN, seed 0", "trunk", "JOMLS", "Mask R-CNN, seed 1"]
     assert run(study, [JOMLS, MASK_RCNN]) == []
-    assert len(done) == 5  # and no trunk is asked for
+    assert len(done) == 5  # and no base is asked for
 
 
 def test_what_another_process_holds_is_passed_by(study, done):
@@ -61,9 +61,9 @@ def test_what_another_process_holds_is_passed_by(study, done):
     assert done == ["trunk", "IRNet, seed 0"]
 
 
-def test_without_a_trunk_what_needs_none_is_run(study, done, monkeypatch):
-    monkeypatch.setattr(jobs, "prepare_trunk", protocol.prepare_trunk)
-    with claimed(study.trunk):
+def test_without_a_base_what_needs_none_is_run(study, done, monkeypatch):
+    monkeypatch.setattr(jobs, "prepare_base", protocol.prepare_base)
+    with claimed(study.base):
         missing = run(study, [JOMLS, MASK_RCNN], seeds=1)
     assert done == ["JOMLS"]
     assert [one.job.row for one in missing] == [MASK_RCNN]
@@ -84,7 +84,7 @@ def test_a_row_that_fails_is_told_of_and_the_others_go_on(study, done, monkeypat
     assert done == ["trunk", "IRNet, seed 0"]
 
 
-def test_from_scratch_no_trunk_is_trained(circles, tmp_path, done):
+def test_from_scratch_no_base_is_trained(circles, tmp_path, done):
     study = open_study(circles, tmp_path, Options(size="tiny", seeds=1, protocol="scratch"))
     assert run(study, [MASK_RCNN]) == []
     assert done == ["Mask R-CNN, seed 0"]
@@ -127,8 +127,8 @@ def test_peaks_without_proc_are_in_the_unit_of_the_system(monkeypatch, platform,
     assert meter.peak_mb == 3 * unit
 
 
-def test_forks_start_from_the_trunk_and_see_the_same_crops(study):
-    """The real thing at its smallest: trunk, a fork, its control, and a run that was stopped."""
+def test_forks_start_from_the_base_and_see_the_same_crops(study):
+    """The real thing at its smallest: base, a fork, its control, and a run that was stopped."""
     device, steps = "cpu", dict(study.record)
     steps |= {"trunk_steps": 2, "steps": 2}
     object.__setattr__(study, "record", steps)
@@ -159,7 +159,7 @@ def test_a_run_that_was_stopped_stops_the_study(study, monkeypatch):
     monkeypatch.setattr(protocol, "train", lambda *_, **__: Outcome(3, 40, Path("best"), None))
     with pytest.raises(KeyboardInterrupt):
         run(study, [MASK_RCNN])
-    assert not (study.trunk / "claim").exists()
+    assert not (study.base / "claim").exists()
 
 
 def test_jobs_are_named_for_people(study):

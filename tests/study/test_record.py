@@ -131,12 +131,12 @@ def test_options_that_mean_nothing(circles, tmp_path, options, reason):
     assert not (tmp_path / "out").exists()
 
 
-def test_from_scratch_every_row_takes_the_trunks_steps_too(circles, tmp_path):
+def test_from_scratch_every_row_takes_the_bases_steps_too(circles, tmp_path):
     record = open_study(circles, tmp_path, Options(size="tiny", protocol="scratch")).record
     assert (record["trunk"], record["trunk_steps"], record["steps"]) == (None, 0, 80)
 
 
-def test_a_trunk_that_is_given_is_known_by_its_hash(circles, tmp_path):
+def test_a_base_that_is_given_is_known_by_its_hash(circles, tmp_path):
     from irnet.inference.tensors import write_tensors
 
     digests = [write_tensors(tmp_path / name, {}, {"n": name}) for name in ("a.safetensors", "b.safetensors")]

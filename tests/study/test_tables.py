@@ -155,7 +155,7 @@ def test_what_is_missing_is_named_and_the_rest_is_written(study, monkeypatch):
     assert "- IRNet w/o IRM, seed 0: held by another process" in (study.out / "table1.md").read_text()
 
 
-def test_rows_of_different_trunks_are_refused(study):
+def test_rows_of_different_bases_are_refused(study):
     write_cost(study.folder("irnet", 1), COST | {"base": "other"})
     with pytest.raises(InputError, match="fork from different trunks"):
         score_rows(study, TABLE1, say=lambda _: None)

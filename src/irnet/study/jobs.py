@@ -22,7 +22,7 @@ from irnet.inference.versions import versions
 from irnet.study.claims import HeldError, claimed
 from irnet.study.costs import Meter, metered, read_cost, write_cost
 from irnet.study.frozen.making import make_frozen_row
-from irnet.study.protocol import Say, needs_trunk, prepare_trunk, train_row
+from irnet.study.protocol import Say, needs_base, prepare_base, train_row
 from irnet.study.record import Study
 from irnet.study.rows import Row
 from irnet.study.scoring import TEST, VAL
@@ -76,10 +76,10 @@ def run_rows(
         KeyboardInterrupt: the training was stopped; the same call goes on from there.
     """
     jobs = [job for job in jobs_of(study, rows, seeds) if not is_finished(study, job)]
-    trunk_missing = _ensure_trunk(study, jobs, device, say)
+    base_missing = _ensure_base(study, jobs, device, say)
     missing = []
     for job in jobs:
-        waits = trunk_missing if needs_trunk(study, job.row) else ""
+        waits = base_missing if needs_base(study, job.row) else ""
         if reason := waits or _attempt(study, job, device, say):
             missing.append(Missing(job, reason))
     return [one for one in missing if not is_finished(study, one.job)]
@@ -115,12 +115,12 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def _ensure_trunk(study: Study, jobs: Iterable[Job], device: str, say: Say) -> str:
-    """Have the trunk ready if a job forks from it; return why it is not, empty if all is well."""
-    if not any(needs_trunk(study, job.row) for job in jobs):
+def _ensure_base(study: Study, jobs: Iterable[Job], device: str, say: Say) -> str:
+    """Have the base ready if a job forks from it; return why it is not, empty if all is well."""
+    if not any(needs_base(study, job.row) for job in jobs):
         return ""
     try:
-        prepare_trunk(study, device, say)
+        prepare_base(study, device, say)
     except HeldError as error:
         return f"the trunk is not ready: {error}"
     return ""

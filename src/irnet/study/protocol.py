@@ -1,8 +1,8 @@
-"""The fair design for little compute: one trunk, and every row forked from it and trained on for equal steps.
+"""The fair design for little compute: one base, and every row forked from it and trained on for equal steps.
 
-The trunk is a Mask R-CNN. A row takes the weights that it shares with it; what it has beyond starts from
+The base is a Mask R-CNN. A row takes the weights that it shares with it; what it has beyond starts from
 random weights, and the control, Mask R-CNN itself, has nothing beyond. Rows of one seed see the same crops in
-the same order. From scratch every row starts from ImageNet weights and takes the trunk's steps too.
+the same order. From scratch every row starts from ImageNet weights and takes the base's steps too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from irnet.training.log import read_log, training_seconds
 from irnet.training.run import Start
 from irnet.training.train import Outcome, train
 
-TRUNK_SEED = 0
+BASE_SEED = 0
 
 Say = Callable[[str], object]
 
@@ -33,42 +33,42 @@ def row_settings(study: Study, row: Row, seed: int) -> Settings:
     return study.recipe(*row.overrides, f"train.seed={seed}")
 
 
-def needs_trunk(study: Study, row: Row) -> bool:
-    """Whether the row cannot begin before the trunk is ready."""
-    return row.base == "frozen" or (row.base == "trunk" and study.forked)
+def needs_base(study: Study, row: Row) -> bool:
+    """Whether the row cannot begin before the base is ready."""
+    return row.base == "frozen" or (row.base == "fork" and study.forked)
 
 
-def trunk_weights(study: Study) -> Path:
-    """The weights file that rows fork from; call it once the trunk is ready."""
-    return find_weights(study.options.trunk or study.trunk)
+def base_weights(study: Study) -> Path:
+    """The weights file that rows fork from; call it once the base is ready."""
+    return find_weights(study.options.trunk or study.base)
 
 
-def prepare_trunk(study: Study, device: str, say: Say) -> None:
-    """Train the trunk unless it is there or was given.
+def prepare_base(study: Study, device: str, say: Say) -> None:
+    """Train the base unless it is there or was given.
 
     Raises `HeldError` while another process trains it, and KeyboardInterrupt when it is stopped.
     """
-    if study.options.trunk is not None or read_cost(study.trunk) is not None:
+    if study.options.trunk is not None or read_cost(study.base) is not None:
         return
 
-    with claimed(study.trunk):
-        if read_cost(study.trunk) is not None:  # another process trained it while this one waited
+    with claimed(study.base):
+        if read_cost(study.base) is not None:  # another process trained it while this one waited
             return
 
         say(f"trunk, {study.record['trunk_steps']} steps")
         outcome = train(
-            study.recipe(*PLAIN, f"train.seed={TRUNK_SEED}"),
+            study.recipe(*PLAIN, f"train.seed={BASE_SEED}"),
             study.data,
-            study.trunk,
+            study.base,
             Start(resume=True),
             steps=study.record["trunk_steps"],
             device=device,
         )
 
         check_finished(outcome)
-        seconds = training_seconds(read_log(study.trunk))
+        seconds = training_seconds(read_log(study.base))
         cost = {"train_steps": outcome.steps, "train_seconds": seconds, "versions": versions()}
-        write_cost(study.trunk, cost)
+        write_cost(study.base, cost)
 
 
 def train_row(study: Study, row: Row, seed: int, run_dir: Path, device: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def train_row(study: Study, row: Row, seed: int, run_dir: Path, device: str) -> 
 
     Raises KeyboardInterrupt when it is stopped: the same call goes on from there.
     """
-    base = trunk_weights(study) if needs_trunk(study, row) else None
+    base = base_weights(study) if needs_base(study, row) else None
     outcome = train(
         row_settings(study, row, seed),
         study.data,

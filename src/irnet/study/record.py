@@ -51,7 +51,7 @@ class Options:
 
     size: Size | None = None  # small
     seeds: int | None = None  # 3: how many times each row is trained
-    trunk: str | None = None  # weights to fork from ("bundled" or a file); none: a trunk is trained first
+    trunk: str | None = None  # weights to fork from ("bundled" or a file); none: a base is trained first
     protocol: Protocol | None = None  # forked; scratch for size paper
     steps: int | None = None  # optimiser steps of each row
     trunk_steps: int | None = None
@@ -75,12 +75,12 @@ class Study:
 
     @property
     def forked(self) -> bool:
-        """Whether the rows fork from a shared trunk."""
+        """Whether the rows fork from a shared base."""
         return self.record["protocol"] == "forked"
 
     @property
-    def trunk(self) -> Path:
-        """Folder of the trunk."""
+    def base(self) -> Path:
+        """Folder of the base."""
         return self.out / "trunk"
 
     def recipe(self, *overrides: str) -> Settings:
@@ -191,15 +191,15 @@ def _record(data: Path, parts: Parts, settings: Settings, options: Options) -> d
         "seeds": options.seeds,
         "steps": options.steps,
         "trunk_steps": options.trunk_steps,
-        "trunk": _trunk(options),
+        "trunk": _base_origin(options),
         "settings": settings.model_dump(mode="json"),
         "options": asdict(options) | {"overrides": [*(options.overrides or ())]},
         "versions": versions(),
     }
 
 
-def _trunk(options: Options) -> dict[str, str | None] | None:
-    """Where the trunk comes from, and the hash of a file that is given."""
+def _base_origin(options: Options) -> dict[str, str | None] | None:
+    """Where the base comes from, and the hash of a file that is given."""
     if options.protocol == "scratch":
         return None
     if options.trunk is None:

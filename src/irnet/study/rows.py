@@ -16,7 +16,7 @@ FIGURES = ("aji/cytoplasm", "aji/nucleus", "f1/cytoplasm", "f1/nucleus")  # colu
 TITLES = dict(zip(FIGURES, ("AJI cytoplasm", "AJI nuclei", "F1 cytoplasm", "F1 nuclei"), strict=True))
 
 NO_DRM, NO_IRM = "model.drm.enabled=false", "model.irm.enabled=false"
-PLAIN = (NO_DRM, NO_IRM)  # Mask R-CNN: the trunk that the other rows fork from
+PLAIN = (NO_DRM, NO_IRM)  # Mask R-CNN: the base that the other rows fork from
 SLIPS = (
     'The paper\'s text gives relative gains. Its 4.33 % and 2.88 % "over DF + RL" are those over IRNet w/o '
     "IRM; over DF + RL its Table 2 has +1.24 % and +2.40 %.",
@@ -25,7 +25,7 @@ SLIPS = (
     "own, chosen on validation images.",
 )
 
-Base = Literal["trunk", "scratch", "frozen"]
+Base = Literal["fork", "scratch", "frozen"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,9 @@ class Row:
 
     key: str  # folder under OUT/rows, and name for --rows
     title: str
-    base: Base | None = "trunk"
-    """Where its weights come from: forked from the trunk and trained on, trained from scratch under every
-    protocol, heads over the frozen trunk; None is a method that is not trained."""
+    base: Base | None = "fork"
+    """Where its weights come from: forked from the base and trained on, trained from scratch under every
+    protocol, heads over the frozen base; None is a method that is not trained."""
     overrides: tuple[str, ...] = ()  # of the study's recipe
     paper: Mapping[str, float] = field(default_factory=dict)  # figure -> the paper's
     parts: tuple[str, ...] = ()  # check marks of Table 2

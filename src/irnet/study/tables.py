@@ -101,7 +101,7 @@ def make_table(
 
 
 def score_rows(study: Study, rows: Sequence[Row], say: Say) -> list[RowResult]:
-    """Score every row that has a finished seed. Raises `InputError` for rows of different trunks."""
+    """Score every row that has a finished seed. Raises `InputError` for rows of different bases."""
     val, test = study.parts.val, study.parts.test
     weights = patient_weights(test)
     results = []
@@ -117,7 +117,7 @@ def score_rows(study: Study, rows: Sequence[Row], say: Say) -> list[RowResult]:
             scores.append(score_seed(study.folder(row.key, seed), seed, val, test, scored=row.scored))
         results.append(row_result(row, scores, [cost for _, cost in done], weights))
 
-    _check_one_trunk(results)
+    _check_one_base(results)
     return results
 
 
@@ -221,7 +221,7 @@ def _sweep(study: Study, result: RowResult) -> Sweep:
     return sweep(result.row.title, test, found)
 
 
-def _check_one_trunk(results: Sequence[RowResult]) -> None:
+def _check_one_base(results: Sequence[RowResult]) -> None:
     bases = {
         cost["base"]: result.row.title for result in results for cost in result.costs if cost.get("base")
     }

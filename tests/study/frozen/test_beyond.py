@@ -39,7 +39,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Four small fields of three patients, and a trunk with modules of its own."""
+    """Four small fields of three patients, and a base with modules of its own."""
     folder = tmp_path_factory.mktemp("beyond")
     entries = []
     for number in range(4):
@@ -70,7 +70,7 @@ def test_every_row_is_there_with_its_figures(page: str, study: Study) -> None:
     assert "Frozen trunk: every row keeps the weights of trunk.safetensors" in page
 
 
-def test_modules_of_the_trunk_are_dropped_and_that_is_said(page: str) -> None:
+def test_modules_of_the_base_are_dropped_and_that_is_said(page: str) -> None:
     assert "modules of their own (roi_heads.box.drm, roi_heads.mask.irm), which are dropped" in page
 
 
@@ -99,7 +99,7 @@ def test_a_second_call_trains_nothing(page: str, study: Study) -> None:
     assert all(line.startswith("scoring") for line in said)
 
 
-def test_heads_of_another_trunk_are_not_taken_over(
+def test_heads_of_another_base_are_not_taken_over(
     page: str, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load_recipe("study-tiny")

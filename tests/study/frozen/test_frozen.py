@@ -1,4 +1,4 @@
-"""Heads over a frozen trunk see what the network itself would show them, and are trained once."""
+"""Heads over a frozen base see what the network itself would show them, and are trained once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from irnet.models.irnet import IRNet
 from irnet.study.frozen import heads
 from irnet.study.frozen.cached_crops import SCALES, cache_crops, read_boxes, read_masks
 from irnet.study.frozen.heads import HeadTraining, first_weights, train_heads
-from irnet.study.frozen.network import FrozenTrunk, compute_features
+from irnet.study.frozen.network import FrozenBase, compute_features
 from irnet.synthetic import generate
 from irnet.training.crops import CropDataset, Item
 from irnet.training.steps import NotFiniteError
@@ -55,7 +55,7 @@ def plan(model: IRNet, crops: CropDataset, tmp_path: Path) -> HeadTraining:
 
 @torch.no_grad()
 def test_the_heads_find_what_the_network_finds(model: IRNet, item: Item, tmp_path: Path) -> None:
-    memory = FrozenTrunk(model, tmp_path)
+    memory = FrozenBase(model, tmp_path)
     found, expected = memory._find(compute_features(model, item[0])), model([item[0]])[0]
     assert len(found.boxes) == 20
     for field, other in zip(found, expected, strict=True):
@@ -64,7 +64,7 @@ def test_the_heads_find_what_the_network_finds(model: IRNet, item: Item, tmp_pat
 
 @torch.no_grad()
 def test_an_image_is_seen_once_and_kept_in_16_bits(model: IRNet, item: Item, tmp_path: Path) -> None:
-    memory, seen = FrozenTrunk(model, tmp_path), compute_features(model, item[0])
+    memory, seen = FrozenBase(model, tmp_path), compute_features(model, item[0])
     memory([item[0]])
     model.backbone.forward = None  # type: ignore[assignment]
     kept = memory.compute_features(item[0])

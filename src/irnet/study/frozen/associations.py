@@ -35,12 +35,14 @@ def draw_associations(predictor: Predictor, irm: InstanceRelation, entry: Entry)
     best = np.flatnonzero(cells.labels == CYTOPLASM)[:SHOWN]
     if len(best) < SHOWN:
         return None
+
     drawn, captions = [], []
     for cell in best:
         own = weights[cell]
         same = cells.labels == cells.labels[cell]
         others = np.where(np.arange(len(cells)) == cell, 0.0, own)
         drawn.append(overlay(image, cells.select(same), colours=_colours(others, int(cell))[same]))
+
         heard = np.exp(-np.sum(own * np.log(np.maximum(own, 1e-12))))
         captions.append(
             f"itself {own[cell]:.2f}, the strongest other {others.max():.2f}, effective {heard:.1f}"
@@ -55,6 +57,7 @@ def associate(
 
     The network is watched while it predicts; of finds that leave no pixel the weights are left out.
     """
+    # What goes into the IRM, and what the network says
     sample = entry.read()
     heard: list[tuple[Tensor, ...]] = []
     found: list[tuple] = []
@@ -65,10 +68,13 @@ def associate(
     predictor.find(sample.image, sample.content.cells.mpp, scale=OWN)
     for watch in watches:
         watch.remove()
+
+    # Finds are numbered in place of scores, so that those with a pixel can be told
     images, instances = found[0]
     image = images[0].permute(1, 2, 0).cpu().numpy()  # (H, W, 3)
     numbered = instances[0]._replace(scores=torch.arange(len(instances[0].labels)))
     cells = to_cells(numbered, image.shape[:2])
+
     kept = cells.scores.astype(np.int64)
     weights = irm.associations(*heard[0][:3]).double().cpu().numpy() if heard else np.zeros((0, 0))
     return weights[np.ix_(kept, kept)], image, cells

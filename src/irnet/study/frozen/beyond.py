@@ -1,4 +1,4 @@
-"""The table beyond the paper: affinities, label rules, relations kept, other remedies, on a frozen trunk."""
+"""The table beyond the paper: affinities, label rules, relations kept, other remedies, on a frozen base."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REMOVAL = {"p of correct": "p_correct", "p of duplicates": "p_duplicate", "last 
 def make_beyond(study: Study, *, keys: str | None = None, device: str, say: Say) -> StudyPage:
     """Run the rows that `keys` names, write the table, and draw the associations of one row.
 
-    Raises what `make_table` raises, and `InputError` for a study without a trunk.
+    Raises what `make_table` raises, and `InputError` for a study without a base.
     """
     if not study.forked:
         raise InputError(
@@ -137,11 +137,11 @@ def figure_table(results: Sequence[RowResult], figures: Mapping[str, str]) -> st
 
 def nms_table(results: Sequence[RowResult]) -> str:
     """Which overlap the rows allow that choose it; "" without one."""
-    rows = [
-        [result.row.title, *(number(result.costs[0]["nms"][name], 2) for name in LABEL_NAMES.values())]
-        for result in results
-        if result.row.nms_cuts
-    ]
+    rows = []
+    for result in results:
+        if result.row.nms_cuts:
+            cuts = result.costs[0]["nms"]
+            rows.append([result.row.title, *(number(cuts[name], 2) for name in LABEL_NAMES.values())])
     return number_table(["row", *LABEL_NAMES.values()], rows) if rows else ""
 
 
@@ -156,7 +156,7 @@ def _steps(results: Sequence[RowResult]) -> str:
 
 
 def _origin(results: Sequence[RowResult]) -> str:
-    """What of the trunk's file is not used."""
+    """What of the base's file is not used."""
     dropped = {name for result in results for cost in result.costs for name in cost["dropped"]}
     if not dropped:
         return ""

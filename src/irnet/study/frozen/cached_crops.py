@@ -1,4 +1,4 @@
-"""What heads over a frozen trunk learn from: training crops that the trunk has seen once, kept in files.
+"""What heads over a frozen base learn from: training crops that the base has seen once, kept in files.
 
 A crop is item i of the recipe's training data, augmented, for every row the same. Of boxes everything is kept
 that labels and candidates are made from, so that each row makes its own; of masks the sampled positives.
@@ -40,18 +40,16 @@ class BoxCrops(NamedTuple):
     @classmethod
     def collate(cls, crops: Sequence[dict[str, Tensor]]) -> Self:
         """Crops in one batch."""
-        hidden, logits, boxes = (
-            pad_sequence([crop[name].float() for crop in crops], batch_first=True)
-            for name in ("hidden", "logits", "decoded")
-        )
+        hidden, logits, boxes = (_padded(crops, name) for name in ("hidden", "logits", "decoded"))
         valid = Proposed.of([crop["decoded"][:, 0] for crop in crops]).valid
-        truths = [
-            {name: crop[name] for name in KNOWN}
-            | {"masks": crop["boxes"].new_zeros(len(crop["boxes"]), 1, 1)}
-            for crop in crops
-        ]
-        scales = hidden.new_ones(len(crops), 2)
-        return cls(hidden, logits, boxes, valid, Truths.collate(truths, scales))
+
+        # The DRM asks for no masks
+        targets = []
+        for crop in crops:
+            masks = crop["boxes"].new_zeros(len(crop["boxes"]), 1, 1)
+            targets.append({**{name: crop[name] for name in KNOWN}, "masks": masks})
+        truths = Truths.collate(targets, hidden.new_ones(len(crops), 2))
+        return cls(hidden, logits, boxes, valid, truths)
 
 
 class MaskCrops(NamedTuple):
@@ -68,9 +66,19 @@ class MaskCrops(NamedTuple):
     def collate(cls, crops: Sequence[dict[str, Tensor]]) -> Self:
         """Crops in one batch."""
         names = ("deep", "first", "labels", "match", "targets")
-        deep, first, labels, match, targets = (torch.cat([crop[name] for crop in crops]) for name in names)
+        deep, first, labels, match, targets = (_joined(crops, name) for name in names)
         place = torch.cat([torch.full_like(crop["labels"], i) for i, crop in enumerate(crops)])
         return cls(deep.float(), first.float(), labels, match, targets.float() / 255, place)
+
+
+def _padded(crops: Sequence[dict[str, Tensor]], name: str) -> Tensor:
+    """A tensor (R, ...) of each crop in one, (B, R, ...) float32."""
+    return pad_sequence([crop[name].float() for crop in crops], batch_first=True)
+
+
+def _joined(crops: Sequence[dict[str, Tensor]], name: str) -> Tensor:
+    """A tensor (n_b, ...) of each crop in one, (n, ...)."""
+    return torch.cat([crop[name] for crop in crops])
 
 
 def cache_crops(model: IRNet, crops: CropDataset, count: int, folder: Path, device: torch.device) -> None:
@@ -98,17 +106,24 @@ def read_masks(folder: Path, numbers: Sequence[int], scale: float, device: torch
 def _cache(model: IRNet, item: Item, folder: Path, number: int, device: torch.device) -> None:
     """Write the files of one crop; those of the last scale come last."""
     seen, heads = compute_features(model, item[0].to(device)), model.roi_heads
+
+    # Its truth as the network sees it
     truth = {name: value.to(device) for name, value in item[1].items()}
-    truth |= {name: truth[name] * seen.scale.repeat(2) for name in ("boxes", "ignore")}  # as the network sees
+    truth |= {name: truth[name] * seen.scale.repeat(2) for name in ("boxes", "ignore")}
     truths = Truths.collate([truth], torch.ones(1, 2, device=device))
+
+    # Every proposal, as the box head scores it
     boxes, valid = Proposed.of([seen.proposals])
     hidden, logits, codes = heads.box(seen.features, boxes, [seen.size])
     decoded = heads.box.decode(codes, boxes, [seen.size])
     scored = {"hidden": hidden[0].half(), "logits": logits[0], "decoded": decoded[0]}
     write_tensors(_boxes_file(folder, number), scored | {name: truth[name] for name in KNOWN}, {})
+
+    # The positives of a sample that is the same for every row, as the mask head sees them
     torch.manual_seed(number)
     chosen = heads.box.choose(boxes, valid, truths)
     labels, match, flat = (f[chosen.positive] for f in (chosen.labels, chosen.match, chosen.boxes))
+
     for scale in SCALES:
         frames = enlarge(flat, scale)
         deep, masks = heads.mask(seen.features, [frames], [seen.size])

@@ -1,4 +1,4 @@
-"""Relation modules trained over a frozen trunk: each once for a seed, shared by all rows that have it."""
+"""Relation modules trained over a frozen base: each once for a seed, shared by all rows that have it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from irnet.study.frozen.cached_crops import read_boxes, read_masks
 from irnet.training.optim import build_optimizer, parameter_groups, schedule_factor, set_learning_rate
 from irnet.training.steps import NotFiniteError
 
-RATE = 6e-4  # fresh heads learn at the rate of recipes/release.toml, regardless of the recipe of the trunk
+RATE = 6e-4  # fresh heads learn at the rate of recipes/release.toml, regardless of the recipe of the base
 CLIP = 5.0
 LAST = 50  # steps over which figures are averaged
 WAIT_S = 2.0
@@ -131,25 +131,35 @@ def _train(part: TrainableHead, settings: Settings, seed: int, plan: HeadTrainin
         weight_decay=settings.train.weight_decay,
     )
     optimizer = build_optimizer(groups, kind="adamw", momentum=0.0)
+
     seen = []
     part.head.train()
     for step, crops in enumerate(islice(_order(plan, seed), plan.steps)):
         set_learning_rate(optimizer, _rate(step, plan.steps))
         loss, figures = part.loss(crops)
+
         optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(part.head.parameters(), CLIP)
         _refuse(float(loss.detach()), float(norm), crops)
         optimizer.step()
         seen.append({f"loss_{part.name}": loss.detach(), **figures})
+
     part.head.eval()
-    last = seen[-LAST:]
     return {
         "steps": plan.steps,
         "seconds": time.perf_counter() - begun,
         "parameters": sum(p.numel() for p in part.head.parameters()),
-        "figures": {name: float(sum(f[name] for f in last)) / len(last) for name in last[-1]},
+        "figures": _means(seen[-LAST:]),
     }
+
+
+def _means(figures: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Mean of each figure over some steps."""
+    means = {}
+    for name in figures[-1]:
+        means[name] = float(sum(step[name] for step in figures)) / len(figures)
+    return means
 
 
 def _refuse(loss: float, norm: float, crops: list[int]) -> None:

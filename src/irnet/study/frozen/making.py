@@ -1,4 +1,4 @@
-"""Rows over the frozen trunk: crops are cached, a row's modules trained on them, its predictor made."""
+"""Rows over the frozen base: crops are cached, a row's modules trained on them, its predictor made."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from irnet.models.instance_relation import InstanceRelation
 from irnet.models.irnet import IRNet
 from irnet.study.frozen.cached_crops import cache_crops
 from irnet.study.frozen.heads import HeadTraining, train_heads
-from irnet.study.frozen.network import FrozenTrunk
-from irnet.study.protocol import TRUNK_SEED, row_settings, trunk_weights
+from irnet.study.frozen.network import FrozenBase
+from irnet.study.protocol import BASE_SEED, base_weights, row_settings
 from irnet.study.record import Size, Study
 from irnet.study.rows import Row
 from irnet.study.suppression import tune_boxes, tune_masks
@@ -32,7 +32,7 @@ LOOKED_AT = 8  # validation images on which associations are measured
 
 
 class HeadBudget(NamedTuple):
-    """How long heads are trained over a frozen trunk."""
+    """How long heads are trained over a frozen base."""
 
     crops: int
     steps: int
@@ -49,22 +49,25 @@ HEAD_BUDGETS: dict[Size, HeadBudget] = {
 def make_frozen_row(
     study: Study, row: Row, seed: int, device: torch.device
 ) -> tuple[Predictor, dict[str, Any]]:
-    """A row's predictor, and what its training cost and showed. The trunk must be ready.
+    """A row's predictor, and what its training cost and showed. The base must be ready.
 
-    Raises `InputError` when the trunk is another network than the recipe's.
+    Raises `InputError` when the base is another network than the recipe's.
     """
     settings = row_settings(study, row, seed)
     model, origin = frozen_model(study, settings, device)
-    frozen = study.out / "frozen" / origin["sha256"][:12]  # another trunk sees otherwise: a folder of its own
+
+    frozen = study.out / "frozen" / origin["sha256"][:12]  # another base sees otherwise: a folder of its own
     plan = _head_training(study, frozen, device)
     if row.has_seeds:  # something is trained
         cache_crops(model, _training_crops(study), plan.crops, plan.cached_crops, device)
     trained = train_heads(model, settings, seed, plan)
-    memory = FrozenTrunk(model, frozen / "images")
+
+    memory = FrozenBase(model, frozen / "images")
     predictor = Predictor(memory, settings=settings, device=device)  # type: ignore[arg-type]
     if row.nms_cuts:
         predictor = _tune(predictor, model, row, study.parts.val)
     trained["figures"] |= _association_figures(predictor, model, study.parts.val[:LOOKED_AT])
+
     return predictor, {
         "base": origin["sha256"],
         "dropped": [name for name in origin["left"] if name.endswith((".drm", ".irm"))],
@@ -78,16 +81,16 @@ def recall_frozen_row(
     """The predictor of a finished row that has an IRM, and its IRM."""
     predictor, _ = make_frozen_row(study, row, seed, device)
     memory = predictor.model
-    assert isinstance(memory, FrozenTrunk)
+    assert isinstance(memory, FrozenBase)
     irm = memory.model.roi_heads.mask.irm
     assert irm is not None
     return predictor, irm
 
 
 def frozen_model(study: Study, settings: Settings, device: torch.device) -> tuple[IRNet, dict[str, Any]]:
-    """The network of a row with the trunk's weights, its modules fresh, and where the weights are from."""
+    """The network of a row with the base's weights, its modules fresh, and where the weights are from."""
     model = build_model(settings.model, settings.loss, settings.predict, pretrained=False)
-    origin = start_from(model, str(trunk_weights(study)), settings, parts="shared")
+    origin = start_from(model, str(base_weights(study)), settings, parts="shared")
     return model.to(device).eval(), origin
 
 
@@ -100,7 +103,7 @@ def _head_training(study: Study, frozen: Path, device: torch.device) -> HeadTrai
 
 def _training_crops(study: Study) -> CropDataset:
     """Training crops as the recipe augments them, the same for every row and seed."""
-    return open_source(study.recipe(f"train.seed={TRUNK_SEED}"), study.data).crops
+    return open_source(study.recipe(f"train.seed={BASE_SEED}"), study.data).crops
 
 
 def _tune(predictor: Predictor, model: IRNet, row: Row, val: Sequence[Entry]) -> Predictor:
@@ -114,12 +117,14 @@ def _association_figures(predictor: Predictor, model: IRNet, val: Sequence[Entry
     irm, seen = model.roi_heads.mask.irm, []
     if irm is None or irm.gamma is None:
         return {}
+
     hook = irm.register_forward_hook(lambda _, __, result: seen.append(result[1]))
     find_all(predictor, (entry.read() for entry in val), scale=OWN)
     hook.remove()
-    figures: dict[str, Tensor] = {
-        n: torch.stack([f[n] for f in seen]).mean() for n in (seen[0] if seen else ())
-    }
+
+    figures: dict[str, Tensor] = {}
+    for name in seen[0] if seen else ():
+        figures[name] = torch.stack([step[name] for step in seen]).mean()
     if irm.log_temperature is not None:
         figures["temperature"] = irm.log_temperature.detach().exp()
     return {name: float(value) for name, value in figures.items()}

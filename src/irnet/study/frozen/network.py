@@ -25,14 +25,14 @@ class FrozenFeatures(NamedTuple):
     scale: Tensor  # (2,) of x and y
 
 
-class FrozenTrunk(nn.Module):
+class FrozenBase(nn.Module):
     """An IRNet of which the heads alone are asked again. In test it finds what the network itself finds.
 
     Features are kept in 16 bits, each image in a file that is named by the hash of its pixels.
 
     Args:
         model: the whole network.
-        folder: of the files; those of one trunk.
+        folder: of the files; those of one base.
     """
 
     def __init__(self, model: IRNet, folder: Path) -> None:

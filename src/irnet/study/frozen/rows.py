@@ -1,4 +1,4 @@
-"""The rows beyond the paper, on one frozen trunk: only the two modules differ, or what replaces them."""
+"""The rows beyond the paper, on one frozen base: only the two modules differ, or what replaces them."""
 
 from __future__ import annotations
 
