@@ -82,6 +82,12 @@ def test_what_is_written_today_has_the_same_keys_and_values(scores):
         ("links/link_recall", None, r"links: link_recall is missing"),
         ("evaluated", 3, r"evaluated: "),
         ("mistakes", {"cut": {"cytoplasm": {}}}, r"mistakes\.cut: nucleus is missing"),
+        (
+            "classes/nucleus/by_degree/0/f1/value",
+            float("inf"),
+            r"classes\.nucleus\.by_degree\.0\.f1\.value: ",
+        ),
+        ("classes/nucleus/lowest_score", True, r"classes\.nucleus\.lowest_score: "),
         ("bootstrap/level", 10**400, r"bootstrap\.level: "),
     ],
 )

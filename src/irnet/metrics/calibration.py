@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from irnet.metrics.match import MATCH_IOU
+from irnet.metrics.statistics import Number
 
 BINS = 10
 
@@ -17,12 +18,12 @@ BINS = 10
 class ScoreBin:
     """The predictions with a score from `low` to `high`; means of none are None."""
 
-    low: Annotated[float, Field(alias="from")]
-    high: Annotated[float, Field(alias="to")]
+    low: Annotated[Number, Field(alias="from")]
+    high: Annotated[Number, Field(alias="to")]
     count: int
-    score: float | None  # mean score
-    iou: float | None  # mean IoU with the match
-    right: float | None  # share with an IoU above .5
+    score: Number | None  # mean score
+    iou: Number | None  # mean IoU with the match
+    right: Number | None  # share with an IoU above .5
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -44,8 +45,8 @@ class Reliability:
     against the share of right finds.
     """
 
-    ece_iou: float | None
-    ece_right: float | None
+    ece_iou: Number | None
+    ece_right: Number | None
     bins: list[ScoreBin]
 
     def to_json(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Curve(NamedTuple):
     recall: NDArray[np.float64]  # (k,) nan without a truth
 
     def f1_at(self, cuts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """F1 when predictions with at least each of the scores `cuts` are kept; 0 above all of them."""
+        """F1 when predictions with at least each score of `cuts` (c,) are kept, (c,); 0 above all of them."""
         kept = np.searchsorted(-self.scores, -cuts, side="right")
         return np.concatenate([[0.0], self.f1])[kept]
 

@@ -14,10 +14,11 @@ A true difference of that size is found in 80 % of such studies by a two-sided t
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from irnet.wording import UNKNOWN
 
@@ -25,6 +26,7 @@ SAMPLES = 1000
 LEVEL = 0.95
 RESOLVED_BY = 2.8  # standard errors: 1.96 (5 %, two-sided) + 0.84 (80 % power)
 
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # as a file may hold it
 Ratios = NDArray[np.float64]  # (seeds, images, 2) numerators and denominators; 0 / 0 is undefined
 Weights = NDArray[np.int64]  # (samples, images) how often each sample draws each image
 Draws = NDArray[np.float64]  # (samples,) nan where a sample leaves the score undefined
@@ -34,9 +36,9 @@ Draws = NDArray[np.float64]  # (samples,) nan where a sample leaves the score un
 class Estimate:
     """A score and its 95 % interval; None is undefined."""
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
+    value: Number | None
+    low: Number | None = None
+    high: Number | None = None
 
     def text(self, number: Callable[[float], str] = "{:.3f}".format, unknown: str = UNKNOWN) -> str:
         """The value, and the interval in brackets where there is one.
@@ -170,7 +172,7 @@ def image_mean(ratios: Ratios, weights: Weights) -> SeededEstimate:
 
 
 def pooled(ratios: Ratios, weights: Weights) -> SeededEstimate:
-    """Sum of numerators over sum of denominators, over all images and seeds; arguments as of `image_mean`."""
+    """Sum of numerators over sum of denominators, over all images and seeds; `ratios` (seeds, images, 2)."""
     above, below = ratios.sum(axis=0).T  # (images,) each
     sums = ratios.sum(axis=1)  # (seeds, 2)
     return _estimate(above, below, weights, tuple(_divide(a, b) for a, b in sums))

@@ -13,7 +13,7 @@ from irnet.metrics.calibration import Reliability
 from irnet.metrics.causes import KINDS, Counts
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.metrics.links import LINK_NAMES
-from irnet.metrics.statistics import Estimate
+from irnet.metrics.statistics import Estimate, Number
 
 Way = Literal["image_mean", "pooled", "ap"]
 BY_DEGREE = ("recall", "f1", "aji")  # what every class has at every overlap degree
@@ -23,8 +23,8 @@ BY_DEGREE = ("recall", "f1", "aji")  # what every class has at every overlap deg
 class PooledEstimate(Estimate):
     """A sum over a sum."""
 
-    numerator: float
-    denominator: float
+    numerator: Number
+    denominator: Number
 
     @property
     def found(self) -> str:
@@ -68,15 +68,15 @@ class ClassSummary:
     predictions: int
     scores: dict[str, ScoreSummary]
     by_degree: dict[str, dict[str, PooledEstimate]]  # overlap degree -> score
-    operating_scores: list[float]  # from which predictions were kept; empty without scores
-    lowest_score: float | None  # of any prediction
+    operating_scores: list[Number]  # from which predictions were kept; empty without scores
+    lowest_score: Number | None  # of any prediction
     calibration: Reliability
     ap: PrecisionSummary
 
     def estimate(self, score: str, way: Way = "pooled") -> Estimate | None:
         """A score by its name; None where the class has none of it."""
         if way == "ap":
-            return getattr(self.ap, score)
+            return getattr(self.ap, score, None)
         return getattr(self.scores[score], way) if score in self.scores else None
 
 
@@ -85,7 +85,7 @@ class Bootstrap:
     """How the intervals were drawn; 0 samples give none."""
 
     samples: int
-    level: float
+    level: Number
     seed: int
 
 

@@ -95,7 +95,7 @@ def choose_fields(test: Sequence[Entry], methods: Sequence[MethodFinds], count: 
 def draw_figure(
     test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[ChosenField]
 ) -> Picture:
-    """One row of panels a field: image, truth, every method; a legend of the boxes below."""
+    """A row of panels a field: image, truth, every method; a legend of the boxes below; (h, w, 3) uint8."""
     strips = [_strip(test[field.index], methods, field) for field in shown]
     width = max(strip.shape[1] for strip in strips)
     parts = [*(_widened(strip, width) for strip in strips), _legend(width)]

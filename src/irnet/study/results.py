@@ -96,7 +96,7 @@ class RowResult:
 
 
 def row_result(row: Row, scores: Sequence[SeedScores], costs: Sequence[Cost], weights: Weights) -> RowResult:
-    """Put the scores of a row's seeds together; `weights` are those of `scoring.patient_weights`."""
+    """Put the scores of a row's seeds together; `weights` (samples, images) are of `patient_weights`."""
     labels = sorted({label for seed in scores for image in seed.images for label in image.classes})
 
     return RowResult(
