@@ -24,6 +24,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_page.py
 
 weights: .venv/installed # needs the extra imagenet; where it was stopped, it goes on
 	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) $(if $(INIT),--init $(INIT)) $(if $(UNLABELLED),--unlabelled $(UNLABELLED)) --resume

@@ -68,7 +68,7 @@ def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
 
 
 def neighbours(a: ArrayLike, b: ArrayLike) -> list[NDArray[np.int64]]:
-    """For each box of `a` the indices of the boxes of `b` that share area with it, ascending.
+    """For each box of `a` the indices of the boxes of `b` that share area with it, (k,), ascending.
 
     >>> [near.tolist() for near in neighbours([[0, 0, 2, 2], [8, 8, 9, 9]], [[5, 5, 6, 6], [1, 0, 3, 2]])]
     [[1], []]

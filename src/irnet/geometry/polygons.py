@@ -124,7 +124,7 @@ def are_shares(rings: Sequence[ArrayLike]) -> bool:
 
 
 def contours(crop: Mask, offset: Offset) -> list[Ring]:
-    """Closed outer and inner outlines of a mask at its half level, longest first."""
+    """Closed outer and inner outlines (k, 2) of a mask (h, w) at its half level, longest first."""
     (rings,) = trace([np.asarray(crop, dtype=bool)], np.array([offset], dtype=np.int64))
     return rings
 
@@ -141,7 +141,7 @@ def outlines(masks: Sequence[Mask], offsets: NDArray[np.int64]) -> Iterator[list
 
 
 def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
-    """Closed rings (the last vertex is the first) with fewer vertices, nowhere further off than `tolerance`.
+    """Closed rings (k, 2), the last vertex the first, with fewer vertices and at most `tolerance` px off.
 
     Douglas and Peucker 1973. All pieces of all rings are split together: thousands of rings are fast. What is
     not settled after many rounds stays as it is.

@@ -103,7 +103,7 @@ def resized_shape(shape: tuple[int, int], model: ModelSettings) -> tuple[int, in
 
 
 def digest(image: NDArray[np.uint8]) -> str:
-    """Return what tells an image from others."""
+    """Return what tells an (H, W, 3) image from others."""
     return hashlib.sha256(image.tobytes()).hexdigest() + str(image.shape)
 
 
@@ -241,7 +241,7 @@ def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cel
 
 
 def diameters(cells: Cells) -> NDArray[np.float64]:
-    """Return the diameters (px) of the discs as large as each instance that the border does not cut."""
+    """Return the diameters (px) of discs as large as each of the k instances that no border cuts, (k,)."""
     height, width = cells.image_shape
     boxes, areas = cells.boxes, cells.areas
     whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)

@@ -18,7 +18,7 @@ Segment = Callable[[NDArray[np.uint8]], tuple[Cells, bool]]  # cells, and whethe
 def segment_in_windows(
     segment: Segment, image: NDArray[np.uint8], *, nms: Mapping[int, float], cap_note: str
 ) -> tuple[Cells, tuple[str, ...]]:
-    """Return the cells of an image at the network's scale, and what the user should know of them.
+    """Return the cells of an (H, W, 3) image at the network's scale, and what the user should know of them.
 
     Boxes are suppressed inside a window first, for masks of all of them would not fit; then masks, in the
     whole image, by the IoU `nms` of each class. `cap_note` reports windows that reached the limit. Raises

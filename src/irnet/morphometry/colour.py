@@ -40,7 +40,7 @@ class Colour(NamedTuple):
 
 
 def estimate_background(picture: Picture, cells: Cells) -> Rgb:
-    """Grey levels of the empty slide in each channel: upper quartile of the pixels outside every instance.
+    """Grey levels of the empty slide, (3,): upper quartile of the pixels outside every instance.
 
     Where less than a hundredth of the image lies outside, it is the 99th percentile of the whole image.
     """

@@ -39,7 +39,7 @@ class Surroundings:
         return self.cells.masks[index] & self._cover(self.nuclei(index), self._window(index))
 
     def nuclei(self, index: int) -> NDArray[np.int64]:
-        """Indices of the nuclei of a cell, ascending."""
+        """Indices of the k nuclei of a cell, (k,), ascending."""
         return self._nuclei[index]
 
     def count_neighbours(self, index: int) -> int:

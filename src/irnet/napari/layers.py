@@ -116,6 +116,7 @@ def _to_layer(
         "visible": visible,
         "metadata": {"irnet": {"entry": entry, "label": label, "scored": scored}},
     }
+
     drawn = outlines([cells.masks[i] for i in index], cells.offsets[index])
     return [_vertices(rings) for rings in drawn], attributes, "shapes"
 
@@ -152,12 +153,14 @@ def _read_shape(
         mask, offset = _fill(vertices, form, cells.image_shape)  # drawn, or the copy of another shape
         return Drawn(NEW, label, mask, offset, 1.0, "", NEW, touched=True)
     seen.add(index)
+
     mask, offset = cells.masks[index], (int(cells.offsets[index, 0]), int(cells.offsets[index, 1]))
     (rings,) = outlines([mask], cells.offsets[[index]])
     before = _vertices(rings)
     touched = before.shape != vertices.shape or bool(np.abs(before - vertices).max() > MOVED)
     if touched:
         mask, offset = _fill(vertices, form, cells.image_shape)
+
     return Drawn(
         index + 1,
         label,
@@ -202,6 +205,7 @@ def _assemble(entry: Entry, drawn: Sequence[Drawn]) -> Entry:
         scores=[one.score for one in order],
         mpp=before.cells.mpp,
     )
+
     kinds = tuple(one.kind for one in order)
     content = replace(
         before, cells=replace(cells, parents=_link(cells, order)), kinds=kinds if any(kinds) else ()

@@ -44,12 +44,15 @@ def overlay(
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {image.shape[:2]} pixels")
     colours = colour_cells(cells) if colours is None else colours
     broken = (cells.labels == NUCLEUS) & (cells.parents == NO_PARENT) if dashed is None else dashed
+
     order, drawn = _back_to_front(cells), np.empty_like(image)
     reach = width + 2 * RIM + 1  # px that a line may leave its crop by
     tops, bottoms = (zoom * cells.boxes[order][:, [1, 3]] + (-reach, reach)).T
+
     for top in range(0, len(image), BAND):
         band = image[top : top + BAND].astype(np.float32)
         met = order[(tops < top + BAND) & (bottoms > top)]
+
         outlines = _outlines(cells.select(met), zoom, broken[met])
         for lines in outlines:
             _stroke(band, top, lines, width + 2 * RIM, np.zeros(3), RIM_STRENGTH)

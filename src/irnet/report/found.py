@@ -64,8 +64,10 @@ def found_page(
     fields = [MeasuredImage(entry, measure(entry.content.cells, entry.name)) for entry in entries]
     known = all(one.cells.mpp is not None for one in fields)
     area = "area_um2" if known and fields else "area_px"
+
     groups = find_outliers([one.rows for one in fields], area)
     pictures = _draw(fields, groups, progress)
+
     html = render(
         "found.html",
         title=title,
@@ -97,6 +99,7 @@ def _draw(fields: Sequence[MeasuredImage], groups: Sequence[Group], progress: Pr
         except InputError as error:
             pictures.missing[number] = str(error)
             image = None
+
         shown = None
         if image is not None:
             shown = album.add(draw_field(image, one.cells), length_um(one.cells)) if album.places else None
@@ -183,6 +186,7 @@ def _figures(fields: Sequence[MeasuredImage], area: str) -> list[Value]:
     """What both tables say of some images."""
     cells = [row for one in fields for row in one.of("cytoplasm")]
     nuclei = [row for one in fields for row in one.of("nucleus")]
+
     columns: Mapping[str, list[float]] = {
         "cell": _known(fields, "cytoplasm", area),
         "nucleus": _known(fields, "nucleus", area),

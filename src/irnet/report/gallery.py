@@ -100,6 +100,7 @@ def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> Mistak
     facts += [f"on {mistake.distractor}"] if mistake.distractor else []
     facts += [f"{len(mistake.truths)} in one"] if mistake.cause == MERGED else []
     facts += [f"in {len(mistake.preds)} pieces"] if mistake.cause == SPLIT else []
+
     facts.append(f"IoU {mistake.iou:.2f}")
     if mistake.kind != MISSED and scored:
         facts.append(f"score {compared.preds.scores[mistake.preds[0]]:.2f}")

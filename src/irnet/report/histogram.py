@@ -29,10 +29,12 @@ def draw_histogram(values: Sequence[float], x: str, *, whole: bool = False) -> s
         return _svg(
             f'<text x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">nothing to show</text>' + _label(x)
         )
+
     edges = bin_edges(values, whole=whole)
     counts = np.histogram(values, edges)[0]
     low, high = float(edges[0]), float(edges[-1])
     tall = max(1, int(counts.max()))
+
     parts = [_rulings(tall), _label(x), _x_ticks(low, high, whole)]
     for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
         start, end = _across(left, low, high), _across(right, low, high)
@@ -41,6 +43,7 @@ def draw_histogram(values: Sequence[float], x: str, *, whole: bool = False) -> s
             f'<rect x="{start + 0.5:.1f}" y="{top:.1f}" width="{max(0.5, end - start - 1):.1f}" '
             f'height="{HEIGHT - top:.1f}" fill="{BAR}"/>'
         )
+
     middle = float(np.median(values))
     at = _across(middle, low, high)
     parts.append(f'<path d="M{at:.1f} 0V{HEIGHT}" stroke="{MEDIAN}" stroke-width="1.5"/>')

@@ -44,6 +44,7 @@ def render(template: str, **context: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = figure
+
     style, script = (_read(name) for name in ("style.css", "script.js"))
     policy = {
         "default-src": "'none'",
@@ -53,6 +54,7 @@ def render(template: str, **context: Any) -> str:
         "base-uri": "'none'",
         "form-action": "'none'",
     }
+
     return environment.get_template(template).render(
         style=Markup(style),
         script=Markup(script),

@@ -48,10 +48,12 @@ def draw_panels(panels: Sequence[Panel], *, columns: int, colours: Sequence[str]
     """The text of an SVG file: panels row by row, and one legend below them; `colours` in order of titles."""
     titles = list(dict.fromkeys(line.title for panel in panels for line in panel.lines))
     of_title = {title: colours[i % len(colours)] for i, title in enumerate(titles)}
+
     across, down = LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM
     rows = math.ceil(len(panels) / columns)
     entries = math.ceil(len(titles) / columns)
     size = columns * across, rows * down + entries * LINE_HEIGHT + 12
+
     parts = [
         f'<g transform="translate({i % columns * across + LEFT},{i // columns * down + TOP})">'
         f"{_panel(panel, of_title)}</g>"
@@ -115,15 +117,18 @@ def _axes(panel: Panel, low: float, high: float, step: float) -> str:
         f'<text x="{WIDTH / 2}" y="-10" text-anchor="middle" font-weight="bold">{escape(panel.title)}</text>',
         f'<text x="{WIDTH / 2}" y="{HEIGHT + 34}" text-anchor="middle">{escape(panel.x)}</text>',
     ]
+
     for i in range(round((high - low) / step) + 1):
         value = low + i * step
         y = HEIGHT - (value - low) / (high - low) * HEIGHT
         parts.append(f'<path d="M0 {y:.1f}H{WIDTH}" stroke="currentColor" stroke-opacity=".12"/>')
         parts.append(f'<text x="-6" y="{y + 4:.1f}" text-anchor="end">{value:.10g}</text>')
+
     for x, text in panel.ticks:
         parts.append(
             f'<text x="{x * WIDTH:.1f}" y="{HEIGHT + 17}" text-anchor="middle">{escape(text)}</text>'
         )
+
     frame = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="currentColor" stroke-opacity=".7"/>'
     return "".join([*parts, frame])
 

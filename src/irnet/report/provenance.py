@@ -35,6 +35,7 @@ def describe_run(run: RunRecord) -> Provenance:
         "device": record.get("device"),
         "versions": _pairs(record.get("versions")),
     }
+
     notes = [(image["name"], str(note)) for image in run.images for note in image.get("notes", [])]
     stated = [(name, _text(value)) for name, value in facts.items() if value not in (None, "")]
     return Provenance(stated, notes, [(row["file"], row["error"]) for row in run.errors])

@@ -29,10 +29,12 @@ def create_app(
     """The application over one review. `names` and `token`: see `guard.Guard`."""
     app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     handlers = _Handlers(review)
+
     app.add_middleware(Guard, names=names, token=token)
     app.add_exception_handler(InputError, _explain)
     app.add_exception_handler(OSError, _explain)
     app.add_exception_handler(RequestValidationError, _refuse)
+
     app.get("/api/session")(handlers.session)
     app.get("/api/images/{index}")(handlers.image)
     app.post("/api/images/{index}/measures")(handlers.measure)
@@ -145,6 +147,7 @@ class _Handlers:
     def _summary(self, index: int) -> Answer:
         field = self.review.fields[index]
         height, width = field.image.shape
+
         return {
             "index": index,
             "name": field.image.name,

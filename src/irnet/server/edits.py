@@ -55,6 +55,7 @@ def change_of(edit: schema.Edit, drawn: Drawn, field: ReviewedImage, review: Rev
     else:
         accepted = edit.accepted if isinstance(edit, schema.Accept) else edit.finished
         rows = {key: _marked(row, accepted) for key, row in _live(field, edit.ids).items()}
+
     finished = edit.finished if isinstance(edit, schema.Finish) else field.finished
     return Change(rows=dict(rows), finished=finished)
 
@@ -63,6 +64,7 @@ def combine(mask: Mask, offset: Offset, other: Mask, place: Offset, how: How) ->
     """Two crops as one: `other` instead of the mask, the mask and `other`, or the mask without it."""
     if how == "replace":
         return other, place
+
     low = np.minimum(offset, place)
     high = np.maximum(np.add(offset, mask.shape[::-1]), np.add(place, other.shape[::-1]))
     both = np.zeros((2, high[1] - low[1], high[0] - low[0]), dtype=bool)
@@ -83,12 +85,14 @@ def _add(edit: schema.Add, drawn: Drawn, field: ReviewedImage, review: Review) -
         "iscrowd": 0,
         ACCEPTED: True,
     }
+
     new = Cells.build([crop], [offset], [edit.label], field.image.shape)
     if edit.label == CYTOPLASM:
         bare = {k: c for k, c in field.parsed().items() if c.label == NUCLEUS and c.cell_id is None}
         inside = _paired(new, bare, field)
         linked: dict[Id, Row | None] = {k: {**r, "cell_id": key} for k, r in _live(field, inside).items()}
         return {key: row, **linked}
+
     cells = {k: c for k, c in field.parsed().items() if c.label == CYTOPLASM}
     owner = edit.cell if edit.cell is not None else next(iter(_paired(new, cells, field)), None)
     return {key: row if owner is None else row | {"cell_id": owner}}
@@ -105,6 +109,7 @@ def _paired(new: Cells, others: dict[Id, AnnotationRow], field: ReviewedImage) -
         and each.offset[0] + each.crop.shape[1] > x1
         and each.offset[1] + each.crop.shape[0] > y1
     }
+
     loose = to_cells(near, field.image)
     parents = pair_nuclei(Cells.concat([loose, new])).parents
     keys = list(near)

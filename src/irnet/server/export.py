@@ -71,6 +71,7 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
     edits = sum(len(field.undoable) for field in fields.values())
     stated = source.get("info")
     info: Row = stated if isinstance(stated, dict) else {}
+
     return source | {
         "info": {**info, "corrected": {"source_sha256": review.sha256, "edits": edits}},
         "categories": _categories(review),
@@ -95,11 +96,12 @@ def _kept(field: ReviewedImage, cuts: Cuts) -> list[Row]:
             or instances[key].score >= cuts.get(instances[key].label, 0.0)
         )
     }
-    linked = {key: row.get("cell_id") is None or row["cell_id"] in rows for key, row in rows.items()}
-    return [
-        row if linked[key] else {name: value for name, value in row.items() if name != "cell_id"}
-        for key, row in rows.items()
-    ]
+
+    kept = []
+    for row in rows.values():
+        linked = row.get("cell_id") is None or row["cell_id"] in rows
+        kept.append(row if linked else {name: value for name, value in row.items() if name != "cell_id"})
+    return kept
 
 
 def _categories(review: Review) -> list[Row]:
@@ -121,16 +123,19 @@ def _place_images(review: Review, names: Mapping[int, str]) -> tuple[int, list[s
     beside = all(_same(review.paths[i], safe_join(review.folder, name)) for i, name in names.items())
     folder = review.folder if beside and not (review.folder / "images").is_dir() else review.folder / "images"
     written, left_out = 0, []
+
     for index, name in names.items():
         target, source = safe_join(folder, name), review.paths[index]
         if _same(source, target):
             continue
+
         try:
             entry = review.entry(index)
             content = entry.copy() if entry.page is None else to_png(entry.read().image)
         except InputError as error:
             left_out.append(f"{name}: the image was not copied: {error}")
             continue
+
         if target.exists() and target.read_bytes() != content:
             raise InputError(f"{target} is there and is another image than {source}: move it away")
         if not target.exists():

@@ -164,7 +164,7 @@ def outlines(cells: Cells) -> list[list[list[float]]]:
 
     Coordinates are of pixel corners, rounded to a tenth of a pixel.
     """
-    return [
-        [np.round(ring[:-1], 1).ravel().tolist() for ring in rings]
-        for rings in polygons.outlines(cells.masks, cells.offsets)
-    ]
+    drawn = []
+    for rings in polygons.outlines(cells.masks, cells.offsets):
+        drawn.append([np.round(ring[:-1], 1).ravel().tolist() for ring in rings])
+    return drawn

@@ -33,6 +33,7 @@ class Review:
         self.folder = self.source.parent
         self.lock = threading.RLock()
         self.categories = _with_both_labels(self.document.categories)
+
         groups = group(self.document)
         self.fields: list[ReviewedImage] = []
         for row in self.document.images:
@@ -43,15 +44,19 @@ class Review:
                         f"{count:,} instances, more than the {MOST_ROWS:,} that the page can show: cut it "
                         "into fields, or look at it in QuPath (irnet export --to qupath)"
                     )
+
             rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
             self.fields.append(ReviewedImage(image=image, rows=rows, categories=self.categories))
+
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}
         met = self.run.paths
         self.paths = [_find_image(field, met, data) for field in self.fields]
         self._named = data is not None
+
         self._next_id = 1 + max((_number(row["id"]) for row in self.document.annotations), default=0)
         self.sha256 = self.document.sha256
         self._signature: tuple[int, int, int] | None = (0, 0, 0)  # the first check compares contents
+
         self.journal = Journal(self.folder / JOURNAL, source_sha256=self.sha256)
         self._replay()
 

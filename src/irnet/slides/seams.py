@@ -60,6 +60,7 @@ def segment_windows(
     if halo < least_halo:
         raise InputError(f"halo {halo} px is too small to see whole cells across seams: use {least_halo} px")
     tally = WindowNotes() if tally is None else tally
+
     parts, cut = [], []
     for window in plan_windows(image.shape[:2], core=core, halo=halo):
         owned = _find_owned(segment, image, window)

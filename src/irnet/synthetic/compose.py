@@ -65,6 +65,7 @@ def compose(
     check_choices(layout, palette, mpp)
     if not cutouts:
         raise InputError("nothing to compose: give at least one cut-out of an annotated cell")
+
     patient = Patient.draw(seed, palette)
     rng = np.random.default_rng((seed, 3))
     if count is None:
@@ -72,6 +73,7 @@ def compose(
     grey, on_top = palette == "grey", 0 if covered is None else count // 2
     ground = draw_plan(rng, layout, size, count - on_top, lambda: _draw_cutout(rng, cutouts, mpp)).cells
     drawings, centres = [_draw(rng, place, grey=grey) for place in ground], [place.centre for place in ground]
+
     for _ in range(on_top):
         below = collect(drawings, size, mpp)[0]
         place, drawing = _lay_on(rng, ground, below, cutouts, covered=covered or 0.0, grey=grey)
@@ -90,6 +92,7 @@ def cut_out(sample: Sample, mpp: float | None = None) -> list[Cutout]:
     mpp = cells.mpp or mpp
     if mpp is None:
         raise InputError(f"{sample.name}: um per pixel unknown; set `mpp` of the image in its annotations")
+
     shared, labels = cells.intersections(cells), cells.labels
     inside = (shared >= INSIDE * cells.areas) & (labels == NUCLEUS)
     found = []
@@ -98,10 +101,12 @@ def cut_out(sample: Sample, mpp: float | None = None) -> list[Cutout]:
         alone = np.count_nonzero(shared[index][labels == CYTOPLASM]) == 1
         if not alone or len(nuclei) != 1:
             continue
+
         x1, y1, x2, y2 = _frame(cells.boxes[index], cells.image_shape)
         pair = cells.select([int(index), int(nuclei[0])]).shift(-x1, -y1, (y2 - y1, x2 - x1)).to_dense()
         if _is_cut(pair[0]):
             continue
+
         kind = sample.content.kinds[index] if sample.content.kinds else "unknown"
         image = np.ascontiguousarray(sample.image[y1:y2, x1:x2])
         found.append(Cutout(image=image, cytoplasm=pair[0], nucleus=pair[1], mpp=mpp, kind=kind))
@@ -143,16 +148,19 @@ def _lay_on(
     """A cell near one of `ground` that shares more than `covered` of its area with the cytoplasms `below`."""
     shape, mpp = below.image_shape, below.mpp or 1.0
     union: Mask = np.logical_or.reduce(below.of(CYTOPLASM).to_dense(), axis=0)  # (H, W)
+
     for _ in range(TRIES):
         near = ground[int(rng.integers(len(ground)))]
         item, radius = _draw_cutout(rng, cutouts, mpp)
         distance, angle = (near.radius + radius) * rng.uniform(*LAID_ON), rng.uniform(0, 2 * np.pi)
         x, y = near.centre[0] + distance * np.cos(angle), near.centre[1] + distance * np.sin(angle)
         place = Placement(item, (float(x), float(y)), radius)
+
         drawing = _draw(rng, place, grey=grey)
         cell = collect([drawing], shape, mpp)[0].of(CYTOPLASM)
         if len(cell) and np.mean(union[cell.to_dense()[0]]) > covered:
             return place, drawing
+
     raise InputError(
         f"no place where others cover more than {covered} of a cell: give more cut-outs or cells"
     )
@@ -176,6 +184,7 @@ def _paste(
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turn[:, 0] *= rng.choice([-1, 1])
+
     middle = np.argwhere(cutout.cytoplasm).mean(axis=0)  # y, x
     half = int(np.hypot(*cutout.cytoplasm.shape) * scale / 2) + 2
     matrix = turn / scale
@@ -193,6 +202,7 @@ def _paste(
         layers = [Layer(warp(density.mean(axis=0)), corner, np.ones(3, dtype=np.float32))]
     else:
         layers = [Layer(warp(d), corner, dye) for d, dye in zip(density, CHANNELS, strict=True)]
+
     nucleus = warp(cutout.nucleus) > 0.5
     cytoplasm = (warp(cutout.cytoplasm) > 0.5) | nucleus
     return Drawing(layers, (cytoplasm, corner), [(nucleus, corner)] if nucleus.any() else [])

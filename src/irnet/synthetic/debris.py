@@ -28,9 +28,11 @@ def add_debris(
     """Draw a field's debris onto `density`, some of it on the cells at `cells` (px); say what lies where."""
     share = float(np.prod(density.shape)) * mpp**2 / 1e6 / FIELD_MM2
     add_ground(rng, density, dirt, stain, mpp)
+
     c, s = np.cos(dirt.flow), np.sin(dirt.flow)
     along = np.array([[c, s], [-s, c]]) * np.array(dirt.streak)[:, None]
     lone, swarm = (0.3, 7.0 * np.eye(2)), (dirt.gathered, along)
+
     kinds: list[tuple[str, float, Callable[..., tuple[Raster, Colour]], float, Gathering]] = [
         ("scrap", dirt.scraps, _draw_scrap, 0.3, lone),
         ("clot", dirt.clots, _draw_clot, 0.5, lone),
@@ -38,6 +40,7 @@ def add_debris(
         ("speck", dirt.specks, _draw_speck, 0.8, lone),
         ("white_cell", dirt.white_cells, _draw_white_cell, dirt.white_on_cells, swarm),
     ]
+
     found: list[Distractor] = []
     for name, expected, draw, on_cells, gathering in kinds:
         places = _places(rng, rng.poisson(expected * share), density.shape, cells, on_cells, gathering, mpp)
@@ -47,9 +50,11 @@ def add_debris(
             corner = (round(x - tile.shape[1] / 2), round(y - tile.shape[0] / 2))
             density.add(tile, corner, colour)
             found += _as_distractor(name, tile, corner, density.shape)
+
     for x, y in _places(rng, rng.poisson(dirt.smudges * share), density.shape, cells, 0.8, lone, mpp):
         film, colour = draw_smudge(rng, stain, mpp)
         density.add(film, (round(x - film.shape[1] / 2), round(y - film.shape[0] / 2)), colour)
+
     if dirt.red_sheets:
         found += _add_red_sheets(rng, density, dirt, stain, mpp)
     return found
@@ -62,6 +67,7 @@ def _add_red_sheets(
     cover = red_sheets(rng, dirt.red_sheets, density.shape, mpp, dirt.flow)
     uneven = 1 + np.float32(0.12) * wide_noise(rng, density.shape, 4 / mpp)
     density.add(cover * uneven * np.float32(rng.uniform(0.8, 2.2) * stain.cytoplasm), (0, 0), stain.orange)
+
     labels = np.zeros(cover.shape, np.int32)
     label(cover > RED_SEEN, output=labels)
     islands = find_objects(labels)
@@ -125,16 +131,20 @@ def _draw_white_cell(rng: np.random.Generator, stain: Stain, mpp: float) -> tupl
     lymphocyte, lobes = draw < 0.15, 1 if draw < 0.35 else int(rng.integers(2, 6))
     radii = rng.uniform(2.3, 3.3, 1) if lymphocyte else rng.uniform(0.9, 2.6 if lobes == 1 else 2.1, lobes)
     places = _bunch(rng, radii)
+
     body_radius = rng.uniform(3.5, 6)
     x, y = plane(int((max(np.abs(places).max() + 2 * radii.max(), 1.5 * body_radius) + 1) / mpp) + 2)
+
     softness = np.float32(max(0.85 / mpp, 1.0))
     nucleus = np.zeros_like(x)
     for place, radius in zip(places / mpp, radii / mpp, strict=True):
         lobe = _draw_lobe_outline(rng, radius)
         depth, _ = lobe.depth(x - np.float32(place[0]), y - np.float32(place[1]))
         nucleus = np.maximum(nucleus, np.clip(depth / softness + 0.5, 0, 1))
+
     tone = np.float32(rng.uniform(1.05, 1.65)) * (1 + np.float32(0.06) * noise(rng, x.shape, 0.5 / mpp))
     density = nucleus * tone
+
     if rng.random() < (0.4 if stain.grey else 0.5):
         cover = _draw_lobe_outline(rng, body_radius / mpp).depth(x, y)[0] / (2 * softness)
         film = np.clip(cover + 0.5, 0, 1) * np.maximum(1 + np.float32(0.2) * cloud(rng, x.shape, mpp), 0)

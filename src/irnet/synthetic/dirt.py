@@ -37,6 +37,7 @@ class Dirt:
         inflamed, along = rng.random() < 0.5, rng.uniform(1, 4)
         smear = (7.0 * along, 7.0 / along)
         bloody = strong and rng.random() < 0.4
+
         return cls(
             white_cells=np.exp(rng.uniform(np.log(30), np.log(300)))
             if inflamed

@@ -40,6 +40,7 @@ class Habit:
         """A patient's habit."""
         grey, strong = palette == "grey", palette == "strong"
         folded = strong or palette == "vivid"
+
         return cls(
             rods=float(rng.gamma(4.0, 0.25) * (rng.random() < (0.9 if grey else 0.45))),
             dots=rng.uniform(0.3, 0.8),

@@ -21,15 +21,19 @@ def add_ground(rng: np.random.Generator, density: Density, dirt: Dirt, stain: St
     if dirt.rods > 0:
         patches = np.clip(wide_noise(rng, shape, 16 / mpp) - np.float32(0.6), 0, 1)
         density.add(patches * rods(rng, shape, mpp) * np.float32(dirt.rods), (0, 0), stain.haematoxylin)
+
     patches = np.clip(wide_noise(rng, shape, 25 / mpp) + np.float32(0.2), 0, 2)
     crumbs = np.maximum(noise(rng, shape, 0.55 / mpp) - np.float32(2.2), 0) + dots(rng, shape, mpp)
     density.add(patches * crumbs * np.float32(dirt.crumbs), (0, 0), stain.haematoxylin)
+
     if rng.random() < dirt.mucus:
         _add_mucus(rng, density, flow, stain, mpp)
+
     if veils := min(rng.poisson(dirt.veils), MOST_VEILS):
         streaky = streaks(rng, shape, rng.uniform(1.5, 5) / mpp, rng.uniform(4, 15), flow)
         for _ in range(veils):
             _add_veil(rng, density, streaky, dirt.holes, stain, mpp)
+
     if dirt.threads > 0:
         hairs = streaks(rng, shape, rng.uniform(0.5, 0.9) / mpp, rng.uniform(25, 80), flow)
         patches = np.clip(wide_noise(rng, shape, 30 / mpp) + np.float32(0.5), 0, 1.5)
@@ -38,6 +42,7 @@ def add_ground(rng: np.random.Generator, density: Density, dirt: Dirt, stain: St
             (0, 0),
             stain.haematoxylin,
         )
+
     if rng.random() < dirt.scratches:
         _add_scratch(rng, density, stain, mpp)
 

@@ -118,8 +118,10 @@ def draw_plan(
     alone = statistics.alone * rng.uniform(0.5, 2.0)
     nearest, farthest = statistics.gap
     common = (min(nearest * rng.uniform(0.9, 1.6), farthest - 0.1), farthest)
+
     cells: list[Placement[T]] = []
     cluster: list[Placement[T]] = []
+
     largest, gap, draw = 0, common, draw_item
     for _ in range(count):
         crowd = draw is not draw_item
@@ -132,8 +134,10 @@ def draw_plan(
             elif rng.random() < statistics.heaps:
                 gap = statistics.heap_gap
             placement = ground.place_apart(cells, draw)
+
         cells.append(placement)
         cluster.append(placement)
+
     bare = [ground.place_bare(cells, draw_item) for _ in range(rng.poisson(statistics.bare * count))]
     return Plan(cells, bare)
 

@@ -55,15 +55,18 @@ def draw_nucleus(
         notches=look.notches,
         raggedness=0.004,
     )
+
     half = int(outline.reach * 1.15 + REACH_UM / mpp + 2)
     x0, y0 = round(centre[0]) - half, round(centre[1]) - half
     x, y = plane(half, (centre[0] - round(centre[0]), centre[1] - round(centre[1])))
     x, y = bend(
         x, y, rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25 if look.crease else 0.08) * mpp / diameter
     )
+
     depth, _ = outline.depth(x, y)
     softness = np.float32(max(rng.uniform(0.65, 1.25) / mpp, 1.3))
     cover = np.clip(depth / softness + 0.5, 0, 1)
+
     body = _draw_chromatin(rng, look, depth, x, y, outline, mpp)
     tone = np.float32(look.tone * np.exp(rng.normal(0, kind.tones)))
     return Nucleus((x0, y0), cover * body * tone, cover > ANNOTATED, depth)
@@ -82,7 +85,9 @@ def _draw_look(rng: np.random.Generator, kind: Kind) -> Look:
             membrane=0.0,
             crease=0.0,
         )
+
     grain = kind.chromatin * rng.uniform(0.6, 1.4)
+
     if draw > 0.70:  # crumpled: folded on itself, angular
         notches = rng.exponential(0.8)
         return Look(
@@ -95,6 +100,7 @@ def _draw_look(rng: np.random.Generator, kind: Kind) -> Look:
             membrane=0.1,
             crease=0.4,
         )
+
     if draw > 0.48:  # vesicular: pale, with a visible membrane
         return Look(
             tone=0.78,
@@ -106,6 +112,7 @@ def _draw_look(rng: np.random.Generator, kind: Kind) -> Look:
             membrane=rng.uniform(0.15, 0.5),
             crease=0.0,
         )
+
     return Look(
         tone=1.0,
         scale=1.0,
@@ -126,9 +133,11 @@ def _draw_chromatin(
     body += np.float32(0.08 * look.grain) * noise(rng, x.shape, 0.85 / mpp)
     body += np.float32(0.07) * noise(rng, x.shape, 2.2 / mpp)
     body -= np.float32(0.18) * np.exp(np.minimum(-depth * np.float32(mpp / 0.6), 0))
+
     if look.membrane:
         line = (depth - np.float32(0.55 / mpp)) * np.float32(mpp / 0.4)
         body += np.float32(look.membrane) * np.exp(-np.square(line))
+
     for _ in range(rng.poisson(2.0) if look.crease else 0):
         angle = rng.uniform(0, 2 * np.pi)
         across = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))

@@ -45,6 +45,7 @@ class Camera:
         grey, strong = palette == "grey", palette == "strong"
         if grey and rng.random() < STACKED:
             return cls._draw_stacked(rng)
+
         return cls(
             white=_draw_white(rng, palette),
             gamma=float(np.exp(rng.normal(0, 0.08))),
@@ -66,6 +67,7 @@ class Camera:
     def _draw_stacked(cls, rng: np.random.Generator) -> "Camera":
         """A grey camera with an extended depth of field: even light, white noise, all in focus."""
         level = float(rng.normal(230, 3))
+
         return cls(
             white=(level, level, level),
             gamma=1.0,

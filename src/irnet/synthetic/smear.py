@@ -70,10 +70,12 @@ def generate(
     Raises InputError for an unknown layout or palette, and for a scale that no microscope has.
     """
     check_choices(layout, palette, mpp)
+
     patient = patient or Patient.draw(seed, palette)
     rng = np.random.default_rng((seed, 0))
     if count is None:
         count = int(draw_counts(rng, layout, size, mpp, 1)[0])
+
     plan = draw_plan(
         rng,
         layout,
@@ -82,6 +84,7 @@ def generate(
         lambda: draw_kind(rng, patient.shares, mpp),
         lambda: draw_crowd(rng, mpp),
     )
+
     drawings = _draw_cells(rng, plan, patient, mpp)
     centres = [placement.centre for placement in plan.cells]
     return assemble(rng, drawings, centres, patient=patient, size=size, mpp=mpp)
@@ -124,6 +127,7 @@ def _draw_cells(
 ) -> list[tuple[str, Drawing]]:
     """All cells of a plan, then its bare nuclei, each with the name of its kind."""
     drawings, blurs = [], _draw_blurs(rng, plan, patient.camera, mpp)
+
     for place in plan.cells:
         drawing = draw_cell(
             rng,
@@ -136,6 +140,7 @@ def _draw_cells(
             blur=next(blurs),
         )
         drawings.append((place.item.name, drawing))
+
     for place in plan.bare:
         drawing = draw_bare_nucleus(
             rng, place.item, place.centre, stain=patient.stain, mpp=mpp, blur=next(blurs)

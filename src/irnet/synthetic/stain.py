@@ -72,6 +72,7 @@ class Stain:
         (cytoplasm, spread), (nucleus, nucleus_spread) = STRENGTHS[palette]
         grey, vivid, strong = palette == "grey", palette == "vivid", palette == "strong"
         dyes = DYES.get(palette, (CYANOPHILIC, EOSINOPHILIC, ORANGE, HAEMATOXYLIN))
+
         return cls(
             *(WHITE_DENSITY if grey else _mix(rng, shades, 0.06 if strong else 0.12) for shades in dyes),
             cytoplasm=cytoplasm * float(np.exp(rng.normal(0, spread))),

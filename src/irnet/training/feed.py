@@ -71,7 +71,7 @@ class Batch(NamedTuple):
         return self._replace(**{name: getattr(self, name).to(device, non_blocking=True) for name in names})
 
     def targets(self) -> list[dict[str, Tensor]]:
-        """Return what a network takes: one dict an image."""
+        """Return what a network takes: one dict an image, with the shapes of an item of `CropDataset`."""
         instances, regions = self.counts.T.tolist()
         lengths = dict(zip(LISTS, (instances, instances, instances, regions), strict=True))
 

@@ -14,7 +14,7 @@ JPEG_QUALITY = (50, 95)  # lowest and highest
 
 
 def recolour(image: Pixels, rng: Generator, augmentation: AugmentSettings) -> Pixels:
-    """The image as another stain, lamp, focus, camera and file would show it."""
+    """The image, (H, W, 3) as all here, as another stain, lamp, focus, camera and file would show it."""
     a = augmentation
     if a.stain:
         image = mix_stain(image, np.eye(3) + rng.normal(size=(3, 3)) * a.stain * (0.3 + 0.7 * np.eye(3)))

@@ -32,14 +32,14 @@ class Warp:
         return points @ self.linear.T + self.shift
 
     def source(self) -> Array:
-        """Extent of the window in the image, x1, y1, x2, y2."""
+        """Extent of the window in the image, (4,): x1, y1, x2, y2 in px."""
         corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]) * self.size
         points = (corners - self.shift) @ self.back.T
         return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
     @cached_property
     def back(self) -> NDArray[np.floating]:
-        """The inverse of `linear`."""
+        """The inverse of `linear`, (2, 2)."""
         return np.linalg.inv(self.linear)
 
     @cached_property
@@ -50,7 +50,7 @@ class Warp:
     def inverse(self, origin: Array, step: Array) -> tuple[float, ...]:
         """The six coefficients by which PIL finds, for pixel u of a raster, the image's point.
 
-        The raster's pixel u lies at `origin + step * u` in the window.
+        The raster's pixel u lies at `origin + step * u` in the window; all three are (2,).
         """
         (a, b), (d, e) = (self.back * step).tolist()
         c, f = (self.back @ (origin - self.shift)).tolist()

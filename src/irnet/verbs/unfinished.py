@@ -206,7 +206,8 @@ def _value(settings: Row, key: str) -> str:
 def _other_images(there: list[Any], here: list[Any]) -> list[str]:
     if there == here:
         return []
-    old, new = ([path for _, path in images] for images in (there, here))
+
+    old, new = [path for _, path in there], [path for _, path in here]
     gone, more = sorted(set(old) - set(new)), sorted(set(new) - set(old))
     differences = [f"{number_of(len(gone), 'image')} there alone, such as {gone[0]}"] if gone else []
     differences += [f"{number_of(len(more), 'image')} here alone, such as {more[0]}"] if more else []
