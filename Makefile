@@ -11,7 +11,7 @@ DEVICE ?= cuda
 RUN ?= runs/$(basename $(notdir $(RECIPE)))
 WEIGHTS ?= src/irnet/weights/irnet.safetensors
 
-.PHONY: demo test check weights viewer clean
+.PHONY: demo test check docs dist weights viewer clean
 
 demo: .venv/installed
 	$(BIN)/irnet demo -o demo
@@ -25,6 +25,15 @@ check: .venv/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_page.py
+
+docs: .venv/installed-dev # build/site/index.html; a broken link or anchor is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/site
+
+dist: .venv/installed-dev # what docs/releasing.md publishes, checked
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	.ci/check-dist $(BIN)/python dist
 
 weights: .venv/installed # needs the extra imagenet; where it was stopped, it goes on
 	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) $(if $(INIT),--init $(INIT)) $(if $(UNLABELLED),--unlabelled $(UNLABELLED)) --resume
@@ -47,5 +56,5 @@ clean:
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@

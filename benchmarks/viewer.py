@@ -2,7 +2,7 @@
 
     python benchmarks/viewer.py [--cells 2000] [--csv FILE]
 
-Needs Chromium (apt-get install chromium) and `pip install '.[dev]'`. Chromium draws without a GPU here, so
+Needs Chromium (apt-get install chromium) and `pip install ".[dev]"`. Chromium draws without a GPU here, so
 a desktop is faster.
 """
 

@@ -5,7 +5,7 @@
 OUT keeps what became of each input (`inputs.jsonl`) and of each kill (`kills.jsonl`): the same command goes
 on where it was stopped. What an input is follows from its kind, name and number, counted from `--first`, as
 kills are; `--repeat` runs one again.
-Needs `pip install '.[dev]'`; the kills need Linux and the bundled weights.
+Needs `pip install ".[dev]"`; the kills need Linux and the bundled weights.
 """
 
 import argparse

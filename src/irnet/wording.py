@@ -16,3 +16,12 @@ def number_of(number: int, noun: str) -> str:
     ('1 image', '0 images')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def install_extra(extra: str) -> str:
+    """How to get what an extra of pyproject.toml brings: irnet is on no package index, so out of its clone.
+
+    >>> install_extra("view")
+    'pip install ".[view]" in the clone of irnet'
+    """
+    return f'pip install ".[{extra}]" in the clone of irnet'

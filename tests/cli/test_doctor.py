@@ -21,7 +21,7 @@ def test_missing_weights_and_extras_have_a_remedy(run, monkeypatch: pytest.Monke
     ran = run("doctor")
     assert ran.code == 0
     assert "no bundled weights" in ran.out
-    assert "pip install 'irnet[tensorboard]'" in ran.out
+    assert 'pip install ".[tensorboard]"' in ran.out
 
 
 def test_damaged_weights_are_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path, network) -> None:

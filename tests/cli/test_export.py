@@ -221,4 +221,4 @@ def test_a_missing_extra_is_named(run, smears: Path, tmp_path: Path, monkeypatch
     for module, to, extra in (("shapely", "qupath", "export"), ("roifile", "imagej", "export")):
         monkeypatch.setitem(__import__("sys").modules, module, None)
         ran = run("export", smears, "--to", to, "-o", tmp_path)
-        assert (ran.code, f"pip install 'irnet[{extra}]'" in ran.err) == (2, True)
+        assert (ran.code, f'pip install ".[{extra}]"' in ran.err) == (2, True)

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,30 @@ def test_every_page_is_in_the_index() -> None:
     assert {
         page.relative_to(ROOT) for page in pages if "decisions" not in page.parts and page not in linked
     } == set()
+
+
+def test_every_decision_is_in_their_list() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = LINK.findall((folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(page.name for page in folder.glob("[0-9]*.md"))
+
+
+def test_what_is_said_of_installing_works_from_a_clone() -> None:
+    """irnet is on no index: extras are installed out of the clone, and are those of pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    places = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile"]
+    for folder, pattern in (("docs", "*.md"), ("src", "*.py"), ("benchmarks", "*.py"), ("recipes", "*.toml")):
+        places += (ROOT / folder).rglob(pattern)
+
+    named = set()
+    for place in places:
+        text = place.read_text(encoding="utf-8")
+        from_an_index = re.findall(r"pip install ['\"]?irnet\b", text)
+        assert from_an_index == [] or place.name == "releasing.md", place
+        named |= set(re.findall(r"['\"]\.\[(\w+)\]['\"]|install_extra\(['\"](\w+)", text))
+    extras = {extra or other for extra, other in named}
+    assert len(extras) > 6
+    assert extras <= project["optional-dependencies"].keys()
 
 
 def test_every_verb_and_option_is_in_the_reference() -> None:

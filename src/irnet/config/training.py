@@ -59,7 +59,7 @@ class TrainSettings(Section):
     workers: CountOrZero = 2
     """Processes that prepare images; 0 prepares them in the training process."""
     tensorboard: bool = False
-    """Write the log for TensorBoard too (pip install irnet[tensorboard])."""
+    """Write the log for TensorBoard too (needs the extra tensorboard)."""
 
 
 class AugmentSettings(Section):

@@ -12,6 +12,7 @@ from irnet.data import pixels
 from irnet.data.calibration import description, is_aperio, is_reduced
 from irnet.data.inflation import check_inflation, check_segments, check_tile
 from irnet.errors import InputError
+from irnet.wording import install_extra
 
 ORIENTATION, BITS, SAMPLE_FORMAT = 274, 258, 339
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
@@ -91,7 +92,7 @@ def read_pixels(leaf: tifffile.TiffPage) -> NDArray:
     except (ImportError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
-        raise MissingCodecError("its compression needs more codecs: pip install 'irnet[tiff]'") from None
+        raise MissingCodecError(f"its compression needs more codecs: {install_extra('tiff')}") from None
 
 
 def _only_page(picture: PIL.Image.Image, count: int) -> int | None:

@@ -17,6 +17,7 @@ from irnet.morphometry.nuclei import Nuclei, measure_nuclei
 from irnet.morphometry.pairing import pairing_confidence
 from irnet.morphometry.shape import Shape, measure_shape
 from irnet.morphometry.surroundings import Surroundings
+from irnet.wording import install_extra
 
 Value = str | int | float | None
 Row = dict[str, Value]
@@ -122,7 +123,7 @@ def check_parquet() -> None:
     try:
         from pyarrow import parquet  # noqa: F401
     except ImportError as error:
-        raise InputError("Parquet needs pyarrow: pip install 'irnet[parquet]'") from error
+        raise InputError(f"Parquet needs pyarrow: {install_extra('parquet')}") from error
 
 
 def to_parquet(rows: Sequence[Row]) -> bytes:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from irnet.errors import InputError
-from irnet.wording import number_of
+from irnet.wording import install_extra, number_of
 
 
 def serve(
@@ -36,7 +36,7 @@ def serve(
         from irnet.server.app import create_app
         from irnet.server.connection import Connection
     except ImportError as error:
-        raise InputError(f"the viewer needs {error.name}: pip install 'irnet[view]'") from error
+        raise InputError(f"the viewer needs {error.name}: {install_extra('view')}") from error
     from irnet.server.guard import LOOPBACK_NAMES
     from irnet.server.store import Review
 

@@ -19,6 +19,7 @@ from irnet.cells import LABEL_NAMES
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
 from irnet.training.scores import Validation
+from irnet.wording import install_extra
 
 LOG_NAME = "log.jsonl"
 
@@ -180,7 +181,7 @@ def _open_board(run_dir: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise InputError("TensorBoard is missing: pip install 'irnet[tensorboard]'") from error
+        raise InputError(f"TensorBoard is missing: {install_extra('tensorboard')}") from error
     return SummaryWriter(str(run_dir / "tensorboard"))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import irnet
 from irnet.data.files import sha256
 from irnet.errors import InputError
+from irnet.wording import install_extra
 
 GIB = 2**30
 ENOUGH_MEMORY = 4 * GIB  # a window of 2048 px and the libraries
@@ -122,5 +123,5 @@ def _extras() -> Iterator[Check]:
         if all(find_spec(module) for module in modules):
             yield Check(extra, f"{purpose}: there")
         else:
-            remedy = f"only if you need it: pip install 'irnet[{extra}]'"
+            remedy = f"only if you need it: {install_extra(extra)}"
             yield Check(extra, f"{purpose}: not installed", ok=False, remedy=remedy)

@@ -146,4 +146,4 @@ def test_a_missing_extra_says_what_to_install(missing: str) -> None:
         "except InputError as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'irnet[jomls]'" in said.stdout
+    assert 'pip install ".[jomls]"' in said.stdout

@@ -23,6 +23,7 @@ from irnet.data.listing import walk, warn_of_unread
 from irnet.data.matlab import Value, open_hdf5
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.wording import install_extra
 
 _Array = tuple[int, Iterator[Value]]  # how many items, and these
 _IMAGES, _CELLS, _NUCLEI = "generator/ImageDataSet.mat", "cyto/cyto_ins.mat", "nuc/nuc_ins.mat"
@@ -71,7 +72,7 @@ def _entry(folder: Path, number: int, image: Value, cells: Value, nuclei: Value)
 def _open(file: Path, stack: ExitStack) -> _Array:
     """The one cell array of a file. Raises InputError."""
     if importlib.util.find_spec("h5py") is None:
-        raise InputError("MATLAB 7.3 files need h5py: pip install 'irnet[cx22]'")
+        raise InputError(f"MATLAB 7.3 files need h5py: {install_extra('cx22')}")
     if not file.is_file():
         made = ": run generator/ImageDataGenerator.m of the set in MATLAB" if file.match(_IMAGES) else ""
         raise InputError(f"{file}: no such file{made}")

@@ -26,6 +26,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.polygons import Ring
+from irnet.wording import install_extra
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
@@ -217,5 +218,5 @@ def _roifile() -> ModuleType:
     try:
         import roifile
     except ImportError as error:
-        raise InputError("ImageJ's regions need roifile: pip install 'irnet[export]'") from error
+        raise InputError(f"ImageJ's regions need roifile: {install_extra('export')}") from error
     return roifile

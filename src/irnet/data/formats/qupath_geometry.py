@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from irnet.data.coco.document import Row
 from irnet.errors import InputError
 from irnet.geometry.polygons import Ring
+from irnet.wording import install_extra
 
 PRECISION = 0.01  # px: what QuPath rounds to
 
@@ -23,7 +24,7 @@ def check() -> None:
     try:
         import shapely  # noqa: F401
     except ImportError as error:
-        raise InputError("QuPath's geometry needs shapely: pip install 'irnet[export]'") from error
+        raise InputError(f"QuPath's geometry needs shapely: {install_extra('export')}") from error
 
 
 def geometry_of(rings: list[Ring]) -> Row:
