@@ -137,7 +137,9 @@ def predict(folder: Path) -> None:
     cells = found(folder)
     stand_in = _StandIn(cells)
     predict_files.open_method = lambda *_, **__: stand_in
-    report = predict_files.predict_files([folder / "a.tif"], folder / "predicted", mpp=MPP)
+    report = predict_files.predict_files(
+        [folder / "a.tif"], folder / "predicted", predict_files.PredictOptions(mpp=MPP)
+    )
     if report.exit_code or sum(report.images[0]["found"].values()) != len(cells):
         raise AssertionError("what was found is not what is there")
 
