@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from irnet.errors import InputError
 from irnet.geometry import masks as geometry
+from irnet.shortcuts import Shortcuts
 
 CYTOPLASM, NUCLEUS = 1, 2
 LABEL_NAMES = {CYTOPLASM: "cytoplasm", NUCLEUS: "nucleus"}
@@ -24,9 +25,9 @@ Mask = NDArray[np.bool_]
 Cuts = Mapping[int, float]  # label -> least score
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Cells:
-    """n instances of one image. Build with `Cells.build` or `from_dense`.
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Cells(Shortcuts):
+    """n instances of one image. Build with `Cells.build` or `from_dense`; `shortcuts.py` has the rest.
 
     Raises InputError when fields differ in length, a crop leaves the frame or a parent is not an instance.
     """

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from irnet.cells import LABEL_NAMES, Cells, Cuts, check_mpp, reaching
 from irnet.config import Settings
 from irnet.data.files import sha256
+from irnet.data.picture import ImageLike, open_picture
 from irnet.errors import InputError
 from irnet.inference.bare_ground import leave_bare_out
 from irnet.inference.blank import BLANK, drop_specks, is_blank
 from irnet.inference.detections import ImageDetections
 from irnet.inference.devices import autocast, choose_device, memory_errors
 from irnet.inference.networks import Network, check_views, detect
-from irnet.inference.picture import ImageLike, open_picture
 from irnet.inference.scale import (
     OWN,
     Scale,

