@@ -11,7 +11,7 @@ DEVICE ?= cuda
 RUN ?= runs/$(basename $(notdir $(RECIPE)))
 WEIGHTS ?= src/irnet/weights/irnet.safetensors
 
-.PHONY: demo test check docs dist weights viewer clean
+.PHONY: demo test check docs dist pictures weights viewer clean
 
 demo: .venv/installed
 	$(BIN)/irnet demo -o demo
@@ -34,6 +34,9 @@ dist: .venv/installed-dev # what docs/releasing.md publishes, checked
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 	.ci/check-dist $(BIN)/python dist
+
+pictures: .venv/installed-dev # docs/images, after a change in what they show; needs Chromium
+	$(BIN)/python benchmarks/pictures.py
 
 weights: .venv/installed # needs the extra imagenet; where it was stopped, it goes on
 	$(BIN)/python -m irnet train generated -o $(RUN) --recipe $(RECIPE) --time $(TIME) --device $(DEVICE) $(if $(INIT),--init $(INIT)) $(if $(UNLABELLED),--unlabelled $(UNLABELLED)) --resume

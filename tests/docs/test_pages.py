@@ -42,17 +42,20 @@ def commands() -> dict[str, typer.core.TyperCommand]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
-    made_later = {"docs/images/demo.png"}  # drawn by `irnet demo`, which needs the bundled weights
-    missing = [
-        target for target in targets if target not in made_later and not (page.parent / target).exists()
-    ]
-    assert missing == []
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-def test_the_picture_of_the_readme_exists_where_weights_do() -> None:
-    from irnet.inference.weights import BUNDLED
+def test_pictures_are_shown_and_light() -> None:
+    shown = set()
+    for page in PAGES:
+        targets = LINK.findall(page.read_text(encoding="utf-8"))
+        shown |= {(page.parent / target).resolve() for target in targets}
 
-    assert (ROOT / "docs" / "images" / "demo.png").exists() or not BUNDLED.exists()
+    files = set((ROOT / "docs" / "images").iterdir())
+    assert files - shown == set()
+    films = sum(file.stat().st_size for file in files if file.suffix == ".gif")
+    assert films < 2_000_000
+    assert sum(file.stat().st_size for file in files) - films < 1_500_000
 
 
 def test_every_page_is_in_the_index() -> None:
