@@ -10,8 +10,9 @@ import torch
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.config import PerClass, Settings
 from irnet.errors import InputError
-from irnet.inference.predict import ONE_PIECE, Predictor
+from irnet.inference.predict import Predictor
 from irnet.inference.scale import FIRST_LOOK, OWN, PRIOR_NUCLEI, digest, resized_shape
+from irnet.inference.segmenter import ONE_PIECE
 from irnet.inference.weights import save_weights
 from irnet.models.build import build_model
 from irnet.models.image_batch import ImageBatch
@@ -142,6 +143,63 @@ def test_images_of_a_list_share_one_scale(blobs: Predictor, caplog: pytest.LogCa
     caplog.clear()
     blobs.predict(parts, mpp=0.37)
     assert not caplog.records
+
+
+def test_a_list_is_told_of_as_it_goes_and_gives_what_each_gives_alone(blobs: Predictor, tmp_path: Path):
+    PIL.Image.fromarray(PAIR).save(tmp_path / "pair.png")
+    images = (tmp_path / "pair.png", PAIR[:, ::-1], PIL.Image.fromarray(PAIR))
+    told = []
+    found = blobs.predict(images, mpp=0.37, progress=lambda *heard: told.append(heard))
+    assert told == [("pair.png", 1, 3), ("image 2", 2, 3), ("image 3", 3, 3)]
+    assert [cells.to_rle() for cells in found] == [blobs(image, 0.37).to_rle() for image in images]
+    assert blobs.predict([]) == []
+
+
+def test_a_generator_is_read_image_by_image(blobs: Predictor):
+    read, told = [], []
+
+    def images():
+        for number in range(3):
+            read.append(number)
+            yield PAIR
+
+    found = blobs.predict(images(), mpp=0.37, progress=lambda *heard: told.append(heard))
+    assert read == []
+    assert len(next(found)) == 4
+    assert (read, told) == ([0], [("image 1", 1, 0)])
+    assert [len(cells) for cells in found] == [4, 4]
+    with pytest.raises(InputError, match="score 7"):  # before it is asked for the first
+        blobs.predict(images(), score=7)
+
+
+def test_the_first_images_of_a_generator_give_its_scale(
+    blobs: Predictor, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("irnet.inference.predict.LOOKED_AT", 2)
+    image, _ = at(0.6)
+    parts = [image[:600], image[600:], image[:600], image[:300]]
+    found = list(blobs.predict(part for part in parts))
+    assert [cells.to_rle() for cells in found[:2]] == [cells.to_rle() for cells in blobs.predict(parts[:2])]
+    assert [cells.image_shape for cells in found] == [part.shape[:2] for part in parts]
+    assert found[2].to_rle() == found[0].to_rle()
+    assert "on 2 images" in caplog.records[0].message
+
+
+def test_a_file_that_is_none_is_named_before_work_and_a_generator_gives_what_came_before(
+    blobs: Predictor, tmp_path: Path
+):
+    PIL.Image.fromarray(PAIR).save(tmp_path / "pair.png")
+    (tmp_path / "notes.png").write_text("no image")
+    files = [tmp_path / "pair.png", tmp_path / "notes.png"]
+    for mpp in (None, 0.37):
+        with pytest.raises(InputError, match=r"notes\.png"):
+            blobs.predict(files, mpp)
+        assert blobs.model.seen == []
+
+    found = blobs.predict(iter(files), 0.37)
+    assert len(next(found)) == 4
+    with pytest.raises(InputError, match=r"notes\.png"):
+        next(found)
 
 
 def test_the_middle_of_a_large_image_tells_its_scale(blobs: Predictor):
@@ -376,7 +434,7 @@ def test_four_views_have_a_point_of_their_own(untrained: Predictor):
 
 
 def test_four_views_of_a_large_image_go_window_by_window(untrained: Predictor, monkeypatch):
-    monkeypatch.setattr("irnet.inference.predict.ONE_PIECE", 256)
+    monkeypatch.setattr("irnet.inference.segmenter.ONE_PIECE", 256)
     monkeypatch.setattr("irnet.inference.windows.WINDOWS", ((256, 384),))
     seen, prepare = [], untrained.model.prepare.forward
     monkeypatch.setattr(

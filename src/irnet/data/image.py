@@ -72,10 +72,15 @@ def check_kinds(files: Iterable[Path]) -> None:
         raise InputError(reasons[0] + more)
 
 
+def header_mpp(path: str | os.PathLike, page: int | None = None) -> float | None:
+    """Um per pixel that a file's header says; no pixel is decoded. Raises InputError for what is no image."""
+    return _stated_mpp(path, page)[0]
+
+
 def states_no_mpp(path: str | os.PathLike, page: int | None = None) -> bool:
     """Whether a file can be opened and its header does not say um per pixel; no pixel is decoded."""
     try:
-        return _stated_mpp(path, page)[0] is None
+        return header_mpp(path, page) is None
     except InputError:  # `read_image` says what is wrong
         return False
 

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from irnet.data import pixels
-from irnet.data.image import Image, read_image
+from irnet.data.image import Image, header_mpp, read_image
 from irnet.errors import InputError
 
 ImageLike = NDArray[np.uint8] | PIL.Image.Image | str | Path
+
+
+def is_picture(image: Any) -> TypeGuard[ImageLike]:
+    """Whether it is one image, and not several: a path, or what NumPy sees as an array."""
+    array = hasattr(image, "__array__") or hasattr(image, "__array_interface__")
+    return array or isinstance(image, str | Path) or not isinstance(image, Iterable)
+
+
+def name_of(image: ImageLike, number: int) -> str:
+    """What a user knows an image by: the name of its file, or its number."""
+    return Path(image).name if isinstance(image, str | Path) else f"image {number}"
+
+
+def stated_mpp(image: ImageLike) -> float | None:
+    """Um per pixel that a file's header says. Raises InputError for a file that is no image."""
+    return header_mpp(image) if isinstance(image, str | Path) else None
 
 
 def open_picture(image: ImageLike) -> Image:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import length_hint
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Any, Self, cast, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells, Cuts, check_mpp, reaching
-from irnet.config import Settings
+from irnet.cells import LABEL_NAMES, Cells, check_mpp, reaching
 from irnet.data.files import sha256
-from irnet.data.picture import ImageLike, open_picture
+from irnet.data.picture import ImageLike, is_picture, name_of, open_picture, stated_mpp
 from irnet.errors import InputError
-from irnet.inference.bare_ground import leave_bare_out
-from irnet.inference.blank import BLANK, drop_specks, is_blank
 from irnet.inference.detections import ImageDetections
-from irnet.inference.devices import autocast, choose_device, memory_errors
-from irnet.inference.networks import Network, check_views, detect
+from irnet.inference.devices import choose_device
 from irnet.inference.scale import (
+    LOOKED_AT,
     OWN,
     Scale,
     choose_scale,
@@ -30,45 +27,19 @@ from irnet.inference.scale import (
     doubt_mpp,
     evenly_spaced,
     given_scale,
-    resize_cells,
-    resize_image,
-    resized_shape,
-    scaled_shape,
 )
+from irnet.inference.segmenter import Segmenter
 from irnet.inference.weights import find_weights, load_weights
-from irnet.inference.windows import WINDOWS, segment_in_windows
-from irnet.models.boxes import area_growth
-from irnet.models.build import by_label
-from irnet.models.postprocess import to_cells
 from irnet.morphometry.pairing import pair_nuclei
-from irnet.slides.seams import survivors
+from irnet.wording import Progress
 
-ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
 SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
 
 _logger = logging.getLogger(__name__)
 
 
-class Predictor:
-    """Finds cells in images of any size. A `Method`.
-
-    Args:
-        model: a network; it is moved to `device` and put into eval mode.
-        settings: its recipe. `predict.score` are the operating thresholds, `data.mpp` is the network's scale.
-        device: where it computes.
-        views: 1, or 4: images are seen mirrored and transposed too, in four times the time; scores and masks
-            are means, at the operating point of `predict.views`.
-    """
-
-    def __init__(
-        self, model: Network, *, settings: Settings, device: torch.device | None = None, views: int = 1
-    ) -> None:
-        check_views(views, settings.method)
-        self.device = device or torch.device("cpu")
-        self.model = model.to(self.device).eval()
-        self.recipe, self.views = settings, views
-        self.settings = settings.model_copy(update={"predict": settings.predict.at(views)})
-        self.source: Path | None = None
+class Predictor(Segmenter):
+    """Finds cells in images of any size. A `Method`. `irnet.load` makes one, or `Segmenter`'s arguments."""
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: str = "auto", views: int = 1) -> Self:
@@ -88,21 +59,6 @@ class Predictor:
         other.source = self.source
         return other
 
-    scored = True
-
-    @property
-    def name(self) -> str:
-        """Which method the network is: irnet, maskrcnn or cspnet."""
-        return self.settings.method
-
-    @property
-    def scores(self) -> Cuts:
-        """The operating threshold of each class, chosen on validation images."""
-        return by_label(self.settings.predict.score)
-
-    def __call__(self, image: NDArray[np.uint8], mpp: float | None = None) -> Cells:
-        return self.predict(image, mpp)
-
     @overload
     def predict(
         self,
@@ -112,61 +68,125 @@ class Predictor:
         *,
         scale: float | None = ...,
         views: int | None = ...,
+        progress: Progress | None = ...,
     ) -> Cells: ...
 
     @overload
     def predict(
         self,
-        image: list[ImageLike],
+        image: Iterator[ImageLike],
         mpp: float | None = ...,
         score: float | None = ...,
         *,
         scale: float | None = ...,
         views: int | None = ...,
+        progress: Progress | None = ...,
+    ) -> Iterator[Cells]: ...
+
+    @overload
+    def predict(
+        self,
+        image: Sequence[ImageLike],
+        mpp: float | None = ...,
+        score: float | None = ...,
+        *,
+        scale: float | None = ...,
+        views: int | None = ...,
+        progress: Progress | None = ...,
     ) -> list[Cells]: ...
 
     def predict(
         self,
-        image: ImageLike | list[ImageLike],
+        image: ImageLike | Sequence[ImageLike] | Iterator[ImageLike],
         mpp: float | None = None,
         score: float | None = None,
         *,
         scale: float | None = None,
         views: int | None = None,
-    ) -> Cells | list[Cells]:
-        """Return the cells of an image, each nucleus linked to its cell, or of each image of a list.
+        progress: Progress | None = None,
+    ) -> Cells | list[Cells] | Iterator[Cells]:
+        """Return the cells of an image, or of each of several, each nucleus linked to its cell.
+
+        Images are opened and seen one after the other, on a GPU too, so that a result does not depend on what
+        else is in the list and memory holds one image at a time.
 
         Args:
-            image: (H, W), (H, W, 3) or (H, W, 4) array of 8 or 16 bits, a PIL image, or a path; or a list.
+            image: (H, W), (H, W, 3) or (H, W, 4) array of 8 or 16 bits, a PIL image, or a path; or a list or
+                a generator of such.
             mpp: um per pixel. The image is resampled to the scale that the network was trained at; None
                 takes what the file says, and where it says nothing the scale is estimated from nuclei, one
-                for all images of a list (`scale_of`), and logged; lengths then stay in px.
+                for all images of a call (`scale_of`), and logged; lengths then stay in px. Of a generator
+                the first 32 images give it, which are held meanwhile.
             score: least score of what is returned, for both classes; None is the operating threshold of each.
             scale: px of the network's scale per image px where um per pixel is unknown, instead of an
                 estimate; 1 takes an image at its own resolution.
-            views: 1 or 4, see `Predictor`; None is as it was loaded.
+            views: 1 or 4, see `Segmenter`; None is as it was loaded.
+            progress: called before each image with its name, its number from 1 and how many there are, 0
+                where a generator does not tell.
+
+        Returns:
+            `Cells` in a frame of the image's (H, W); of a list a list; of a generator an iterator, which
+            finds the cells of an image when it is asked for them.
 
         Raises:
             InputError: no image of a known kind, `mpp`, `score`, `scale` or `views` out of range, or
-            `scale` beside `mpp`.
+            `scale` beside `mpp`. Files of a list that cannot be opened are named before the first is seen.
+
+        Example:
+            >>> import irnet
+            >>> predictor = irnet.load(device="cpu")
+            >>> image, _ = irnet.generate(1, size=(200, 200), mpp=0.37, count=2)
+            >>> predictor.predict(image, mpp=0.37).image_shape
+            (200, 200)
+            >>> [len(cells) > 0 for cells in predictor.predict([image, image[:, ::-1]], mpp=0.37)]
+            [True, True]
         """
         if views not in (None, self.views):
-            return self.seeing(views).predict(image, mpp, score, scale=scale)
+            return self.seeing(views).predict(image, mpp, score, scale=scale, progress=progress)
         self.check(mpp=mpp, score=score)
         fixed = given_scale(scale, mpp)
 
-        opened = [open_picture(one) for one in (image if isinstance(image, list) else [image])]
-        unknown = [one.pixels for one in opened if mpp is None and one.mpp is None]
-        taken = fixed or self.scale_of(evenly_spaced(unknown))
-        for note in taken.notes if unknown else ():
+        if is_picture(image):
+            return next(self._each([image], mpp, score, fixed=fixed, progress=progress))
+        each = self._each(cast(Iterable[ImageLike], image), mpp, score, fixed=fixed, progress=progress)
+        return each if isinstance(image, Iterator) else list(each)
+
+    __call__ = predict
+
+    def _each(
+        self,
+        images: Iterable[ImageLike],
+        mpp: float | None,
+        score: float | None,
+        *,
+        fixed: Scale | None,
+        progress: Progress | None,
+    ) -> Iterator[Cells]:
+        """Find the cells of one image after the other, at one scale where it is unknown."""
+        total = length_hint(images)
+        if isinstance(images, Iterator):
+            known = list(islice(images, 0 if mpp or fixed else LOOKED_AT))
+            images = chain(known, images)
+        else:
+            known = images = list(images)
+        unknown = [one for one in known if stated_mpp(one) is None and mpp is None]
+
+        taken = fixed
+        if unknown and not fixed:
+            taken = self.scale_of(_openable(evenly_spaced(unknown)))
+        for note in taken.notes if unknown and taken else ():
             _logger.warning(note)
 
-        found = [self.find(one.pixels, one.mpp if mpp is None else mpp, scale=taken) for one in opened]
-        cells = [self.choose(one.cells, score) for one in found]
+        for number, one in enumerate(images, start=1):
+            if progress:
+                progress(name_of(one, number), number, total)
 
-        for note in chain.from_iterable(map(doubt_mpp, cells)):
-            _logger.warning(note)
-        return cells if isinstance(image, list) else cells[0]
+            opened = open_picture(one)
+            found = self.find(opened.pixels, opened.mpp if mpp is None else mpp, scale=taken)
+            cells = self.choose(found.cells, score)
+            for note in doubt_mpp(cells):
+                _logger.warning(note)
+            yield cells
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return the candidates from `score` on (None: each class's threshold), nuclei linked to cells."""
@@ -199,9 +219,9 @@ class Predictor:
         Of a large image the middle is looked at. An image that fails gives nothing here.
         """
         nucleus_px = self.settings.predict.nucleus_px
-        if not (nucleus_px and self.settings.data.mpp) or self._resizes:
+        if not (nucleus_px and self.settings.data.mpp) or self.resizes:
             return OWN
-        return choose_scale(images, self._find_at, self.choose, nucleus_px)
+        return choose_scale(images, self.find_at, self.choose, nucleus_px)
 
     def find(
         self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
@@ -215,84 +235,19 @@ class Predictor:
         target = self.settings.data.mpp
         if mpp is not None:
             zoom = mpp / target if target else 1.0
-            return self._find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
+            return self.find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
 
         taken = self.scale_of([image]) if scale is None else scale
         seen = taken.seen.get(digest(image)) if taken.zoom == 1 and taken.seen else None
-        found = seen or self._find_at(taken.zoom, image)
+        found = seen or self.find_at(taken.zoom, image)
         notes = taken.notes if scale is None else ()
         return found._replace(zoom_estimated=taken.estimated, notes=(*notes, *found.notes))
 
-    def _find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> ImageDetections:
-        if is_blank(image, zoom):
-            return ImageDetections(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
 
-        found = self._find_all_at(zoom, image, mpp)
-        um_per_px, excess = self.settings.data.mpp * zoom, self.settings.predict.bare_ground
-        large = found._replace(cells=drop_specks(found.cells, um_per_px))
-        return leave_bare_out(large, image, self.scores, um_per_px=um_per_px, excess=excess)
-
-    def _find_all_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None) -> ImageDetections:
-        height, width = image.shape[:2]
-        size = scaled_shape((height, width), zoom)
-        scaled = image if zoom == 1 else resize_image(image, size)
-        if self._resizes or max(size) <= ONE_PIECE:
-            try:
-                cells, full = self._segment(scaled, (height, width), mpp)
-                return ImageDetections(self.suppress(cells), zoom, (self._cap_note,) if full else ())
-            except MemoryError:
-                if self._resizes or max(size) <= WINDOWS[-1][0]:
-                    raise
-
-        cells, notes = segment_in_windows(self._segment, scaled, nms=self._nms, cap_note=self._cap_note)
-        return ImageDetections(resize_cells(cells, (height, width), mpp), zoom, notes)
-
-    @property
-    def _resizes(self) -> bool:
-        """Whether the network resizes what it gets to one size: windows would get a scale each."""
-        return self.settings.model.min_size > 0
-
-    @torch.inference_mode()
-    def _segment(
-        self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
-    ) -> tuple[Cells, bool]:
-        """Return the cells of an image in one piece, and whether the limit of candidates was reached.
-
-        The cells lie in a frame of `shape` (None: that of the image).
-        """
-        height, width = shape or image.shape[:2]
-        with memory_errors():
-            tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
-            precision = self.settings.train.precision if self.device.type == "cuda" else "fp32"
-            with autocast(self.device, precision):
-                instances = detect(self.model, tensor, self.settings.predict, views=self.views)
-
-            stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
-            placed = instances._replace(boxes=instances.boxes.float() * stretch)
-            full = len(placed.boxes) >= self._most(image.shape[:2])  # before empty masks are dropped
-            ends = by_label(self.settings.predict.mask_threshold)
-            return to_cells(placed, (height, width), mpp, thresholds=ends), full
-
-    def suppress(self, cells: Cells) -> Cells:
-        """Return the candidates of an image that stay where masks decide; boxes were compared before."""
-        if self.settings.predict.suppression != "mask":
-            return cells
-        return cells.select(survivors(cells, nms=self._nms))
-
-    @property
-    def _nms(self) -> dict[int, float]:
-        """Return the mask IoU of each class above which the lower score goes."""
-        predict = self.settings.predict
-        if predict.suppression == "soft":  # the scores have fallen instead
-            return dict.fromkeys(LABEL_NAMES, 1.0)
-        return by_label(predict.nms)
-
-    def _most(self, shape: tuple[int, int]) -> int:
-        """Return how many candidates the network gives at most of an image of `shape`."""
-        size = resized_shape(shape, self.settings.model)
-        return round(self.settings.predict.max_per_megapixel * area_growth([size]))
-
-    @property
-    def _cap_note(self) -> str:
-        limit = f"the limit of {self.settings.predict.max_per_megapixel} candidates a megapixel"
-        return f"{limit} was reached: raise predict.max_per_megapixel, cells are missing"
+def _openable(images: Iterable[ImageLike]) -> Iterator[NDArray[np.uint8]]:
+    """The pixels of those that can be read; the others are refused when their turn comes."""
+    for one in images:
+        try:
+            yield open_picture(one).pixels
+        except InputError:
+            continue

@@ -1,0 +1,134 @@
+"""A trained network and its recipe: the candidates of an image, in one piece or window by window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from irnet.cells import LABEL_NAMES, Cells, Cuts
+from irnet.config import Settings
+from irnet.inference.bare_ground import leave_bare_out
+from irnet.inference.blank import BLANK, drop_specks, is_blank
+from irnet.inference.detections import ImageDetections
+from irnet.inference.devices import autocast, memory_errors
+from irnet.inference.networks import Network, check_views, detect
+from irnet.inference.scale import resize_cells, resize_image, resized_shape, scaled_shape
+from irnet.inference.windows import WINDOWS, segment_in_windows
+from irnet.models.boxes import area_growth
+from irnet.models.build import by_label
+from irnet.models.postprocess import to_cells
+from irnet.slides.seams import survivors
+
+ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
+
+
+class Segmenter:
+    """Finds candidates in an image that is taken at so many times its size.
+
+    Args:
+        model: a network; it is moved to `device` and put into eval mode.
+        settings: its recipe. `predict.score` are the operating thresholds, `data.mpp` is the network's scale.
+        device: where it computes.
+        views: 1, or 4: images are seen mirrored and transposed too, in four times the time; scores and masks
+            are means, at the operating point of `predict.views`.
+    """
+
+    def __init__(
+        self, model: Network, *, settings: Settings, device: torch.device | None = None, views: int = 1
+    ) -> None:
+        check_views(views, settings.method)
+        self.device = device or torch.device("cpu")
+        self.model = model.to(self.device).eval()
+        self.recipe, self.views = settings, views
+        self.settings = settings.model_copy(update={"predict": settings.predict.at(views)})
+        self.source: Path | None = None
+
+    scored = True
+
+    @property
+    def name(self) -> str:
+        """Which method the network is: irnet, maskrcnn or cspnet."""
+        return self.settings.method
+
+    @property
+    def scores(self) -> Cuts:
+        """The operating threshold of each class, chosen on validation images."""
+        return by_label(self.settings.predict.score)
+
+    def find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> ImageDetections:
+        """Return every candidate of an (H, W, 3) image taken at `zoom` times its size."""
+        if is_blank(image, zoom):
+            return ImageDetections(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
+
+        found = self._find_all_at(zoom, image, mpp)
+        um_per_px, excess = self.settings.data.mpp * zoom, self.settings.predict.bare_ground
+        large = found._replace(cells=drop_specks(found.cells, um_per_px))
+        return leave_bare_out(large, image, self.scores, um_per_px=um_per_px, excess=excess)
+
+    def _find_all_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None) -> ImageDetections:
+        height, width = image.shape[:2]
+        size = scaled_shape((height, width), zoom)
+        scaled = image if zoom == 1 else resize_image(image, size)
+        if self.resizes or max(size) <= ONE_PIECE:
+            try:
+                cells, full = self._segment(scaled, (height, width), mpp)
+                return ImageDetections(self.suppress(cells), zoom, (self._cap_note,) if full else ())
+            except MemoryError:
+                if self.resizes or max(size) <= WINDOWS[-1][0]:
+                    raise
+
+        cells, notes = segment_in_windows(self._segment, scaled, nms=self._nms, cap_note=self._cap_note)
+        return ImageDetections(resize_cells(cells, (height, width), mpp), zoom, notes)
+
+    @property
+    def resizes(self) -> bool:
+        """Whether the network resizes what it gets to one size: windows would get a scale each."""
+        return self.settings.model.min_size > 0
+
+    @torch.inference_mode()
+    def _segment(
+        self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
+    ) -> tuple[Cells, bool]:
+        """Return the cells of an image in one piece, and whether the limit of candidates was reached.
+
+        The cells lie in a frame of `shape` (None: that of the image).
+        """
+        height, width = shape or image.shape[:2]
+        with memory_errors():
+            tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
+            precision = self.settings.train.precision if self.device.type == "cuda" else "fp32"
+            with autocast(self.device, precision):
+                instances = detect(self.model, tensor, self.settings.predict, views=self.views)
+
+            stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
+            placed = instances._replace(boxes=instances.boxes.float() * stretch)
+            full = len(placed.boxes) >= self._most(image.shape[:2])  # before empty masks are dropped
+            ends = by_label(self.settings.predict.mask_threshold)
+            return to_cells(placed, (height, width), mpp, thresholds=ends), full
+
+    def suppress(self, cells: Cells) -> Cells:
+        """Return the candidates of an image that stay where masks decide; boxes were compared before."""
+        if self.settings.predict.suppression != "mask":
+            return cells
+        return cells.select(survivors(cells, nms=self._nms))
+
+    @property
+    def _nms(self) -> dict[int, float]:
+        """Return the mask IoU of each class above which the lower score goes."""
+        predict = self.settings.predict
+        if predict.suppression == "soft":  # the scores have fallen instead
+            return dict.fromkeys(LABEL_NAMES, 1.0)
+        return by_label(predict.nms)
+
+    def _most(self, shape: tuple[int, int]) -> int:
+        """Return how many candidates the network gives at most of an image of `shape`."""
+        size = resized_shape(shape, self.settings.model)
+        return round(self.settings.predict.max_per_megapixel * area_growth([size]))
+
+    @property
+    def _cap_note(self) -> str:
+        limit = f"the limit of {self.settings.predict.max_per_megapixel} candidates a megapixel"
+        return f"{limit} was reached: raise predict.max_per_megapixel, cells are missing"
