@@ -44,8 +44,7 @@ html_theme = "furo"
 html_title = f"irnet {version}"
 html_extra_path = ["site"]
 html_copy_source = False
-html_static_path: list[str] = []
-html_theme_options = {"top_of_page_buttons": []}
+html_show_search_summary = False  # a page that is read as a file cannot fetch others
 
 
 def add_navigation(_app: Sphinx, page: str, source: list[str]) -> None:
