@@ -265,7 +265,7 @@ class Content:
     """What one image holds: annotated by hand, generated, or found by a method.
 
     As truth it says what was not annotated, which gives no loss and no score. Raises InputError when `kinds`
-    and `cells` differ in length.
+    or `numbers` and `cells` differ in length.
     """
 
     cells: Cells
@@ -276,10 +276,19 @@ class Content:
     ignore: Cells | None = None  # regions without loss and score; label 0 stands for every class
     distractors: tuple[Distractor, ...] = ()
     points: tuple[Point, ...] = ()  # centres of some instances that are not among the cells
+    numbers: tuple[int, ...] = ()  # of each instance in its image, () for 0, 1, 2 ...
+    last_number: int = -1  # the highest that an instance of the image ever had, if that is none of these
 
     def __post_init__(self) -> None:
         if self.kinds and len(self.kinds) != len(self.cells):
             raise InputError(f"{len(self.cells)} instances, but kinds has {len(self.kinds)}")
+        if self.numbers and len(self.numbers) != len(self.cells):
+            raise InputError(f"{len(self.cells)} instances, but numbers has {len(self.numbers)}")
+
+    @property
+    def numbered(self) -> tuple[int, ...]:
+        """The number of each instance in its image, whether `numbers` says it or not."""
+        return self.numbers or tuple(range(len(self.cells)))
 
 
 Truth = Content  # the name in earlier documentation

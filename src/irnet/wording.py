@@ -4,9 +4,31 @@ from collections.abc import Callable
 
 RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
 UNKNOWN = "–"
+MAX_DIGITS = 15  # of the number of an instance: any program can hold it
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of each image, its number from 1 and how many there are."""
+
+
+def name_instance(image: str, number: int) -> str:
+    """The id of a cell or nucleus, the same wherever it is shown: its image and its number in it, from 0.
+
+    >>> name_instance("p1/field 3.png", 17)
+    'p1/field 3.png#17'
+    """
+    return f"{image}#{number}"
+
+
+def parse_instance_name(text: str) -> tuple[str, int] | None:
+    """Image ("" for none) and number of an id, None: it is none. What a name has before its last # is image.
+
+    >>> parse_instance_name("a#1.png#17"), parse_instance_name("#17"), parse_instance_name("a.png")
+    (('a#1.png', 17), ('', 17), None)
+    """
+    image, mark, digits = text.strip().rpartition("#")
+    if not mark or not digits.isascii() or not digits.isdecimal() or len(digits) > MAX_DIGITS:
+        return None
+    return image, int(digits)
 
 
 def number_of(number: int, noun: str) -> str:

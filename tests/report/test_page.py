@@ -66,7 +66,7 @@ def test_the_page_tells_numbers_outliers_images_and_the_run(found: Path):
         assert told in page.text
     assert RESEARCH_USE in page.text
     assert page.text.index("Highest N:C ratio") < page.text.index("Lowest scores")
-    assert "score 0.30, median 0.70 nucleus 3, a.png" in page.text
+    assert "score 0.30, median 0.70 nucleus a.png#3" in page.text
     assert len(page.all("svg")) == 4
 
 

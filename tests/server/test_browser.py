@@ -100,11 +100,11 @@ def chosen(reader: Reader) -> str:
 
 def test_a_whole_review_by_keyboard(reader: Reader, review: Review, found: Path) -> None:
     reader.count(4)  # the nucleus below the threshold is hidden
-    reader.press("ArrowDown", "a")  # accepts 1, goes to 2
-    reader.sees("#detail h2", "nucleus 2")
-    reader.press("d")  # deletes 2, goes to 3
+    reader.press("ArrowDown", "a")  # accepts #0, goes to #1
+    reader.sees("#detail h2", "nucleus a.png#1")
+    reader.press("d")  # deletes it, goes to #2
     reader.count(3)
-    reader.sees("#detail h2", "cytoplasm 3")
+    reader.sees("#detail h2", "cytoplasm a.png#2")
     reader.press("z")  # and takes it back
     reader.count(4)
     reader.press("y")
@@ -120,6 +120,7 @@ def test_a_whole_review_by_keyboard(reader: Reader, review: Review, found: Path)
     corrected = json.loads((found / "corrected.json").read_text())
     assert [row["file_name"] for row in corrected["images"]] == ["a.png"]
     assert [row["id"] for row in corrected["annotations"]] == [1, 3, 5]
+    assert [row["number"] for row in corrected["annotations"]] == [0, 2, 4]
     assert all(row["accepted"] for row in corrected["annotations"])
     assert list(Review(found).fields[0].parsed()) == [1, 3, 4, 5]
 
@@ -137,8 +138,8 @@ def test_clicks_go_through_the_stack_and_the_table_follows(reader: Reader) -> No
     first = chosen(reader)
     reader.click(65, 60)
     second = chosen(reader)
-    assert {first, second} == {"cytoplasm 1", "cytoplasm 3"}
-    reader.sees("#table .row.chosen", second.split()[1])
+    assert {first, second} == {"cytoplasm a.png#0", "cytoplasm a.png#2"}
+    reader.sees("#table .row.chosen", second.split("png")[1])
     reader.click(65, 60)
     assert chosen(reader) == first
     reader.click(10, 110)
@@ -149,7 +150,7 @@ def test_drawing_reshaping_and_pairing(reader: Reader, review: Review) -> None:
     field = review.fields[0]
     reader.press("c")
     reader.draw((125, 8), (155, 8), (155, 38), (125, 38), (125, 10))
-    reader.sees("#detail h2", "cytoplasm 11")
+    reader.sees("#detail h2", "cytoplasm a.png#5")
     assert field.parsed()[5].cell_id == 11
     area = field.rows[11]["area"]  # type: ignore[index]
     assert area == pytest.approx(900, rel=0.06)
@@ -169,13 +170,13 @@ def test_drawing_reshaping_and_pairing(reader: Reader, review: Review) -> None:
     playwright.expect(reader.page.locator("#message")).to_have_text("", timeout=10_000)
     assert field.parsed()[11].offset[1] + field.parsed()[11].crop.shape[0] > 60
     reader.click(50, 60)
-    assert chosen(reader) == "nucleus 2"
+    assert chosen(reader) == "nucleus a.png#1"
     reader.press("p")
     reader.click(100, 70)
-    reader.sees("#detail", "#3")
+    reader.sees("#detail", "#2")
     assert field.parsed()[2].cell_id == 3
     reader.press("l")
-    reader.sees("#detail h2", "cytoplasm 2")
+    reader.sees("#detail h2", "cytoplasm a.png#1")
 
 
 def test_classes_scores_filter_and_help(reader: Reader) -> None:
@@ -198,9 +199,47 @@ def test_classes_scores_filter_and_help(reader: Reader) -> None:
     playwright.expect(reader.page.locator("#help-dialog")).to_be_hidden()
 
 
+def test_an_id_is_found_wherever_it_is(reader: Reader) -> None:
+    search = reader.page.locator("#filter")
+    search.fill("#4")  # below the threshold: the table does not show it otherwise
+    reader.sees("#detail h2", "a.png#4")
+    reader.count(1)
+    search.fill("b.png#2")
+    reader.sees(".image.chosen", "b.png")
+    reader.sees("#detail h2", "cytoplasm b.png#2")
+    search.fill("b.png#99")
+    reader.sees("#message.bad", "b.png has no cell or nucleus #99")
+    search.fill("")
+    reader.count(4)
+    playwright.expect(reader.page.locator("#message")).to_have_text("")
+
+
+def test_a_filter_tests_what_is_shown_and_says_what_it_cannot_mean(reader: Reader) -> None:
+    search = reader.page.locator("#filter")
+    reader.sees(".head .nc_ratio", "N:C")
+    known = reader.page.evaluate(
+        "[...window.irnet.state.instances.values()].map((i) => [i.score, i.measures])"
+    )
+    shown = [measures for score, measures in known if score >= 0.5]
+    areas = sorted(measures["area_um2"] for measures in shown)
+    assert all(measures["area_um2"] < measures["area_px"] for measures in shown)
+    for name in ("area", "um2", "µm²", "AREA_um2"):
+        search.fill(f"{name}>={areas[-2]}")
+        reader.count(2)
+    search.fill(f"area_px>{areas[-1]} area_px>0")
+    reader.count(sum(measures["area_px"] > areas[-1] for measures in shown))
+    for name in ("N:C", "nc"):
+        search.fill(f"{name}>0.01")
+        reader.count(sum((measures.get("nc_ratio") or 0) > 0.01 for measures in shown))
+    for wrong in ("foo>>3", "foo>3", "area>x", "bogus"):
+        search.fill(f"{wrong} nucleus")
+        reader.sees("#message.bad", f"Nothing here is called {wrong}")
+        reader.count(sum("nuclei" not in measures for measures in shown))
+
+
 def test_hovering_tells_measures(reader: Reader) -> None:
     reader.page.mouse.move(*reader.at(30, 60))
-    reader.sees("#tip", "cytoplasm 1")
+    reader.sees("#tip", "cytoplasm #0")
     reader.sees("#tip", "area µm²")
 
 

@@ -16,6 +16,7 @@ from irnet.server import schema
 from irnet.server.edits import change_of, draw
 from irnet.server.export import export
 from irnet.server.store import Review
+from irnet.verbs.measure import measure_entry
 
 
 def edit(review: Review, place: int, change: schema.Edit) -> None:
@@ -136,3 +137,30 @@ def test_other_tools_get_the_corrected_cells(review: Review) -> None:
     rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
     assert [row["image"] for row in rows] == ["a.png"] * 3 + ["b.png"] * 4
     assert folder.name == "corrected-csv"
+
+
+def test_numbers_stay_with_their_cells_and_are_never_given_twice(found: Path) -> None:
+    review = Review(found)
+    ring_at = lambda x: schema.Add(op="add", label=2, rings=[ring(x, 100, 5)])  # noqa: E731
+    edit(review, 0, ring_at(20))  # 5
+    review.undo(0)
+    edit(review, 0, ring_at(40))  # 6
+    edit(review, 0, schema.Delete(op="delete", ids=[1]))
+    edit(review, 0, schema.Reshape(op="reshape", id=3, how="cut", rings=[ring(100, 60, 9)]))
+    edit(review, 0, schema.Delete(op="delete", ids=[12]))
+    review = Review(found)
+    edit(review, 0, ring_at(60))  # 7, after a restart
+    corrected = json.loads(write(review).read_text())
+    numbers = {row["id"]: row["number"] for row in corrected["annotations"] if row["image_id"] == 1}
+    assert numbers == {2: 1, 3: 2, 4: 3, 5: 4, 13: 7}
+    (entry, other) = read_coco(found / "corrected.json")
+    assert (entry.content.numbers, other.content.numbered) == ((1, 2, 3, 4, 7), (0, 1, 2, 3, 4))
+    assert [row["id"] for row in measure_entry(entry)[0]] == [1, 2, 3, 4, 7]
+
+    edit(review, 0, schema.Delete(op="delete", ids=[13]))
+    again = found.parent / "again"
+    again.mkdir()
+    (again / "predictions.json").write_bytes(write(review).read_bytes())
+    review = Review(again)
+    edit(review, 0, ring_at(80))
+    assert json.loads(write(review).read_text())["annotations"][-1 - 5]["number"] == 8

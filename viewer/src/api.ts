@@ -8,6 +8,7 @@ export type Ring = number[]; // x, y, x, y in image px
 
 export interface Instance {
   id: Id;
+  number: number; // in its image, the same in every output
   label: Label;
   score: number;
   cell: Id | null;
@@ -40,6 +41,7 @@ export interface Session {
   labels: Record<string, string>;
   scores: Record<string, number>;
   formats: string[];
+  measures: string[]; // names of columns
   tile: number;
   images: Summary[];
 }

@@ -1,23 +1,47 @@
-// The filter above the table: words, and comparisons such as score<0.6 or nuclei=0, all of which must hold.
+// The filter above the table: ids such as #17, words, and comparisons such as score<0.6 or nuclei=0, all of which must hold.
 
 import type { Instance } from "./api";
+import { alias, inMicrons, value } from "./measures";
 
 export type Test = (each: Instance) => boolean;
 
-const COMPARISON = /^([a-z_0-9]+)(<=|>=|<|>|=)(-?[\d.]+)$/i;
-
-export function parseFilter(text: string, labels: Record<string, string>): Test {
-  const tests = text.trim().toLowerCase().split(/\s+/).filter(Boolean).map((term) => parseTerm(term, labels));
-  return (each) => tests.every((test) => test(each));
+export interface Filter {
+  test: Test;
+  id: { image: string | null; number: number } | null; // that is searched for
+  unknown: string[]; // terms that name nothing
 }
 
-function parseTerm(term: string, labels: Record<string, string>): Test {
-  const match = COMPARISON.exec(term);
-  if (!match) return (each) => term === String(each.id).toLowerCase() || states(each, labels).some((word) => word.startsWith(term));
-  const [, name, sign, number] = match;
+const COMPARISON = /^([^<>=]+)(<=|>=|<|>|=)(.*)$/;
+const NUMBER = /^-?(\d+\.?\d*|\.\d+)(e-?\d+)?$/;
+const ID = /^(?:(.*)#)?(\d+)$/;
+const STATES = ["accepted", "open", "edited"];
+
+/** `images` and `measures` are the names that can be meant. */
+export function parseFilter(text: string, labels: Record<string, string>, images: string[], measures: Set<string>): Filter {
+  const [, image, number] = ID.exec(text.trim()) ?? [];
+  if (number !== undefined && (!image || images.includes(image))) {
+    return { test: (each) => each.number === Number(number), id: { image: image || null, number: Number(number) }, unknown: [] };
+  }
+  const unknown: string[] = [];
+  const tests = text.trim().toLowerCase().split(/\s+/).filter(Boolean).map((term) => {
+    const test = parseTerm(term, labels, measures);
+    if (!test) unknown.push(term);
+    return test ?? (() => true);
+  });
+  return { test: (each) => tests.every((test) => test(each)), id: null, unknown };
+}
+
+function parseTerm(term: string, labels: Record<string, string>, measures: Set<string>): Test | null {
+  const [, name, sign, right] = COMPARISON.exec(term) ?? [];
+  if (name === undefined) {
+    const words = [...Object.values(labels), ...STATES];
+    return words.some((word) => word.startsWith(term)) ? (each) => states(each, labels).some((word) => word.startsWith(term)) : null;
+  }
+  const column = named(name, measures);
+  if (column === null || !NUMBER.test(right!)) return null;
   return (each) => {
-    const value = named(each, name!);
-    return typeof value === "number" && holds(value, sign!, Number(number));
+    const left = value(each, column === alias(name) ? column : inMicrons(column, each));
+    return typeof left === "number" && holds(left, sign!, Number(right));
   };
 }
 
@@ -25,11 +49,11 @@ function states(each: Instance, labels: Record<string, string>): string[] {
   return [labels[each.label] ?? "", each.accepted ? "accepted" : "open", each.edited ? "edited" : ""];
 }
 
-/** The measure of this name, or the first whose name starts so. */
-function named(each: Instance, name: string): unknown {
-  if (name === "score" || name === "id") return each[name];
-  const key = Object.keys(each.measures).find((known) => known === name || known.startsWith(name));
-  return key === undefined ? null : each.measures[key];
+/** The column of this name, or the first whose name starts so. */
+function named(name: string, measures: Set<string>): string | null {
+  const wanted = alias(name);
+  const known = ["score", "number", ...measures];
+  return known.find((column) => column === wanted) ?? known.find((column) => column.startsWith(wanted)) ?? null;
 }
 
 function holds(value: number, sign: string, number: number): boolean {

@@ -63,7 +63,7 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
         key("PageDown ]", "PgDn ]", "next image", image(1)),
         key("PageUp [", "PgUp [", "image before", image(-1)),
         key("g", "G", "go to the chosen cell", () => stage.reveal(true)),
-        key("/", "/", "filter the table", () => byId("filter").focus()),
+        key("/", "/", "search by id, or filter the table", () => byId("filter").focus()),
       ],
     ],
     [

@@ -1,7 +1,8 @@
 // The panels round the picture: images, what is shown, the chosen instance, the status line, the export.
 
 import * as api from "./api";
-import { byId, digits, make, title } from "./dom";
+import { byId, digits, make } from "./dom";
+import { FORMULAS, inMicrons, nameOf } from "./measures";
 import type { Stage } from "./stage";
 import type { State } from "./state";
 
@@ -75,17 +76,18 @@ export function showDetail(state: State): void {
     const swatch = make("i", { class: each.label === 1 ? "dot" : "dot small" });
     swatch.style.borderColor = state.colour(each);
     const marks = [each.accepted ? "accepted" : "open", ...(each.edited ? ["edited"] : [])].join(", ");
-    const head = make("h2", {}, swatch, ` ${state.session.labels[each.label]} ${each.id}`, make("span", { class: "quiet" }, marks));
-    const partner = each.label === 1 ? state.nucleiOf(each.id).map((n) => `#${n.id}`).join(" ") || "none" : each.cell === null ? "none" : `#${each.cell}`;
+    const head = make("h2", {}, swatch, ` ${state.session.labels[each.label]} ${state.current.name}#${each.number}`, make("span", { class: "quiet" }, marks));
+    const cell = each.cell === null ? undefined : state.instances.get(each.cell);
+    const partner = each.label === 1 ? state.nucleiOf(each.id).map((n) => `#${n.number}`).join(" ") || "none" : cell ? `#${cell.number}` : "none";
     const list = make("dl");
-    const rows: [string, string][] = [
+    const rows: [string, string, string?][] = [
       ["score", each.score.toFixed(3)],
       [each.label === 1 ? "nuclei" : "cell", partner],
     ];
     for (const [name, value] of Object.entries(each.measures)) {
-      if (value !== null && name !== "nuclei" && !name.startsWith("box_") && !inMicrons(name, each)) rows.push([title(name), digits(value)]);
+      if (value !== null && name !== "nuclei" && !name.startsWith("box_") && inMicrons(name, each) === name) rows.push([nameOf(name), digits(value), FORMULAS[name]]);
     }
-    for (const [name, text] of rows) list.append(make("div", {}, make("dt", { title: name }, name), make("dd", {}, text)));
+    for (const [name, text, formula] of rows) list.append(make("div", {}, make("dt", { title: formula ? `${name}: ${formula}` : name }, name), make("dd", {}, text)));
     box.replaceChildren(head, list);
   };
   state.on(["selection"], update);
@@ -121,18 +123,11 @@ export function showStatus(state: State, stage: Stage): void {
   };
 }
 
-/** Is a length in px known in µm as well? */
-function inMicrons(name: string, { measures }: api.Instance): boolean {
-  const stem = name.replace(/_px$/, "");
-  return stem !== name && (measures[`${stem}_um`] ?? measures[`${stem}_um2`]) != null;
-}
-
 function tipLines(state: State, each: api.Instance): HTMLElement[] {
   const known = (names: string[]): [string, string][] =>
-    names.filter((name) => each.measures[name] != null).map((name) => [title(name), digits(each.measures[name])]);
-  const area = each.measures["area_um2"] != null ? "area_um2" : "area_px";
-  const lines = [["score", each.score.toFixed(2)], ...known([area, "nucleus_cell_ratio", "nc_ratio", "nuclei", "overlap_fraction"])];
-  const head = make("b", {}, `${state.session.labels[each.label]} ${each.id}`);
+    names.filter((name) => each.measures[name] != null).map((name) => [nameOf(name), digits(each.measures[name])]);
+  const lines = [["score", each.score.toFixed(2)], ...known([inMicrons("area_px", each), "nc_ratio", "nuclei", "overlap_fraction"])];
+  const head = make("b", {}, `${state.session.labels[each.label]} #${each.number}`);
   return [head, ...lines.map(([name, text]) => make("div", {}, make("span", {}, name!), make("span", {}, text!)))];
 }
 

@@ -2,7 +2,8 @@
 
 import * as api from "./api";
 import { CELL, NUCLEUS, Refused, type Edit, type Id, type Instance, type Label, type Session, type Summary } from "./api";
-import { parseFilter, type Test } from "./filter";
+import { parseFilter, type Filter } from "./filter";
+import { value } from "./measures";
 
 export type Tool = "select" | "cell" | "nucleus" | "reshape" | "extend" | "cut" | "pair";
 type Topic = "image" | "instances" | "selection" | "hover" | "tool" | "message" | "view";
@@ -25,12 +26,12 @@ export class State {
   filled = false;
   openOnly = false;
   filter = "";
-  sort: Sort = { column: "id", falling: false };
+  sort: Sort = { column: "number", falling: false };
   message = { text: "", bad: false };
   busy = false;
 
   private readonly listeners = new Map<Topic, (() => void)[]>();
-  private test: Test = () => true;
+  private wanted: Filter = { test: () => true, id: null, unknown: [] };
   private turn: Promise<void> = Promise.resolve(); // of the last edit asked for
 
   constructor(readonly session: Session) {
@@ -80,8 +81,9 @@ export class State {
   }
 
   isVisible(each: Instance): boolean {
+    if (this.wanted.id) return this.wanted.test(each);
     const kept = each.accepted || each.edited || each.score >= this.scores[each.label];
-    return this.shown[each.label] && kept && !(this.openOnly && each.accepted) && this.test(each);
+    return this.shown[each.label] && kept && !(this.openOnly && each.accepted) && this.wanted.test(each);
   }
 
   colour(each: Instance): string {
@@ -123,8 +125,31 @@ export class State {
   /** Change what is shown and bring the table and the outlines up to date. */
   show(change: Partial<Pick<State, "hidden" | "filled" | "openOnly" | "filter" | "sort">>): void {
     Object.assign(this, change);
-    if (change.filter !== undefined) this.test = parseFilter(change.filter, this.session.labels);
+    if (change.filter !== undefined) this.search(change.filter);
     this.refresh();
+  }
+
+  /** Say what a filter cannot mean; show the instance of an id, in whichever image it is. */
+  private search(text: string): void {
+    const { images, labels, measures } = this.session;
+    const known = measures.filter((name) => this.current.mpp !== null || !/_um2?$/.test(name));
+    const before = this.wanted;
+    this.wanted = parseFilter(text, labels, images.map((each) => each.name), new Set(known));
+
+    const { id, unknown } = this.wanted;
+    if (unknown.length) this.say(`Nothing here is called ${unknown.join(", ")}: left out of the filter (measures: score, ${known.join(", ")}).`, true);
+    else if (before.unknown.length || before.id) this.say("");
+    if (id) void this.seek(id.image ?? this.current.name, id.number).catch((error) => this.explain(error));
+  }
+
+  private async seek(image: string, number: number): Promise<void> {
+    if (image !== this.current.name) await this.open(this.session.images.findIndex((each) => each.name === image));
+    if (this.wanted.id?.number !== number) return; // typed on meanwhile
+    const found = [...this.instances.values()].find((each) => each.number === number);
+    if (!found) return this.say(`${image} has no cell or nucleus #${number}.`, true);
+    this.say("");
+    this.select(found.id);
+    this.tell("view");
   }
 
   refresh(): void {
@@ -203,22 +228,6 @@ export class State {
       if (right === null) return -1;
       return sign * compare(left, right);
     };
-  }
-}
-
-/** What a column of the table holds. */
-export function value(each: Instance, column: string): number | string | null {
-  switch (column) {
-    case "id":
-      return each.id;
-    case "label":
-      return each.label;
-    case "score":
-      return each.score;
-    case "accepted":
-      return Number(each.accepted);
-    default:
-      return each.measures[column] ?? null;
   }
 }
 

@@ -1,21 +1,22 @@
 // The table: one row a visible instance, only those in sight are elements. Its order is that of the review.
 
-import { digits, make, title } from "./dom";
+import { digits, make } from "./dom";
 import type { Instance } from "./api";
-import { value, type State } from "./state";
+import { FORMULAS, nameOf, value } from "./measures";
+import type { State } from "./state";
 
 const ROW = 24; // px
 const SPARE = 6; // rows beyond what is in sight
-const WANTED = [["area_um2", "area_px"], ["nucleus_cell_ratio"], ["nuclei"]]; // the first of each that is known
+const WANTED = [["area_um2", "area_px"], ["nc_ratio"], ["nuclei"]]; // the first of each that is known
 
 const SHORT: Record<string, string> = {
-  id: "id",
+  number: "id",
   label: "",
   score: "score",
   accepted: "✓",
   area_um2: "µm²",
   area_px: "px²",
-  nucleus_cell_ratio: "N:C",
+  nc_ratio: "N:C",
   nuclei: "nuclei",
 };
 
@@ -42,12 +43,14 @@ export class Table {
   onOpen: () => void = () => {};
 
   private update(): void {
-    this.columns = ["id", "label", "score", ...this.measures(), "accepted"];
+    this.columns = ["number", "label", "score", ...this.measures(), "accepted"];
     const { sort } = this.state;
     this.head.replaceChildren(
       ...this.columns.map((column) => {
         const arrow = sort.column === column ? (sort.falling ? " ↓" : " ↑") : "";
-        const cell = make("button", { class: `cell ${column}`, title: `Sort by ${column === "label" ? "class" : title(column)}` }, (SHORT[column] ?? title(column)) + arrow);
+        const name = column === "label" ? "class" : column === "number" ? "id" : nameOf(column);
+        const formula = FORMULAS[column] ? `: ${FORMULAS[column]}` : "";
+        const cell = make("button", { class: `cell ${column}`, title: `Sort by ${name}${formula}` }, (SHORT[column] ?? name) + arrow);
         if (column === "label") cell.textContent = arrow.trim() || "·";
         cell.addEventListener("click", () => this.sortBy(column));
         return cell;
@@ -91,6 +94,7 @@ export class Table {
       dot.style.borderColor = this.state.colour(each);
       cell.append(dot);
     } else if (column === "accepted") cell.textContent = each.accepted ? "✓" : each.edited ? "•" : "";
+    else if (column === "number") cell.textContent = `#${each.number}`;
     else if (column === "score") cell.textContent = each.score.toFixed(2);
     else cell.textContent = digits(value(each, column));
     return cell;

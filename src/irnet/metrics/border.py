@@ -22,7 +22,8 @@ def without_cut(truth: Content, preds: Cells) -> tuple[Content, Cells]:
     gone = touches_border(preds) | _alike(truth.cells.select(cut), preds)
 
     kinds = tuple(kind for kind, is_cut in zip(truth.kinds, cut, strict=False) if not is_cut)
-    return replace(truth, cells=whole, kinds=kinds), preds.select(needed | ~gone)
+    numbers = tuple(number for number, is_cut in zip(truth.numbered, cut, strict=True) if not is_cut)
+    return replace(truth, cells=whole, kinds=kinds, numbers=numbers), preds.select(needed | ~gone)
 
 
 def all_without_cut(truths: Sequence[Content], preds: Sequence[Cells]) -> tuple[list[Content], list[Cells]]:

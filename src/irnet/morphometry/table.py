@@ -17,7 +17,7 @@ from irnet.morphometry.nuclei import Nuclei, measure_nuclei
 from irnet.morphometry.pairing import pairing_confidence
 from irnet.morphometry.shape import Shape, measure_shape
 from irnet.morphometry.surroundings import Surroundings
-from irnet.wording import install_extra
+from irnet.wording import install_extra, name_instance
 
 Value = str | int | float | None
 Row = dict[str, Value]
@@ -61,6 +61,7 @@ COLUMNS: dict[str, type] = {  # docs/reference/measurements.md says what each on
     "od_blue": float,
     "od_entropy": float,
     "od_contrast": float,
+    "name": str,
 }
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins for spreadsheets
 LENGTHS = ("px", "um", "um2")  # units of what is rounded to hundredths; all else to four digits
@@ -73,13 +74,14 @@ def measure(
     picture: NDArray[np.uint8] | None = None,
     *,
     exclude_overlap: bool = False,
+    numbers: Sequence[int] = (),
 ) -> list[Row]:
     """One row of `COLUMNS` for each instance of `cells`; what is not known is None.
 
-    `id` and `parent` count from 0 inside the image. Lengths and areas are in px of the image and, where
-    `cells.mpp` is known, in um beside it. Stain is that of the (H, W, 3) `picture`, of a cell without its
-    nuclei; `exclude_overlap` leaves out the pixels that another cell covers as well. Raises InputError when
-    the picture is of another size than the frame of `cells`.
+    `id` and `parent` are the `numbers` of instances, () for 0, 1, 2 ... Lengths and areas are in px of the
+    image and, where `cells.mpp` is known, in um beside it. Stain is that of the (H, W, 3) `picture`, of a
+    cell without its nuclei; `exclude_overlap` leaves out the pixels that another cell covers as well. Raises
+    InputError when the picture is of another size than the frame of `cells`.
     """
     if picture is not None and picture.shape[:2] != cells.image_shape:
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {picture.shape[:2]} pixels")
@@ -87,11 +89,13 @@ def measure(
     background = None if picture is None else estimate_background(picture, cells)
     confidence = pairing_confidence(cells)
     surroundings = Surroundings(cells)
+    numbers = numbers or range(len(cells))
 
     rows = []
     for index, mask in enumerate(cells.masks):
         foreign = surroundings.foreign(index)
-        row = _identity(surroundings, name, index, confidence) | _place(surroundings, index, foreign)
+        row = _identity(surroundings, index, confidence) | _place(surroundings, index, foreign)
+        row |= _names(cells, name, index, numbers)
         row |= _form(measure_shape(mask) if mask.any() else None, cells, index)
         row |= _nuclear(measure_nuclei(surroundings, index))
 
@@ -114,7 +118,7 @@ def to_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
     writer: csv.DictWriter[str] = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row | {"image": _no_formula(str(row["image"]))} for row in rows)
+    writer.writerows(row | {key: _no_formula(str(row[key])) for key in ("image", "name")} for row in rows)
     return text.getvalue()
 
 
@@ -144,17 +148,23 @@ def _no_formula(name: str) -> str:
     return f"'{name}" if name.startswith(FORMULA) else name
 
 
-def _identity(surroundings: Surroundings, name: str, index: int, confidence: NDArray[np.float64]) -> Row:
+def _names(cells: Cells, image: str, index: int, numbers: Sequence[int]) -> Row:
+    parent = int(cells.parents[index])
+    return {
+        "image": image,
+        "id": numbers[index],
+        "parent": None if parent == NO_PARENT else numbers[parent],
+        "name": name_instance(image, numbers[index]),
+    }
+
+
+def _identity(surroundings: Surroundings, index: int, confidence: NDArray[np.float64]) -> Row:
     cells = surroundings.cells
     is_cell = cells.labels[index] == CYTOPLASM
 
     nuclei = confidence[surroundings.nuclei(index) if is_cell else [index]]
-    parent = int(cells.parents[index])
     return {
-        "image": name,
-        "id": index,
         "label": LABEL_NAMES[int(cells.labels[index])],
-        "parent": None if parent == NO_PARENT else parent,
         "pairing_confidence": float(nuclei.min()) if len(nuclei) else None,
         "score": float(cells.scores[index]),
     }

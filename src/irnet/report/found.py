@@ -21,7 +21,7 @@ from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
-from irnet.wording import Progress
+from irnet.wording import Progress, name_instance
 
 
 class Page(NamedTuple):
@@ -43,6 +43,11 @@ class MeasuredImage:
         """What was found in it."""
         return self.entry.content.cells
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number of each instance."""
+        return self.entry.content.numbered
+
     def of(self, label: str) -> list[Row]:
         """The rows of one class."""
         return [row for row in self.rows if row["label"] == label]
@@ -61,7 +66,10 @@ def found_page(
     entries: Sequence[Entry], run: RunRecord, *, title: str, progress: Progress | None = None
 ) -> Page:
     """The page of images and what was found in them; `progress` is called with name, number and total."""
-    fields = [MeasuredImage(entry, measure(entry.content.cells, entry.name)) for entry in entries]
+    fields = [
+        MeasuredImage(entry, measure(entry.content.cells, entry.name, numbers=entry.content.numbered))
+        for entry in entries
+    ]
     known = all(one.cells.mpp is not None for one in fields)
     area = "area_um2" if known and fields else "area_px"
 
@@ -75,7 +83,7 @@ def found_page(
         headline=_headline(fields),
         histograms=_histograms(fields, area),
         groups=groups,
-        names=[one.entry.name for one in fields],
+        name_of=lambda outlier: name_instance(fields[outlier.field].entry.name, outlier.id),
         gallery=list(zip(fields, pictures.fields, strict=True)),
         pictures=pictures,
         left_out=len(fields) - sum(map(bool, pictures.fields)) - len(pictures.missing),
@@ -103,7 +111,7 @@ def _draw(fields: Sequence[MeasuredImage], groups: Sequence[Group], progress: Pr
         shown = None
         if image is not None:
             shown = album.add(draw_field(image, one.cells), length_um(one.cells)) if album.places else None
-            pictures.close_ups |= {o: draw_close_up(image, one.cells, o.id) for o in mine}
+            pictures.close_ups |= {o: draw_close_up(image, one.cells, one.numbers.index(o.id)) for o in mine}
         pictures.fields.append(shown)
     return pictures
 
@@ -118,7 +126,10 @@ def _headline(fields: Sequence[MeasuredImage]) -> list[tuple[str, str]]:
         (str(patients), "patient" if patients == 1 else "patients"),
         (str(sum(int((one.cells.labels == CYTOPLASM).sum()) for one in fields)), "cells"),
         (str(sum(int((one.cells.labels == NUCLEUS).sum()) for one in fields)), "nuclei"),
-        (f"{median(ratios):.2f}" if ratios else "–", f"median N:C ratio of {len(ratios)} whole cells"),
+        (
+            f"{median(ratios):.2f}" if ratios else "–",
+            f"median N:C ratio (nuclei over cytoplasm) of {len(ratios)} whole cells",
+        ),
         (scale, what),
     ]
     return [part for part in numbers if part != ("0", "patients")]

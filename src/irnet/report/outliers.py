@@ -92,7 +92,7 @@ def _say_score(value: float, middle: float) -> str:
 
 
 def _say_link(row: Row) -> str:
-    return "it is a bare nucleus" if row["parent"] is None else f"it belongs to cell {row['parent']}"
+    return "it is a bare nucleus" if row["parent"] is None else f"it belongs to cell #{row['parent']}"
 
 
 def area_unit(area: str) -> str:

@@ -16,7 +16,7 @@ from irnet.server.edits import change_of, draw
 from irnet.server.export import FORMATS, export
 from irnet.server.guard import LOOPBACK_NAMES, Guard
 from irnet.server.pictures import TILE, ImageTiles, levels
-from irnet.server.scene import Scene
+from irnet.server.scene import MEASURES, Scene
 from irnet.server.store import Review
 
 STATIC = Path(__file__).parent / "static"
@@ -66,6 +66,7 @@ class _Handlers:
             "labels": LABEL_NAMES,
             "scores": {str(key): review.run.scores.get(name, 0.0) for key, name in LABEL_NAMES.items()},
             "formats": FORMATS,
+            "measures": MEASURES,
             "tile": TILE,
             "images": [self._summary(index) for index in range(len(review.fields))],
         }

@@ -83,6 +83,7 @@ def _add(edit: schema.Add, drawn: Drawn, field: ReviewedImage, review: Review) -
         "category_id": review.category_of(edit.label),
         **_shape(crop, offset, field),
         "iscrowd": 0,
+        "number": field.last_number + 1,
         ACCEPTED: True,
     }
 

@@ -76,10 +76,16 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
         "info": {**info, "corrected": {"source_sha256": review.sha256, "edits": edits}},
         "categories": _categories(review),
         "images": [
-            images[field.image.id] | {"file_name": names[i], "finished": field.finished}
+            images[field.image.id]
+            | {"file_name": names[i], "finished": field.finished}
+            | ({"last_number": field.last_number} if field.numbers else {})
             for i, field in fields.items()
         ],
-        "annotations": [row for field in fields.values() for row in _kept(field, cuts)],
+        "annotations": [
+            row | {"number": field.numbers[row["id"]]}
+            for field in fields.values()
+            for row in _kept(field, cuts)
+        ],
     }
 
 

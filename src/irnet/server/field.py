@@ -8,6 +8,7 @@ import numpy as np
 from irnet.cells import NO_PARENT, Cells
 from irnet.data.coco.document import Id, Row, naming
 from irnet.data.coco.rows import AnnotationRow, ImageRow, check_link, parse_annotation
+from irnet.data.numbers import read_number
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 
@@ -27,6 +28,7 @@ class ReviewedImage:
     image: ImageRow
     rows: dict[Id, Row | None]  # in the order of the file; None where a row was deleted
     categories: dict[Id, str]
+    numbers: dict[Id, int]  # of every row that the image ever had
     finished: bool = False
     revision: int = 0
     undoable: list[Change] = field(default_factory=list)
@@ -77,9 +79,22 @@ class ReviewedImage:
         """Put the rows of `change` in place and return what takes them back."""
         before = Change(rows={key: self.rows.get(key) for key in change.rows}, finished=self.finished)
         self.rows.update(change.rows)
+        for key, row in change.rows.items():
+            if key not in self.numbers:  # a new instance keeps its number, even if it is deleted
+                self.numbers[key] = self._number(row or {})
         self.finished = change.finished
         self.revision += 1
         return before
+
+    @property
+    def last_number(self) -> int:
+        """The highest number that an instance of the image ever had, -1 without any."""
+        return max([self.image.last_number, *self.numbers.values()])
+
+    def _number(self, row: Row) -> int:
+        """The number of a new row: what it says, if no other has it, or the next."""
+        said = read_number(row.get("number"))
+        return said if said is not None and said > self.last_number else self.last_number + 1
 
     def _parse(self, key: Id, row: Row) -> AnnotationRow | None:
         known = self._parsed.get(key)

@@ -13,12 +13,15 @@ from irnet.data.coco.document import Id, Row
 from irnet.data.coco.rows import AnnotationRow
 from irnet.geometry import polygons
 from irnet.geometry.boxes import overlapping_pairs
-from irnet.morphometry.table import measure
+from irnet.morphometry.table import COLUMNS, measure
 from irnet.report.colours import PALETTE, colour_cells
 from irnet.server.edits import ACCEPTED
 from irnet.server.field import ReviewedImage, to_cells
 
-SENT_APART = ("image", "id", "label", "parent", "score")  # columns that the page has already
+SENT_APART = ("image", "id", "name", "label", "parent", "score")  # columns that the page has already
+MEASURES = [  # the others: what is measured without the picture
+    column for column in COLUMNS if column not in SENT_APART and not column.startswith(("colour_", "od_"))
+]
 PORTION = 100  # instances measured at a time: half a second
 PROMPT = 25  # instances measured with the edit that changed them
 BAND = 400  # px: what is measured together lies together, or its surroundings cost more than itself
@@ -118,6 +121,7 @@ class Scene:
         x, y = instance.offset
         return {
             "id": key,
+            "number": self.field.numbers[key],
             "label": instance.label,
             "score": round(instance.score, 4),
             "cell": instance.cell_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.categories import label_of
 from irnet.data.coco.document import Id, Row, group, naming
-from irnet.data.coco.rows import parse_image
+from irnet.data.coco.rows import number_rows, parse_image
 from irnet.data.coco.run_record import JOURNAL, load_checked
 from irnet.data.files import sha256
 from irnet.data.sample import UNRECORDED, Entry
@@ -46,7 +46,10 @@ class Review:
                     )
 
             rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
-            self.fields.append(ReviewedImage(image=image, rows=rows, categories=self.categories))
+            numbers = number_rows(groups[image.id], image.last_number)
+            self.fields.append(
+                ReviewedImage(image=image, rows=rows, categories=self.categories, numbers=numbers)
+            )
 
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}
         met = self.run.paths

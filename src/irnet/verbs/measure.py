@@ -82,4 +82,8 @@ def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[
         picture = entry.read().image
     except InputError as reason:
         error = f"{entry.name}: stain not measured: {reason}"
-    return measure(entry.content.cells, entry.name, picture, exclude_overlap=exclude_overlap), error
+    content = entry.content
+    rows = measure(
+        content.cells, entry.name, picture, exclude_overlap=exclude_overlap, numbers=content.numbered
+    )
+    return rows, error

@@ -20,6 +20,7 @@ from irnet.data.coco.rows import (
     Runs,
     check_link,
     is_found,
+    number_rows,
     parse_annotation,
     parse_image,
     parse_mpp,
@@ -50,6 +51,7 @@ _POINTED = (
     "outlines in images with marked points and without annotated_categories, which count as not annotated; "
     "say there which classes were outlined"
 )
+_NUMBERS = "annotations whose number is none, or another's of their image: they got the next free one"
 _ONE_NAME = "categories of the name of another, read as one with it"
 _logger = logging.getLogger(__name__)
 
@@ -90,9 +92,11 @@ def entries_of(
         with naming(f"{document.path}: image {image.name!r}"):
             counts[_POINTED] += len(annotations) * bool(points and not image.says_annotated)
             image = annotated_with(image, points)
-            content = _content(
-                image, annotations, crowd, {annotation["id"] for annotation in groups[image.id]}
+            numbers = number_rows(groups[image.id], image.last_number)
+            counts[_NUMBERS] += sum(
+                row.get("number") not in (None, numbers[row["id"]]) for row in groups[image.id]
             )
+            content = _content(image, annotations, crowd, numbers)
         content = replace(content, points=points)
         entries.append(Entry(name=image.name, path=image.path, content=content, patient=image.patient))
         counts += _count(annotations, crowd)
@@ -230,19 +234,24 @@ def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
     return counts
 
 
-def _content(image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, ids: set[Id]) -> Content:
+def _content(
+    image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, numbers: Mapping[Id, int]
+) -> Content:
     sides: dict[bool, list[AnnotationRow]] = {True: [], False: []}
     for annotation in annotations:
         ignored = annotation.label == EVERY_CLASS or (annotation.crowd and crowd == "ignore")
         sides[ignored].append(annotation)
     cells, regions = sides[False], sides[True]
     kinds = tuple(annotation.kind for annotation in cells)
+    own = tuple(numbers[annotation.id] for annotation in cells)
     return Content(
-        cells=_cells(cells, image, _parents(cells, ids)),
+        cells=_cells(cells, image, _parents(cells, set(numbers))),
         kinds=kinds if any(kinds) else (),
         annotated=image.annotated,
         ignore=_cells(regions, image) if regions else None,
         distractors=image.distractors,
+        numbers=() if own == tuple(range(len(own))) else own,
+        last_number=max([image.last_number, *own]),
     )
 
 

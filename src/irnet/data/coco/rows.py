@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Document, Id, Row, identity, short
+from irnet.data.numbers import fill_numbers, read_number
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
@@ -40,6 +41,7 @@ class ImageRow:
     annotated: frozenset[int]
     says_annotated: bool  # whether it has annotated_categories
     distractors: tuple[Distractor, ...]
+    last_number: int  # the highest that an instance ever had, -1: that of those that are there
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,7 +95,14 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
         annotated=_annotated(row, mapping),
         says_annotated=row.get("annotated_categories") is not None,
         distractors=_distractors(row),
+        last_number=-1 if (last := read_number(row.get("last_number"))) is None else last,
     )
+
+
+def number_rows(rows: Sequence[Row], last: int = -1) -> dict[Id, int]:
+    """The number of each annotation of one image, by id: its `number`, see `fill_numbers`."""
+    numbers = fill_numbers([read_number(row.get("number")) for row in rows], last)
+    return {row["id"]: number for row, number in zip(rows, numbers, strict=True)}
 
 
 def parse_annotation(

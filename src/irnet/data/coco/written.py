@@ -26,6 +26,8 @@ def image_row(image_id: int, entry: Entry) -> Row:
             {"kind": d.kind, "bbox": [d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]]}
             for d in content.distractors
         ]
+    if content.last_number > max(content.numbered, default=-1):
+        row["last_number"] = content.last_number
     return row
 
 
@@ -34,8 +36,9 @@ def annotation_rows(content: Content, image_id: int, *, scores: bool) -> list[Ro
     cells = content.cells
     kept = np.flatnonzero(cells.areas)
     ids = {int(index): 1 + place for place, index in enumerate(kept)}
-    rows = _rows(cells.select(kept), image_id, 1)
+    rows, numbers = _rows(cells.select(kept), image_id, 1), content.numbered
     for row, index in zip(rows, kept, strict=True):
+        row["number"] = numbers[index]
         if (parent := int(cells.parents[index])) in ids:
             row["cell_id"] = ids[parent]
         if content.kinds and content.kinds[index]:
