@@ -5,7 +5,7 @@ belongs to every cell that covers it. A cytoplasm is the whole cell outline, nuc
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -27,9 +27,15 @@ Cuts = Mapping[int, float]  # label -> least score
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Cells(Shortcuts):
-    """n instances of one image. Build with `Cells.build` or `from_dense`; `shortcuts.py` has the rest.
+    """n instances of one image. Build with `Cells.build` or `from_dense`.
 
     Raises InputError when fields differ in length, a crop leaves the frame or a parent is not an instance.
+
+    Example:
+        >>> import numpy as np
+        >>> import irnet
+        >>> irnet.Cells.from_dense(np.ones((2, 30, 40)), [irnet.CYTOPLASM, irnet.NUCLEUS], parents=[-1, 0])
+        Cells(1 cytoplasm, 1 nucleus, 30 x 40)
     """
 
     masks: tuple[Mask, ...]  # n crops (h_i, w_i)
@@ -140,7 +146,8 @@ class Cells(Shortcuts):
 
     def select(self, index: ArrayLike | slice) -> Self:
         """The instances of `index` (integers, booleans, a slice), in order; a parent left out becomes -1."""
-        chosen = np.arange(len(self))[index if isinstance(index, slice) else _as_index(index)]
+        where = index if isinstance(index, slice) else np.asarray(index, None if np.size(index) else np.int64)
+        chosen = np.arange(len(self))[where]
         place = np.full(len(self) + 1, NO_PARENT)  # the last entry serves NO_PARENT
         place[chosen] = np.arange(len(chosen))
         return type(self)(
@@ -238,11 +245,6 @@ def check_mpp(mpp: float | None) -> None:
         raise InputError(f"{mpp:g} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
 
 
-def _as_index(index: ArrayLike) -> NDArray:
-    array = np.asarray(index)
-    return array if array.size else array.astype(np.int64)
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Distractor:
     """Something that is no target cell (a white blood cell, mucus, debris) and where it lies."""
@@ -266,13 +268,15 @@ class Content:
 
     As truth it says what was not annotated, which gives no loss and no score. Raises InputError when `kinds`
     or `numbers` and `cells` differ in length.
+
+    Example:
+        >>> import irnet
+        >>> nuclei = irnet.Content(cells=irnet.Cells.empty((20, 30)), annotated=frozenset({irnet.NUCLEUS}))
     """
 
     cells: Cells
     kinds: tuple[str, ...] = ()  # morphological type of each instance, () when unknown
-    annotated: frozenset[int] = field(
-        default_factory=lambda: frozenset(LABEL_NAMES)
-    )  # classes annotated here, or looked for
+    annotated: frozenset[int] = frozenset(LABEL_NAMES)  # classes annotated here, or looked for
     ignore: Cells | None = None  # regions without loss and score; label 0 stands for every class
     distractors: tuple[Distractor, ...] = ()
     points: tuple[Point, ...] = ()  # centres of some instances that are not among the cells

@@ -160,9 +160,8 @@ class Shortcuts:
         Example:
             >>> import irnet
             >>> cells = irnet.generate(1, size=(200, 200), mpp=0.5, count=2)[1].cells
-            >>> table = cells.to_dataframe()
-            >>> table[table.label == "nucleus"].shape
-            (3, 38)
+            >>> cells.to_dataframe()["label"].value_counts().to_dict()
+            {'nucleus': 3, 'cytoplasm': 2}
         """
         try:
             import pandas

@@ -1,6 +1,7 @@
 """The code blocks of README and docs run, in order, one folder a page, at toy size.
 
-`bash` blocks hold `irnet` commands alone and run inside this process; `console` blocks do not run. A line
+`bash` blocks hold `irnet` commands alone and run inside this process; `console` blocks do not run, `pycon`
+blocks run where they come from, in the docstrings. A line
 `<!-- test: weights -->` before a block runs it only where weights are bundled.
 """
 
@@ -25,7 +26,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"(?:<!-- test: (?P<needs>\w+) -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S
 )
-LANGUAGES = {"bash", "python", "console", "text", "json", "toml"}
+LANGUAGES = {"bash", "python", "console", "text", "json", "toml", "pycon"}
 TOY = "--steps 1 --set data.crop=64 --set train.workers=0"
 SMALLER = {  # what would take minutes
     r"--(time \w+|steps \d+)": TOY,

@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Predictor(Segmenter):
-    """Finds cells in images of any size. A `Method`. `irnet.load` makes one, or `Segmenter`'s arguments."""
+    """Finds cells in images of any size: `irnet.load` makes one. A `Method`."""
 
     @classmethod
     def load(cls, path: str | Path | None = None, device: str = "auto", views: int = 1) -> Self:

@@ -47,13 +47,29 @@ class ImageScore:
 
 
 def score_image(truth: Content, pred: Cells, scores: Cuts | None = None) -> ImageScore:
-    """Score the predictions `pred` of one image.
+    """Score the predictions of one image.
 
-    `scores` holds the operating score of each class (see `choose_scores`): AP and calibration take every
-    prediction, all the rest those with at least this score. Without it everything takes every prediction.
     Classes that were not annotated are left out, and so is every instance with more than half of its area
     inside ignore regions. Lengths are in um where the truth or the predictions say how long a pixel is.
-    Raises InputError when truth and predictions belong to frames of different size.
+
+    Args:
+        truth: what is annotated.
+        pred: what was found, in the same frame.
+        scores: the operating score of each class (see `choose_scores`): AP and calibration take every
+            prediction, all the rest those with at least this score. None: everything takes every prediction.
+
+    Returns:
+        `ImageScore`: for each class the ratios by name (docs/reference/metrics.md), and the links.
+
+    Raises:
+        InputError: truth and predictions belong to frames of different size.
+
+    Example:
+        >>> import irnet
+        >>> truth = irnet.generate(1, size=(200, 200), mpp=0.5, count=2)[1]
+        >>> score = irnet.score_image(truth, truth.cells["cytoplasm"])
+        >>> score.classes[irnet.CYTOPLASM].ratios["aji"].value
+        1.0
     """
     if truth.cells.image_shape != pred.image_shape:
         raise InputError(

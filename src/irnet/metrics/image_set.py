@@ -49,12 +49,28 @@ def summarise(
     *,
     scored: bool = True,
 ) -> Summary:
-    """Scores of a set of images; what is undefined is None.
+    """Put the scores of images together, with intervals.
 
-    Each score has its mean over the images where it is defined and its pooled value, each with a 95 %
-    bootstrap interval over images, or over patients where `patients` names them. `seed` makes it repeatable.
-    Predictions of a method that gives no scores are not `scored`: AP, calibration and cuts are undefined.
-    Raises InputError unless there is a patient, or None, for each image.
+    Args:
+        scores: of each image, from `score_image`.
+        patients: of each image, or None; intervals are then over patients instead of images.
+        seed: makes the intervals repeatable.
+        samples: of the bootstrap.
+        scored: whether the method gives scores; AP, calibration and cuts are undefined without.
+
+    Returns:
+        `Summary`: each score has its mean over the images where it is defined and its pooled value, each with
+        a 95 % bootstrap interval; what is undefined is None. `to_json` gives summary.json.
+
+    Raises:
+        InputError: there is not a patient, or None, for each image.
+
+    Example:
+        >>> import irnet
+        >>> truths = [irnet.generate(seed, size=(200, 200), mpp=0.5, count=2)[1] for seed in (1, 2)]
+        >>> scores = [irnet.score_image(truth, truth.cells) for truth in truths]
+        >>> irnet.summarise(scores).classes["nucleus"].scores["f1"].pooled.value
+        1.0
     """
     if patients is not None and len(patients) != len(scores):
         raise InputError(

@@ -76,12 +76,28 @@ def measure(
     exclude_overlap: bool = False,
     numbers: Sequence[int] = (),
 ) -> list[Row]:
-    """One row of `COLUMNS` for each instance of `cells`; what is not known is None.
+    """Measure form, neighbours and stain of each instance: the rows of cells.csv.
 
-    `id` and `parent` are the `numbers` of instances, () for 0, 1, 2 ... Lengths and areas are in px of the
-    image and, where `cells.mpp` is known, in um beside it. Stain is that of the (H, W, 3) `picture`, of a
-    cell without its nuclei; `exclude_overlap` leaves out the pixels that another cell covers as well. Raises
-    InputError when the picture is of another size than the frame of `cells`.
+    Args:
+        cells: n instances.
+        name: of their image, for the column `image`.
+        picture: (H, W, 3) uint8, whose stain is measured, of a cell without its nuclei.
+        exclude_overlap: leave pixels that another cell covers as well out of the stain.
+        numbers: of the instances in their image, for `id` and `parent`; () for 0, 1, 2 ...
+
+    Returns:
+        n rows, each a value by name of column (docs/reference/measurements.md); what is not known is None.
+        Lengths and areas are in px of the image and, where `cells.mpp` is known, in um beside it.
+
+    Raises:
+        InputError: the picture is of another size than the frame of `cells`.
+
+    Example:
+        >>> import irnet
+        >>> image, content = irnet.generate(1, size=(200, 200), mpp=0.5, count=2)
+        >>> rows = irnet.measure(content.cells, "field.png", image)
+        >>> [row["label"] for row in rows if row["nuclei"] == 1]
+        ['cytoplasm', 'cytoplasm']
     """
     if picture is not None and picture.shape[:2] != cells.image_shape:
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {picture.shape[:2]} pixels")

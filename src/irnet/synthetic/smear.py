@@ -56,7 +56,7 @@ def generate(
     patient: Patient | None = None,
     count: int | None = None,
 ) -> tuple[NDArray[np.uint8], Content]:
-    """A generated field: the picture (H, W, 3) uint8 and its whole, amodal truth.
+    """Draw a field of a smear with its truth.
 
     Args:
         seed: the same seed gives the same field, on any machine and in any process.
@@ -67,7 +67,17 @@ def generate(
         patient: stain, camera and mixture of cells; None draws them from the seed.
         count: number of cytoplasms; None draws it.
 
-    Raises InputError for an unknown layout or palette, and for a scale that no microscope has.
+    Returns:
+        The picture (H, W, 3) uint8, and what it holds: whole masks, also where cells lie under others.
+
+    Raises:
+        InputError: an unknown layout or palette, or a scale that no microscope has.
+
+    Example:
+        >>> import irnet
+        >>> image, content = irnet.generate(1, size=(200, 300), mpp=0.5, count=3)
+        >>> image.shape, content.cells
+        ((200, 300, 3), Cells(3 cytoplasms, 7 nuclei, 200 x 300, 0.5 um/px))
     """
     check_choices(layout, palette, mpp)
 

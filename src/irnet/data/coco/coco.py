@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO, Literal
 
-import numpy as np
-
-from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Content
+from irnet.cells import EVERY_CLASS, LABEL_NAMES, NO_PARENT, Cells, Content
 from irnet.data.categories import plain
 from irnet.data.coco.document import Document, Id, Row, group, load, naming, stream
 from irnet.data.coco.points import annotated_with, is_point, parse_points
@@ -23,19 +21,16 @@ from irnet.data.coco.rows import (
     number_rows,
     parse_annotation,
     parse_image,
-    parse_mpp,
-    parse_score,
     with_runs,
 )
 from irnet.data.coco.run_record import load_checked
-from irnet.data.coco.written import IGNORE_ID, annotation_rows, image_row
+from irnet.data.coco.written import IGNORE_ID, annotation_rows, check_readable, image_row, renumber
 from irnet.data.copies import COPIES, count_copies
 from irnet.data.corner import IN_A_CORNER, is_in_a_corner
 from irnet.data.files import write_atomic
 from irnet.data.room import MASK_PIXELS, MaskRoom
 from irnet.data.sample import Entry
 from irnet.errors import InputError
-from irnet.geometry.masks import validate_shape
 
 Crowd = Literal["ignore", "instances"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
@@ -63,11 +58,28 @@ def read_coco(
     mapping: Mapping[str, str] | None = None,
     crowd: Crowd = "ignore",
 ) -> list[Entry]:
-    """The images of a COCO file, or of a folder's annotations.json, with their truth.
+    """Read the images of a COCO file with what is annotated or was found in them.
 
-    `images` is the folder of the images, where it is not beside the file. `mapping` renames categories
-    (`categories.parse_mapping`). Crowds are ignore regions, as long as they have no score; "instances" makes
-    cells of them. Raises InputError at the first thing wrong, with file, id and remedy; `check` finds all.
+    Args:
+        path: the file; or a folder, of which predictions.json is read, or else annotations.json.
+        images: the folder of the images, where it is not beside the file.
+        mapping: renames categories (`categories.parse_mapping`).
+        crowd: annotations with `iscrowd` = 1 and without a score are regions to "ignore", or "instances".
+
+    Returns:
+        One `Entry` an image: `name`, `path`, `patient`, `content.cells`; `read()` opens the image.
+
+    Raises:
+        InputError: at the first thing wrong, with file, id and remedy; `irnet data check` finds all.
+
+    Example:
+        >>> import tempfile
+        >>> import irnet
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     irnet.Cells.empty((200, 300), mpp=0.25).save(f"{folder}/a.json", "a.png")
+        ...     entries = irnet.read_coco(f"{folder}/a.json")
+        >>> [(entry.name, entry.content.cells) for entry in entries]
+        [('a.png', Cells(0 cytoplasms, 0 nuclei, 200 x 300, 0.25 um/px))]
     """
     document = load_checked(path)[0] if images is None else load(path, images=images)
     return entries_of(document, mapping=mapping, crowd=crowd)
@@ -122,9 +134,32 @@ def write_coco(
     info: Mapping[str, Any] | None = None,
     scores: bool = False,
 ) -> None:
-    """Write truth or predictions (`scores`: with the score of each instance) as one COCO file.
+    """Write truth or predictions of several images as one COCO file; of one image, `Cells.save` does.
 
     Images and annotations are numbered from 1 in their order. Empty masks are left out.
+
+    Args:
+        path: the file. It is replaced, whole or not at all.
+        entries: the images, as `read_coco` gives them.
+        info: goes into the file as it is.
+        scores: whether the score of each instance is written.
+
+    Returns:
+        Nothing.
+
+    Raises:
+        InputError: what `read_coco` would refuse, or two images have one name.
+
+    Example:
+        >>> import tempfile
+        >>> import irnet
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     irnet.Cells.empty((200, 300)).save(f"{folder}/a.json", "a.png")
+        ...     irnet.Cells.empty((200, 300)).save(f"{folder}/b.json", "b.png")
+        ...     both = irnet.read_coco(f"{folder}/a.json") + irnet.read_coco(f"{folder}/b.json")
+        ...     irnet.write_coco(f"{folder}/both.json", both)
+        ...     len(irnet.read_coco(f"{folder}/both.json"))
+        2
     """
     parts = [part_of(entry, scores=scores) for entry in entries]
     write_parts(path, lambda: iter(parts), info=info)
@@ -137,25 +172,8 @@ def part_of(entry: Entry, *, scores: bool = False) -> Part:
     score that is none, a link that is not from a nucleus to a cell.
     """
     with naming(f"image {entry.name!r}"):
-        _check_readable(entry.content, scores)
+        check_readable(entry.content, scores)
         return image_row(1, entry), annotation_rows(entry.content, 1, scores=scores)
-
-
-def _check_readable(content: Content, scores: bool) -> None:
-    cells, room = content.cells, MaskRoom()
-    validate_shape(cells.image_shape)
-    for mask in (*cells.masks, *(content.ignore.masks if content.ignore is not None else ())):
-        if mask.size:
-            room.take(mask.size)
-    if cells.mpp is not None:
-        parse_mpp(cells.mpp)
-    for score in cells.scores.tolist() if scores else ():
-        parse_score(score)
-    if not np.isfinite([distractor.box for distractor in content.distractors]).all():
-        raise InputError("a distractor's box is not finite")
-    linked = np.flatnonzero(cells.parents != NO_PARENT)
-    if (cells.labels[linked] != NUCLEUS).any() or (cells.labels[cells.parents[linked]] != CYTOPLASM).any():
-        raise InputError("a parent must link a nucleus to a cytoplasm")
 
 
 def write_parts(
@@ -179,19 +197,9 @@ def write_parts(
     }
 
     def write(file: BinaryIO) -> None:
-        file.writelines(stream({"info": dict(info or {}), **tables, "annotations": _renumber(parts())}))
+        file.writelines(stream({"info": dict(info or {}), **tables, "annotations": renumber(parts())}))
 
     write_atomic(path, write)
-
-
-def _renumber(parts: Iterable[Part]) -> Iterator[Row]:
-    """The annotations of all images, numbered on from image to image."""
-    before = 0
-    for image_id, (_, annotations) in enumerate(parts, start=1):
-        for row in annotations:
-            link = {"cell_id": row["cell_id"] + before} if "cell_id" in row else {}
-            yield row | {"id": row["id"] + before, "image_id": image_id} | link
-        before += len(annotations)
 
 
 def _parse(

@@ -1,11 +1,17 @@
 """Rows of a COCO file as they are written."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
-from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells, Content
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.coco.document import Row
 from irnet.data.coco.points import point_rows
+from irnet.data.coco.rows import parse_mpp, parse_score
+from irnet.data.room import MaskRoom
 from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.geometry.masks import validate_shape
 
 IGNORE_ID = len(LABEL_NAMES) + 1
 
@@ -66,3 +72,31 @@ def _rows(cells: Cells, image_id: int, first: int) -> list[Row]:
         }
         for place, (label, rle, box, area) in enumerate(columns)
     ]
+
+
+def check_readable(content: Content, scores: bool) -> None:
+    """Raise InputError for what `read_coco` would refuse."""
+    cells, room = content.cells, MaskRoom()
+    validate_shape(cells.image_shape)
+    for mask in (*cells.masks, *(content.ignore.masks if content.ignore is not None else ())):
+        if mask.size:
+            room.take(mask.size)
+    if cells.mpp is not None:
+        parse_mpp(cells.mpp)
+    for score in cells.scores.tolist() if scores else ():
+        parse_score(score)
+    if not np.isfinite([distractor.box for distractor in content.distractors]).all():
+        raise InputError("a distractor's box is not finite")
+    linked = np.flatnonzero(cells.parents != NO_PARENT)
+    if (cells.labels[linked] != NUCLEUS).any() or (cells.labels[cells.parents[linked]] != CYTOPLASM).any():
+        raise InputError("a parent must link a nucleus to a cytoplasm")
+
+
+def renumber(parts: Iterable[tuple[Row, list[Row]]]) -> Iterator[Row]:
+    """The annotations of all images, numbered on from image to image."""
+    before = 0
+    for image_id, (_, annotations) in enumerate(parts, start=1):
+        for row in annotations:
+            link = {"cell_id": row["cell_id"] + before} if "cell_id" in row else {}
+            yield row | {"id": row["id"] + before, "image_id": image_id} | link
+        before += len(annotations)
