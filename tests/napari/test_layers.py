@@ -1,5 +1,6 @@
 """Cells as napari's shapes and back, on layer data alone: neither Qt nor a viewer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,9 @@ def test_an_image_is_two_layers_of_overlapping_shapes(entry: Entry):
     cells, nuclei = to_layers(entry, scored=True)
     assert (cells[1]["name"], nuclei[1]["name"]) == ("f.png cells", "f.png nuclei")
     assert (cells[2], len(cells[0]), len(nuclei[0])) == ("shapes", 2, 3)
-    assert features(cells)["id"] == [1, 3]
-    assert features(nuclei)["cell_id"] == [1, 3, 0]
+    assert features(cells)["id"] == [0, 2]
+    assert features(nuclei)["cell_id"] == [0, 2, -1]
+    assert features(nuclei)["name"] == ["f.png#1", "f.png#3", "f.png#4"]
     assert features(nuclei)["score"] == [0.8, 0.6, 0.5]
     assert features(nuclei)["label"] == ["nucleus"] * 3
     ring = nuclei[0][0]
@@ -100,7 +102,7 @@ def test_a_nucleus_moved_to_another_cell_changes_its_link(entry: Entry):
 
 def test_a_link_can_be_edited_in_the_features(entry: Entry):
     cells, nuclei = to_layers(entry, scored=True)
-    nuclei[1]["features"]["cell_id"] = np.array([0, 3, 3])
+    nuclei[1]["features"]["cell_id"] = np.array([-1, 2, 2])
     assert to_entry([cells, nuclei])[0].content.cells.parents.tolist() == [-1, -1, -1, 2, 2]
 
 
@@ -130,7 +132,7 @@ def test_a_turned_ellipse():
         Entry(name="e", path=Path("e"), content=Content(cells=Cells.empty(SHAPE))), scored=False
     )
     corners = [(20, 40), (40, 60), (50, 50), (30, 30)]  # 28 by 14 px, at 45 degrees
-    rows = {"id": [0], "label": ["cytoplasm"], "score": [1.0], "kind": [""], "cell_id": [0]}
+    rows = {"id": [-1], "label": ["cytoplasm"], "score": [1.0], "kind": [""], "cell_id": [-1]}
     drawn = (
         [np.array(corners, dtype=float)],
         {**cells[1], "features": rows, "shape_type": ["ellipse"]},
@@ -155,3 +157,15 @@ def test_refusals_name_layer_and_shape(entry: Entry):
         to_entry([cells, cells, nuclei])
     with pytest.raises(InputError, match="'Shapes' belongs to no image that irnet knows"):
         to_entry([([], {"name": "Shapes", "metadata": {}}, "shapes")])
+
+
+def test_numbers_stay_and_are_never_given_twice(entry: Entry):
+    entry = replace(entry, content=replace(entry.content, numbers=(5, 1, 7, 3, 9), last_number=12))
+    cells, nuclei = to_layers(entry, scored=True)
+    assert (features(cells)["id"], features(nuclei)["cell_id"]) == ([5, 7], [5, 7, -1])
+    back, _ = to_entry([cells, nuclei])
+    assert sorted(back.content.numbered) == [1, 3, 5, 7, 9]
+    (data, attributes, kind), new = nuclei, (-1, "nucleus", 1.0, "", -1, "")
+    rows = {name: [*features(nuclei)[name], value] for name, value in zip(features(nuclei), new, strict=True)}
+    drawn = ([*data, data[2] + 3], attributes | {"features": rows}, kind)
+    assert to_entry([cells, drawn])[0].content.numbered == (1, 3, 5, 7, 9, 13)

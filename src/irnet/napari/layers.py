@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
+from irnet.data.numbers import fill_numbers
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset
 from irnet.geometry.polygons import Ring, outlines, rasterise
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.report.colours import colour_cells
+from irnet.wording import name_instance
 
 Layer = tuple[Any, dict[str, Any], str]
 
-NEW = 0  # the id of a shape that was drawn; those of the entry count from 1
+NEW = -1  # the id of a shape that was drawn; others have their number in the image
 TITLES = {CYTOPLASM: "cells", NUCLEUS: "nuclei"}
 AREAS = ("polygon", "rectangle", "ellipse")
 MOVED = 0.01  # px: napari keeps 32 bits of a coordinate
@@ -33,7 +35,7 @@ MOVED = 0.01  # px: napari keeps 32 bits of a coordinate
 class Drawn(NamedTuple):
     """One shape of a layer."""
 
-    id: int  # NEW or its number in the entry
+    id: int  # its number in the image, or NEW
     label: int
     mask: Mask
     offset: Offset
@@ -92,15 +94,17 @@ def _to_layer(
     entry: Entry, index: NDArray[np.int64], label: int, colours: NDArray, scored: bool, visible: bool
 ) -> Layer:
     cells, kinds = entry.content.cells, entry.content.kinds
+    numbers = np.array([*entry.content.numbered, NEW])  # the last is that of no parent
     attributes = {
         "name": f"{entry.name} {TITLES[label]}",
         "shape_type": "polygon",
         "features": {
-            "id": index + 1,
+            "id": numbers[index],
             "label": np.full(len(index), LABEL_NAMES[label]),
             "score": cells.scores[index],
             "kind": np.array([kinds[i] if kinds else "" for i in index], dtype=object),
-            "cell_id": cells.parents[index] + 1,
+            "cell_id": numbers[cells.parents[index]],
+            "name": np.array([name_instance(entry.name, numbers[i]) for i in index], dtype=object),
         },
         "feature_defaults": {
             "id": NEW,
@@ -108,6 +112,7 @@ def _to_layer(
             "score": 1.0,
             "kind": "",
             "cell_id": NEW,
+            "name": "",
         },
         "edge_color": colours[index] if len(index) else "white",
         "face_color": "transparent",
@@ -148,8 +153,9 @@ def _read_shape(
 ) -> Drawn:
     cells = entry.content.cells
     row = {name: None if value != value else value for name, value in row.items()}  # napari fills with nan
-    index = int(row["id"] or NEW) - 1
-    if not 0 <= index < len(cells) or cells.labels[index] != label or index in seen:
+    number, numbers = _number(row["id"]), entry.content.numbered
+    index = numbers.index(number) if number in numbers else -1
+    if index < 0 or cells.labels[index] != label or index in seen:
         mask, offset = _fill(vertices, form, cells.image_shape)  # drawn, or the copy of another shape
         return Drawn(NEW, label, mask, offset, 1.0, "", NEW, touched=True)
     seen.add(index)
@@ -162,15 +168,19 @@ def _read_shape(
         mask, offset = _fill(vertices, form, cells.image_shape)
 
     return Drawn(
-        index + 1,
+        number,
         label,
         mask,
         offset,
         score=float(row["score"]),
         kind=str(row["kind"] or ""),
-        cell_id=int(row["cell_id"] or NEW),
+        cell_id=_number(row["cell_id"]),
         touched=touched,
     )
+
+
+def _number(value: Any) -> int:
+    return NEW if value is None else int(value)
 
 
 def _fill(vertices: Ring, form: str, shape: tuple[int, int]) -> tuple[Mask, Offset]:
@@ -207,8 +217,13 @@ def _assemble(entry: Entry, drawn: Sequence[Drawn]) -> Entry:
     )
 
     kinds = tuple(one.kind for one in order)
+    last = max([before.last_number, *before.numbered])
     content = replace(
-        before, cells=replace(cells, parents=_link(cells, order)), kinds=kinds if any(kinds) else ()
+        before,
+        cells=replace(cells, parents=_link(cells, order)),
+        kinds=kinds if any(kinds) else (),
+        numbers=tuple(fill_numbers([None if one.id == NEW else one.id for one in order], last)),
+        last_number=last,
     )
     return replace(entry, content=content)
 

@@ -33,11 +33,11 @@ def test_regions_come_back_as_they_were(tmp_path: Path, cells: Cells) -> None:
 def test_names_tell_cells_and_their_nuclei(tmp_path: Path) -> None:
     regions = roifile.roiread(write(tmp_path, smear()))
     names = [region.name for region in regions]
-    assert names == ["c0001", "c0002", "c0001-n1", "c0001-n2", "c0002-n1", "n0001"]
+    assert names == ["c0000", "c0001", "c0000-n2", "c0000-n3", "c0001-n4", "n0005"]
     assert [info.filename for info in zipfile.ZipFile(tmp_path / "a.zip").infolist()] == [
         f"{name}.roi" for name in names
     ]
-    assert regions[0].properties == {"score": 0.9}
+    assert regions[0].properties == {"id": "a.png#0", "score": 0.9}
 
 
 def test_the_file_is_the_same_each_time(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 A mask is the run lengths of its own box, row by row, background first: overlaps are kept. Shapes of one label
 that share a `group_id` are one instance; a cell and its nucleus share one too. Several nuclei of a cell,
 which would be one instance, share a number with it, the attribute `cell`. Nuclei lie above cells
-(`z_order`), which is not read. Score and kind are attributes of a shape.
+(`z_order`), which is not read. Score, kind and `id` (that of the cell, `IMAGE#17`) are attributes of a
+shape.
 """
 
 import os
@@ -28,6 +29,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.masks import Mask, Offset
+from irnet.wording import name_instance
 
 Style = Literal["masks", "polygons"]
 Element = ElementTree.Element
@@ -89,7 +91,7 @@ def _meta(count: int) -> Element:
         ElementTree.SubElement(label, "name").text = name
         ElementTree.SubElement(label, "type").text = "any"
         attributes = ElementTree.SubElement(label, "attributes")
-        for attribute in ("score", "kind", "cell"):
+        for attribute in ("score", "kind", "cell", "id"):
             item = ElementTree.SubElement(attributes, "attribute")
             for tag, text in (("name", attribute), ("mutable", "False"), ("input_type", "text")):
                 ElementTree.SubElement(item, tag).text = text
@@ -115,6 +117,8 @@ def _image(entry: Entry, number: int, style: Style) -> Element:
         if alone:
             shape.set("group_id", str(pair))
         ElementTree.SubElement(shape, "attribute", name="score").text = f"{cells.scores[index]:.6g}"
+        instance = _CONTROL.sub(" ", name_instance(entry.name, entry.content.numbered[index]))
+        ElementTree.SubElement(shape, "attribute", name="id").text = instance
         if kinds and kinds[index]:
             ElementTree.SubElement(shape, "attribute", name="kind").text = _CONTROL.sub(" ", kinds[index])
         if pair and not alone:
@@ -212,6 +216,7 @@ def _take(element: Element, gathering: Gathering, mapping: Mapping[str, str] | N
         bundle=element.get("group_id") if element.get("group_id") not in _NO_GROUP else None,
         score=parse_score(_real("score", attributes.get("score") or "1")),
         kind=attributes.get("kind", ""),
+        name=attributes.get("id"),
     )
 
 

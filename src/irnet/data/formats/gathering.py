@@ -12,11 +12,13 @@ from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS,
 from irnet.data.coco.rows import AS_SHARES
 from irnet.data.copies import COPIES, count_copies
 from irnet.data.corner import IN_A_CORNER, is_in_a_corner
+from irnet.data.numbers import fill_numbers
 from irnet.data.room import MaskRoom
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
+from irnet.wording import parse_instance_name
 
 _DRAWN = 4  # pixels may be filled for one that is kept: in rings, holes and pieces
 _logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class Instance:
     bundle: Hashable  # shared by what the tool groups, None: nothing
     score: float
     kind: str
+    number: int | None  # that it had in its image, None: it is new
 
 
 class Gathering:
@@ -87,14 +90,26 @@ class Gathering:
         bundle: Hashable = None,
         score: float = 1.0,
         kind: str = "",
+        name: object = None,
     ) -> None:
-        """Add the instance with this mask. Raises InputError when it is empty or one too many."""
+        """Add the instance with this mask, and the number that its `name` gives, if that is an id of ours.
+
+        Raises InputError when it is empty or one too many.
+        """
         if not crop.any():
             raise InputError("it covers no pixel of the image: remove it, or look at its coordinates")
         self._room.take(crop.size)
+        named = parse_instance_name(name) if isinstance(name, str) else None
         self.instances.append(
             Instance(
-                crop=crop, offset=offset, label=label, group=group, bundle=bundle, score=score, kind=kind
+                crop=crop,
+                offset=offset,
+                label=label,
+                group=group,
+                bundle=bundle,
+                score=score,
+                kind=kind,
+                number=named[1] if named else None,
             )
         )
 
@@ -111,6 +126,7 @@ class Gathering:
             cells=replace(solid, parents=parents),
             kinds=kinds if any(kinds) else (),
             ignore=self._cells(regions) if regions else None,
+            numbers=tuple(fill_numbers([instance.number for instance in cells])),
         )
 
     def _warn(self, place: object, apart: int, cells: Cells) -> None:

@@ -1,7 +1,8 @@
 """ImageJ regions: a zip of .roi files an image, as ImageJ's ROI Manager opens and saves it.
 
-Regions know neither classes nor links. Their names give both: `c0012` is a cell, `c0012-n1` a nucleus of it,
-`n0003` a bare nucleus. The score stands among a region's properties.
+Regions know neither classes nor links. Their names give both: `c0012` is a cell, `c0012-n13` a nucleus of it,
+`n0003` a bare nucleus. The numbers are those of instances in their image, -n13 that of the nucleus; the whole
+id and the score stand among a region's properties.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
@@ -26,7 +28,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.polygons import Ring
-from irnet.wording import install_extra
+from irnet.wording import install_extra, name_instance
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
@@ -35,7 +37,7 @@ SUFFIX = ".zip"
 MAX_BYTES = 2**28  # of all regions, unpacked
 MAX_SIDE = 2**15 - 1  # px: corners of regions are 16-bit numbers
 COLOURS = {CYTOPLASM: bytes([255, 0, 114, 178]), NUCLEUS: bytes([255, 213, 94, 0])}  # ARGB
-_NAME = re.compile(r"(?:c(?P<cell>\d{1,9})(?P<nucleus>-n\d{1,9})?|n\d{1,9})")
+_NAME = re.compile(r"(?:c(?P<cell>\d{1,15})(?P<nucleus>-n\d{1,15})?|n\d{1,15})")
 _MOVE, _LINE, _CLOSE = 0.0, 1.0, 4.0  # of java.awt.geom.PathIterator
 _START = (1980, 1, 1, 0, 0, 0)  # the same file each time
 
@@ -50,12 +52,12 @@ def write(path: str | os.PathLike, entry: Entry) -> None:
 
     def stream(file: BinaryIO) -> None:
         with zipfile.ZipFile(file, "w") as archive:
-            names = _names(cells)
+            names = _names(cells, entry.content.numbered)
             chosen = [index for _, index in names]
             drawn = polygons.outlines([cells.masks[index] for index in chosen], cells.offsets[chosen])
             size = 0
             for (name, index), rings in zip(names, drawn, strict=True):
-                region = _region(cells, index, name, [ring[:-1] for ring in rings])
+                region = _region(entry, index, name, [ring[:-1] for ring in rings])
                 if (size := size + len(region)) > MAX_BYTES:
                     raise InputError(
                         f"{entry.name}: its regions have more than {MAX_BYTES:,} bytes, which are not read "
@@ -88,31 +90,27 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
     return entries
 
 
-def _names(cells: Cells) -> list[tuple[str, int]]:
+def _names(cells: Cells, numbers: Sequence[int]) -> list[tuple[str, int]]:
     """A name for each instance that has pixels, cells before nuclei, and its index."""
-    owners, bare = {}, 0
-    names, nuclei = [], dict.fromkeys(range(len(cells)), 0)
+    owners, names = {}, []
     for index in np.flatnonzero((cells.labels == CYTOPLASM) & (cells.areas > 0)).tolist():
-        owners[index] = f"c{len(owners) + 1:04}"
+        owners[index] = f"c{numbers[index]:04}"
         names.append((owners[index], index))
     for index in np.flatnonzero((cells.labels == NUCLEUS) & (cells.areas > 0)).tolist():
         owner = int(cells.parents[index])
-        if owner in owners:
-            nuclei[owner] += 1
-            names.append((f"{owners[owner]}-n{nuclei[owner]}", index))
-        else:
-            bare += 1
-            names.append((f"n{bare:04}", index))
+        within = f"{owners[owner]}-" if owner in owners else ""
+        names.append((f"{within}n{numbers[index]}" if within else f"n{numbers[index]:04}", index))
     return names
 
 
-def _region(cells: Cells, index: int, name: str, rings: list[Ring]) -> bytes:
+def _region(entry: Entry, index: int, name: str, rings: list[Ring]) -> bytes:
     """An instance as the content of a .roi file: a polygon, or a composite if it has holes or pieces."""
-    roifile = _roifile()
+    roifile, cells = _roifile(), entry.content.cells
     region = roifile.ImagejRoi.frompoints(rings[0], name=name)
     region.roitype = roifile.ROI_TYPE.POLYGON
     region.stroke_color = COLOURS[int(cells.labels[index])]
-    region.props = f"score: {cells.scores[index]:.6g}\n"
+    instance = " ".join(name_instance(entry.name, entry.content.numbered[index]).splitlines())
+    region.props = f"id: {instance}\nscore: {cells.scores[index]:.6g}\n"
     if len(rings) > 1:
         _make_composite(region, rings)
         x1, y1, x2, y2 = cells.boxes[index].astype(int).tolist()
@@ -177,6 +175,7 @@ def _take(name: str, content: bytes, gathering: Gathering) -> tuple[int, int, in
             gathering.leave_out(f"{without_area}: no area")
             return None
         rings, score = outlines_of(region, content), _score(region.props)
+        named = re.search(r"^id: *(.*#\d+) *$", region.props, re.MULTILINE)
     except InputError:
         raise
     except Exception as error:  # a damaged file can raise anything in the reader
@@ -185,7 +184,7 @@ def _take(name: str, content: bytes, gathering: Gathering) -> tuple[int, int, in
         raise InputError("call a cell c0012, its nuclei c0012-n1 and c0012-n2, a bare nucleus n0003")
     label = CYTOPLASM if match["cell"] and not match["nucleus"] else NUCLEUS
     group = int(match["cell"]) if match["cell"] else None
-    gathering.add(*gathering.draw(rings), label, group=group, score=score)
+    gathering.add(*gathering.draw(rings), label, group=group, score=score, name=named[1] if named else None)
     return region.position, region.z_position, region.t_position
 
 

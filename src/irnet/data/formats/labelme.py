@@ -3,7 +3,8 @@
 Shapes of one label that share a `group_id` are one instance; a cell and its nucleus share one too. Several
 nuclei of a cell, which would be one instance, are marked by our key `cell`, a number that they share with it.
 A mask of one piece is a polygon, which labelme can edit; others are mask shapes, a PNG of the mask's own box.
-labelme keeps our keys `cell`, `score`, `kind`, `mpp` and `patient`.
+The description is the id of the cell, `IMAGE#17`. labelme keeps our keys `cell`, `score`, `kind`, `mpp` and
+`patient`.
 """
 
 import base64
@@ -32,6 +33,7 @@ from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.masks import Mask, Offset
 from irnet.geometry.polygons import Ring
+from irnet.wording import name_instance
 
 Style = Literal["polygons", "masks"]
 SUFFIX = ".json"
@@ -87,13 +89,14 @@ def _shapes(entry: Entry, style: Style) -> Iterator[Row]:
     chosen = np.flatnonzero(cells.areas).tolist()
     drawn = polygons.outlines([cells.masks[index] for index in chosen], cells.offsets[chosen])
     for index, rings in zip(chosen, drawn if style == "polygons" else repeat([]), strict=False):
-        yield _shape(cells, index, numbers[index], kinds[index] if kinds else "", rings)
+        shape = _shape(cells, index, numbers[index], kinds[index] if kinds else "", rings)
+        yield shape | {"description": name_instance(entry.name, entry.content.numbered[index])}
 
 
 def _shape(cells: Cells, index: int, number: tuple[int | None, bool], kind: str, rings: list[Ring]) -> Row:
     label, mask = int(cells.labels[index]), cells.masks[index]
     pair, alone = number
-    shape: Row = {"label": LABEL_NAMES[label], "group_id": pair if alone else None, "description": ""}
+    shape: Row = {"label": LABEL_NAMES[label], "group_id": pair if alone else None}
     shape |= {"flags": {}, "mask": None, "score": float(cells.scores[index])}
     shape |= {"kind": kind} if kind else {}
     shape |= {"cell": pair} if pair and not alone else {}
@@ -155,6 +158,7 @@ def _take(row: Any, gathering: Gathering, mapping: Mapping[str, str] | None) -> 
         bundle=_group(row.get("group_id")),
         score=1.0 if row.get("score") is None else parse_score(row["score"]),
         kind=str(row.get("kind") or ""),
+        name=row.get("description"),
     )
 
 

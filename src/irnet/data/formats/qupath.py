@@ -37,6 +37,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.polygons import Ring
+from irnet.wording import name_instance
 
 Style = Literal["cells", "annotations"]
 SUFFIX = ".geojson"
@@ -122,7 +123,8 @@ def _cell_features(
             if own := inside.get(index, []):
                 nuclei = nuclei_of([next(drawn) for _ in own], cells.scores[own].tolist())
                 feature["nucleusGeometry"] = nuclei.geometry
-                feature["properties"]["metadata"] |= _nuclei_metadata(nuclei)
+                numbers = [entry.content.numbered[nucleus] for nucleus in own]
+                feature["properties"]["metadata"] |= _nuclei_metadata(nuclei, numbers)
                 joined.append(0 if nuclei.parts else len(own))
         else:
             feature = _feature(entry, index, "detection", "", metadata, next(drawn))
@@ -131,9 +133,10 @@ def _cell_features(
         yield feature
 
 
-def _nuclei_metadata(nuclei: NucleiGeometry) -> dict[str, str]:
+def _nuclei_metadata(nuclei: NucleiGeometry, numbers: Sequence[int]) -> dict[str, str]:
     pieces = {"nucleus_parts": " ".join(map(str, nuclei.parts))} if max(nuclei.parts, default=1) > 1 else {}
-    return pieces | {"nucleus_scores": " ".join(map(_text, nuclei.scores))}
+    ids = {"nucleus_numbers": " ".join(map(str, numbers))} if nuclei.parts else {}
+    return pieces | ids | {"nucleus_scores": " ".join(map(_text, nuclei.scores))}
 
 
 def _annotation_features(entry: Entry) -> Iterator[Row]:
@@ -164,6 +167,7 @@ def _feature(
         "geometry": geometry_of(rings),
         "properties": {
             "objectType": object_type,
+            "name": name_instance(entry.name, entry.content.numbered[index]),
             "classification": {"name": name, "color": COLOURS[label]},
             "metadata": dict(metadata),
         },
@@ -230,7 +234,9 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     if label != DROPPED:
         mask = gathering.draw_parts(parse_polygons(geometry, gathering.shape))
         kind = str(metadata.get("kind") or "")
-        gathering.add(*mask, label, group=_pair(metadata), score=score, kind=kind)
+        gathering.add(
+            *mask, label, group=_pair(metadata), score=score, kind=kind, name=properties.get("name")
+        )
 
 
 def _take_cell(
@@ -248,7 +254,7 @@ def _take_cell(
 
     kind = "" if named or kind.lower() == LABEL_NAMES[CYTOPLASM] else kind
     mask = gathering.draw_parts(parse_polygons(feature["geometry"], gathering.shape))
-    gathering.add(*mask, label, group=group, score=score, kind=kind)
+    gathering.add(*mask, label, group=group, score=score, kind=kind, name=properties.get("name"))
     if label != EVERY_CLASS:
         _take_nuclei(feature.get("nucleusGeometry"), properties.get("metadata"), gathering, group)
 
@@ -266,8 +272,10 @@ def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: str)
     ends = np.cumsum(pieces if count != 1 else [len(parts)]).tolist()
     nuclei = [parts[start:end] for start, end in pairwise([0, *ends])]  # each may lie in pieces
     scores = scores_of(text, count) if count == len(nuclei) else [1.0] * len(nuclei)
-    for nucleus, score in zip(nuclei, scores, strict=True):
-        gathering.add(*gathering.draw_parts(nucleus), NUCLEUS, group=group, score=score)
+    names = [f"#{number}" for number in str(metadata.get("nucleus_numbers", "")).split()]
+    names = names if len(names) == len(nuclei) else [""] * len(nuclei)
+    for nucleus, score, name in zip(nuclei, scores, names, strict=True):
+        gathering.add(*gathering.draw_parts(nucleus), NUCLEUS, group=group, score=score, name=name)
 
 
 def _pair(metadata: Row) -> Id | None:
