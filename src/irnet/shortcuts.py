@@ -49,7 +49,14 @@ class Shortcuts:
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __iter__(self) -> Iterator[Cells]:
-        """Each instance as `Cells` of one, in the same frame; its parent is not among them and becomes -1."""
+        """Give each instance as `Cells` of one in the same frame; its parent, not among them, becomes -1.
+
+        Example:
+            >>> import irnet
+            >>> cells = irnet.generate(1, size=(200, 200), mpp=0.5, count=2)[1].cells
+            >>> [round(float(cell.scores[0])) for cell in cells["nucleus"]]
+            [1, 1, 1]
+        """
         from irnet.cells import NO_PARENT
 
         cells = self._cells

@@ -185,6 +185,14 @@ def test_the_first_images_of_a_generator_give_its_scale(
     assert "on 2 images" in caplog.records[0].message
 
 
+def test_a_late_image_of_a_generator_without_a_scale_says_what_it_was_taken_at(
+    blobs: Predictor, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("irnet.inference.predict.LOOKED_AT", 0)  # as if the first ones all stated theirs
+    assert len(next(blobs.predict(iter([PAIR])))) == 4
+    assert "own resolution" in caplog.records[0].message
+
+
 def test_a_file_that_is_none_is_named_before_work_and_a_generator_gives_what_came_before(
     blobs: Predictor, tmp_path: Path
 ):
