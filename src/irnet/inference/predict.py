@@ -184,10 +184,10 @@ class Predictor(Segmenter):
             opened = open_picture(one)
             found = self.find(opened.pixels, opened.mpp if mpp is None else mpp, scale=taken)
             cells = self.choose(found.cells, score)
-            alone = (
-                found.notes if taken is None and cells.mpp is None else ()
-            )  # its scale is its own estimate
-            for note in (*alone, *doubt_mpp(cells)):
+
+            # An image that comes after those that gave the scale, and has none of its own, is taken alone.
+            alone = taken is None and cells.mpp is None
+            for note in (*(found.notes if alone else ()), *doubt_mpp(cells)):
                 _logger.warning(note)
             yield cells
 
