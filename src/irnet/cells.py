@@ -69,7 +69,7 @@ class Cells(Shortcuts):
         parents: ArrayLike | None = None,
         mpp: float | None = None,
     ) -> Self:
-        """Cells of crops that need not be tight: each is trimmed, missing fields are filled."""
+        """Cells of crops (h, w) that need not be tight: each is trimmed, missing fields are filled."""
         trimmed = [geometry.trim(mask) for mask in masks]
         n = len(trimmed)
         starts = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)

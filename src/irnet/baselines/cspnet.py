@@ -82,7 +82,7 @@ class CSPNet(nn.Module):
     def box_losses(
         self, features: Features, sizes: Sizes, truths: Truths
     ) -> tuple[Proposed, dict[str, Tensor]]:
-        """Boxes of each image for stage 2, without gradient, and the losses of stage 1."""
+        """Boxes (B, R, 4) for stage 2, without gradient, and the losses of stage 1."""
         boxes, losses = self.rpn(list(features.values()), sizes, truths)
         if self.roi_heads is not None:
             more, _, _ = self.roi_heads.box.losses(features, boxes, sizes, truths)

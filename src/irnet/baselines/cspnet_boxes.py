@@ -101,14 +101,14 @@ class AnchorDetector(nn.Module):
     def forward(
         self, features: Sequence[Tensor], sizes: Sizes, truths: Truths
     ) -> tuple[Proposed, dict[str, Tensor]]:
-        """The best boxes of each image, without gradient, and the losses cls and box."""
+        """The best boxes (B, R, 4), without gradient, and the losses cls and box."""
         logits, codes, anchors = self._score(features)
         found = self._select(logits.detach(), codes.detach(), anchors, sizes)
         losses = self.losses(logits, codes, anchors, sizes, truths)
         return Proposed.of([boxes for boxes, _, _ in found]), losses
 
     def detect(self, features: Sequence[Tensor], sizes: Sizes) -> list[Detections]:
-        """What each image holds: boxes, labels and scores, best first."""
+        """What each image holds: boxes (n, 4), labels (n,) and scores (n,), best first."""
         return self._select(*self._score(features), sizes)
 
     def losses(

@@ -87,7 +87,7 @@ def scale_16bit(values: NDArray[np.uint16]) -> tuple[NDArray[np.uint8], str]:
 
 
 def find_depth(values: NDArray[np.uint16]) -> tuple[int, str]:
-    """The bits in use by the rule of `scale_16bit`, and a note."""
+    """The bits in use of an (H, W) or (H, W, 3) image by the rule of `scale_16bit`, and a note."""
     largest = int(values.max(initial=0))
     few = max(values.size // _FEW, int(values.size >= _SMALL))
     for depth in _DEPTHS:
@@ -101,7 +101,7 @@ def find_depth(values: NDArray[np.uint16]) -> tuple[int, str]:
 
 
 def scale_from(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint8]:
-    """0 ... 2^depth - 1 as 0 ... 255, what is above as 255."""
+    """0 ... 2^depth - 1 as 0 ... 255, what is above as 255; of any shape (H, W, ...)."""
     table = np.minimum(np.round(np.arange(2**16) * (255 / (2**depth - 1))), 255).astype(np.uint8)
     return table[values]
 

@@ -84,7 +84,10 @@ def _read_deep(leaf: tifffile.TiffPage | tifffile.TiffFrame, channels: tuple[int
 
 
 def read_pixels(leaf: tifffile.TiffPage) -> NDArray:
-    """The values of a page. Raises InputError where a codec is missing, or a part is longer than the page."""
+    """The values of a page, (H, W) or (H, W, samples), as stored.
+
+    Raises `InputError` where a codec is missing, or a part is longer than the page.
+    """
     check_segments(leaf)
     try:
         check_inflation(leaf)

@@ -151,7 +151,7 @@ class BoxBranch(nn.Module):
     def losses(
         self, features: Features, proposals: Proposed, sizes: Sizes, truths: Truths
     ) -> tuple[dict[str, Tensor], dict[str, Tensor], SampledBoxes]:
-        """Losses cls, box and drm; figures to log; and the sampled boxes, whose positives train the masks."""
+        """Losses cls, box and drm, each (); figures to log; and the sampled boxes, which train the masks."""
         boxes, valid = proposals
         chosen = self.choose(boxes, valid, truths)
         hidden, logits, codes = self(features, chosen.boxes, sizes)
@@ -201,7 +201,7 @@ class BoxBranch(nn.Module):
         )
 
     def box_loss(self, codes: Tensor, chosen: SampledBoxes, truths: Truths) -> Tensor:
-        """Box regression of the positives' own class, over the number of sampled boxes."""
+        """Loss () of the codes (B, S, 1 + C, 4) of the positives' own class, over the number of sampled boxes."""
         # Positives come first: the others need no code
         some = slice(chosen.quota)
         labels, match = chosen.labels[:, some], chosen.match[:, some]  # (B, quota)

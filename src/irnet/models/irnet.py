@@ -31,7 +31,7 @@ class RoIHeads(nn.Module):
     def losses(
         self, features: Features, proposals: Proposed, sizes: Sizes, truths: Truths
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Losses cls, box, drm, mask and irm, and figures to log, of a batch with truth."""
+        """Losses cls, box, drm, mask and irm, scalars (), and figures to log, of a batch with truth."""
         box_losses, drm_figures, chosen = self.box.losses(features, proposals, sizes, truths)
         mask_losses, irm_figures = self.mask.losses(features, chosen, sizes, truths)
         return box_losses | mask_losses, drm_figures | irm_figures

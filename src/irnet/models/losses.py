@@ -10,7 +10,7 @@ from irnet.models.vision import generalized_box_iou_loss, roi_align
 
 
 def mean_over(values: Tensor, wanted: Tensor, counted: Tensor) -> Tensor:
-    """Sum of `values` where `wanted`, over the number of `counted`; 0 for none. All of one shape."""
+    """Sum () of `values` where `wanted`, over the number of `counted`; 0 for none. All of one shape."""
     return torch.where(wanted, values, 0.0).sum() / counted.sum().clamp(min=1)
 
 

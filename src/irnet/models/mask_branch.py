@@ -52,7 +52,7 @@ class MaskBranch(nn.Module):
     def losses(
         self, features: Features, chosen: SampledBoxes, sizes: Sizes, truths: Truths
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Losses mask and irm of the positives' own class, and figures to log."""
+        """Losses mask and irm of the positives' own class, scalars (), and figures to log."""
         image, place, counts = chosen.positives()
         real, match = chosen.positive[image, place], chosen.match[image, place]  # (n,)
         labels = chosen.labels[image, place] * real  # padding is of no class and attends to padding alone

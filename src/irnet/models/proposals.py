@@ -109,7 +109,7 @@ class RegionProposals(nn.Module):
     def propose(
         self, logits: list[Tensor], deltas: list[Tensor], anchors: list[Tensor], sizes: Sizes
     ) -> Proposed:
-        """The best boxes of each level that no better one of their level covers.
+        """The best boxes (B, R, 4) of all levels that no better one of their level covers.
 
         In training as many as the limit allows, padding included: their number need not be asked for.
         """

@@ -34,7 +34,7 @@ def suppress(boxes: Sequence[Tensor], scores: Sequence[Tensor], real: Sequence[T
 
 
 def suppress_at_once(boxes: Sequence[Tensor], real: Sequence[Tensor], iou: float) -> Tensor:
-    """The same in rounds over all pairs of a set: a GPU is asked once in `ROUNDS`, not once an image and set.
+    """The same (B, n), in rounds over all pairs of a set: a GPU is asked once in `ROUNDS`, not once an image.
 
     In each round a box stays unless one that stayed in the last round covers it. After as many rounds as the
     longest chain of boxes that cover each other nothing changes, and that is what taking them in turn gives.

@@ -58,7 +58,7 @@ def frame_flaws(image: Picture, listed: Sequence[Flaw], *, width: int = 3, zoom:
 
 
 def as_box(values: NDArray) -> Box:
-    """Numbers x1, y1, x2, y2 as a box."""
+    """Numbers x1, y1, x2, y2 (4,), pixels, as a box."""
     x1, y1, x2, y2 = (int(value) for value in values)
     return x1, y1, x2, y2
 

@@ -78,7 +78,7 @@ def segment_windows(
 
 
 def survivors(cells: Cells, *, nms: Mapping[int, float]) -> NDArray[np.int64]:
-    """Indices that greedy suppression by mask IoU keeps, best first.
+    """Indices (n,) that greedy suppression by mask IoU keeps, best first.
 
     An instance goes when a kept one of its class and of higher rank overlaps it by more than `nms[label]`.
     The rank is a total order, score first and then place and size, so that the answer depends on the set of

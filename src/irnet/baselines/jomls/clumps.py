@@ -98,7 +98,7 @@ def classify(features: NDArray[np.float64], gaussians: Gaussians) -> NDArray[np.
 
 
 def drop_small(labels: NDArray[np.int64], least: int) -> NDArray[np.int64]:
-    """A label image without the labels of fewer than `least` pixels."""
+    """A label image (H, W) without the labels of fewer than `least` pixels."""
     return np.where(np.bincount(labels.ravel())[labels] >= least, labels, 0)
 
 

@@ -35,7 +35,7 @@ class NucleusPatch(NamedTuple):
 
 
 def find_nuclei(grey: Grey, clumps: NDArray[np.int64]) -> list[NucleusPatch]:
-    """The nuclei that lie whole inside a clump of the label image."""
+    """The nuclei of a grey image (H, W) that lie whole inside a clump of the label image (H, W)."""
     blobs = number_pieces(clean(stable_regions(grey), grey))
     areas = np.bincount(clumps.ravel())
     nuclei = []

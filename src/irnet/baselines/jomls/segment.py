@@ -101,7 +101,7 @@ def prepare(image: NDArray[np.uint8], mpp: float | None) -> NDArray[np.uint8]:
 
 
 def separate(grey: NDArray[np.uint8], clump: Patch, nuclei: list[NucleusPatch]) -> dict[int, Patch]:
-    """The cells of a clump by the index of their nucleus; a clump of one nucleus is its cell."""
+    """The cells of a clump of an (H, W) image by their nucleus; a clump of one nucleus is its cell."""
     if len(nuclei) == 1:
         return {0: clump}
     frame = clump.window.grow(MARGIN)  # beyond the image too: what lies there is outside the clump

@@ -45,7 +45,7 @@ class FrozenBase(nn.Module):
 
     @torch.no_grad()
     def compute_features(self, image: Tensor) -> FrozenFeatures:
-        """What the frozen half makes of an image, from its file where there is one."""
+        """What the frozen half makes of an image (3, H, W), from its file where there is one."""
         path = self.folder / f"{hashlib.sha256(image.cpu().numpy().tobytes()).hexdigest()[:32]}.safetensors"
         if not path.exists():
             _keep(path, compute_features(self.model, image))
