@@ -300,3 +300,16 @@ def test_images_of_one_name_are_kept_apart(blobs_installed: Predictor, circles: 
     assert [image["name"] for image in report.images] == ["a/x.png", "b/x.png", "x.bmp"]
     drawn = {file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*.png")}
     assert drawn == {"overlays/a/x.png", "overlays/b/x.png", "overlays/x.png"}
+
+
+def test_ids_are_written_on_overlays_alone(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    for out, ids in (("plain", False), ("numbered", True)):
+        predict_files([folder / "0.png"], tmp_path / out, PredictOptions(mpp=0.37, ids=ids))
+    plain, numbered = (tmp_path / out for out in ("plain", "numbered"))
+    drawn = [np.asarray(PIL.Image.open(out / "overlays" / "0.png")) for out in (plain, numbered)]
+    assert (drawn[0] != drawn[1]).any()
+    for file in ("predictions.json", "cells.csv"):
+        assert (plain / file).read_bytes() == (numbered / file).read_bytes()
+    rows = list(csv.DictReader(io.StringIO((plain / "cells.csv").read_text())))
+    numbers = [row["number"] for row in read_json(plain / "predictions.json")["annotations"]]
+    assert [row["name"] for row in rows] == [f"0.png#{number}" for number in numbers]

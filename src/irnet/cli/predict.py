@@ -50,6 +50,9 @@ def predict(
     finder: Finder,
     reading: Reading,
     save: Annotated[str, typer.Option(help="Files to write: coco, overlay, csv.")] = "coco,overlay,csv",
+    ids: Annotated[
+        bool, typer.Option("--ids", help="Write the number of each instance on overlays.")
+    ] = False,
     views: Views = 1,
     device: Device = "auto",
 ) -> None:
@@ -81,6 +84,7 @@ def predict(
         views=views,
         device=device,
         save=[name.strip() for name in save.split(",")],
+        ids=ids,
     )
     report = predict_files(images, out, options, progress=print_progress)
 

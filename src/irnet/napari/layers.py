@@ -104,7 +104,7 @@ def _to_layer(
             "score": cells.scores[index],
             "kind": np.array([kinds[i] if kinds else "" for i in index], dtype=object),
             "cell_id": numbers[cells.parents[index]],
-            "name": np.array([name_instance(entry.name, numbers[i]) for i in index], dtype=object),
+            "name": np.array([name_instance(entry.name, int(numbers[i])) for i in index], dtype=object),
         },
         "feature_defaults": {
             "id": NEW,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import LABEL_NAMES, Content, Cuts
+from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
 from irnet.data.coco.coco import part_of
 from irnet.data.coco.run_record import OVERLAYS
 from irnet.data.files import remove_drafts
@@ -32,7 +32,8 @@ from irnet.inference.methods import Method, open_method
 from irnet.inference.scale import Scale, doubt_mpp, given_scale
 from irnet.inference.versions import versions
 from irnet.morphometry.table import measure, to_csv
-from irnet.report.draw import overlay
+from irnet.report.draw import Picture, overlay
+from irnet.report.labels import write_numbers
 from irnet.verbs.predict_options import SAVES, PredictOptions
 from irnet.verbs.run_files import refuse_corrected
 from irnet.verbs.unfinished import Result, Task, Unfinished
@@ -136,7 +137,8 @@ class _Run:
         """Segment the images that are not done, then write the files that cover all of them."""
         origin = self._origin()
         settings = {key: value for key, value in origin.items() if key != "model"}  # its hash says more
-        kept = Unfinished(out, settings | self.asked | {"save": self.save}, tasks)
+        drawing = {"ids": True} if self.options.ids else {}
+        kept = Unfinished(out, settings | self.asked | {"save": self.save} | drawing, tasks)
 
         try:
             self.scale = self._choose_scale(kept, tasks, progress)
@@ -219,7 +221,7 @@ class _Run:
 
         entry = Entry(name=task.name, path=task.file, content=Content(cells=cells))
         table = to_csv(measure(cells, task.name, image.pixels)).partition("\n")[2]
-        picture = to_png(overlay(image.pixels, cells)) if "overlay" in self.save else None
+        picture = to_png(self._draw(image.pixels, cells)) if "overlay" in self.save else None
 
         row = {
             "name": task.name,
@@ -233,6 +235,12 @@ class _Run:
             "seconds": round(time.monotonic() - begun, 3),
         }
         return Result(row, part_of(entry, scores=self.method.scored), table, picture)
+
+    def _draw(self, image: Picture, cells: Cells) -> Picture:
+        drawn = overlay(image, cells)
+        if self.options.ids:
+            write_numbers(drawn, cells, range(len(cells)))
+        return drawn
 
     def _origin(self) -> dict[str, Any]:
         """Return what the predictions came from."""

@@ -24,6 +24,7 @@ class PredictOptions:
         views: 1 or 4, for networks; see `Predictor`.
         device: "auto", "cpu", "cuda" ...
         save: which of "coco", "overlay" and "csv".
+        ids: whether overlays show the number of each instance.
     """
 
     method: str | None = None
@@ -35,3 +36,4 @@ class PredictOptions:
     views: int = 1
     device: str = "auto"
     save: Collection[str] = SAVES
+    ids: bool = False
