@@ -104,7 +104,7 @@ class MaskNetwork(nn.Module):
     def losses(
         self, images: Tensor, boxes: Proposed, sizes: Sizes, truths: Truths
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of the masks of a sample of the boxes and of the truth boxes, in images (B, 3, H, W); and figures.
+        """Loss of the masks of a sample of the boxes and of the truth boxes, of images (B, 3, H, W).
 
         Source: the target is the largest object in the box. Here: the whole cell that the box is matched to,
         for cells overlap.

@@ -201,7 +201,7 @@ class BoxBranch(nn.Module):
         )
 
     def box_loss(self, codes: Tensor, chosen: SampledBoxes, truths: Truths) -> Tensor:
-        """Loss () of the codes (B, S, 1 + C, 4) of the positives' own class, over the number of sampled boxes."""
+        """Loss () of codes (B, S, 1 + C, 4) of the positives' own class, over the number of sampled boxes."""
         # Positives come first: the others need no code
         some = slice(chosen.quota)
         labels, match = chosen.labels[:, some], chosen.match[:, some]  # (B, quota)

@@ -65,7 +65,7 @@ class PyramidPool(MultiScaleRoIAlign):
         return super().forward(x, boxes, image_shapes)
 
     def pool_at_once(self, x: dict[str, Tensor], boxes: list[Tensor]) -> Tensor:
-        """The same, of as many boxes (n, 4) in each image, from one canvas on which the levels lie in a column.
+        """The same, of as many boxes (n, 4) in each image, from one canvas with the levels in a column.
 
         How many boxes belong to which level is never asked. Every level has a rim of its outermost values, so
         that boxes inside their image see what they would see without neighbours.
