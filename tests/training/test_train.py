@@ -230,6 +230,17 @@ def test_a_folder_with_a_run_is_not_overwritten(circles: Path, whole: Path, tiny
         train(tiny, circles, whole, device="cpu")
 
 
+def test_a_resumed_run_says_what_it_does_not_take(circles: Path, tmp_path: Path, capsys):
+    small = load_recipe("study-tiny", ["data.crop=64", "train.batch=1", "train.validate_images=1", *PLAIN])
+    train(small, circles, tmp_path / "run", Start(resume=True), steps=1, device="cpu")
+    assert "no checkpoint, the run begins at step 0" in " ".join(capsys.readouterr().err.split())
+    outcome = train(small, circles, tmp_path / "run", Start(resume=True), steps=2, device="cpu")
+    assert (outcome.step, outcome.steps) == (1, 1)
+    assert "not 2 steps: the run goes on with those it began with" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
 def test_a_missing_device_is_bad_input(circles: Path, tiny: Settings, tmp_path: Path):
     with pytest.raises(InputError, match="CUDA devices"):
         train(tiny, circles, tmp_path, device="cuda:7")

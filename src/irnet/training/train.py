@@ -108,6 +108,10 @@ def train(
         with _open_log(run, ranks) as log:
             if run.init is not None and not resumed:
                 log.init(run.init)
+            if start.resume and not resumed:
+                log.say(f"{folder}: no checkpoint, the run begins at step 0")
+            elif resumed and steps not in (None, run.steps):
+                log.say(f"not {steps} steps: the run goes on with those it began with")
             _loop(run, source, fields, ranks, log, stopping, budget)
 
         best = folder / BEST if (folder / BEST).exists() else None
