@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def find_cells(
-    image: "napari.layers.Image",
+    image: "napari.layers.Image",  # pyright: ignore[reportAttributeAccessIssue]
     um_per_pixel: Annotated[float, {"min": 0.0, "max": 2.0, "step": 0.01}] = 0.0,
     least_score: Annotated[float, {"min": 0.0, "max": 1.0, "step": 0.05}] = 0.0,
     scale: Annotated[float, {"min": 0.0, "max": 20.0, "step": 0.05}] = 0.0,
