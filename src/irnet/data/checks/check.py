@@ -63,10 +63,12 @@ def fix(
         raise InputError(f"{out} exists: name a new file, files are not changed in place")
     if out.resolve().parent != source.resolve().parent:
         raise InputError(f"{out}: name a file in {source.parent}, beside the images")
+
     inspection = inspect(source, mapping=mapping, crowd=crowd)
     for undecided in inspection.findings:
         if undecided.code in UNDECIDED:
             raise InputError(f"{source}: {undecided.message}: {undecided.remedy}")
+
     kept, before = mended(inspection, crowd), inspection.document
     if before.images and not kept["images"]:
         raise InputError(
@@ -77,6 +79,7 @@ def fix(
             f"{source}: no annotation would be left of {len(before.annotations)}: "
             f"{inspection.findings[0].line()}"
         )
+
     with naming(str(source)):
         content = dump(kept)
     write_atomic(out, content)

@@ -1,23 +1,19 @@
 """COCO json: the canonical form of truth and of predictions, every instance with its own full mask."""
 
-import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, NO_PARENT, Cells, Content
-from irnet.data.categories import plain
 from irnet.data.coco.document import Document, Id, Row, group, load, naming, stream
 from irnet.data.coco.points import annotated_with, is_point, parse_points
+from irnet.data.coco.remarks import MAKE_CELLS, Crowd, Remarks
 from irnet.data.coco.rows import (
-    ODD,
     AnnotationRow,
     ImageRow,
     Runs,
     check_link,
-    is_found,
     number_rows,
     parse_annotation,
     parse_image,
@@ -25,30 +21,12 @@ from irnet.data.coco.rows import (
 )
 from irnet.data.coco.run_record import load_checked
 from irnet.data.coco.written import IGNORE_ID, annotation_rows, check_readable, image_row, renumber
-from irnet.data.copies import COPIES, count_copies
-from irnet.data.corner import IN_A_CORNER, is_in_a_corner
 from irnet.data.files import write_atomic
 from irnet.data.room import MASK_PIXELS, MaskRoom
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
-Crowd = Literal["ignore", "instances"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
-_MAKE_CELLS = "if they are cells, 'irnet data convert --from coco --crowd instances' makes cells of them"
-_MESSAGES = {  # by field of AnnotationRow
-    "clipped": "polygons that left their image were cut to it",
-    "stray": "pieces of polygons with fewer than three vertices were left out",
-    **ODD,
-}
-_CROWDS = f"crowds (iscrowd = 1), which are ignored in training and scores; {_MAKE_CELLS}"
-_TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like those with 0"
-_POINTED = (
-    "outlines in images with marked points and without annotated_categories, which count as not annotated; "
-    "say there which classes were outlined"
-)
-_NUMBERS = "annotations whose number is none, or another's of their image: they got the next free one"
-_ONE_NAME = "categories of the name of another, read as one with it"
-_logger = logging.getLogger(__name__)
 
 
 def read_coco(
@@ -89,8 +67,9 @@ def entries_of(
     document: Document, *, mapping: Mapping[str, str] | None = None, crowd: Crowd = "ignore"
 ) -> list[Entry]:
     """The same for a file that is parsed already."""
-    groups = group(document)
-    entries, names, counts = [], set(), Counter[str]()
+    groups, remarks = group(document), Remarks(document, crowd)
+    entries, names = [], set()
+
     for row in document.images:
         with naming(f"{document.path}: image {row['id']!r}"):
             image = parse_image(row, document, mapping)
@@ -99,29 +78,19 @@ def entries_of(
                     f"another image is {image.name} too: join their annotations, or rename one file"
                 )
         names.add(image.name)
-        annotations = _parse(document, image, groups[image.id], mapping)
-        points = parse_points(document, image, groups[image.id], mapping)
+
+        rows = groups[image.id]
+        annotations = _parse(document, image, rows, mapping)
+        points = parse_points(document, image, rows, mapping)
         with naming(f"{document.path}: image {image.name!r}"):
-            counts[_POINTED] += len(annotations) * bool(points and not image.says_annotated)
-            image = annotated_with(image, points)
-            numbers = number_rows(groups[image.id], image.last_number)
-            counts[_NUMBERS] += sum(
-                row.get("number") not in (None, numbers[row["id"]]) for row in groups[image.id]
-            )
-            content = _content(image, annotations, crowd, numbers)
-        content = replace(content, points=points)
+            known = annotated_with(image, points)
+            numbers = number_rows(rows, image.last_number)
+            content = replace(_content(known, annotations, crowd, numbers), points=points)
+
+        remarks.add(image, rows, annotations, numbers=numbers, content=content)
         entries.append(Entry(name=image.name, path=image.path, content=content, patient=image.patient))
-        counts += _count(annotations, crowd)
-        counts[COPIES] += count_copies(content.cells)
-        counts[IN_A_CORNER] += all(a.outlined and not a.shares for a in annotations) and is_in_a_corner(
-            content.cells
-        )
-    counts[_ONE_NAME] = len(document.categories) - len(set(map(plain, document.categories.values())))
-    marked = [row for row in document.annotations if row.get("iscrowd") == 1]
-    counts[_TAKEN_CROWDS] = sum(crowd == "instances" or is_found(row) for row in marked)
-    for message, count in counts.items():
-        if count:
-            _logger.warning("%s: %s: %d", document.path, message, count)
+
+    remarks.say()
     if not any(len(entry.content.cells) for entry in entries):
         _refuse_all_crowds(document, entries)
     return entries
@@ -233,15 +202,6 @@ def _read_runs(image: ImageRow, rows: Sequence[Row]) -> Sequence[Row]:
     return readable
 
 
-def _count(annotations: Sequence[AnnotationRow], crowd: Crowd) -> Counter[str]:
-    """What was done to annotations that the user should know, by message."""
-    counts = Counter(
-        {message: sum(getattr(a, name) for a in annotations) for name, message in _MESSAGES.items()}
-    )
-    counts[_CROWDS] = sum(a.crowd and a.label != EVERY_CLASS for a in annotations) * (crowd == "ignore")
-    return counts
-
-
 def _content(
     image: ImageRow, annotations: Sequence[AnnotationRow], crowd: Crowd, numbers: Mapping[Id, int]
 ) -> Content:
@@ -249,6 +209,7 @@ def _content(
     for annotation in annotations:
         ignored = annotation.label == EVERY_CLASS or (annotation.crowd and crowd == "ignore")
         sides[ignored].append(annotation)
+
     cells, regions = sides[False], sides[True]
     kinds = tuple(annotation.kind for annotation in cells)
     own = tuple(numbers[annotation.id] for annotation in cells)
@@ -295,5 +256,5 @@ def _refuse_all_crowds(document: Document, entries: Sequence[Entry]) -> None:
     if any((region.labels != EVERY_CLASS).any() for region in regions):
         raise InputError(
             f"{document.path}: every annotation is a crowd (iscrowd = 1), a region to ignore, as CVAT "
-            f"exports masks: {_MAKE_CELLS}"
+            f"exports masks: {MAKE_CELLS}"
         )

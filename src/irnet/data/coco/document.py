@@ -101,6 +101,7 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
     tables = [_table(path, data, name) for name in ("images", "annotations", "categories")]
     for row in chain(*tables):
         settle(row)
+
     names = {}
     for row in tables[2]:
         with naming(f"{path}: category {short(row.get('name'))}"):
@@ -109,6 +110,7 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
             names[row["id"]] = row.get("name")
             if not isinstance(row.get("name"), str):
                 raise InputError(f"id {row['id']} has no name")
+
     folder = path.parent / "images" if images is None else Path(images)
     if images is not None and not folder.is_dir():
         raise InputError(f"{folder}: no such folder")

@@ -116,6 +116,7 @@ def parse_annotation(
         return None
     if row.get("iscrowd", 0) not in (0, 1):
         raise InputError(f"iscrowd must be the number 0 or 1, not {short(row['iscrowd'])}")
+
     rings = _without_stray(row.get("segmentation"))
     crop, offset, clipped = parse_mask(rings, shape, room)
     if not crop.size:
@@ -123,6 +124,7 @@ def parse_annotation(
             "its mask is empty: it covers no pixel of the image; remove it, or look at its coordinates (are "
             "they shares of the image's size?)"
         )
+
     return AnnotationRow(
         id=identity(row),
         label=label,
