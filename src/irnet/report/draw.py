@@ -15,9 +15,7 @@ Points = NDArray[np.float64]
 SUPERSAMPLING = 4  # lines are drawn this much larger and averaged down
 SMOOTHING = 5  # vertices of a pixel contour that are averaged to one point of the line
 DASH, GAP = 6.0, 4.0  # px
-BAND = (
-    1024  # rows that are drawn together: more precisely than in 8 bits, for which a whole image is too large
-)
+BAND = 1024  # rows that are drawn at a time in 32 bits: a whole image may be too large
 RIM = 1.5  # px of dark rim around a line, so that it holds on bright and dark grounds
 RIM_STRENGTH = 0.35
 STEP = 2.0  # px between the vertices of a line, about: more are left out

@@ -86,14 +86,8 @@ def train(
     settings = settings_of(folder) if resumed else settings
 
     with joined(device) as ranks, stop_requested() as stopping:
-        source, fields = open_source(settings, data), None
-        if unlabelled is not None:
-            from irnet.training.unlabelled import need_teacher, open_fields  # few runs have a teacher
-
-            fields = open_fields(settings, unlabelled)
-            need_teacher(settings, from_weights=resumed or start.init is not None)
-            source = fields.beside(source)
-
+        from_weights = resumed or start.init is not None
+        source, fields = _open_sources(settings, data, unlabelled, from_weights=from_weights)
         identity, facts = source.identity, _facts(source, ranks)
         run = Run.begin(
             folder, settings, start, data=identity, device=ranks.device, facts=facts, resumed=resumed
@@ -106,18 +100,37 @@ def train(
         if ranks.first:
             _open_folder(run)
         with _open_log(run, ranks) as log:
-            if run.init is not None and not resumed:
-                log.init(run.init)
-            if start.resume and not resumed:
-                log.say(f"{folder}: no checkpoint, the run begins at step 0")
-            elif resumed and steps not in (None, run.steps):
-                log.say(f"not {steps} steps: the run goes on with those it began with")
+            _say_start(run, log, start, resumed=resumed, steps=steps)
             _loop(run, source, fields, ranks, log, stopping, budget)
 
         best = folder / BEST if (folder / BEST).exists() else None
         if ranks.first and best is not None:
             write_card(best)  # again: the log has gone on since
         return Outcome(run.step, run.steps or run.step, best, run.merit if math.isfinite(run.merit) else None)
+
+
+def _open_sources(
+    settings: Settings, data: str | Path | None, unlabelled: str | Path | None, *, from_weights: bool
+) -> tuple[Source, Fields | None]:
+    """Where images come from; and fields without outlines, where some are learned from."""
+    source = open_source(settings, data)
+    if unlabelled is None:
+        return source, None
+    from irnet.training.unlabelled import need_teacher, open_fields  # few runs have a teacher
+
+    fields = open_fields(settings, unlabelled)
+    need_teacher(settings, from_weights=from_weights)
+    return fields.beside(source), fields
+
+
+def _say_start(run: Run, log: RunLog, start: Start, *, resumed: bool, steps: int | None) -> None:
+    """Where the run begins, and what of the call it does not take."""
+    if run.init is not None and not resumed:
+        log.init(run.init)
+    if start.resume and not resumed:
+        log.say(f"{run.folder}: no checkpoint, the run begins at step 0")
+    elif resumed and steps not in (None, run.steps):
+        log.say(f"not {steps} steps: the run goes on with those it began with")
 
 
 def _open_log(run: Run, ranks: Ranks) -> RunLog:

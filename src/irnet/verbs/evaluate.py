@@ -78,12 +78,12 @@ def evaluate(
     if exclude_border:
         found = found.without_cut()
 
-    scored = [
-        score_image(truth, cells, found.cuts) for truth, cells in zip(found.truths, found.cells, strict=True)
+    summary = _scores(entries, found)
+    compared = [
+        ComparedImage.of(entry, truth, cells, found.cuts)
+        for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True)
     ]
-    patients = [entry.patient for entry in entries]
-    summary = summarise(scored, patients if any(patients) else None, scored=found.scored)
-
+    mistakes = count_mistakes(image.mistakes for image in compared)
     origin = Evaluated(
         method=found.method,
         source=str(source),
@@ -94,11 +94,6 @@ def evaluate(
         views=found.views,
     )
 
-    compared = [
-        ComparedImage.of(entry, truth, cells, found.cuts)
-        for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True)
-    ]
-    mistakes = count_mistakes(image.mistakes for image in compared)
     summary = replace(summary, evaluated=origin, mistakes=mistakes)
     table = render_table(summary) + ("\nwithout what the border cuts\n" if exclude_border else "")
 
@@ -109,6 +104,16 @@ def evaluate(
     gallery = gallery_page(compared, mistakes, data=name, method=found.method, scored=found.scored)
     write_atomic(out / "gallery.html", gallery.encode())
     return Evaluation(summary, table)
+
+
+def _scores(entries: Sequence[Entry], found: Predicted) -> Summary:
+    """The scores of what was found, image by image and together."""
+    scored = []
+    for truth, cells in zip(found.truths, found.cells, strict=True):
+        scored.append(score_image(truth, cells, found.cuts))
+
+    patients = [entry.patient for entry in entries]
+    return summarise(scored, patients if any(patients) else None, scored=found.scored)
 
 
 class Predicted(NamedTuple):
