@@ -185,9 +185,7 @@ class Predictor(Segmenter):
             found = self.find(opened.pixels, opened.mpp if mpp is None else mpp, scale=taken)
             cells = self.choose(found.cells, score)
 
-            # An image that comes after those that gave the scale, and has none of its own, is taken alone.
-            alone = taken is None and cells.mpp is None
-            for note in (*(found.notes if alone else ()), *doubt_mpp(cells)):
+            for note in (*found.notes, *doubt_mpp(cells)):
                 _logger.warning(note)
             yield cells
 
