@@ -71,7 +71,7 @@ def assign_parts(
 
     The order is by hash of seed and key: the same on every machine, regardless of the order of `keys`.
 
-    >>> sorted(assign([f"patient {i}" for i in range(10)]).values())
+    >>> sorted(assign_parts([f"patient {i}" for i in range(10)]).values())
     ['test', 'test', 'train', 'train', 'train', 'train', 'train', 'train', 'train', 'val']
     """
     distinct = sorted(set(keys), key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
