@@ -117,10 +117,16 @@ def test_nothing_found_and_no_scale(tmp_path: Path):
     for told in ("1 image ", "0 cells", "unknown µm per pixel; sizes are in px", "nothing to show"):
         assert told in text
     assert "Look at these first" not in text
-    some = write_found(tmp_path / "some", {"a.png": draw_discs(mpp=None), "b.png": draw_discs()})
-    text = Document(write_report(some).file).text
-    assert "unknown of 1 images: sizes are in px" in text
-    assert "µm²" not in text
+
+
+def test_sizes_of_images_of_unlike_scales_are_never_put_together(tmp_path: Path):
+    fields = {"a.png": draw_discs(mpp=None), "b.png": draw_discs(), "c.png": draw_discs(mpp=0.5)}
+    text = Document(write_report(write_found(tmp_path / "some", fields)).file).text
+    assert "0.25 to 0.5 µm per pixel; unknown of 1 image, whose sizes are left out" in text
+    assert "Area of whole cells, n = 4" in text  # of two images, in µm²
+    nuclei = text.partition("Largest nuclei")[2].partition("Largest cells")[0]
+    assert "µm², median" in nuclei
+    assert "a.png" not in nuclei
 
 
 def test_no_image_at_all(tmp_path: Path):

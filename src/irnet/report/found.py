@@ -21,7 +21,7 @@ from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
-from irnet.wording import Progress, name_instance
+from irnet.wording import Progress, name_instance, number_of
 
 
 class Page(NamedTuple):
@@ -70,8 +70,8 @@ def found_page(
         MeasuredImage(entry, measure(entry.content.cells, entry.name, numbers=entry.content.numbered))
         for entry in entries
     ]
-    known = all(one.cells.mpp is not None for one in fields)
-    area = "area_um2" if known and fields else "area_px"
+    # px of images of unlike scales are never put together: um2 of those that have it, if there is any.
+    area = "area_um2" if any(one.cells.mpp is not None for one in fields) else "area_px"
 
     groups = find_outliers([one.rows for one in fields], area)
     pictures = _draw(fields, groups, progress)
@@ -141,7 +141,8 @@ def _scale(fields: Sequence[MeasuredImage]) -> tuple[str, str]:
     if not known:
         return "unknown", "µm per pixel; sizes are in px"
     text = f"{known[0]:.4g}" if len(known) == 1 else f"{known[0]:.4g} to {known[-1]:.4g}"
-    return text, f"µm per pixel; unknown of {unknown} images: sizes are in px" if unknown else "µm per pixel"
+    left_out = f"; unknown of {number_of(unknown, 'image')}, whose sizes are left out" if unknown else ""
+    return text, f"µm per pixel{left_out}"
 
 
 def _histograms(fields: Sequence[MeasuredImage], area: str) -> list[tuple[str, Markup]]:
