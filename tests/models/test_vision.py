@@ -1,4 +1,7 @@
-"""Pooling from all levels at once is pooling level by level."""
+"""Parts of torchvision: imported without its compiler; pooling from all levels at once."""
+
+import subprocess
+import sys
 
 import torch
 
@@ -25,3 +28,16 @@ def test_at_once_is_level_by_level():
     for level, again in zip(*gradients, strict=True):
         assert level.abs().sum() > 0
         torch.testing.assert_close(level, again, rtol=1e-3, atol=1e-3)
+
+
+def test_the_compiler_is_there_when_it_is_called():
+    script = (
+        "import sys, irnet.models.vision\n"
+        "from torchvision.ops import roi_align as function\n"
+        "asked = function.__globals__['is_compile_supported']\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+        "assert asked('cpu') in (True, False)\n"
+        "import torch._dynamo.utils\n"
+        "assert asked('cpu') == torch._dynamo.utils.is_compile_supported('cpu')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -5,27 +5,62 @@ are kept.
 """
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.models import ResNet, resnet18, resnet34, resnet50
-from torchvision.models._utils import IntermediateLayerGetter
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.ops import (
-    FeaturePyramidNetwork,
-    MultiScaleRoIAlign,
-    generalized_box_iou_loss,
-    nms,
-    roi_align,
-    roi_pool,
-)
-from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
-from torchvision.ops.misc import Conv2dNormActivation, FrozenBatchNorm2d
-from torchvision.ops.poolers import initLevelMapper
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Within, what is imported of torch's compiler is imported when it is first called.
+
+    One line of `torchvision.ops.roi_align` asks for it: nine tenths of the time that torchvision takes to
+    import, for a function that only deterministic algorithms on a GPU call.
+    """
+    if "torch._dynamo" in sys.modules:
+        yield
+        return
+
+    def later(name: str) -> Callable[..., Any]:
+        if name.startswith("__"):  # what others ask of any module
+            raise AttributeError(name)
+        return lambda *args, **options: getattr(import_module(utils), name)(*args, **options)
+
+    package, utils = "torch._dynamo", "torch._dynamo.utils"
+    standing_in = {name: ModuleType(name) for name in (package, utils)}
+    standing_in[utils].__getattr__ = later  # type: ignore[method-assign]
+    sys.modules.update(standing_in)
+    try:
+        yield
+    finally:
+        for name in standing_in:
+            del sys.modules[name]
+
+
+with _without_compiler():
+    from torchvision.models import ResNet, resnet18, resnet34, resnet50
+    from torchvision.models._utils import IntermediateLayerGetter
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+    from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+    from torchvision.ops import (
+        FeaturePyramidNetwork,
+        MultiScaleRoIAlign,
+        generalized_box_iou_loss,
+        nms,
+        roi_align,
+        roi_pool,
+    )
+    from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+    from torchvision.ops.misc import Conv2dNormActivation, FrozenBatchNorm2d
+    from torchvision.ops.poolers import initLevelMapper
 
 __all__ = [
     "AnchorGenerator",

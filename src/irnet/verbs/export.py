@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from irnet.data.beside import name_files
 from irnet.data.coco.found import read_found
 from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath, qupath_geometry
-from irnet.data.formats.beside import name_files
 from irnet.data.formats.qupath_names import name_measurements
 from irnet.data.image import orientation
 from irnet.data.locking import writing

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
+from irnet.data.beside import name_files
 from irnet.data.coco.coco import part_of
 from irnet.data.coco.run_record import OVERLAYS
 from irnet.data.files import remove_drafts
-from irnet.data.formats.beside import name_files
 from irnet.data.image import check_kinds, read_image
 from irnet.data.listing import list_images
 from irnet.data.locking import writing

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from format_scenes import place, smear
 
+from irnet.data.beside import ImageFinder, list_files, name_files
 from irnet.data.coco.coco import write_coco
 from irnet.data.formats import qupath
-from irnet.data.formats.beside import ImageFinder, list_files, name_files
 from irnet.errors import InputError
 
 

@@ -19,11 +19,11 @@ from xml.parsers import expat
 import numpy as np
 
 from irnet.cells import LABEL_NAMES, NUCLEUS
+from irnet.data.beside import ImageFinder, list_files
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import naming, short
 from irnet.data.coco.rows import parse_score
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.sample import Entry
 from irnet.errors import InputError

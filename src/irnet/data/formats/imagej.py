@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.data.beside import ImageFinder, list_files
 from irnet.data.coco.document import naming, short
 from irnet.data.coco.rows import parse_score
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering
 from irnet.data.formats.imagej_shapes import name_without_area, outlines_of
 from irnet.data.sample import Entry

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from irnet.errors import InputError
 from irnet.geometry import polygons
@@ -94,6 +93,8 @@ def _fitted(ends: Ring, factor: float, *, ellipse: bool) -> Ring:
 
 def _spline(nodes: Ring) -> Ring:
     """The closed cubic spline through nodes, its parameter the root of their distances, as ImageJ fits it."""
+    from scipy.interpolate import CubicSpline  # as slow to import as all else here, and seldom needed
+
     closed = np.concatenate([nodes, nodes[:1]])
     steps = np.maximum(np.sqrt(np.hypot(*np.diff(closed, axis=0).T)), 1e-3)  # nodes may coincide
     places = np.concatenate([[0], np.cumsum(steps)])

@@ -20,11 +20,11 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from irnet.cells import LABEL_NAMES, Cells, check_mpp
+from irnet.data.beside import ImageFinder, list_files
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Id, Row, identity, naming, parse, short, whole
 from irnet.data.coco.rows import parse_number, parse_score
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering, number_pairs
 from irnet.data.mask_image import read_png_mask
 from irnet.data.pixels import to_png

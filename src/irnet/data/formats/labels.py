@@ -21,10 +21,10 @@ from scipy.ndimage import find_objects
 from skimage.measure import label as number_pieces
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.data.beside import ImageFinder, list_files
 from irnet.data.coco.document import naming
 from irnet.data.components import split_components
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering
 from irnet.data.mask_image import Map, read_integers
 from irnet.data.sample import Entry

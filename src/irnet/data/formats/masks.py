@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, NO_PARENT, NUCLEUS, Cells, Content
+from irnet.data.beside import name_files
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.copies import warn_of_copies
-from irnet.data.formats.beside import name_files
 from irnet.data.formats.gathering import mark_annotated
 from irnet.data.image import read_image
 from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, warn_of_unread

@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
+from irnet.data.beside import ImageFinder, list_files
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Id, Row, identity, naming, parse, short
 from irnet.data.files import write_atomic
-from irnet.data.formats.beside import ImageFinder, list_files
 from irnet.data.formats.gathering import Gathering
 from irnet.data.formats.qupath_features import (
     NO_AREA,
