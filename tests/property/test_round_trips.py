@@ -115,11 +115,8 @@ def back_and_forth(folder: Path, cells: Cells, to: str, style: str | None) -> tu
 @given(seed=st.integers(0, 2**32))
 def test_what_is_exported_is_read_back(tmp_path: Path, to: str, style: str | None, seed: int) -> None:
     cells = draw(seed)
-    entry, again, notes = back_and_forth(tmp_path, cells, to, style)
+    entry, again, _ = back_and_forth(tmp_path, cells, to, style)
     assert (again.name, again.patient, again.content.cells.mpp) == ("a.png", "p 1", cells.mpp)
-    if any("became one" in note for note in notes):
-        assert (to, style) == ("qupath", "cells")
-        return
     kinds = entry.content.kinds if to != "imagej" else ()
     if style == "cells":  # whose nuclei have no kind
         kinds = tuple(k if label == CYTOPLASM else "" for k, label in zip(kinds, cells.labels, strict=True))

@@ -16,7 +16,9 @@ from irnet.server import schema
 from irnet.server.edits import change_of, draw
 from irnet.server.export import export
 from irnet.server.store import Review
-from irnet.verbs.measure import measure_entry
+from irnet.verbs.export import export as export_found
+from irnet.verbs.measure import measure_entry, measure_files
+from irnet.verbs.report import write_report
 
 
 def edit(review: Review, place: int, change: schema.Edit) -> None:
@@ -164,3 +166,41 @@ def test_numbers_stay_with_their_cells_and_are_never_given_twice(found: Path) ->
     review = Review(again)
     edit(review, 0, ring_at(80))
     assert json.loads(write(review).read_text())["annotations"][-1 - 5]["number"] == 8
+
+
+def test_what_is_made_of_the_corrected_cells_lies_beside_what_the_run_wrote(
+    review: Review, found: Path
+) -> None:
+    measure_files(found)
+    write_report(found)
+    made = {name: (found / name).read_bytes() for name in ("predictions.json", "cells.csv", "report.html")}
+    edit(review, 0, schema.Delete(op="delete", ids=[3]))
+    corrected = write(review)
+
+    assert measure_files(corrected, save=("csv", "parquet")).files == [
+        found / "corrected-cells.csv",
+        found / "corrected-cells.parquet",
+    ]
+    assert write_report(corrected).file == found / "corrected-report.html"
+    assert export_found(corrected, "csv").folder == found / "corrected-csv"
+    rows = (found / "corrected-cells.csv").read_text().splitlines()
+    assert len(rows) == len(made["cells.csv"].splitlines()) - 1
+    assert (found / "corrected-csv" / "cells.csv").read_text().splitlines() == rows
+    assert made == {name: (found / name).read_bytes() for name in made}
+
+
+def test_a_corrected_set_is_corrected_again_beside_the_first_corrections(review: Review, found: Path) -> None:
+    edit(review, 0, schema.Delete(op="delete", ids=[3]))
+    again = Review(write(review))
+    edit(again, 1, schema.Delete(op="delete", ids=[8]))
+    assert write(again) == found / "corrected-corrected.json"
+    assert len(again.journal.lines) == len(Review(found / "corrected.json").journal.lines) == 1
+    assert list(Review(found).fields[0].parsed()) == [1, 2, 4, 5]
+
+
+def test_a_journal_that_bears_the_name_of_earlier_versions_is_gone_on_with(found: Path) -> None:
+    (found / "other.json").write_bytes((found / "predictions.json").read_bytes())
+    before = Review(found / "other.json")
+    edit(before, 0, schema.Delete(op="delete", ids=[3]))
+    before.journal.path.rename(found / "corrections.jsonl")
+    assert list(Review(found / "other.json").fields[0].parsed()) == [1, 2, 4, 5]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from irnet.cells import Cuts
 from irnet.data.coco.document import Row, dump
+from irnet.data.coco.run_record import made_from
 from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.locking import writing
 from irnet.data.pixels import to_png
@@ -53,13 +54,12 @@ def export(
     names = {i: _file_name(review, i) for i in chosen}
     with writing(review.folder, "irnet view"):
         images, left_out = _place_images(review, names)
-        target = review.folder / CORRECTED
+        target = made_from(review.source, CORRECTED)
         write_atomic(target, dump(corrected(review, names, cuts or {})))
         remove_drafts([review.folder])
     if file_format == "coco":
         return ExportResult(path=target, images=images, notes=left_out)
-    folder = review.folder / f"corrected-{file_format}"
-    done = others.export(target, file_format, folder, replace=True)  # the journal keeps the corrections
+    done = others.export(target, file_format, replace=True)  # the journal keeps the corrections
     return ExportResult(path=done.folder, images=images, notes=[*left_out, *done.notes, *done.errors])
 
 

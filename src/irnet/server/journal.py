@@ -21,7 +21,7 @@ class Journal:
 
     def __init__(self, path: Path, *, source_sha256: str) -> None:
         self.path = path
-        self._header: Line = {"irnet": "corrections", "format": FORMAT, "source_sha256": source_sha256}
+        self._header = _header(source_sha256)
         self._size = 0
         self.lines: list[Line] = self._read() if path.exists() else []
 
@@ -65,6 +65,21 @@ class Journal:
         if not isinstance(row, dict):
             raise InputError(f"{self.path}, line {number}: not an edit: delete this line and those after it")
         return row
+
+
+def is_of(path: Path, source_sha256: str) -> bool:
+    """Whether a file is a journal of this source, by its first line."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        try:
+            return json.loads(file.readline()) == _header(source_sha256)
+        except ValueError:
+            return False
+
+
+def _header(source_sha256: str) -> Line:
+    return {"irnet": "corrections", "format": FORMAT, "source_sha256": source_sha256}
 
 
 def _write_whole(file: FileIO, content: bytes) -> None:

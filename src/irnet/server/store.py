@@ -9,12 +9,12 @@ from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.categories import label_of
 from irnet.data.coco.document import Id, Row, group, naming
 from irnet.data.coco.rows import number_rows, parse_image
-from irnet.data.coco.run_record import JOURNAL, load_checked
+from irnet.data.coco.run_record import JOURNAL, load_checked, made_from
 from irnet.data.files import sha256
 from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError
 from irnet.server.field import Change, ReviewedImage
-from irnet.server.journal import Journal
+from irnet.server.journal import Journal, is_of
 
 MOST_ROWS = (
     20_000  # of an image: the page receives all at once, about 2 kB and a millisecond of the server each
@@ -60,7 +60,7 @@ class Review:
         self.sha256 = self.document.sha256
         self._signature: tuple[int, int, int] | None = (0, 0, 0)  # the first check compares contents
 
-        self.journal = Journal(self.folder / JOURNAL, source_sha256=self.sha256)
+        self.journal = Journal(_find_journal(self.source, self.sha256), source_sha256=self.sha256)
         self._replay()
 
     def entry(self, place: int) -> Entry:
@@ -87,7 +87,7 @@ class Review:
         if now is None or sha256(self.source) != self.sha256:
             raise InputError(
                 f"{self.source} was replaced since this viewer was started: stop it and start it again "
-                "(corrections so far are in corrections.jsonl; put the old file back to go on with them)"
+                f"(corrections so far are in {self.journal.path.name}: they go on with the old file alone)"
             )
         self._signature = now
 
@@ -175,6 +175,12 @@ def _find_image(field: ReviewedImage, met: Mapping[str, Path], data: Path | None
         return met.get(name, field.image.path)
     places = [data / name, data / "images" / name, data / Path(name).name]
     return next((path for path in places if path.is_file()), places[0])
+
+
+def _find_journal(source: Path, sha256: str) -> Path:
+    """The journal of a COCO file; in earlier versions it had the same name for every file of a folder."""
+    path, earlier = made_from(source, JOURNAL), source.with_name(JOURNAL)
+    return earlier if not path.exists() and is_of(earlier, sha256) else path
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:

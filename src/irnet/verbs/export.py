@@ -10,6 +10,7 @@ from pathlib import Path
 
 from irnet.data.beside import name_files
 from irnet.data.coco.found import read_found
+from irnet.data.coco.run_record import made_from
 from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath, qupath_geometry
 from irnet.data.formats.qupath_names import name_measurements
@@ -70,7 +71,7 @@ def export(
     Args:
         source: folder of `irnet predict`, data set or COCO file.
         to: one of FORMATS.
-        out: folder to write to, None for one named `to` in the source's folder.
+        out: folder to write to, None for one named `to` beside it (of corrected.json: corrected-qupath).
         style: one of the format's STYLES, None for its first.
         replace: write over the files of an earlier export, whatever was drawn in them since.
         progress: called with the name of each image, its number from 1 and how many there are.
@@ -88,8 +89,7 @@ def export(
 
     _NEEDS.get(to, lambda: None)()
     entries = read_found(source)
-    folder = Path(source) if Path(source).is_dir() else Path(source).parent
-    done = Exported(folder / to if out is None else Path(out), len(entries))
+    done = Exported(made_from(source, to) if out is None else Path(out), len(entries))
 
     if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
         done.notes.append(f"{regions} regions to ignore are not written")
@@ -117,8 +117,9 @@ def _write_qupath(entries: Sequence[Entry], done: Exported, style: str, progress
             qupath.write(path, entry, style="annotations")
         else:
             rows = name_measurements(_measure(entry, done))
-            if joined := qupath.write(path, entry, measurements=rows):
-                done.notes.append(f"{entry.name}: {joined} nuclei became one with others of their cell")
+            if apart := qupath.write(path, entry, measurements=rows):
+                of = f"{entry.name}: {number_of(apart, 'object')} beside the cell's"
+                done.notes.append(f"{of}: nuclei that touch another of their cell")
 
 
 def _write_imagej(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irnet.data.coco.found import read_found
+from irnet.data.coco.run_record import made_from
 from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
@@ -68,7 +69,7 @@ def measure_files(
             rows += more
             errors += [error] if error else []
 
-        contents = {folder / f"cells.{kind}": SAVES[kind](rows) for kind in SAVES if kind in save}
+        contents = {made_from(source, f"cells.{kind}"): SAVES[kind](rows) for kind in SAVES if kind in save}
         for path, content in contents.items():
             write_atomic(path, content)
         remove_drafts([folder])

@@ -10,7 +10,7 @@ from irnet.cells import Cells
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.document import naming, parse
 from irnet.data.coco.found import read_found
-from irnet.data.coco.run_record import RunRecord
+from irnet.data.coco.run_record import RunRecord, made_from
 from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
@@ -49,7 +49,7 @@ def write_report(
 
     Args:
         source: a folder of `irnet predict` or `irnet evaluate`, a data set or a COCO file.
-        out: the file to write, None for report.html in the folder.
+        out: the file to write, None for report.html in the folder (of corrected.json: corrected-report.html).
         progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
@@ -58,7 +58,7 @@ def write_report(
     """
     source = Path(source)
     folder = source if source.is_dir() else source.parent
-    file = folder / PAGE if out is None else Path(out)
+    file = made_from(source, PAGE) if out is None else Path(out)
     if file.is_dir():
         raise InputError(f"{file}: a folder; name the file to write, such as {file / PAGE}")
 

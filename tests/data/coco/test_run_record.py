@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from irnet.data.coco.run_record import RunRecord
+from irnet.data.coco.run_record import RunRecord, made_from
 from irnet.errors import InputError
 
 IMAGE = {"name": "a.png", "path": "/smears/a.png"}
@@ -61,3 +61,23 @@ def test_a_damaged_record_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"images":\n[}')
     with pytest.raises(InputError, match=r"run\.json, line 2, column 2: not valid JSON"):
         RunRecord.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "source", "made"),
+    [
+        (["predictions.json"], "", "cells.csv"),
+        (["predictions.json", "corrected.json"], "predictions.json", "cells.csv"),
+        (["predictions.json", "corrected.json"], "corrected.json", "corrected-cells.csv"),
+        (["predictions.json", "annotations.json"], "annotations.json", "annotations-cells.csv"),
+        (["annotations.json", "val.json"], "annotations.json", "cells.csv"),
+        (["annotations.json", "val.json"], "val.json", "val-cells.csv"),
+        (["cells.json"], "cells.json", "cells.csv"),
+    ],
+)
+def test_what_is_made_from_another_file_of_a_folder_lies_beside(
+    tmp_path: Path, files: list[str], source: str, made: str
+) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    assert made_from(tmp_path / source, "cells.csv") == tmp_path / made

@@ -144,10 +144,7 @@ def test_annotations_come_back_as_they_were(tmp_path: Path, cells: Cells) -> Non
 
 @MANY
 @given(scenes())
-def test_cells_come_back_but_for_nuclei_that_touch(tmp_path: Path, cells: Cells) -> None:
-    single = {parent: index for index, parent in enumerate(cells.parents.tolist()) if parent >= 0}
-    kept = [i for i, p in enumerate(cells.parents.tolist()) if p < 0 or single[p] == i]
-    cells = cells.select(kept)
+def test_cells_come_back_as_they_were(tmp_path: Path, cells: Cells) -> None:
     write(tmp_path, cells)
     (entry,) = qupath.read(tmp_path)
     assert by_place(entry.content.cells) == by_place(cells)
@@ -161,13 +158,26 @@ def test_binucleate_cells_come_back(tmp_path: Path) -> None:
     assert entry.content.kinds[0] == "LSIL"
 
 
-def test_nuclei_that_overlap_become_one(tmp_path: Path) -> None:
-    masks = np.stack([circle(30, (50, 50)), circle(9, (45, 50)), circle(9, (55, 50))])
-    write(tmp_path, Cells.from_dense(masks, [1, 2, 2], parents=[-1, 0, 0]))
+@pytest.mark.parametrize("reach", [5, 9, 10])  # px: they overlap, share an edge, lie apart
+def test_nuclei_of_a_cell_keep_their_masks_and_numbers_where_they_touch(tmp_path: Path, reach: int) -> None:
+    square, third = np.zeros((2, 100, 120), dtype=bool)
+    square[40:49, 40:49] = True
+    third[60:66, 40:46] = True
+    masks = np.stack([circle(30, (50, 50)), square, np.roll(square, reach, axis=1), third])
+    cells = Cells.from_dense(masks, [1, 2, 2, 2], parents=[-1, 0, 0, 0], scores=[0.9, 0.8, 0.7, 0.6])
+    data = write(tmp_path, cells, known={"numbers": (7, 3, 12, 5)})
+
+    assert [f["properties"]["objectType"] for f in data["features"]] == ["cell", "detection"][
+        : 1 + (reach < 10)
+    ]
     (entry,) = qupath.read(tmp_path)
-    cells = entry.content.cells
-    assert cells.labels.tolist() == [CYTOPLASM, NUCLEUS]
-    assert np.array_equal(cells.to_dense()[1], masks[1] | masks[2])
+    content = entry.content
+    again = dict(zip(content.numbers, content.cells.masks, strict=True))
+    assert by_place(content.cells) == by_place(cells)
+    assert {number: mask.tolist() for number, mask in again.items()} == {
+        number: mask.tolist() for number, mask in zip((7, 3, 12, 5), cells.masks, strict=True)
+    }
+    assert {content.numbers[p] for p in content.cells.parents.tolist() if p >= 0} == {7}
 
 
 # What QuPath writes, and what others do

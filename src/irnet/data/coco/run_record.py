@@ -11,6 +11,7 @@ from irnet.data.coco.document import Document, Row, load, naming, parse, short
 from irnet.errors import InputError
 
 PREDICTIONS, RUN, ERRORS = "predictions.json", "run.json", "errors.json"
+ANNOTATIONS = "annotations.json"  # of a data set
 CELLS, OVERLAYS = "cells.csv", "overlays"
 UNFINISHED = ".irnet-predict"  # folder with what a run did that is not finished
 JOURNAL = "corrections.jsonl"  # of the viewer
@@ -93,9 +94,22 @@ def load_checked(path: str | os.PathLike) -> tuple[Document, RunRecord]:
     return document, record
 
 
+def made_from(source: str | os.PathLike, name: str) -> Path:
+    """Where a file or folder goes that is made from a folder or a COCO file: beside it, under `name`.
+
+    The stem of a file that is not the one its folder stands for comes before it: what is made from
+    corrected.json lies beside what was made from predictions.json, not over it.
+    """
+    source = Path(source)
+    if source.is_dir():
+        return source / name
+    own = next((own for own in (PREDICTIONS, ANNOTATIONS) if (source.parent / own).is_file()), source.name)
+    return source.with_name(name if source.name == own else f"{source.stem}-{name}")
+
+
 def _refuse_half(folder: Path) -> None:
     """Raise InputError where a run was stopped that leaves nothing whole to read."""
-    if not (folder / RUN).is_file() and not (folder / "annotations.json").is_file():
+    if not (folder / RUN).is_file() and not (folder / ANNOTATIONS).is_file():
         raise InputError(f"{folder}: irnet predict was stopped there: repeat its command to go on")
 
 

@@ -1,8 +1,9 @@
 """QuPath's GeoJSON: cells with their nuclei as QuPath's own objects, or as annotations to correct.
 
 Coordinates are pixels of the whole image from the top-left corner of its first pixel. A cell holds one
-nucleus geometry: several nuclei are the parts of one MultiPolygon. QuPath lets nobody edit cells and other
-detections: for correction all are annotations, a nucleus linked to its cell by the metadata key `cell`.
+nucleus geometry: several nuclei are the parts of one MultiPolygon. One that touches another is a detection
+of its own. QuPath lets nobody edit cells and other detections: for correction all are annotations. What lies
+outside its cell's object is linked to it by the metadata key `cell`.
 """
 
 import json
@@ -58,11 +59,11 @@ def write(
 
     `style` "cells": native cells, and bare nuclei as detections, with `measurements` (one mapping of names
     to values an instance). "annotations": every instance one annotation, without measurements. Returns how
-    many nuclei became one with others of their cell. Raises InputError where shapely is missing.
+    many nuclei touch another of their cell and are objects of their own. InputError where shapely is missing.
     """
-    cells, joined = entry.content.cells, [0]
+    cells, apart = entry.content.cells, [0]
     if style == "cells":
-        features = _cell_features(entry, measurements or [{}] * len(cells), joined)
+        features = _cell_features(entry, measurements or [{}] * len(cells), apart)
     else:
         features = _annotation_features(entry)
 
@@ -73,7 +74,7 @@ def write(
         file.write(b"\n]}\n")
 
     write_atomic(path, stream)
-    return sum(joined)
+    return sum(apart)
 
 
 def read(
@@ -101,10 +102,10 @@ def read(
 
 
 def _cell_features(
-    entry: Entry, measurements: Sequence[Mapping[str, float]], joined: list[int]
+    entry: Entry, measurements: Sequence[Mapping[str, float]], apart: list[int]
 ) -> Iterator[Row]:
-    """The features of an image; `joined` gets, cell by cell, how many nuclei became one with others."""
-    cells, kinds = entry.content.cells, entry.content.kinds
+    """The features of an image; `apart` gets, cell by cell, how many of its nuclei are outside of it."""
+    cells = entry.content.cells
     solid = cells.areas > 0
     inside: dict[int, list[int]] = {}  # the nuclei of each cell
     for index in np.flatnonzero(solid & (cells.parents != NO_PARENT)).tolist():
@@ -114,52 +115,63 @@ def _cell_features(
         for index in np.flatnonzero(solid).tolist()
         if cells.labels[index] == CYTOPLASM or not solid[cells.parents[index]] or cells.parents[index] < 0
     ]
+
     drawn = _outlines(cells, [part for index in chosen for part in (index, *inside.get(index, ()))])
     for index in chosen:
-        kind = kinds[index] if kinds else ""
-        metadata = {"score": _text(cells.scores[index])}
-        if cells.labels[index] == CYTOPLASM:
-            feature = _feature(entry, index, "cell", kind, metadata, next(drawn))
-            if own := inside.get(index, []):
-                nuclei = nuclei_of([next(drawn) for _ in own], cells.scores[own].tolist())
-                feature["nucleusGeometry"] = nuclei.geometry
-                numbers = [entry.content.numbered[nucleus] for nucleus in own]
-                feature["properties"]["metadata"] |= _nuclei_metadata(nuclei, numbers)
-                joined.append(0 if nuclei.parts else len(own))
-        else:
-            feature = _feature(entry, index, "detection", "", metadata, next(drawn))
-        values = {name: value for name, value in measurements[index].items() if np.isfinite(value)}
-        feature["properties"]["measurements"] = values
-        yield feature
+        is_cell = cells.labels[index] == CYTOPLASM
+        feature = _feature(entry, index, "cell" if is_cell else "detection", next(drawn))
+        group = {index: feature}
+
+        if own := inside.get(index, []):
+            outlines = [next(drawn) for _ in own]
+            nuclei = nuclei_of(outlines)
+            feature["nucleusGeometry"] = nuclei.geometry
+            feature["properties"]["metadata"] |= _nuclei_metadata(nuclei, own, entry)
+            group |= {
+                nucleus: _feature(entry, nucleus, "detection", rings)
+                for place, (nucleus, rings) in enumerate(zip(own, outlines, strict=True))
+                if place not in nuclei.members
+            }
+        apart.append(len(group) - 1)
+
+        for member, each in group.items():
+            each["properties"]["metadata"] |= {"cell": str(index + 1)} if len(group) > 1 else {}
+            values = {name: value for name, value in measurements[member].items() if np.isfinite(value)}
+            each["properties"]["measurements"] = values
+            yield each
 
 
-def _nuclei_metadata(nuclei: NucleiGeometry, numbers: Sequence[int]) -> dict[str, str]:
-    pieces = {"nucleus_parts": " ".join(map(str, nuclei.parts))} if max(nuclei.parts, default=1) > 1 else {}
-    ids = {"nucleus_numbers": " ".join(map(str, numbers))} if nuclei.parts else {}
-    return pieces | ids | {"nucleus_scores": " ".join(map(_text, nuclei.scores))}
+def _nuclei_metadata(nuclei: NucleiGeometry, own: Sequence[int], entry: Entry) -> dict[str, str]:
+    """What is known of the nuclei in the object of their cell, in order."""
+    members = [own[place] for place in nuclei.members]
+    pieces = {"nucleus_parts": " ".join(map(str, nuclei.parts))} if max(nuclei.parts) > 1 else {}
+    return pieces | {
+        "nucleus_numbers": " ".join(str(entry.content.numbered[nucleus]) for nucleus in members),
+        "nucleus_scores": " ".join(_text(entry.content.cells.scores[nucleus]) for nucleus in members),
+    }
 
 
 def _annotation_features(entry: Entry) -> Iterator[Row]:
     cells, kinds = entry.content.cells, entry.content.kinds
     chosen = np.flatnonzero(cells.areas).tolist()
     for index, rings in zip(chosen, _outlines(cells, chosen), strict=True):
+        feature = _feature(entry, index, "annotation", rings)
         owner = index if cells.labels[index] == CYTOPLASM else int(cells.parents[index])
-        metadata = {"score": _text(cells.scores[index])}
-        if owner != NO_PARENT:
-            metadata["cell"] = str(owner + 1)
-        if kinds and kinds[index]:
-            metadata["kind"] = kinds[index]
-        yield _feature(entry, index, "annotation", "", metadata, rings)
+        pair = {} if owner == NO_PARENT else {"cell": str(owner + 1)}
+        kind = {"kind": kinds[index]} if kinds and kinds[index] else {}
+        feature["properties"]["metadata"] |= pair | kind
+        yield feature
 
 
 def _outlines(cells: Cells, indices: Sequence[int]) -> Iterator[list[Ring]]:
     return polygons.outlines([cells.masks[index] for index in indices], cells.offsets[indices])
 
 
-def _feature(
-    entry: Entry, index: int, object_type: str, kind: str, metadata: Mapping[str, str], rings: list[Ring]
-) -> Row:
-    label = int(entry.content.cells.labels[index])
+def _feature(entry: Entry, index: int, object_type: str, rings: list[Ring]) -> Row:
+    """An instance as an object; a cell's class is its kind."""
+    cells, kinds = entry.content.cells, entry.content.kinds
+    label = int(cells.labels[index])
+    kind = kinds[index] if kinds and object_type == "cell" else ""
     name = " ".join(kind.replace(":", " ").split()) or LABEL_NAMES[label]  # QuPath splits names at colons
     return {
         "type": "Feature",
@@ -169,7 +181,7 @@ def _feature(
             "objectType": object_type,
             "name": name_instance(entry.name, entry.content.numbered[index]),
             "classification": {"name": name, "color": COLOURS[label]},
-            "metadata": dict(metadata),
+            "metadata": {"score": _text(cells.scores[index])},
         },
     }
 
@@ -222,7 +234,9 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     metadata = metadata if isinstance(metadata, dict) else {}
     kind, (score,) = class_name(properties), scores_of(metadata.get("score") or "1", count=1)
     if object_type(feature) == "cell":
-        _take_cell(feature, f"feature {number}", gathering, mapping, score=score)
+        pair = _pair(metadata)
+        group = f"feature {number}" if pair is None else pair
+        _take_cell(feature, group, gathering, mapping, score=score)
         return
     if object_type(feature) not in ("annotation", "detection"):
         named = short(object_type(feature))
@@ -240,7 +254,7 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
 
 
 def _take_cell(
-    feature: Row, group: str, gathering: Gathering, mapping: Mapping[str, str] | None, *, score: float
+    feature: Row, group: Id, gathering: Gathering, mapping: Mapping[str, str] | None, *, score: float
 ) -> None:
     """A cell object and its nuclei. Its class is its kind, unless the user says what the class is."""
     properties = properties_of(feature)
@@ -259,13 +273,12 @@ def _take_cell(
         _take_nuclei(feature.get("nucleusGeometry"), properties.get("metadata"), gathering, group)
 
 
-def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: str) -> None:
+def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: Id) -> None:
     if geometry is None:
         return
     parts = parse_polygons(geometry, gathering.shape)
     metadata = metadata if isinstance(metadata, dict) else {}
-    text = metadata.get("nucleus_scores", "")
-    count = len(str(text).split())
+    count = len(str(text := metadata.get("nucleus_scores", "")).split())
     pieces = [int(word) for word in str(metadata.get("nucleus_parts", "")).split() if word.isdecimal()]
     if count != 1 and sum(pieces) != len(parts):
         pieces = [1] * len(parts)

@@ -12,11 +12,11 @@ PRECISION = 0.01  # px: what QuPath rounds to
 
 
 class NucleiGeometry(NamedTuple):
-    """The one geometry of the nuclei of a cell."""
+    """The one geometry of the nuclei of a cell, of those that fit into one."""
 
     geometry: Row
-    parts: list[int]  # how many polygons in it each nucleus has, in order; [] where some were joined
-    scores: list[float]  # of each nucleus; of joined ones, of each polygon: the best of those in it
+    members: list[int]  # which nuclei are in it: the first, and each that touches none of those before it
+    parts: list[int]  # how many polygons in it each of them has, in order
 
 
 def check() -> None:
@@ -33,23 +33,24 @@ def geometry_of(rings: list[Ring]) -> Row:
     return _mapping(_parts(rings))
 
 
-def nuclei_of(masks: Sequence[list[Ring]], scores: Sequence[float]) -> NucleiGeometry:
-    """The geometry of all nuclei of a cell, given by their outlines. What overlaps or touches becomes one."""
+def nuclei_of(masks: Sequence[list[Ring]]) -> NucleiGeometry:
+    """The geometry of the nuclei of a cell, given by their outlines.
+
+    A geometry that is valid has no parts that overlap or share an edge: nuclei that do are left out.
+    """
     check()
     import shapely
 
-    each = [_parts(rings) for rings in masks]
-    parts = [part for own in each for part in own]
-    if len(parts) == 1 or len(each) == 1 or shapely.MultiPolygon(parts).is_valid:
-        return NucleiGeometry(_mapping(parts), [len(own) for own in each], list(scores))
-    merged = shapely.set_precision(shapely.union_all(parts), PRECISION)
-    parts = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon"]
-    inner = [shapely.MultiPolygon(own).representative_point() for own in each]
-    best = [
-        max((score for score, point in zip(scores, inner, strict=True) if part.covers(point)), default=1.0)
-        for part in parts
-    ]
-    return NucleiGeometry(_mapping(parts), [], best)
+    polygons: list[Any] = []
+    members, parts = [], []
+    for index, rings in enumerate(masks):
+        own = _parts(rings)
+        if members and not shapely.MultiPolygon([*polygons, *own]).is_valid:
+            continue
+        polygons += own
+        members.append(index)
+        parts.append(len(own))
+    return NucleiGeometry(_mapping(polygons), members, parts)
 
 
 def _mapping(parts: list[Any]) -> Row:
