@@ -40,10 +40,11 @@ def test_an_image_its_measures_and_its_tile(client: httpx.Client) -> None:
         (9, 2, 8),
         (10, 2, None),
     ]
-    assert image["unmeasured"] == 5
-    measured = client.post("/api/images/1/measures", json={}).json()
-    assert measured["unmeasured"] == 0
-    areas = {key: row["area_px"] for key, row in measured["measures"]}
+    assert image["missing"] == {"outlines": 5, "measures": 5}
+    made = client.post("/api/images/1/work", json={}).json()
+    assert made["missing"] == {"outlines": 0, "measures": 0}
+    assert [key for key, _ in made["rings"]] == [6, 7, 8, 9, 10]
+    areas = {key: row["area_px"] for key, row in made["measures"]}
     assert areas[6] == pytest.approx(3.14 * 30**2, rel=0.02)
     tile = client.get("/api/images/1/tiles/0/0/0")
     assert tile.headers["content-type"] == "image/jpeg"
@@ -52,7 +53,7 @@ def test_an_image_its_measures_and_its_tile(client: httpx.Client) -> None:
 
 def test_edit_undo_redo_and_export(client: httpx.Client, found: Path) -> None:
     client.get("/api/images/0")
-    client.post("/api/images/0/measures", json={})
+    client.post("/api/images/0/work", json={})
     told = post(client, 0, op="add", label=1, rings=[ring(138, 22, 18)]).json()
     assert (told["revision"], told["undo"], told["redo"], told["touched"]) == (1, 1, 0, [11, 5])
     assert {one["id"]: one["cell"] for one in told["changed"]} == {11: None, 5: 11}
@@ -80,6 +81,7 @@ def test_an_edit_of_something_older_is_refused(client: httpx.Client) -> None:
         {"op": "add", "label": 1, "rings": []},
         {"op": "add", "label": 1, "rings": [[1, 2, 3, 4]]},
         {"op": "add", "label": 1, "rings": [[0.0] * 20_002]},
+        {"op": "add", "label": 1, "rings": [ring(9, 9, 5)] * 1_001},
         {"op": "delete", "ids": [True]},
         {"op": "delete", "ids": [1], "more": 1},
         {"op": "burn"},

@@ -1,13 +1,18 @@
 """The page in a real browser: Debian's Chromium without a window, driven through a whole review."""
 
+import asyncio
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from irnet.data.components import split_components
 from irnet.server.app import create_app
 from irnet.server.store import Review
 
@@ -29,6 +34,19 @@ TO_SCREEN = """([x, y]) => {
   const { frame } = window.irnet.stage.layer, { left, top } = document.getElementById("stage").getBoundingClientRect();
   return [left + frame.x + x * frame.scale, top + frame.y + y * frame.scale];
 }"""  # noqa: E501
+
+
+HEADINGS = """() => [...document.querySelectorAll("#table .head .cell")].map((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  const { left, right } = range.getBoundingClientRect();
+  return [left, right];
+})"""
+HOVERED = """() => {
+  const { instances, hovered } = window.irnet.state, each = instances.get(hovered);
+  const cell = instances.get(each.cell) ?? each;
+  return cell.box;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +195,102 @@ def test_drawing_reshaping_and_pairing(reader: Reader, review: Review) -> None:
     assert field.parsed()[2].cell_id == 3
     reader.press("l")
     reader.sees("#detail h2", "cytoplasm a.png#1")
+
+
+def area(review: Review, key: int) -> int:
+    row = review.fields[0].rows[key]
+    assert row is not None
+    return row["area"]
+
+
+def until(reader: Reader, done: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if done():
+            return
+        reader.page.wait_for_timeout(100)
+    raise AssertionError("it did not come to that")
+
+
+def test_the_brush_adds_and_takes_off_and_is_undone(reader: Reader, review: Review) -> None:
+    field = review.fields[0]
+    reader.press("b")
+    reader.sees("#message", "Choose a cell")
+    reader.press("ArrowDown", "b")
+    before = area(review, 1)
+    reader.draw((75, 45), (95, 25), (90, 20))  # from inside the cell outwards
+    until(reader, lambda: area(review, 1) > before)
+    painted, radius = area(review, 1), reader.page.evaluate("12 / window.irnet.stage.layer.frame.scale")
+    assert painted - before < np.pi * radius**2 + 2 * radius * 36
+    other = field.rows[3]
+    assert other == review.document.annotations[2]  # a neighbour under the brush stays whole
+
+    reader.press("v")
+    reader.draw((82, 38), (95, 20))
+    until(reader, lambda: area(review, 1) < painted)
+    reader.press("z", "z")
+    until(reader, lambda: area(review, 1) == before)
+    assert field.rows[1] == review.document.annotations[0]
+    assert len(field.undoable) == 0
+
+    reader.press(*5 * ".")
+    reader.sees("#message", "Brush: 37 px")
+    reader.press(*5 * ",", "b")
+    reader.page.keyboard.down("Alt")
+    reader.draw((50, 31), (51, 31))  # a dab on the edge
+    reader.page.keyboard.up("Alt")
+    until(reader, lambda: area(review, 1) < before)
+    reader.draw((140, 100), (150, 100))  # far away
+    reader.sees("#message.bad", "does not touch the mask")
+    assert len(split_components(field.parsed()[1].crop)[0]) == 1
+    reader.press("Escape")
+    reader.complaints.clear()  # the browser notes the refusal
+
+
+def test_buttons_show_their_keys_and_headings_stand_apart(reader: Reader) -> None:
+    page = reader.page
+    for width in (1280, 1440, 1920):
+        page.set_viewport_size({"width": width, "height": 720})
+        keys = [key for key in page.locator("header button kbd").all() if key.is_visible()]
+        assert "".join(key.inner_text() for key in keys) == "EscCNRBVEXPADZYS"
+        boxes = [button.bounding_box() for button in page.locator("header button").all()]
+        assert boxes[-1]["x"] + boxes[-1]["width"] <= width
+        assert all(left["x"] + left["width"] <= right["x"] for left, right in pairwise(boxes))
+        ends = page.evaluate(HEADINGS)
+        assert all(right[0] - left[1] > 4 for left, right in pairwise(ends)), ends
+
+
+def test_the_tip_covers_neither_the_cell_nor_its_nucleus(reader: Reader) -> None:
+    for at in ((30, 60), (50, 60), (100, 60), (140, 20)):
+        reader.page.mouse.move(*reader.at(*at))
+        reader.sees("#tip", "score")
+        tip = reader.page.locator("#tip").bounding_box()
+        hovered = reader.page.evaluate(HOVERED)
+        (left, top), (right, bottom) = (reader.at(*hovered[:2]), reader.at(*hovered[2:]))
+        apart = tip["x"] >= right or tip["x"] + tip["width"] <= left
+        assert apart or tip["y"] >= bottom or tip["y"] + tip["height"] <= top
+
+
+def test_what_is_not_there_yet_is_said(review: Review, browser, serving: Callable) -> None:
+    go = threading.Event()
+    app = create_app(review)
+
+    @app.middleware("http")
+    async def hold(request, call_next):  # until what the page shows meanwhile was looked at
+        while not go.is_set() and request.url.path.endswith("/work"):
+            await asyncio.sleep(0.02)
+        return await call_next(request)
+
+    with serving(app) as url:
+        reader = Reader(browser, url)
+        reader.count(4)  # the rows are there at once
+        reader.sees("#loading", "outlines 0 of 5")
+        reader.sees("#loading", "measured 0 of 5")
+        reader.sees("#table .body .area_um2", "…")
+        go.set()
+        playwright.expect(reader.page.locator("#loading")).to_be_hidden(timeout=10_000)
+        assert "…" not in reader.page.locator("#table .body").inner_text()
+        reader.page.close()
+    assert reader.complaints == []
 
 
 def test_classes_scores_filter_and_help(reader: Reader) -> None:

@@ -9,6 +9,7 @@ from drawn import ring
 from pydantic import TypeAdapter
 
 from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.data.components import split_components
 from irnet.errors import InputError
 from irnet.server import schema
 from irnet.server.edits import change_of, combine, draw
@@ -71,6 +72,33 @@ def test_a_region_is_added_or_cut_off_and_the_rest_kept(review: Review, how: str
     assert review.fields[0].rows[CELL_1]["area"] == after
 
 
+def test_a_mask_stays_in_one_piece(review: Review) -> None:
+    stripe = [0, 40, 160, 40, 160, 50, 0, 50]  # across the upper half of the cell
+    make(review, {"op": "reshape", "id": CELL_1, "how": "cut", "rings": [stripe]})
+    rows = instances(review)[CELL_1]
+    assert (rows.offset[1], len(split_components(rows.crop)[0])) == (50, 1)  # the larger piece stays
+
+    hole = [ring(50, 75, 4)]
+    make(review, {"op": "reshape", "id": CELL_1, "how": "cut", "rings": hole})
+    make(review, {"op": "reshape", "id": CELL_1, "how": "extend", "rings": hole})
+    assert (instances(review)[CELL_1].crop == rows.crop).all()
+
+
+def test_a_mask_of_several_pieces_keeps_them(review: Review) -> None:
+    make(
+        review, {"op": "reshape", "id": CELL_1, "how": "replace", "rings": [ring(30, 60, 9), ring(90, 60, 9)]}
+    )
+    make(review, {"op": "reshape", "id": CELL_1, "how": "extend", "rings": [ring(38, 60, 5)]})
+    make(review, {"op": "reshape", "id": CELL_1, "how": "cut", "rings": [ring(97, 60, 4)]})
+    assert len(split_components(instances(review)[CELL_1].crop)[0]) == 2
+
+
+def test_strokes_that_would_be_filled_for_minutes_are_refused(review: Review, monkeypatch) -> None:
+    monkeypatch.setattr("irnet.server.edits.MOST_PIXELS", 10_000)
+    with pytest.raises(InputError, match="too many large outlines"):
+        make(review, {"op": "add", "label": CYTOPLASM, "rings": [ring(50, 50, 30)] * 4})
+
+
 def test_combining_crops_is_the_algebra_of_full_masks() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.random((5, 7)) > 0.4, rng.random((6, 4)) > 0.4
@@ -107,6 +135,10 @@ def test_a_nucleus_is_given_to_another_cell_or_to_none(review: Review) -> None:
         ({"op": "add", "label": NUCLEUS, "rings": [ring(-50, -50, 5)]}, "holds no pixel"),
         ({"op": "add", "label": NUCLEUS, "rings": [[0, 0, 1e6, 0, 0, 1]]}, "beyond 320 px"),
         ({"op": "reshape", "id": BARE, "how": "cut", "rings": [ring(140, 20, 15)]}, "nothing would be left"),
+        (
+            {"op": "reshape", "id": BARE, "how": "extend", "rings": [ring(20, 20, 5)]},
+            "does not touch the mask",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_and_leaves_no_trace(review: Review, edit: dict, told: str) -> None:

@@ -14,7 +14,7 @@ from irnet.server.store import Review
 
 def test_outlines_have_few_vertices_and_hold_the_mask() -> None:
     cells = Cells.from_dense(np.array([disc(60, 60, 40), disc(30, 40, 20) & ~disc(30, 40, 8)]), [1, 1])
-    drawn = outlines(cells)
+    drawn = outlines(cells.masks, cells.offsets.tolist())
     assert [len(rings) for rings in drawn] == [1, 2]  # a hole is a ring of its own
     outer = drawn[0][0]
     assert len(outer) < len(contours(cells.masks[0], (0, 0))[0])
@@ -24,14 +24,14 @@ def test_outlines_have_few_vertices_and_hold_the_mask() -> None:
 
 
 def test_nothing_to_outline() -> None:
-    assert outlines(Cells.empty((10, 10))) == []
+    assert outlines([], []) == []
 
 
 @pytest.fixture
 def scene(review: Review) -> Scene:
     scene = Scene(review.fields[0])
     scene.describe_all()
-    scene.measure()
+    scene.work(60)
     return scene
 
 
@@ -56,7 +56,7 @@ def test_after_edits_a_scene_tells_what_a_new_one_would(scene: Scene, review: Re
     new = Scene(review.fields[0])
     new._original = scene._original
     new.describe_all()
-    new.measure()
+    new.work(60)
     assert everything(scene) == everything(new)
 
 
@@ -73,15 +73,39 @@ def test_only_what_changed_is_told_again(scene: Scene, review: Review) -> None:
     assert {each["id"] for each in changed} >= {1, 3}  # the neighbour overlaps less than before
 
 
-def test_measuring_goes_in_portions(review: Review) -> None:
+def test_outlines_and_measures_come_in_portions(review: Review) -> None:
     scene = Scene(review.fields[0])
-    assert all(each["measures"] == {} for each in scene.describe_all())
-    first = scene.measure(limit=2)
-    assert (len(first), scene.unmeasured) == (2, 3)
-    rest = scene.measure()
+    first = scene.describe_all()
+    assert [(each["rings"], each["measures"]) for each in first] == [(None, None)] * 5
+    portions = []
+    while any(scene.missing.values()):
+        portions.append(scene.work(0))
+    assert [(len(portion["rings"]), len(portion["measures"])) for portion in portions] == [(5, 0), (0, 5)]
+    assert scene.work(0) == {"rings": [], "measures": []}
+
     whole = Scene(review.fields[0])
     whole.describe_all()
-    assert first | rest == whole.measure()
+    made = whole.work(60)
+    assert made["rings"] == portions[0]["rings"]
+    assert made["measures"] == portions[1]["measures"]
+    assert whole.describe_all() == scene.describe_all()
+
+
+def test_an_edit_before_all_is_made_makes_what_it_changed(review: Review) -> None:
+    scene = Scene(review.fields[0])
+    scene.describe_all()
+    edit(scene, review, schema.Reshape(op="reshape", id=1, how="cut", rings=[ring(30, 60, 12)]))
+    edit(scene, review, schema.Delete(op="delete", ids=[5]))
+    changed, gone = scene.update()
+    assert gone == [5]
+    assert {each["id"]: each["rings"] is not None for each in changed}[1]
+    assert scene.missing["outlines"] == 3
+    scene.work(60)
+    new = Scene(review.fields[0])
+    new._original = scene._original
+    new.describe_all()
+    new.work(60)
+    assert everything(scene) == everything(new)
 
 
 def test_a_new_cell_takes_a_colour_that_its_neighbours_do_not_have(scene: Scene, review: Review) -> None:

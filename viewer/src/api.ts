@@ -6,18 +6,20 @@ export const CELL: Label = 1;
 export const NUCLEUS: Label = 2;
 export type Ring = number[]; // x, y, x, y in image px
 
+export type Measures = Record<string, number | string | null>;
+
 export interface Instance {
   id: Id;
   number: number; // in its image, the same in every output
   label: Label;
   score: number;
   cell: Id | null;
-  rings: Ring[];
+  rings: Ring[] | null; // null: not made yet
   box: [number, number, number, number];
   colour: string | null; // of a cell; a nucleus has that of its cell
   accepted: boolean;
   edited: boolean;
-  measures: Record<string, number | string | null>;
+  measures: Measures | null; // null: not made yet
 }
 
 export interface Summary {
@@ -50,12 +52,19 @@ export interface Told extends Summary {
   changed: Instance[];
   gone: Id[];
   touched: Id[];
-  unmeasured: number;
+  missing: Missing;
 }
 
-export interface Measured {
-  measures: [Id, Instance["measures"]][];
-  unmeasured: number;
+/** How many instances wait for what is not made yet. */
+export interface Missing {
+  outlines: number;
+  measures: number;
+}
+
+export interface Portion {
+  rings: [Id, Ring[]][];
+  measures: [Id, Measures][];
+  missing: Missing;
 }
 
 export type Edit =
@@ -84,9 +93,10 @@ export class Refused extends Error {
 
 export const session = (): Promise<Session> => ask("api/session");
 
-export const image = (index: number): Promise<Summary & { instances: Instance[]; unmeasured: number }> => ask(`api/images/${index}`);
+export const image = (index: number): Promise<Summary & { instances: Instance[]; missing: Missing }> => ask(`api/images/${index}`);
 
-export const measure = (index: number): Promise<Measured> => ask(`api/images/${index}/measures`, {});
+/** A portion of what is missing. */
+export const work = (index: number): Promise<Portion> => ask(`api/images/${index}/work`, {});
 
 export const edit = (index: number, revision: number, change: Edit): Promise<Told> =>
   ask(`api/images/${index}/edits`, { revision, edit: change });

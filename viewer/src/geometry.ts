@@ -21,7 +21,7 @@ export function inside(rings: Ring[], { x, y }: Point): boolean {
 
 export function holds(instance: Instance, point: Point): boolean {
   const [x1, y1, x2, y2] = instance.box;
-  return point.x >= x1 && point.x <= x2 && point.y >= y1 && point.y <= y2 && inside(instance.rings, point);
+  return point.x >= x1 && point.x <= x2 && point.y >= y1 && point.y <= y2 && inside(instance.rings ?? [], point);
 }
 
 export function boxArea({ box: [x1, y1, x2, y2] }: Instance): number {
@@ -43,10 +43,23 @@ export function thin(ring: Ring, tolerance: number): Ring {
     if (distance > most) [most, far] = [distance, i];
   }
   kept[0] = kept[far] = 1;
-  const stack: [number, number][] = [
+  return keep(ring, kept, tolerance, [
     [0, far],
     [far, count],
-  ];
+  ]);
+}
+
+/** The same of a line, whose ends stay. */
+export function thinLine(line: Ring, tolerance: number): Ring {
+  const count = line.length / 2;
+  const kept = new Uint8Array(count);
+  kept[0] = kept[count - 1] = 1;
+  return keep(line, kept, tolerance, [[0, count - 1]]);
+}
+
+/** The vertices that are kept, and those between the pairs in `stack` that are needed besides. */
+function keep(ring: Ring, kept: Uint8Array, tolerance: number, stack: [number, number][]): Ring {
+  const count = kept.length;
   while (stack.length) {
     const [first, last] = stack.pop()!;
     const [worst, at] = farthest(ring, first, last % count, last);

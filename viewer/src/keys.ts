@@ -1,6 +1,7 @@
 // Every key of the review loop, what it does, and the page that lists them.
 
 import { CELL, NUCLEUS } from "./api";
+import { resize } from "./brush";
 import { byId, make } from "./dom";
 import type { Stage } from "./stage";
 import type { State } from "./state";
@@ -50,6 +51,10 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
   /** Keys pressed faster than the server answers wait for their turn: each finds what the one before left. */
   const inTurn = (act: () => unknown) => () => void (turn = turn.then(act).catch((error) => state.explain(error)));
   const image = (way: number) => inTurn(() => state.open(state.current.index + way));
+  const size = (factor: number): void => {
+    state.say(`Brush: ${resize(factor)} px on the screen.`);
+    stage.redraw(true);
+  };
   const toggle = (label: 1 | 2) => () => {
     state.shown[label] = !state.shown[label];
     state.refresh();
@@ -85,6 +90,10 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
       [
         key("c", "C", "new cell", () => tools.take("cell")),
         key("n", "N", "new nucleus", () => tools.take("nucleus")),
+        key("b", "B", "brush: paint over what belongs to the outline (Alt: what does not)", () => tools.take("brush")),
+        key("v", "V", "eraser: paint over what does not belong to it (Alt: what does)", () => tools.take("erase")),
+        key(", <", ",", "smaller brush", () => size(1 / 1.25)),
+        key(". >", ".", "larger brush", () => size(1.25)),
         key("e", "E", "extend the mask by a region", () => tools.take("extend")),
         key("x", "X", "cut a region off the mask", () => tools.take("cut")),
         key("r", "R", "reshape the outline", () => tools.take("reshape")),

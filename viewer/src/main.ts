@@ -3,10 +3,12 @@
 import * as api from "./api";
 import { byId } from "./dom";
 import { bindKeys } from "./keys";
+import { showLoading } from "./loading";
 import { listImages, prepareExport, showDetail, showFilters, showStatus } from "./panel";
 import { Stage } from "./stage";
 import { State, type Tool } from "./state";
 import { Table } from "./table";
+import { showTip } from "./tip";
 import { Tools } from "./tools";
 
 async function start(): Promise<void> {
@@ -20,12 +22,17 @@ async function start(): Promise<void> {
   showFilters(state);
   showDetail(state);
   showStatus(state, stage);
+  showTip(state, stage);
+  showLoading(state, stage);
   prepareExport(state);
   const keys = bindKeys(state, stage, tools);
   bindButtons(state, tools, keys);
   byId("help-close").addEventListener("click", () => byId<HTMLDialogElement>("help-dialog").close());
   Object.assign(window, { irnet: { state, stage } }); // for benchmarks and the console
-  if (!state.session.images.length) return state.say("There is no image in this set.");
+  if (!state.session.images.length) {
+    byId("loading").hidden = true;
+    return state.say("There is no image in this set.");
+  }
   await state.open(0).catch((error) => state.explain(error));
 }
 
@@ -45,6 +52,7 @@ function bindButtons(state: State, tools: Tools, keys: Map<string, () => void>):
 }
 
 start().catch((error: unknown) => {
+  byId("loading").hidden = true;
   const line = byId("message");
   line.textContent = error instanceof Error ? error.message : String(error);
   line.classList.add("bad");

@@ -28,7 +28,7 @@ export function alias(name: string): string {
 export function inMicrons(column: string, { measures }: Instance): string {
   const stem = column.replace(/_px$/, "");
   if (stem === column) return column;
-  return [`${stem}_um2`, `${stem}_um`].find((known) => measures[known] != null) ?? column;
+  return [`${stem}_um2`, `${stem}_um`].find((known) => measures?.[known] != null) ?? column;
 }
 
 /** What a column of the table holds. */
@@ -43,6 +43,6 @@ export function value(each: Instance, column: string): number | string | null {
     case "accepted":
       return Number(each.accepted);
     default:
-      return each.measures[column] ?? null;
+      return each.measures?.[column] ?? null;
   }
 }

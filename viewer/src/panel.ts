@@ -6,21 +6,34 @@ import { FORMULAS, inMicrons, nameOf } from "./measures";
 import type { Stage } from "./stage";
 import type { State } from "./state";
 
+const TAIL = 9; // characters of a name that are never cut off
+
 export function listImages(state: State): void {
   const list = byId("images");
+  const entries = state.session.images.map(({ name }, index) => {
+    const mark = make("span", { class: "mark" });
+    const tail = make("span", {}, name.slice(-TAIL)); // names of a series differ there
+    const head = make("span", { class: "name" }, name.slice(0, -TAIL));
+    const entry = make("button", { class: "image", title: name }, head, tail, mark);
+    entry.addEventListener("click", () => void state.open(index).catch((error) => state.explain(error)));
+    return { entry, mark };
+  });
+  list.replaceChildren(...entries.map(({ entry }) => entry));
+
+  let shown = -1;
   const update = (): void => {
-    const done = state.session.images.filter((each) => each.finished).length;
-    byId("progress").textContent = `${done} of ${state.session.images.length} finished`;
-    list.replaceChildren(
-      ...state.session.images.map((each, index) => {
-        const chosen = index === state.current?.index;
-        const mark = make("span", { class: "mark", title: each.finished ? "finished" : each.undo ? "edited" : "" }, each.finished ? "✓" : each.undo ? "•" : "");
-        const entry = make("button", { class: chosen ? "image chosen" : "image", title: each.name }, make("span", { class: "name" }, each.name), mark);
-        entry.addEventListener("click", () => void state.open(index).catch((error) => state.explain(error)));
-        return entry;
-      }),
-    );
-    list.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+    const { images } = state.session;
+    byId("progress").textContent = `${images.filter((each) => each.finished).length} of ${images.length} finished`;
+    for (const [index, { mark }] of entries.entries()) {
+      const { finished, undo } = images[index]!;
+      mark.textContent = finished ? "✓" : undo ? "•" : "";
+      mark.title = finished ? "finished" : undo ? "edited" : "";
+    }
+    if (shown === state.current.index) return;
+    entries[shown]?.entry.classList.remove("chosen");
+    shown = state.current.index;
+    entries[shown]!.entry.classList.add("chosen");
+    entries[shown]!.entry.scrollIntoView({ block: "nearest" });
   };
   state.on(["instances"], update);
 }
@@ -84,13 +97,13 @@ export function showDetail(state: State): void {
       ["score", each.score.toFixed(3)],
       [each.label === 1 ? "nuclei" : "cell", partner],
     ];
-    for (const [name, value] of Object.entries(each.measures)) {
+    for (const [name, value] of Object.entries(each.measures ?? {})) {
       if (value !== null && name !== "nuclei" && !name.startsWith("box_") && inMicrons(name, each) === name) rows.push([nameOf(name), digits(value), FORMULAS[name]]);
     }
     for (const [name, text, formula] of rows) list.append(make("div", {}, make("dt", { title: formula ? `${name}: ${formula}` : name }, name), make("dd", {}, text)));
-    box.replaceChildren(head, list);
+    box.replaceChildren(head, list, ...(each.measures ? [] : [make("p", { class: "quiet" }, `not measured yet: ${state.missing.measures} wait`)]));
   };
-  state.on(["selection"], update);
+  state.on(["selection", "measures"], update);
 }
 
 export function showStatus(state: State, stage: Stage): void {
@@ -108,27 +121,9 @@ export function showStatus(state: State, stage: Stage): void {
     line.classList.toggle("bad", state.message.bad);
     byId("saved").textContent = state.busy ? "saving …" : "all edits saved";
   });
-  const tip = byId("tip");
-  const showTip = (): void => {
-    const each = state.hovered === null ? undefined : state.instances.get(state.hovered);
-    tip.hidden = !each || state.drawing;
-    if (each) tip.replaceChildren(...tipLines(state, each));
-  };
-  state.on(["hover", "instances", "tool"], showTip);
   stage.onPointer = (at) => {
     place.textContent = at ? `${Math.floor(at.image.x)}, ${Math.floor(at.image.y)}` : "";
-    if (!at) return;
-    tip.style.left = `${Math.min(at.screen.x + 14, stage.layer.frame.width - tip.offsetWidth - 4)}px`;
-    tip.style.top = `${Math.min(at.screen.y + 14, stage.layer.frame.height - tip.offsetHeight - 4)}px`;
   };
-}
-
-function tipLines(state: State, each: api.Instance): HTMLElement[] {
-  const known = (names: string[]): [string, string][] =>
-    names.filter((name) => each.measures[name] != null).map((name) => [nameOf(name), digits(each.measures[name])]);
-  const lines = [["score", each.score.toFixed(2)], ...known([inMicrons("area_px", each), "nc_ratio", "nuclei", "overlap_fraction"])];
-  const head = make("b", {}, `${state.session.labels[each.label]} #${each.number}`);
-  return [head, ...lines.map(([name, text]) => make("div", {}, make("span", {}, name!), make("span", {}, text!)))];
 }
 
 export function prepareExport(state: State): void {

@@ -32,7 +32,8 @@ export class Stage {
   onPointer: (at: Pointer | null) => void = () => {};
 
   private lastClick: { at: Point; stack: string; place: number } = { at: { x: -99, y: -99 }, stack: "", place: 0 };
-  private asked = false;
+  pictured = true; // the first part of the picture is there
+  private asked: "all" | "top" | null = null; // for the next frame
 
   constructor(
     private readonly state: State,
@@ -55,23 +56,29 @@ export class Stage {
       immediateRender: true,
       imageLoaderLimit: 6,
     });
-    this.viewer.canvas.append(this.layer.canvas);
+    this.viewer.canvas.append(...this.layer.canvases);
     this.viewer.addHandler("update-viewport", () => this.layer.draw(this.frame()));
     this.viewer.addHandler("resize", () => this.redraw());
     this.viewer.addHandler("tile-load-failed", () => void this.explain());
     this.listen();
     state.on(["image"], () => this.open());
-    state.on(["instances", "selection", "hover", "tool"], () => this.redraw());
+    this.viewer.addHandler("tile-loaded", () => this.showsPicture(true));
+    state.on(["instances", "outlines"], () => this.redraw());
+    state.on(["selection", "hover", "tool"], () => this.redraw(true));
     state.on(["view"], () => this.reveal());
   }
 
-  /** Draw the outlines with the next frame. */
-  redraw(): void {
-    if (this.asked) return;
-    this.asked = true;
+  /** Draw the outlines with the next frame; `top`: only what is chosen, pointed at and drawn. */
+  redraw(top = false): void {
+    const waits = this.asked !== null;
+    this.asked = top && this.asked !== "all" ? "top" : "all";
+    if (waits) return;
     requestAnimationFrame(() => {
-      this.asked = false;
-      if (this.viewer.world.getItemCount()) this.layer.draw(this.frame());
+      const what = this.asked;
+      this.asked = null;
+      if (!this.viewer.world.getItemCount()) return;
+      if (what === "top") this.layer.drawTop();
+      else this.layer.draw(this.frame());
     });
   }
 
@@ -117,8 +124,15 @@ export class Stage {
     return { scale: (right.x - corner.x) / 1000, x: corner.x, y: corner.y, width: clientWidth, height: clientHeight };
   }
 
+  private showsPicture(pictured: boolean): void {
+    if (this.pictured === pictured) return;
+    this.pictured = pictured;
+    this.state.tell("loading");
+  }
+
   /** Say why there is no picture. */
   private async explain(): Promise<void> {
+    this.showsPicture(true);
     const { index, levels } = this.state.current;
     const answer = await fetch(tileUrl(index, levels, 0, 0, "why"));
     if (!answer.ok) this.state.say(((await answer.json()) as { detail: string }).detail, true);
@@ -128,6 +142,7 @@ export class Stage {
     const { index, width, height, levels } = this.state.current;
     const { tile, source: version } = this.state.session;
     this.layer.clear();
+    this.showsPicture(false);
     const source = {
       width,
       height,

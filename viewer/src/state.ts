@@ -1,12 +1,12 @@
 // What the page knows and shows. Everything that draws listens to it; everything that changes it is here.
 
 import * as api from "./api";
-import { CELL, NUCLEUS, Refused, type Edit, type Id, type Instance, type Label, type Session, type Summary } from "./api";
+import { CELL, NUCLEUS, Refused, type Edit, type Id, type Instance, type Label, type Missing, type Session, type Summary } from "./api";
 import { parseFilter, type Filter } from "./filter";
 import { value } from "./measures";
 
-export type Tool = "select" | "cell" | "nucleus" | "reshape" | "extend" | "cut" | "pair";
-type Topic = "image" | "instances" | "selection" | "hover" | "tool" | "message" | "view";
+export type Tool = "select" | "cell" | "nucleus" | "reshape" | "brush" | "erase" | "extend" | "cut" | "pair";
+type Topic = "image" | "instances" | "outlines" | "measures" | "selection" | "hover" | "tool" | "message" | "view" | "loading";
 
 export interface Sort {
   column: string;
@@ -29,9 +29,13 @@ export class State {
   sort: Sort = { column: "number", falling: false };
   message = { text: "", bad: false };
   busy = false;
+  opening: string | null = null; // the image that is being read
+  missing: Missing = { outlines: 0, measures: 0 };
 
   private readonly listeners = new Map<Topic, (() => void)[]>();
   private wanted: Filter = { test: () => true, id: null, unknown: [] };
+  private working = false;
+  private portion: Promise<unknown> = Promise.resolve(); // of what is missing, asked for last
   private turn: Promise<void> = Promise.resolve(); // of the last edit asked for
 
   constructor(readonly session: Session) {
@@ -53,8 +57,11 @@ export class State {
 
   async open(index: number): Promise<void> {
     if (index < 0 || index >= this.session.images.length) return;
-    const { instances, unmeasured, ...summary } = await api.image(index);
+    this.opening = this.session.images[index]!.name;
+    this.tell("loading");
+    const { instances, missing, ...summary } = await api.image(index).finally(() => (this.opening = null));
     const same = this.current?.index === index;
+    this.missing = missing;
     this.current = this.session.images[index] = summary;
     this.instances = new Map(instances.map((each) => [each.id, each]));
     if (!same) this.selected = null;
@@ -63,21 +70,48 @@ export class State {
     if (!same) this.tell("image");
     this.refresh();
     this.tell("tool");
-    if (unmeasured) void this.measure(index).catch((error) => this.explain(error));
+    this.work();
   }
 
-  /** Get what is not measured yet, portion by portion, as long as the image is looked at. */
-  private async measure(index: number): Promise<void> {
-    for (let left = 1; left && this.current.index === index; ) {
-      const { measures, unmeasured } = await api.measure(index);
-      if (this.current.index !== index) return;
-      for (const [id, known] of measures) {
-        const each = this.instances.get(id);
-        if (each) each.measures = known;
-      }
-      left = unmeasured;
-      this.refresh();
+  /** Get what is not made yet, portion by portion, between the edits. One loop is enough: it looks at the image in sight. */
+  private work(): void {
+    if (this.working) return;
+    this.working = true;
+    void this.workOn()
+      .catch((error) => this.explain(error))
+      .finally(() => (this.working = false));
+  }
+
+  private async workOn(): Promise<void> {
+    while (this.missing.outlines + this.missing.measures) {
+      for (let turn; turn !== this.turn; await turn) turn = this.turn; // edits go first
+      const { index } = this.current;
+      const asked = api.work(index);
+      this.portion = asked.catch(() => undefined);
+      const { rings, measures, missing } = await asked;
+      if (this.current.index !== index) continue;
+      this.missing = missing;
+      for (const [id, made] of rings) this.know(id, { rings: made });
+      for (const [id, made] of measures) this.know(id, { measures: made });
+      if (rings.length) this.tell("outlines");
+      if (measures.length) this.tellMeasures();
+      if (!missing.outlines && !missing.measures && this.lacks()) await this.open(index); // another window got the rest
     }
+  }
+
+  private know(id: Id, made: Partial<Instance>): void {
+    const each = this.instances.get(id);
+    if (each) Object.assign(each, made);
+  }
+
+  private lacks(): boolean {
+    return [...this.instances.values()].some((each) => !each.rings || !each.measures);
+  }
+
+  /** Only where the order or the filter is one of measures do the rows change. */
+  private tellMeasures(): void {
+    if (this.filter || !["number", "label", "score", "accepted"].includes(this.sort.column)) this.refresh();
+    else this.tell("measures");
   }
 
   isVisible(each: Instance): boolean {
@@ -191,18 +225,20 @@ export class State {
   private async makeChange(index: number, send: () => Promise<api.Told>): Promise<boolean> {
     this.busy = true;
     this.tell("message");
+    await this.portion; // or it would come after the edit, and tell what was before
     try {
-      const { changed, gone, touched, unmeasured, ...summary } = await send();
+      const { changed, gone, touched, missing, ...summary } = await send();
       this.session.images[index] = summary;
       if (this.current.index !== index) return true; // another image was opened meanwhile
       this.current = summary;
+      this.missing = missing;
       for (const id of gone) this.instances.delete(id);
       for (const each of changed) this.instances.set(each.id, each);
       const one = touched.length && touched.find((id) => this.instances.has(id));
       if (this.chosen === undefined) this.selected = one ?? null;
       this.refresh();
       this.say("");
-      if (unmeasured) void this.measure(index).catch((error) => this.explain(error));
+      this.work();
       return true;
     } catch (error) {
       await this.explain(error);

@@ -7,7 +7,6 @@ import type { State } from "./state";
 
 const ROW = 24; // px
 const SPARE = 6; // rows beyond what is in sight
-const WANTED = [["area_um2", "area_px"], ["nc_ratio"], ["nuclei"]]; // the first of each that is known
 
 const SHORT: Record<string, string> = {
   number: "id",
@@ -37,13 +36,13 @@ export class Table {
     this.body.addEventListener("dblclick", (event) => this.click(event, true));
     state.on(["instances"], () => this.update());
     state.on(["selection"], () => this.reveal());
-    state.on(["hover"], () => this.fill());
+    state.on(["hover", "measures"], () => this.fill());
   }
 
   onOpen: () => void = () => {};
 
   private update(): void {
-    this.columns = ["number", "label", "score", ...this.measures(), "accepted"];
+    this.columns = ["number", "label", "score", this.state.current.mpp === null ? "area_px" : "area_um2", "nc_ratio", "nuclei", "accepted"];
     const { sort } = this.state;
     this.head.replaceChildren(
       ...this.columns.map((column) => {
@@ -58,11 +57,6 @@ export class Table {
     );
     this.body.style.height = `${this.state.rows.length * ROW}px`;
     this.fill();
-  }
-
-  private measures(): string[] {
-    const known = (column: string): boolean => [...this.state.instances.values()].some((each) => each.measures[column] != null);
-    return WANTED.map((names) => names.find(known)).filter((name): name is string => name !== undefined);
   }
 
   private sortBy(column: string): void {
@@ -96,7 +90,7 @@ export class Table {
     } else if (column === "accepted") cell.textContent = each.accepted ? "✓" : each.edited ? "•" : "";
     else if (column === "number") cell.textContent = `#${each.number}`;
     else if (column === "score") cell.textContent = each.score.toFixed(2);
-    else cell.textContent = digits(value(each, column));
+    else cell.textContent = each.measures ? digits(value(each, column)) : "…";
     return cell;
   }
 

@@ -1,6 +1,7 @@
 // Tools that change masks: drawing a region, moving the vertices of an outline, choosing a nucleus's cell.
 
 import { CELL, NUCLEUS, type Edit, type Instance, type Ring } from "./api";
+import { Brush } from "./brush";
 import { boxArea, centre, holds, thin, type Point } from "./geometry";
 import type { Frame } from "./layer";
 import type { Handler, Pointer, Stage } from "./stage";
@@ -14,13 +15,15 @@ export const HINTS: Record<Tool, string> = {
   select: "",
   cell: "Draw the outline of a cell: drag, or click point by point and press Enter. Esc leaves.",
   nucleus: "Draw the outline of a nucleus: drag, or click point by point and press Enter. Esc leaves.",
+  brush: "Paint over what belongs to the chosen outline; Alt takes off. , and . change the size, Z undoes. Esc leaves.",
+  erase: "Paint over what does not belong to the chosen outline; Alt adds. , and . change the size, Z undoes. Esc leaves.",
   extend: "Draw round what belongs to the chosen outline too. Esc leaves.",
   cut: "Draw round what does not belong to the chosen outline. Esc leaves.",
   reshape: "Drag vertices; drag an edge for a new one; Alt-click removes one. Enter keeps, Esc drops.",
   pair: "Click the cell of this nucleus; click beside all cells for none. Esc leaves.",
 };
 
-interface Active extends Handler {
+export interface Active extends Handler {
   keep?(): void;
   sketch?(context: CanvasRenderingContext2D, frame: Frame): void;
 }
@@ -38,7 +41,7 @@ export class Tools {
   /** Take up a tool, where it can be used. */
   take(tool: Tool): void {
     const { chosen } = this.state;
-    if (["reshape", "extend", "cut", "pair"].includes(tool) && !chosen) this.state.say("Choose a cell or nucleus first.");
+    if (["reshape", "brush", "erase", "extend", "cut", "pair"].includes(tool) && !chosen) this.state.say("Choose a cell or nucleus first.");
     else if (tool === "pair" && chosen!.label !== NUCLEUS) this.state.say("Choose a nucleus: it is paired to a cell.");
     else this.state.use(tool);
   }
@@ -57,7 +60,7 @@ export class Tools {
     stage.layer.sketch = this.active?.sketch?.bind(this.active) ?? null;
     stage.viewer.element.classList.toggle("drawing", state.drawing);
     if (HINTS[state.tool]) state.say(HINTS[state.tool]);
-    stage.redraw();
+    stage.redraw(true);
   }
 
   private make(tool: Tool): Active | null {
@@ -71,6 +74,7 @@ export class Tools {
       });
     }
     if (!chosen) return null;
+    if (tool === "brush" || tool === "erase") return new Brush(state, stage, tool === "brush");
     if (tool === "extend" || tool === "cut") return new Lasso(state, stage, (ring) => ({ op: "reshape", id: chosen.id, how: tool, rings: [ring] }));
     if (tool === "reshape") return new Vertices(state, stage, chosen);
     return tool === "pair" ? new Pairing(state, chosen) : null;
@@ -107,13 +111,13 @@ class Lasso implements Active {
 
   move(at: Pointer): void {
     this.end = at.image;
-    if (this.ring.length && !this.stroke) this.stage.redraw();
+    if (this.ring.length && !this.stroke) this.stage.redraw(true);
   }
 
   keep(): void {
     const { ring, state } = this;
     [this.ring, this.stroke] = [[], false];
-    this.stage.redraw();
+    this.stage.redraw(true);
     if (ring.length < 6) state.say("An outline needs three points.");
     else void state.edit(this.edit(ring)).then((done) => done && state.use("select"));
   }
@@ -133,7 +137,7 @@ class Lasso implements Active {
     const moved = last < 0 ? Infinity : Math.hypot(x - this.ring[last]!, y - this.ring[last + 1]!);
     if (moved * this.stage.layer.frame.scale < step) return;
     this.ring.push(x, y);
-    this.stage.redraw();
+    this.stage.redraw(true);
   }
 }
 
@@ -149,7 +153,7 @@ class Vertices implements Active {
     private readonly stage: Stage,
     private readonly chosen: Instance,
   ) {
-    this.ring = [...thin(chosen.rings[0] ?? [], COARSE / stage.layer.frame.scale)];
+    this.ring = [...thin(chosen.rings?.[0] ?? [], COARSE / stage.layer.frame.scale)];
   }
 
   press(at: Pointer): void {
@@ -161,7 +165,7 @@ class Vertices implements Active {
     if (this.taken < 0) return;
     [this.ring[this.taken], this.ring[this.taken + 1]] = [at.image.x, at.image.y];
     this.changed = true;
-    this.stage.redraw();
+    this.stage.redraw(true);
   }
 
   release(): void {
@@ -173,12 +177,12 @@ class Vertices implements Active {
     if (!at.event.altKey || place < 0 || this.ring.length <= 6) return;
     this.ring.splice(place, 2);
     this.changed = true;
-    this.stage.redraw();
+    this.stage.redraw(true);
   }
 
   move(at: Pointer): void {
     const over = this.nearest(at.image);
-    if (over !== this.over) this.stage.redraw();
+    if (over !== this.over) this.stage.redraw(true);
     this.over = over;
   }
 

@@ -37,7 +37,7 @@ def create_app(
 
     app.get("/api/session")(handlers.session)
     app.get("/api/images/{index}")(handlers.image)
-    app.post("/api/images/{index}/measures")(handlers.measure)
+    app.post("/api/images/{index}/work")(handlers.work)
     app.get("/api/images/{index}/tiles/{halvings}/{column}/{row}")(handlers.tile)
     app.post("/api/images/{index}/edits")(handlers.edit)
     app.post("/api/images/{index}/undo")(handlers.undo)
@@ -71,19 +71,18 @@ class _Handlers:
             "images": [self._summary(index) for index in range(len(review.fields))],
         }
 
-    def image(self, index: int) -> Answer:
-        """Every instance of an image."""
+    def image(self, index: int) -> Response:
+        """Every instance of an image, with the outlines and measures that are made already."""
         scene = self._scene(index)
         with self.review.lock:
             instances = scene.describe_all()
-            return {**self._summary(index), "instances": instances, "unmeasured": scene.unmeasured}
+            return JSONResponse({**self._summary(index), "instances": instances, "missing": scene.missing})
 
-    def measure(self, index: int) -> Answer:
-        """A portion of the measures that are missing, as pairs of id and measures."""
+    def work(self, index: int) -> Response:
+        """A portion of the outlines and measures that are missing, as pairs of id and what it is."""
         scene = self._scene(index)
         with self.review.lock:
-            measures = list(scene.measure().items())
-            return {"measures": measures, "unmeasured": scene.unmeasured}
+            return JSONResponse({**scene.work(), "missing": scene.missing})
 
     def tile(self, index: int, halvings: int, column: int, row: int) -> Response:
         """A part of the picture."""
@@ -94,7 +93,7 @@ class _Handlers:
             raise HTTPException(404, str(error)) from None
         return Response(content, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
-    def edit(self, index: int, request: schema.EditRequest) -> Answer:
+    def edit(self, index: int, request: schema.EditRequest) -> Response:
         """Make an edit; it is on disk when the answer comes."""
         scene = self._scene(index)
         drawn = draw(request.edit, scene.field.image.shape)  # before the lock: it can take a while
@@ -104,14 +103,14 @@ class _Handlers:
             self.review.edit(index, request.edit.op, change)
             return self._answer(index, list(change.rows))
 
-    def undo(self, index: int, request: schema.StepRequest) -> Answer:
+    def undo(self, index: int, request: schema.StepRequest) -> Response:
         """Take the last edit back."""
         self._scene(index)
         with self.review.lock:
             self._check_revision(index, request.revision)
             return self._answer(index, list(self.review.undo(index)))
 
-    def redo(self, index: int, request: schema.StepRequest) -> Answer:
+    def redo(self, index: int, request: schema.StepRequest) -> Response:
         """Make the edit again that was taken back last."""
         self._scene(index)
         with self.review.lock:
@@ -139,11 +138,11 @@ class _Handlers:
         if revision != self.review.fields[index].revision:
             raise HTTPException(409, "the image was edited in another window: it is loaded again")
 
-    def _answer(self, index: int, touched: list[Any]) -> Answer:
+    def _answer(self, index: int, touched: list[Any]) -> Response:
         scene = self.scenes[index]
         changed, gone = scene.update()
-        answer = {"changed": changed, "gone": gone, "touched": touched, "unmeasured": scene.unmeasured}
-        return {**self._summary(index), **answer}
+        answer = {"changed": changed, "gone": gone, "touched": touched, "missing": scene.missing}
+        return JSONResponse({**self._summary(index), **answer})
 
     def _summary(self, index: int) -> Answer:
         field = self.review.fields[index]

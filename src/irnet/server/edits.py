@@ -8,6 +8,7 @@ import numpy as np
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 from irnet.data.coco.document import Id, Row
 from irnet.data.coco.rows import AnnotationRow
+from irnet.data.components import split_components
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
@@ -18,6 +19,7 @@ from irnet.server.store import Review
 
 Drawn = tuple[Mask, Offset]
 How = Literal["replace", "extend", "cut"]
+MOST_PIXELS = 10**9  # that the outlines of an edit may enclose, each by itself: a few seconds of filling
 ACCEPTED = "accepted"  # key of a row that a person looked at
 
 
@@ -28,6 +30,8 @@ def draw(edit: schema.Edit, shape: Shape) -> Drawn:
     """
     if not isinstance(edit, schema.Add | schema.Reshape):
         return np.zeros((0, 0), dtype=bool), (0, 0)
+    if polygons.pixels_filled(polygons.validate(edit.rings, shape), shape) > MOST_PIXELS:
+        raise InputError("too many large outlines at once: draw them one by one")
     crop, offset = polygons.rasterise(edit.rings, shape)
     if not crop.size:
         raise InputError("the outline holds no pixel of the image")
@@ -125,7 +129,31 @@ def _reshape(edit: schema.Reshape, drawn: Drawn, field: ReviewedImage) -> dict[I
     crop, offset = combine(was.crop, was.offset, *drawn, edit.how)
     if not crop.size:
         raise InputError("nothing would be left of it: delete it instead")
+    if edit.how != "replace":
+        crop, offset = _in_one_piece(crop, offset, was.crop, edit.how)
     return {edit.id: row | _shape(crop, offset, field) | {ACCEPTED: True}}
+
+
+def _in_one_piece(crop: Mask, offset: Offset, was: Mask, how: How) -> tuple[Mask, Offset]:
+    """A mask without the pieces that an edit broke off: the largest stay, as many as there were.
+
+    Raises InputError where the edit adds a piece that touches no other.
+    """
+    before = len(split_components(was)[0])
+    pieces, places = split_components(crop)
+    if len(pieces) <= before:
+        return crop, offset
+    if how == "extend":
+        raise InputError("what was drawn does not touch the mask: begin on it, or draw a new cell or nucleus")
+
+    kept = np.zeros_like(crop)
+    by_size = sorted(range(len(pieces)), key=lambda i: -np.count_nonzero(pieces[i]))
+    for i in by_size[:before]:
+        x, y = places[i]
+        height, width = pieces[i].shape
+        kept[y : y + height, x : x + width] |= pieces[i]
+    kept, (x, y) = masks.trim(kept)
+    return kept, (offset[0] + x, offset[1] + y)
 
 
 def _pair(edit: schema.Pair, field: ReviewedImage) -> dict[Id, Row | None]:

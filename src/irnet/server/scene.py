@@ -1,7 +1,8 @@
 """What the page receives of an image: outlines, colours and measures, again only where things changed."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import Any
 
@@ -13,6 +14,7 @@ from irnet.data.coco.document import Id, Row
 from irnet.data.coco.rows import AnnotationRow
 from irnet.geometry import polygons
 from irnet.geometry.boxes import overlapping_pairs
+from irnet.geometry.masks import Mask, Offset
 from irnet.morphometry.table import COLUMNS, measure
 from irnet.report.colours import PALETTE, colour_cells
 from irnet.server.edits import ACCEPTED
@@ -22,15 +24,16 @@ SENT_APART = ("image", "id", "name", "label", "parent", "score")  # columns that
 MEASURES = [  # the others: what is measured without the picture
     column for column in COLUMNS if column not in SENT_APART and not column.startswith(("colour_", "od_"))
 ]
-PORTION = 100  # instances measured at a time: half a second
-PROMPT = 25  # instances measured with the edit that changed them
+PORTION = 0.15  # s that are worked for one answer: an edit waits no longer for its turn
+OUTLINED, MEASURED = 32, 48  # instances between two looks at the clock
+PROMPT = 25  # instances outlined and measured with the edit that changed them
 BAND = 400  # px: what is measured together lies together, or its surroundings cost more than itself
 _EDITABLE = ("segmentation", "category_id", "cell_id")
 Described = dict[str, Any]
 
 
 class Scene:
-    """The instances of a field as the page sees them. Measuring takes longest, so it goes in portions."""
+    """The instances of a field as the page sees them. What takes longest goes in portions."""
 
     def __init__(self, field: ReviewedImage) -> None:
         self.field = field
@@ -39,16 +42,17 @@ class Scene:
         self._outlines: dict[Id, list[list[float]]] = {}
         self._colours: dict[Id, str] = {}
         self._measured: dict[Id, Row] = {}
+        self._undrawn: dict[Id, None] = {}  # to be outlined, in order
         self._stale: dict[Id, None] = {}  # to be measured, in order
         self._sent: dict[Id, Described] = {}
 
     @property
-    def unmeasured(self) -> int:
-        """How many instances wait for `measure`."""
-        return len(self._stale)
+    def missing(self) -> dict[str, int]:
+        """How many outlines and measures wait for `work`."""
+        return {"outlines": len(self._undrawn), "measures": len(self._stale)}
 
     def describe_all(self) -> list[Described]:
-        """Every instance; what was not measured yet has no measures."""
+        """Every instance; where rings or measures are None they are not made yet."""
         self.update()
         return list(self._sent.values())
 
@@ -60,26 +64,43 @@ class Scene:
         keys = list(instances)
         fresh = np.array([self._instances.get(key) is not instances[key] for key in keys], dtype=bool)
         gone = [key for key in self._instances if key not in instances]
-        self._outline(keys, cells, fresh)
+
+        new = dict.fromkeys(keys[i] for i in np.flatnonzero(fresh))
+        self._undrawn = {key: None for key in self._undrawn | new if key in instances}
         self._paint(keys, cells)
         self._stale |= dict.fromkeys(self._changed(keys, cells, fresh, gone))
+        self._stale = {key: None for key in self._stale if key in instances}
         self._instances = instances
-        if not first and self.unmeasured <= PROMPT:
+        if not first and len(new) <= PROMPT:
+            self._outline(list(new))
+        if not first and len(self._stale) <= PROMPT:
             self._measure(PROMPT)
+
         before, self._sent = self._sent, {key: self._describe(key, each) for key, each in instances.items()}
         return [sent for key, sent in self._sent.items() if before.get(key) != sent], gone
 
-    def measure(self, limit: int = PORTION) -> dict[Id, Row]:
-        """Measure up to `limit` of the instances that wait, and return their measures."""
-        measured = self._measure(limit)
-        for key in measured.keys() & self._sent.keys():
-            self._sent[key]["measures"] = measured[key]
-        return measured
+    def work(self, seconds: float = PORTION) -> Described:
+        """Outline and then measure what waits, for some time: rings and measures by id."""
+        rings: dict[Id, list[list[float]]] = {}
+        measures: dict[Id, Row] = {}
+        end = time.monotonic() + seconds
+        while not (rings or measures) or time.monotonic() < end:
+            if self._undrawn:
+                rings |= self._outline(list(self._undrawn)[:OUTLINED])
+            elif self._stale:
+                measures |= self._measure(MEASURED)
+            else:
+                break
+
+        for name, made in (("rings", rings), ("measures", measures)):
+            for key, value in made.items():
+                self._sent[key][name] = value
+        return {"rings": list(rings.items()), "measures": list(measures.items())}
 
     def _measure(self, limit: int) -> dict[Id, Row]:
         """Measures of the first that wait, taken among all that they overlap or belong to."""
-        chosen = set([key for key in self._stale if key in self._instances][:limit])
-        self._stale = {key: None for key in self._stale if key in self._instances and key not in chosen}
+        chosen = set(list(self._stale)[:limit])
+        self._stale = {key: None for key in self._stale if key not in chosen}
         keys = list(self._instances)
         cells = to_cells(self._instances, self.field.image)
         wanted = np.array([key in chosen for key in keys], dtype=bool)
@@ -90,10 +111,14 @@ class Scene:
         self._measured |= measured
         return measured
 
-    def _outline(self, keys: list[Id], cells: Cells, fresh: NDArray[np.bool_]) -> None:
-        new = np.flatnonzero(fresh)
-        drawn = outlines(cells.select(new))
-        self._outlines.update((keys[i], rings) for i, rings in zip(new, drawn, strict=True))
+    def _outline(self, keys: list[Id]) -> dict[Id, list[list[float]]]:
+        """Outlines of instances, which wait no longer."""
+        rows = [self._instances[key] for key in keys]
+        rings = outlines([row.crop for row in rows], [row.offset for row in rows])
+        drawn = dict(zip(keys, rings, strict=True))
+        self._outlines |= drawn
+        self._undrawn = {key: None for key in self._undrawn if key not in drawn}
+        return drawn
 
     def _paint(self, keys: list[Id], cells: Cells) -> None:
         """Give each cell a colour and keep it; a new one gets the colour least used around it."""
@@ -125,12 +150,12 @@ class Scene:
             "label": instance.label,
             "score": round(instance.score, 4),
             "cell": instance.cell_id,
-            "rings": self._outlines[key],
+            "rings": None if key in self._undrawn else self._outlines[key],
             "box": [x, y, x + instance.crop.shape[1], y + instance.crop.shape[0]],
             "colour": self._colours[key] if instance.label == CYTOPLASM else None,
             "accepted": bool(row.get(ACCEPTED)),
             "edited": any(row.get(name) != original.get(name) for name in _EDITABLE),
-            "measures": self._measured.get(key, {}),
+            "measures": self._measured.get(key),
         }
 
 
@@ -163,12 +188,12 @@ def _hex(colour: NDArray[np.uint8]) -> str:
     return "#" + bytes(colour.tolist()).hex()
 
 
-def outlines(cells: Cells) -> list[list[list[float]]]:
-    """For each instance its rings on the screen as flat x, y lists, the outer one first; rings are open.
+def outlines(crops: Sequence[Mask], offsets: Sequence[Offset]) -> list[list[list[float]]]:
+    """For each mask its rings on the screen as flat x, y lists, the outer one first; rings are open.
 
     Coordinates are of pixel corners, rounded to a tenth of a pixel.
     """
     drawn = []
-    for rings in polygons.outlines(cells.masks, cells.offsets):
+    for rings in polygons.outlines(crops, np.array(offsets, dtype=np.int64).reshape(-1, 2)):
         drawn.append([np.round(ring[:-1], 1).ravel().tolist() for ring in rings])
     return drawn

@@ -8,8 +8,9 @@ Key = Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, max
 Keys = Annotated[list[Key], Field(min_length=1, max_length=100_000)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Rings = Annotated[
-    list[Annotated[list[Number], Field(min_length=6, max_length=20_000)]], Field(min_length=1, max_length=64)
-]  # flat x, y lists in px
+    list[Annotated[list[Number], Field(min_length=6, max_length=20_000)]],
+    Field(min_length=1, max_length=1_000),
+]  # flat x, y lists in px; a stroke of the brush is one for each of its pieces
 Label = Literal[1, 2]
 
 
