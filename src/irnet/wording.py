@@ -1,9 +1,13 @@
 """Numbers and phrases that a user reads, and the progress of work that takes long."""
 
+import re
 from collections.abc import Callable
 
 RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
 UNKNOWN = "–"
+_FORMULA = re.compile(
+    r"'*[=+\-@\t\r\n]"
+)  # how a formula begins for spreadsheets, and such a text once marked
 MAX_DIGITS = 15  # of the number of an instance: any program can hold it
 
 Progress = Callable[[str, int, int], None]
@@ -31,13 +35,32 @@ def parse_instance_name(text: str) -> tuple[str, int] | None:
     return image, int(digits)
 
 
+def for_spreadsheet(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: one that would be gets `'` before it, as OWASP advises.
+
+    >>> for_spreadsheet("=1+1.png"), for_spreadsheet("a.png")
+    ("'=1+1.png", 'a.png')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def from_spreadsheet(text: str) -> str:
+    """What `for_spreadsheet` was given.
+
+    >>> from_spreadsheet("'=1+1.png"), from_spreadsheet("'a.png")
+    ('=1+1.png', "'a.png")
+    """
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
 def number_of(number: int, noun: str) -> str:
     """A number of things.
 
-    >>> number_of(1, "image"), number_of(0, "image")
-    ('1 image', '0 images')
+    >>> number_of(1, "image"), number_of(0, "image"), number_of(2, "nucleus")
+    ('1 image', '0 images', '2 nuclei')
     """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    plural = "nuclei" if noun == "nucleus" else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def install_extra(extra: str) -> str:

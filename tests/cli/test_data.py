@@ -67,6 +67,37 @@ def test_convert_copies(run, smears: Path, tmp_path: Path) -> None:
     assert run("data", "convert", smears, "--from", "coco", "-o", tmp_path / "out").code == 2
 
 
+def test_convert_takes_scale_patients_and_links(
+    run, copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = copy / "annotations.json"
+    data = json.loads(file.read_text())
+    for row in data["images"]:
+        del row["patient"], row["mpp"]
+    for row in data["annotations"]:
+        row.pop("cell_id", None)
+    file.write_text(json.dumps(data))
+    run("data", "convert", copy, "--from", "coco", "-o", tmp_path / "bare")
+    assert "--link pairs them" in caplog.text
+    for option in ("--link", "--mpp", "--patients"):
+        assert option in run("data", "check", tmp_path / "bare").out
+
+    (copy / "patients.csv").write_text("\ufeffimage;patient\n0.png;A\n1.png;B\n2.png;A\n", encoding="utf-8")
+    options = ("--mpp", "0.37", "--patients", copy / "patients.csv", "--link")
+    ran = run("data", "convert", copy, "--from", "coco", "-o", tmp_path / "out", *options)
+    assert ran.code == 0
+    assert "nuclei linked to a cell" in ran.out
+    made = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    assert [(row["mpp"], row["patient"]) for row in made["images"]] == [(0.37, "A"), (0.37, "B"), (0.37, "A")]
+    assert any("cell_id" in row for row in made["annotations"])
+    checked = run("data", "check", tmp_path / "out").out
+    assert not any(option in checked for option in ("--link", "--mpp", "--patients"))
+
+    refused = run("data", "convert", copy, "--from", "coco", "-o", tmp_path / "no", "--patients", r"(P\d)")
+    assert (refused.code, "no patient in the name 0.png" in refused.err) == (2, True)
+    assert not (tmp_path / "no").exists()
+
+
 def test_split_by_patient(run, copy: Path) -> None:
     assert run("data", "split", copy, "--ratios", "1:1:1").code == 0
     parts = [json.loads((copy / f"{part}.json").read_text())["images"] for part in ("train", "val", "test")]

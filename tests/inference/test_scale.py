@@ -7,12 +7,12 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data import memory
+from irnet.data.nucleus_size import doubt_mpp
 from irnet.errors import InputError
 from irnet.inference.scale import (
     PRIOR_NUCLEI,
     Scale,
     centre,
-    doubt_mpp,
     estimate_scale,
     evenly_spaced,
     given_scale,

@@ -260,3 +260,34 @@ def test_damaged_scores_in_a_header_are_named(tmp_path: Path, scored: dict[str, 
     damaged = scored | {"scores": scored["scores"] | {"classes": {"nucleus": {}}}}
     with pytest.raises(InputError, match=r"best\.safetensors: scores in the header: classes\.nucleus\."):
         card(tmp_path, damaged)
+
+
+@pytest.mark.parametrize(
+    ("scale", "overrides", "network", "images"),
+    [
+        (
+            {"given": 0.25, "known": [0.25], "unknown": 0},
+            [],
+            "0.37 um per pixel",
+            "0.25 of all, given with --mpp",
+        ),
+        (
+            {"given": None, "known": [0.2, 0.5], "unknown": 3},
+            [],
+            "0.37 um per pixel",
+            "0.2 to 0.5, by the files; unknown of 3 images, taken as they are",
+        ),
+        (
+            {"given": None, "known": [], "unknown": 1},
+            ["data.mpp=0"],
+            "unknown, as that of the images",
+            "unknown of 1 image, taken as they are",
+        ),
+    ],
+)
+def test_it_claims_no_scale_that_nobody_gave(
+    tmp_path: Path, scale: dict[str, Any], overrides: list[str], network: str, images: str
+) -> None:
+    text = card(tmp_path, {"data": {"scale": scale}}, overrides)
+    assert row(text, "scale") == [network]
+    assert row(text, "um per pixel") == [images]

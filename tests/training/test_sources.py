@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irnet.cells import NUCLEUS
+from irnet.cells import NUCLEUS, Content
 from irnet.config import Settings, load_recipe
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import sha256
+from irnet.data.own import OwnData
+from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.synthetic.smear import VERSION
 from irnet.training.generated import GeneratedFields
-from irnet.training.sources import open_source
+from irnet.training.sources import claimed, open_source
 
 SMALL = ["data.source=generated", "data.generated.size=200", "data.generated.mpp=0.37"]
 
@@ -61,6 +63,76 @@ def test_few_patients_are_all_trained_on(
     assert len(source.crops.source) == len(source.read_validation(0, 1)) == 1
     assert "nothing is held back" in caplog.text
     assert not source.facts["held_back"]
+
+
+def test_what_is_said_of_own_images_is_taken(circles: Path, tiny: Settings, tmp_path: Path):
+    (tmp_path / "images").symlink_to(circles / "images")
+    bare = [_without_scale(replace(entry, patient=None)) for entry in read_coco(circles)]
+    write_coco(tmp_path / "annotations.json", bare)
+    names = [entry.name for entry in bare]
+    table = tmp_path / "patients.csv"
+    table.write_text("".join(f"{name};{'abc'[place % 3]}\n" for place, name in enumerate(names)))
+
+    source = open_source(tiny, tmp_path, OwnData(0.5, str(table)))
+    training = source.crops.source
+    assert {entry.content.cells.mpp for entry in training} == {0.5}
+    assert len({entry.patient for entry in training}) == source.facts["training"]["patients"] == 1
+    assert source.facts["scale"] == {"given": 0.5, "known": [0.5], "unknown": 0}
+    assert claimed(tiny, source) == tiny
+
+    table.write_text("".join(f"{name};a\n" for name in names))
+    identities = [
+        open_source(tiny, tmp_path, own).identity for own in (OwnData(), OwnData(0.5), OwnData(0.4))
+    ]
+    identities += [open_source(tiny, tmp_path, OwnData(0.5, str(table))).identity, source.identity]
+    assert all(one != other for i, one in enumerate(identities) for other in identities[:i])
+
+
+def test_a_network_claims_no_scale_that_nobody_gave(
+    circles: Path, tiny: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "images").symlink_to(circles / "images")
+    entries = read_coco(circles)
+    write_coco(tmp_path / "annotations.json", [_without_scale(entry) for entry in entries])
+    source = open_source(tiny, tmp_path)
+    assert tiny.data.mpp
+    assert claimed(tiny, source).data.mpp == 0
+    assert "the network has no scale. Give --mpp" in caplog.text
+
+    known = [
+        replace(entry, content=replace(entry.content, cells=replace(entry.content.cells, mpp=0.4)))
+        for entry in entries
+    ]
+    write_coco(tmp_path / "annotations.json", [*known[:5], _without_scale(known[5])])
+    source = open_source(tiny, tmp_path)
+    assert claimed(tiny, source) == tiny
+    assert source.facts["scale"]["known"] == [0.4]
+
+
+def _without_scale(entry: Entry) -> Entry:
+    content = replace(entry.content, cells=replace(entry.content.cells, mpp=None))
+    return replace(entry, content=content)
+
+
+def test_a_patient_on_both_sides_is_told(
+    circles: Path, tiny: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "images").symlink_to(circles / "images")
+    entries = read_coco(circles)
+    for part, images in (("train", entries[:4]), ("val", entries[4:])):
+        write_coco(tmp_path / f"{part}.json", images)
+    open_source(tiny, tmp_path, OwnData(patients=r"\.(png)"))
+    assert "1 patient on both sides" in caplog.text
+
+
+def test_validation_without_annotations_is_refused(circles: Path, tiny: Settings, tmp_path: Path):
+    (tmp_path / "images").symlink_to(circles / "images")
+    entries = read_coco(circles)
+    empty = replace(entries[5], content=Content(cells=entries[5].content.cells.select([])))
+    for part, images in (("train", entries[:5]), ("val", [empty])):
+        write_coco(tmp_path / f"{part}.json", images)
+    with pytest.raises(InputError, match="validation: no annotated cell"):
+        open_source(tiny, tmp_path)
 
 
 @pytest.mark.parametrize(("shares", "sizes"), [([0.7, 0.3, 0.0], (4, 2)), ([1.0, 0.0, 0.0], (6, 6))])

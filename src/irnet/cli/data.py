@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Crowd, Map, Out, check_file
+from irnet.cli.options import Crowd, Link, Map, Out, Own, check_file, gathered
 
 app = typer.Typer(name="data", help="Check, convert and split annotated images.", no_args_is_help=True)
 
@@ -45,6 +45,7 @@ def check(
 
 
 @app.command()
+@gathered
 def convert(
     source: Annotated[Path, typer.Argument(help="What to read.", show_default=False)],
     out: Out,
@@ -65,15 +66,23 @@ def convert(
     ] = None,
     mapping: Map = None,
     crowd: Crowd = "ignore",
+    *,
+    own: Own,
+    link: Link = False,
 ) -> None:
     """Turn a public data set, or what another tool drew, into a data set: annotations.json and images/.
 
     Example:  irnet data convert found/qupath --from qupath --images found -o corrected
     """
     from irnet.data.formats import convert as run
+    from irnet.verbs.own_data import Completion
     from irnet.wording import number_of
 
-    count = run(source_format, source, out, images=images, mapping=_names(mapping), crowd=crowd)
+    complete = Completion(own.data(), source, link)
+    reading = {"images": images, "mapping": _names(mapping), "crowd": crowd}
+    count = run(source_format, source, out, complete=complete, **reading)
+    for note in complete.notes:
+        typer.echo(note)
     typer.echo(f"{number_of(count, 'image')} in {out}")
 
 

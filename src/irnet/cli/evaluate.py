@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, ExcludeBorder, Out, Score, Views
+from irnet.cli.options import Device, ExcludeBorder, Out, Own, Score, Views, gathered
 
 
+@gathered
 def evaluate(
     source: Annotated[
         str,
@@ -23,6 +24,8 @@ def evaluate(
     exclude_border: ExcludeBorder = False,
     views: Views = 1,
     device: Device = "auto",
+    *,
+    own: Own,
 ) -> None:
     """Score predictions, or a method, on annotated images.
 
@@ -35,6 +38,7 @@ def evaluate(
     """
     from irnet.verbs.evaluate import evaluate as run
 
-    done = run(source, data, out, score=score, exclude_border=exclude_border, views=views, device=device)
+    options = {"score": score, "exclude_border": exclude_border, "views": views, "device": device}
+    done = run(source, data, out, own=own.data(), **options)
     typer.echo(done.table)
     typer.echo(f"written to {out}")

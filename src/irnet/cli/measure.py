@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import print_progress
+from irnet.cli.options import Link, Own, gathered, print_progress
 
 
+@gathered
 def measure(
     found: Annotated[
         Path,
@@ -17,6 +18,9 @@ def measure(
         bool, typer.Option("--exclude-overlap", help="Leave pixels of several cells out of the stain.")
     ] = False,
     save: Annotated[str, typer.Option(help="Files to write: csv, parquet.")] = "csv",
+    *,
+    own: Own,
+    link: Link = False,
 ) -> None:
     """Measure every cell and nucleus that was found, or annotated.
 
@@ -30,10 +34,14 @@ def measure(
 
     measured = measure_files(
         found,
+        own=own.data(),
+        link=link,
         exclude_overlap=exclude_overlap,
         save=[name.strip() for name in save.split(",")],
         progress=print_progress,
     )
+    for note in measured.notes:
+        typer.echo(note)
     for error in measured.errors:
         typer.echo(error, err=True)
     if not measured.rows:

@@ -3,11 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from irnet.data.own import OwnData
 
 
 def gathered(verb: Callable[..., None]) -> Callable[..., None]:
@@ -60,6 +63,33 @@ def print_progress(name: str, number: int, total: int) -> None:
     typer.echo(f"[{number}/{total}] {name}", err=True)
 
 
+@dataclass(frozen=True)
+class Own:
+    """What a user says of own images."""
+
+    mpp: Annotated[
+        float | None, typer.Option(help="um per pixel of all images.", show_default="what the files say")
+    ] = None
+    patients: Annotated[
+        str | None,
+        typer.Option(
+            help="Patient of each image: a table (CSV: image, patient), or a pattern of names with a group, "
+            r"such as '(P\d+)_'.",
+            show_default="what the files say",
+        ),
+    ] = None
+
+    def data(self) -> "OwnData":
+        """The same for the verbs."""
+        from irnet.data.own import OwnData
+
+        return OwnData(**vars(self))
+
+
+Link = Annotated[
+    bool,
+    typer.Option("--link", help="Pair nuclei with cells where the source links none."),
+]
 Out = Annotated[
     Path,
     typer.Option("-o", "--out", help="Folder to write to; created if it is missing.", callback=check_folder),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Out, gathered
+from irnet.cli.options import Device, Out, Own, gathered
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ def train(
         list[str] | None, typer.Option("--set", help="Change one setting: section.key=value. Repeatable.")
     ] = None,
     *,
+    own: Own,
     running: Running,
 ) -> None:
     """Train a network on annotated images.
@@ -75,7 +76,7 @@ def train(
         load_recipe(recipe, changes),
         data,
         out,
-        Start(running.init, resume=running.resume),
+        Start(running.init, resume=running.resume, own=own.data()),
         unlabelled=unlabelled,
         steps=running.steps,
         time_s=None if running.time is None else parse_time(running.time),

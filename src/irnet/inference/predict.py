@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, check_mpp, reaching
 from irnet.data.files import sha256
+from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.picture import ImageLike, is_picture, name_of, open_picture, stated_mpp
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
@@ -24,7 +25,6 @@ from irnet.inference.scale import (
     Scale,
     choose_scale,
     digest,
-    doubt_mpp,
     evenly_spaced,
     given_scale,
 )
@@ -220,7 +220,7 @@ class Predictor(Segmenter):
         Of a large image the middle is looked at. An image that fails gives nothing here.
         """
         nucleus_px = self.settings.predict.nucleus_px
-        if not (nucleus_px and self.settings.data.mpp) or self.resizes:
+        if not nucleus_px or self.resizes:
             return OWN
         return choose_scale(images, self.find_at, self.choose, nucleus_px)
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from irnet.cells import NO_PARENT, NUCLEUS, Cells, Content
 from irnet.config import ModelSettings
 from irnet.data.memory import check_room
+from irnet.data.nucleus_size import diameters
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.wording import number_of
@@ -35,8 +36,6 @@ CONFIDENT = 0.5  # least score of a nucleus that counts
 ZOOMS = (0.5, 2.0)  # beyond these too little is found to estimate from
 SAME_SIZE = 1.25  # nuclei larger or smaller by less are as in training, where magnifications vary too
 BANDWIDTH = 0.1  # of the density of diameters, as a share of the diameter
-USUAL_UM = (4.0, 18.0)  # median nuclei outside speak against the um per pixel that was given
-LEAST_DOUBT = 3  # nuclei
 USUAL_PX = (12, 80)  # nuclei outside are reported
 OWN_NUCLEI = 10  # images with fewer do not say whether they agree with the others
 AGREEING = 1.8  # ratio of the diameters of images of one magnification
@@ -188,19 +187,6 @@ def median_nucleus(truths: Iterable[Content], mpp: float) -> float | None:
     return float(np.median(joined)) if len(joined) >= LEAST_TRUE else None
 
 
-def doubt_mpp(cells: Cells) -> tuple[str, ...]:
-    """Return what the size of the nuclei found says against the um per pixel of an image, if anything."""
-    sizes = diameters(cells.of(NUCLEUS)) * (cells.mpp or 0.0)
-    low, high = USUAL_UM
-    if cells.mpp is None or len(sizes) < LEAST_DOUBT or low <= (median := np.median(sizes)) <= high:
-        return ()
-
-    return (
-        f"nuclei of {median:.1f} um in the median, where {low:g} to {high:g} um are usual: "
-        f"is {cells.mpp:g} um per pixel right?",
-    )
-
-
 def centre(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return the middle of an (H, W, 3) image, at most `side` px high and wide: a view."""
     top, left = (max(0, length - side) // 2 for length in image.shape[:2])
@@ -238,14 +224,6 @@ def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cel
         crops.append(np.asarray(crop) >= 128)
         offsets.append(low)
     return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)
-
-
-def diameters(cells: Cells) -> NDArray[np.float64]:
-    """Return the diameters (px) of discs as large as each of the k instances that no border cuts, (k,)."""
-    height, width = cells.image_shape
-    boxes, areas = cells.boxes, cells.areas
-    whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
-    return np.sqrt(4 / np.pi * areas[whole & (areas > 0)])
 
 
 def _best_of_cells(cells: Cells) -> NDArray[np.int64]:

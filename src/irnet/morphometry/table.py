@@ -17,7 +17,7 @@ from irnet.morphometry.nuclei import Nuclei, measure_nuclei
 from irnet.morphometry.pairing import pairing_confidence
 from irnet.morphometry.shape import Shape, measure_shape
 from irnet.morphometry.surroundings import Surroundings
-from irnet.wording import install_extra, name_instance
+from irnet.wording import for_spreadsheet, install_extra, name_instance
 
 Value = str | int | float | None
 Row = dict[str, Value]
@@ -63,7 +63,6 @@ COLUMNS: dict[str, type] = {  # docs/reference/measurements.md says what each on
     "od_contrast": float,
     "name": str,
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how one begins for spreadsheets
 LENGTHS = ("px", "um", "um2")  # units of what is rounded to hundredths; all else to four digits
 DIGITS = {column: 2 if column.rsplit("_", 1)[-1] in LENGTHS else 4 for column in COLUMNS}
 
@@ -134,7 +133,7 @@ def to_csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
     writer: csv.DictWriter[str] = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row | {key: _no_formula(str(row[key])) for key in ("image", "name")} for row in rows)
+    writer.writerows(row | {key: for_spreadsheet(str(row[key])) for key in ("image", "name")} for row in rows)
     return text.getvalue()
 
 
@@ -158,10 +157,6 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
     file = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), file)
     return file.getvalue()
-
-
-def _no_formula(name: str) -> str:
-    return f"'{name}" if name.startswith(FORMULA) else name
 
 
 def _names(cells: Cells, image: str, index: int, numbers: Sequence[int]) -> Row:

@@ -61,8 +61,9 @@ def segment(
 
     Raises InputError for an array that is not an image, or values out of range.
     """
+    from irnet.data.nucleus_size import doubt_mpp
     from irnet.data.picture import open_picture
-    from irnet.inference.scale import doubt_mpp, given_scale
+    from irnet.inference.scale import given_scale
 
     predictor = load_bundled()
     predictor.check(mpp=mpp, score=score)

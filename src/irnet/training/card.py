@@ -112,8 +112,27 @@ def _network(file: WeightsFile) -> dict[str, str | None]:
         "parameters": f"{file.parameters / 1e6:.1f} million",
         "first weights": _first_weights(settings, file.trained),
         "widths": f"pyramid {model.fpn_width}, box head {model.fc_width}, masks {model.mask_width}",
-        "scale": f"{settings.data.mpp:g} um per pixel" if settings.data.mpp else "that of each image",
+        "scale": _network_scale(settings, file.trained.get("data", {}).get("scale")),
     }
+
+
+def _network_scale(settings: Settings, images: Mapping[str, Any] | None) -> str:
+    """The scale that images are brought to; none that nobody gave."""
+    if settings.data.mpp:
+        return f"{settings.data.mpp:g} um per pixel"
+    return "unknown, as that of the images" if images and not images["known"] else "that of each image"
+
+
+def _image_scale(images: Mapping[str, Any]) -> str:
+    """The um per pixel of the training images."""
+    if images["given"] is not None:
+        return f"{images['given']:g} of all, given with --mpp"
+    parts = []
+    if known := images["known"]:
+        parts.append(f"{known[0]:g}" + (f" to {known[-1]:g}" if len(known) > 1 else "") + ", by the files")
+    if images["unknown"]:
+        parts.append(f"unknown of {number_of(images['unknown'], 'image')}, taken as they are")
+    return "; ".join(parts)
 
 
 def _first_weights(settings: Settings, trained: Mapping[str, Any]) -> str:
@@ -160,7 +179,8 @@ def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | N
 def _own(data: Mapping[str, Any]) -> dict[str, str | None]:
     files = {f"file `{name}`": f"SHA-256 {digest}" for name, digest in data.get("files", {}).items()}
     parts = {f"{part} images": _part(data[part]) for part in ("training", "validation") if part in data}
-    return {"images": "annotated files", **files, **parts}
+    scale = {"um per pixel": _image_scale(data["scale"])} if "scale" in data else {}
+    return {"images": "annotated files", **files, **parts, **scale}
 
 
 def _unlabelled(data: Mapping[str, Any]) -> dict[str, str | None]:

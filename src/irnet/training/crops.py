@@ -161,6 +161,7 @@ class Source:
     read_validation: ReadShare
     identity: dict[str, Any]  # distinguishes other data from the same
     facts: dict[str, Any]  # what else the model card says of it
+    scaled: bool = True  # whether um per pixel of any image is known
 
 
 class FieldCrops(CropDataset):

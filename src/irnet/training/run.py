@@ -11,6 +11,7 @@ import torch
 
 from irnet.cells import LABEL_NAMES
 from irnet.config import PerClass, Settings, parse_settings
+from irnet.data.own import OwnData
 from irnet.errors import InputError
 from irnet.inference.networks import Network, build_network
 from irnet.inference.tensors import read_meta
@@ -33,18 +34,20 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run begins.
+    """Where a run begins, and on what.
 
     Args:
         init: weights: "bundled", a weights file or a run's folder; None is the recipe's ImageNet weights.
         parts: "all" of them, which must be those of the same network, or what is "shared" by the methods:
             backbone, pyramid, proposals, heads of boxes and masks. The log says what starts fresh.
         resume: go on where the run's folder stands; one without a checkpoint starts from the beginning.
+        own: um per pixel and patients of annotated images, where their files do not say them.
     """
 
     init: str | None = None
     parts: InitParts = "all"
     resume: bool = False
+    own: OwnData = OwnData()
 
 
 @dataclass
@@ -161,6 +164,8 @@ class Run:
             chosen: dict[str, Any] = {"score": score}
             if validation.nucleus_px and settings.predict.nucleus_px:
                 chosen["nucleus_px"] = round(validation.nucleus_px, 1)
+            elif not settings.data.mpp:
+                chosen["nucleus_px"] = 0.0  # the recipe's is that of another scale
             settings = settings.model_copy(update={"predict": settings.predict.model_copy(update=chosen)})
 
         trained = {

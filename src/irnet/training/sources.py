@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,38 +17,58 @@ from irnet.data.coco.coco import read_coco
 from irnet.data.coco.document import locate
 from irnet.data.coco.split import PARTS, assign_parts
 from irnet.data.files import sha256
+from irnet.data.own import OwnData
 from irnet.data.sample import Entry, Sample
 from irnet.errors import InputError
 from irnet.training.crops import Source, crops_of
+from irnet.wording import number_of
 
 _logger = logging.getLogger(__name__)
 
 
-def open_source(settings: Settings, data: str | Path | None) -> Source:
+def open_source(settings: Settings, data: str | Path | None, own: OwnData = OwnData()) -> Source:
     """Return the images that the settings ask for; `data` is the data set where they are files.
 
-    Raises `InputError` when the data set is missing or has nothing to train on.
+    `own` is what their files do not say. Raises `InputError` when the data set is missing or has nothing to
+    train on.
     """
     if settings.data.source == "generated":
         # Here, for who trains on files does without the generator.
         from irnet.training.generated import open_generated
 
+        if own != OwnData():
+            raise InputError("--mpp and --patients are for annotated files: these fields are drawn")
         return open_generated(settings)
     if data is None:
         raise InputError("no data set: name its folder or COCO file, or set data.source = 'generated'")
-    return _annotated(settings, Path(data))
+    return _annotated(settings, Path(data), own)
 
 
-def _annotated(settings: Settings, path: Path) -> Source:
+def claimed(settings: Settings, source: Source) -> Settings:
+    """Return the settings without a scale where that of no image is known: the network has none then."""
+    if source.scaled or not settings.data.mpp:
+        return settings
+    _logger.warning(
+        "um per pixel of the training images are unknown: they are taken as they are, and the network has no "
+        "scale. Give --mpp, if one holds for all"
+    )
+    return settings.model_copy(update={"data": settings.data.model_copy(update={"mpp": 0.0})})
+
+
+def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
     folder = path if path.is_dir() else path.parent
     if path.name == "train.json" or (path.is_dir() and (path / "train.json").exists()):
         training, validation = read_coco(folder / "train.json"), read_coco(folder / "val.json")
         files = [folder / "train.json", folder / "val.json"]
+        both = own.complete([*training, *validation], path)
+        training, validation = both[: len(training)], both[len(training) :]
+        _warn_of_shared_patients(training, validation)
     else:
-        training, validation = _split(read_coco(path), settings.data)
+        training, validation = _split(own.complete(read_coco(path), path), settings.data)
         files = [locate(path)]
 
     need_annotated(training, path)
+    need_annotated(validation, f"{path}: validation")
     need_images([*training, *validation], path)
 
     validated = _spread(validation, settings.train.validate_images)
@@ -62,13 +84,16 @@ def _annotated(settings: Settings, path: Path) -> Source:
             "images": len(training),
             "sha256": hashes[0],
             "validation_sha256": hashes[1] if len(hashes) > 1 else None,
+            **_said(own, [*training, *validation]),
         },
         facts={
             "files": dict(zip(names, hashes, strict=True)),
             "training": _count(training),
             "validation": _count(validated),
             "held_back": validation is not training,
+            "scale": {"given": own.mpp, **_scales(training)},
         },
+        scaled=any(entry.content.cells.mpp is not None for entry in training),
     )
 
 
@@ -78,7 +103,10 @@ def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, lis
     Images without a patient are split one by one, with a warning. Raises `InputError` for too few patients.
     """
     if any(entry.patient is None for entry in entries):
-        _logger.warning("images without a patient are split one by one: one patient may lie on both sides")
+        _logger.warning(
+            "images without a patient are split one by one: one patient may lie on both sides; --patients "
+            "says whose they are"
+        )
 
     keys = _split_keys(entries)
     shares = {part: share for part, share in zip(PARTS, data.split, strict=True) if share > 0}
@@ -108,6 +136,30 @@ def _split_keys(entries: Sequence[Entry]) -> list[str]:
 
 def _read(entries: Sequence[Entry], rank: int, ranks: int) -> list[Sample]:
     return [entry.read() for entry in entries[rank::ranks]]
+
+
+def _said(own: OwnData, entries: Sequence[Entry]) -> dict[str, Any]:
+    """What of `own` distinguishes these images from the same with other scales or patients."""
+    said: dict[str, Any] = {} if own.mpp is None else {"mpp": own.mpp}
+    if own.patients is not None:
+        lines = "\n".join(f"{entry.name}\t{entry.patient}" for entry in entries)
+        said["patients_sha256"] = hashlib.sha256(lines.encode()).hexdigest()
+    return said
+
+
+def _scales(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The um per pixel of images, and of how many they are unknown."""
+    known = {entry.content.cells.mpp for entry in entries} - {None}
+    return {"known": sorted(known), "unknown": sum(entry.content.cells.mpp is None for entry in entries)}
+
+
+def _warn_of_shared_patients(training: Sequence[Entry], validation: Sequence[Entry]) -> None:
+    shared = {entry.patient for entry in training} & {entry.patient for entry in validation} - {None}
+    if shared:
+        _logger.warning(
+            "%s on both sides: validation scores are too high; split again, by patient",
+            number_of(len(shared), "patient"),
+        )
 
 
 def _count(entries: Sequence[Entry]) -> dict[str, int]:

@@ -27,7 +27,7 @@ from irnet.training.log import RunLog, cut_log
 from irnet.training.optim import set_learning_rate
 from irnet.training.ranks import Ranks, joined
 from irnet.training.run import BEST, LAST, Run, Start, settings_of
-from irnet.training.sources import open_source
+from irnet.training.sources import claimed, open_source
 from irnet.training.steps import NotFiniteError, StepResult, optimise, read_steps, step_seed, stop_requested
 from irnet.training.validation import Validator
 
@@ -68,7 +68,8 @@ def train(
         data: a data set's folder or COCO file; not needed for generated smears.
         run_dir: gets last.safetensors (checkpoint), best.safetensors (weights) with its card best.md,
             recipe.json and log.jsonl.
-        start: the weights to start from, and whether to go on where `run_dir` stands.
+        start: the weights to start from, whether to go on where `run_dir` stands, and what of the images
+            their files do not say.
         unlabelled: a folder of images, or a data set, from which is learned without outlines: the running
             mean of the weights labels them. It needs weights to start from.
         steps: optimiser steps, instead of `settings.train.steps`.
@@ -87,7 +88,9 @@ def train(
 
     with joined(device) as ranks, stop_requested() as stopping:
         from_weights = resumed or start.init is not None
-        source, fields = _open_sources(settings, data, unlabelled, from_weights=from_weights)
+        source = open_source(settings, data, start.own)
+        settings = claimed(settings, source)
+        source, fields = _beside(source, settings, unlabelled, from_weights=from_weights)
         identity, facts = source.identity, _facts(source, ranks)
         run = Run.begin(
             folder, settings, start, data=identity, device=ranks.device, facts=facts, resumed=resumed
@@ -109,11 +112,10 @@ def train(
         return Outcome(run.step, run.steps or run.step, best, run.merit if math.isfinite(run.merit) else None)
 
 
-def _open_sources(
-    settings: Settings, data: str | Path | None, unlabelled: str | Path | None, *, from_weights: bool
+def _beside(
+    source: Source, settings: Settings, unlabelled: str | Path | None, *, from_weights: bool
 ) -> tuple[Source, Fields | None]:
-    """Where images come from; and fields without outlines, where some are learned from."""
-    source = open_source(settings, data)
+    """Fields without outlines beside the images, where some are learned from."""
     if unlabelled is None:
         return source, None
     from irnet.training.unlabelled import need_teacher, open_fields  # few runs have a teacher

@@ -29,6 +29,7 @@ from irnet.metrics.merit import PARTS, merit_ratios, merits
 from irnet.metrics.ratio import Ratio
 from irnet.training.card import WeightsFile, render_card
 from irnet.training.log import read_log
+from irnet.verbs.swapped import refuse_swapped
 from irnet.wording import number_of
 
 FEW_IMAGES, FEW_INSTANCES = 5, 50  # fewer are warned of
@@ -75,6 +76,8 @@ def calibrate(
             nothing in them that the network finds.
     """
     target, card = _new_files(out)
+    for data in sets:
+        refuse_swapped("calibrate", source, data)
     _refuse_doubled(sets)
     entries = [read_coco(data) for data in sets]
     for data, images in zip(sets, entries, strict=True):

@@ -14,6 +14,7 @@ from irnet.data.coco.coco import entries_of, read_coco
 from irnet.data.coco.run_record import PREDICTIONS, load_checked
 from irnet.data.files import as_json, sha256, write_atomic
 from irnet.data.lookup import Names
+from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.inference.first_look import scale_of_set
@@ -26,6 +27,7 @@ from irnet.metrics.summary import Evaluated
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.report.gallery import gallery_page
 from irnet.report.mistakes import ComparedImage
+from irnet.verbs.swapped import refuse_swapped
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ def evaluate(
     exclude_border: bool = False,
     device: str = "auto",
     views: int = 1,
+    own: OwnData = OwnData(),
 ) -> Evaluation:
     """Score predictions or a method on a data set: summary.json, table.txt and gallery.html in `out_dir`.
 
@@ -59,12 +62,14 @@ def evaluate(
         exclude_border: leave out what the border cuts (`metrics.border`), as many annotators do.
         device: "auto", "cpu", "cuda" ...
         views: 1 or 4, of a network that segments; see `Predictor`.
+        own: um per pixel and patients of the images, where `data` does not say them.
 
     Raises:
         InputError: `source` is neither, or has no prediction for some image of `data`; nothing is annotated
             there, or images to segment are missing; or `views` are asked of finished predictions.
     """
-    entries = read_coco(data)
+    refuse_swapped("evaluate", source, data)
+    entries = own.complete(read_coco(data), data)
     need_annotated(entries, data)
     if file := predictions_file(source):
         if views != 1:

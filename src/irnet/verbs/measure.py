@@ -10,9 +10,11 @@ from irnet.data.coco.found import read_found
 from irnet.data.coco.run_record import made_from
 from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.locking import writing
+from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.table import Row, check_parquet, measure, to_csv, to_parquet
+from irnet.verbs.own_data import Completion
 from irnet.wording import Progress
 
 SAVES = {"csv": lambda rows: to_csv(rows).encode(), "parquet": to_parquet}
@@ -25,6 +27,7 @@ class Measured:
     files: list[Path]
     rows: int
     errors: list[str]  # images whose stain could not be measured, and why
+    notes: list[str]  # what was added to what the files say
 
     @property
     def exit_code(self) -> int:
@@ -35,6 +38,8 @@ class Measured:
 def measure_files(
     source: str | Path,
     *,
+    own: OwnData = OwnData(),
+    link: bool = False,
     exclude_overlap: bool = False,
     save: Collection[str] = ("csv",),
     progress: Progress | None = None,
@@ -43,6 +48,8 @@ def measure_files(
 
     Args:
         source: the folder or file. Of an image that is no longer where it was, all but the stain is measured.
+        own: um per pixel and patients, where the source does not say them.
+        link: pair the nuclei of images without any link with cells.
         exclude_overlap: leave pixels that several cells cover out of their stain.
         save: which of "csv" and "parquet".
         progress: called with the name of each image, its number from 1 and how many there are.
@@ -61,7 +68,8 @@ def measure_files(
         raise InputError(f"{source}: no such file or folder")
 
     with writing(folder, "irnet measure"):
-        entries, rows, errors = read_found(source), [], []
+        complete = Completion(own, source, link)
+        entries, rows, errors = complete(read_found(source)), [], []
         for number, entry in enumerate(entries, start=1):
             if progress:
                 progress(entry.name, number, len(entries))
@@ -73,7 +81,7 @@ def measure_files(
         for path, content in contents.items():
             write_atomic(path, content)
         remove_drafts([folder])
-    return Measured(list(contents), len(rows), errors)
+    return Measured(list(contents), len(rows), errors, complete.notes)
 
 
 def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[Row], str | None]:

@@ -24,12 +24,13 @@ from irnet.data.listing import list_images
 from irnet.data.locking import writing
 from irnet.data.memory import check_room
 from irnet.data.naming import name_images
+from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
 from irnet.inference.first_look import scale_of_files
 from irnet.inference.methods import Method, open_method
-from irnet.inference.scale import Scale, doubt_mpp, given_scale
+from irnet.inference.scale import Scale, given_scale
 from irnet.inference.versions import versions
 from irnet.morphometry.table import measure, to_csv
 from irnet.report.draw import Picture, overlay
@@ -272,7 +273,7 @@ def _tasks(files: Sequence[Path]) -> list[Task]:
 
 
 def _is_doubted(notes: Sequence[str]) -> bool:
-    """Whether the nuclei of an image speak against its um per pixel (`scale.doubt_mpp`)."""
+    """Whether the nuclei of an image speak against its um per pixel (`doubt_mpp`)."""
     return any("um per pixel right?" in note for note in notes)
 
 

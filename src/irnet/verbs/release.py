@@ -30,7 +30,9 @@ def release(run_dir: str | Path, recipe: str, target: str | Path) -> None:
         raise InputError(
             f"{folder}: stands at step {state['step']} of {state['steps'] or '?'}: run the same command again"
         )
-    if settings_of(folder) != load_recipe(recipe):
+    made = settings_of(folder)
+    scale = [] if made.data.mpp else ["data.mpp=0"]  # a run on images of unknown scale has none
+    if made != load_recipe(recipe, scale):
         raise InputError(
             f"{folder}: was trained with other settings than {recipe}: remove it and start again"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.data.checks.check import UNDECIDED, check, fix
@@ -27,7 +28,7 @@ def good(images: int = 3, seed: int = 0) -> dict:
     data: dict = {"images": [], "annotations": [], "categories": []}
     for i in range(images):
         data["images"].append({"id": i, "file_name": f"{seed}-{i}.png", "height": 40, "width": 50})
-        data["images"][i]["patient"] = f"p{seed}-{i}"
+        data["images"][i] |= {"patient": f"p{seed}-{i}", "mpp": 2.0}
         row = {"image_id": i, "iscrowd": 0}
         cell = box(2 + i, 3, 20 + i, 17 + seed)
         data["annotations"].append(row | {"id": 2 * i, "category_id": 1, "segmentation": cell})
@@ -87,6 +88,36 @@ def test_categories_that_differ_by_case_or_spaces_are_told(tmp_path: Path, name:
 
 def spoil_unknown_category(data: dict, folder: Path) -> None:
     data["categories"][1]["name"] = "nuclei"
+
+
+def spoil_nothing_annotated(data: dict, folder: Path) -> None:
+    data["annotations"].clear()
+
+
+def spoil_no_link(data: dict, folder: Path) -> None:
+    for row in data["annotations"]:
+        row.pop("cell_id", None)
+
+
+def spoil_no_scale(data: dict, folder: Path) -> None:
+    del data["images"][1]["mpp"]
+
+
+def spoil_other_scale(data: dict, folder: Path) -> None:
+    data["images"][1]["file_name"] = "scaled.tif"
+    pixels = np.arange(SHAPE[0] * SHAPE[1], dtype=np.uint8).reshape(SHAPE)
+    tifffile.imwrite(
+        folder / "images" / "scaled.tif", pixels, resolution=(10000, 10000), resolutionunit="CENTIMETER"
+    )
+
+
+def spoil_odd_scale(data: dict, folder: Path) -> None:
+    for row in data["images"]:
+        row["mpp"] = 0.1
+
+
+def spoil_no_patient(data: dict, folder: Path) -> None:
+    data["images"][1]["patient"] = None
 
 
 def spoil_bad_image(data: dict, folder: Path) -> None:
@@ -181,6 +212,7 @@ ABOUT_ROW_1 = {
     "unreadable-image",
     "size-mismatch",
     "doubled-image",
+    "other-scale",
 }
 ABOUT_ANNOTATION = {
     "bad-annotation": 3,
@@ -197,6 +229,11 @@ LEFT_TO_THE_USER = {
     "not-annotated",
     "crowd",
     "missing-class",
+    "no-link",
+    "no-patient",
+    "no-scale",
+    "odd-scale",
+    "other-scale",
 }
 
 
@@ -225,7 +262,7 @@ def test_an_error_stops_the_reader_and_a_warning_does_not(tmp_path: Path, code: 
     write(tmp_path, data)
     SPOILERS[code](data, tmp_path)
     (tmp_path / "annotations.json").write_text(json.dumps(data))
-    if CODES[code][0] == "warning":
+    if CODES[code][0] == "warning" or code == "nothing-annotated":  # which every verb that needs some refuses
         assert len([entry.read() for entry in read_coco(tmp_path)]) == 3
     else:
         with pytest.raises(InputError):

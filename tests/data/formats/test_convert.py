@@ -365,7 +365,10 @@ def test_a_size_of_pixels_that_is_not_used_is_told(tmp_path: Path, caplog) -> No
         tmp_path / "a.json", Entry(name="a.tif", path=path, content=Content(cells=replace(cells, mpp=None)))
     )
     convert("labelme", tmp_path, tmp_path / "out")
-    assert "0.01389 x 0.01389 um by ImageJ metadata are no microscope's: not used; write mpp" in caplog.text
+    assert (
+        "0.01389 x 0.01389 um by ImageJ metadata are no microscope's: not used; give --mpp: 1 image"
+        in caplog.text
+    )
     assert read_coco(tmp_path / "out")[0].content.cells.mpp is None
 
 

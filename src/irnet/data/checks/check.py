@@ -17,7 +17,13 @@ from irnet.errors import InputError
 
 _logger = logging.getLogger(__name__)
 WHOLE = "annotations.json"
-UNDECIDED = ("unknown-category", "doubled-id", "doubled-name", "all-crowds")  # what only the user can know
+UNDECIDED = (
+    "unknown-category",
+    "doubled-id",
+    "doubled-name",
+    "all-crowds",
+    "nothing-annotated",
+)  # what only the user can know
 
 
 def check(

@@ -40,6 +40,19 @@ CODES: dict[str, tuple[Severity, str]] = {
     "crowd": ("warning", "ignored in training and scores; if they are cells, say --crowd instances"),
     "found-crowd": ("warning", "they are read as instances: what has a score is a prediction"),
     "missing-class": ("warning", "if it was not annotated, say so in annotated_categories of each image"),
+    "nothing-annotated": ("error", "annotate some, or name the file that holds the annotations"),
+    "no-link": ("warning", "pair them: irnet data convert --from coco --link, or irnet measure --link"),
+    "no-scale": (
+        "warning",
+        "say it with --mpp of irnet data convert, train, evaluate or measure; without it sizes are in px",
+    ),
+    "other-scale": ("warning", "correct one of the two; what the row says is taken"),
+    "odd-scale": ("warning", "correct it with --mpp of irnet data convert, train, evaluate or measure"),
+    "no-patient": (
+        "warning",
+        "say whose they are with --patients of irnet data convert, train or evaluate: a table, or a pattern "
+        "of names such as '(P\\d+)_'",
+    ),
     "patient-in-two-files": ("error", "split by patient: irnet data split"),
     "image-in-two-files": ("error", "keep it in one of them: irnet data split"),
     "cells-in-two-files": ("error", "split by the image that the cells were cut from"),

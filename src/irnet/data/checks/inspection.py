@@ -10,6 +10,7 @@ import numpy as np
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells, Point
 from irnet.data.categories import DROPPED, label_of, plain
+from irnet.data.checks.completeness import find_lacks
 from irnet.data.checks.findings import Finding, finding
 from irnet.data.coco.document import Document, Id, Row, identity, load, short
 from irnet.data.coco.points import annotated_with, is_point, parse_point
@@ -63,21 +64,22 @@ def inspect(
     unknown = _unknown_categories(inspection)
     images = _images(inspection)
     groups = _group(inspection, unknown)
-    annotations: list[AnnotationRow] = []
-    for number, image in enumerate(images):
+    annotated: list[tuple[ImageRow, list[AnnotationRow]]] = []
+    marked = False
+    for image in images:
         points = _points(inspection, image, groups[image.id])
-        images[number] = image = annotated_with(image, points)
+        marked |= bool(points)
+        image = annotated_with(image, points)
         located = _annotations(inspection, image, groups[image.id])
         _links(inspection, image, located, {row["id"] for _, row in groups[image.id]})
         _duplicates(inspection, image, located)
-        _coordinates(inspection, image, [annotation for _, annotation in located])
-        annotations += [annotation for _, annotation in located]
+        annotated.append((image, [annotation for _, annotation in located]))
+        _coordinates(inspection, *annotated[-1])
     if crowd == "ignore":
-        _crowds(inspection, annotations)
-    for label, name in LABEL_NAMES.items():
-        expected = any(label in image.annotated for image in images)
-        if expected and not any(annotation.label == label for annotation in annotations):
-            inspection.add("missing-class", f"no {name} in the whole file")
+        _crowds(inspection, [annotation for _, rows in annotated for annotation in rows])
+    refused = bool(unknown or inspection.bad_annotations)
+    for code, message, name in find_lacks(annotated, marked=marked, refused=refused):
+        inspection.add(code, message, image=name)
     return inspection
 
 

@@ -1,9 +1,10 @@
 """Formats of annotations: one file a format, each with its reader and, where there is one, its writer."""
 
+import filecmp
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,12 +53,14 @@ def convert(
     images: str | os.PathLike | None = None,
     mapping: Mapping[str, str] | None = None,
     crowd: coco.Crowd = "ignore",
+    complete: Callable[[Sequence[Entry]], Sequence[Entry]] = list,
 ) -> int:
     """Write `source` as a data set: `out`/annotations.json and `out`/images. Returns the number of images.
 
     Image files are copied as they are; images inside a container become PNG. `images` says where those of
     coco (a folder) and of the DRAWN formats (`beside.ImageFinder`) are, `mapping` renames what they, coco and
-    masks call things, `crowd` is for coco. Raises InputError, also when `out` holds a data set already.
+    masks call things, `crowd` is for coco. `complete` adds to the images what they do not say themselves.
+    Raises InputError, also when `out` holds a data set already.
     """
     target = Path(out) / "annotations.json"
     if target.exists():
@@ -66,24 +69,34 @@ def convert(
         raise InputError(
             f"--images is for coco, {', '.join(DRAWN)}: {source_format} says where its images are"
         )
-    entries = _read(source_format, source, images, mapping, crowd)
+    entries: Sequence[Entry] = _read(source_format, source, images, mapping, crowd)
     if not entries:
         raise InputError(f"{source}: no image in it: a data set needs at least one")
     if source_format in _SUFFIXES and os.path.isdir(source):
-        read = {entry.path for entry in entries}
+        read = {entry.path for entry in entries} | _copies(Path(source), entries)
         warn_of_unread(Path(source), walk(Path(source)), read, _SUFFIXES[source_format])
     names = Counter(entry.name.lower() for entry in entries)  # some file systems know no case
     for name, count in names.most_common(1):
         if count > 1:
             _refuse_doubled(source, name, [entry.path for entry in entries if entry.name.lower() == name])
     _warn_of_turned(source, entries)
+    entries = complete(entries)
     if source_format != "coco":  # whose rows alone say um per pixel
         _warn_of_unsized(source, entries)
+    if not any(len(entry.content.cells) or entry.content.points for entry in entries):
+        _logger.warning("%s: nothing is annotated in %s", source, number_of(len(entries), "image"))
     for entry in entries:
         content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)
     coco.write_coco(target, entries, info={"description": f"converted from {source_format}"})
     return len(entries)
+
+
+def _copies(folder: Path, entries: Sequence[Entry]) -> set[Path]:
+    """Files of a folder of annotations that are copies of images read elsewhere, as `irnet export` makes."""
+    pairs = [(folder / entry.name, entry.path) for entry in entries]
+    there = [(copy, path) for copy, path in pairs if copy != path and copy.is_file() and path.is_file()]
+    return {copy for copy, path in there if filecmp.cmp(copy, path, shallow=False)}
 
 
 def _refuse_doubled(source: str | os.PathLike, name: str, paths: Sequence[Path]) -> NoReturn:
@@ -115,9 +128,7 @@ def _warn_of_unsized(source: str | os.PathLike, entries: Sequence[Entry]) -> Non
     unsized = [entry for entry in entries if entry.content.cells.mpp is None and entry.pixels is None]
     notes = Counter(note for entry in unsized if (note := unused_size(entry.path, entry.page)))
     for note, count in notes.items():
-        _logger.warning(
-            "%s: %s; write mpp into the rows of annotations.json: %s", source, note, number_of(count, "image")
-        )
+        _logger.warning("%s: %s; give --mpp: %s", source, note, number_of(count, "image"))
 
 
 def _read(

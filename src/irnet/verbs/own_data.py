@@ -1,0 +1,85 @@
+"""What own data lack, added when they are read: um per pixel, patients, links from nuclei to cells."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.data.own import OwnData
+from irnet.data.sample import Entry
+from irnet.morphometry.pairing import pair_nuclei
+from irnet.wording import number_of
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Completion:
+    """Adds to the images of `source` what the user says of them; with `link` nuclei are paired with cells."""
+
+    own: OwnData
+    source: str | Path
+    link: bool = False
+    notes: list[str] = field(default_factory=list)  # what was done
+
+    def __call__(self, entries: Sequence[Entry]) -> list[Entry]:
+        completed = self.own.complete(entries, self.source)
+        if not self.link:
+            _warn_of_missing_links(completed, self.source)
+            return completed
+        completed, note = link_nuclei(completed)
+        self.notes.append(note)
+        return completed
+
+
+def link_nuclei(entries: Sequence[Entry]) -> tuple[list[Entry], str]:
+    """Pair the nuclei of images without any link with cells; say how many were linked.
+
+    A nucleus of which less than half lies inside every cell stays without one. Images that have a link
+    already are left as they are.
+    """
+    linked = [entry if _has_links(entry.content.cells) else _paired(entry) for entry in entries]
+    before = sum(_has_links(entry.content.cells) for entry in entries)
+
+    nuclei = sum(int((one.content.cells.labels == NUCLEUS).sum()) for one in linked)
+    done = sum(
+        int((new.content.cells.parents != old.content.cells.parents).sum())
+        for new, old in zip(linked, entries, strict=True)
+    )
+    kept = sum(int((one.content.cells.parents != NO_PARENT).sum()) for one in entries)
+
+    line = f"{done} of {number_of(nuclei, 'nucleus')} linked to a cell, {nuclei - done - kept} left alone"
+    if before:
+        line += f"; {number_of(before, 'image')} had links already and kept them ({kept})"
+    return linked, line
+
+
+def _warn_of_missing_links(entries: Sequence[Entry], source: str | Path) -> None:
+    """Warn where nuclei and cells are annotated and none belongs to another: there is no N:C ratio then."""
+    if any(_has_links(entry.content.cells) for entry in entries):
+        return
+    both = [cells for entry in entries if _has_both(cells := entry.content.cells)]
+    if both:
+        nuclei = sum(int((cells.labels == NUCLEUS).sum()) for cells in both)
+        _logger.warning(
+            "%s: none of %s belongs to a cell, so that there is no N:C ratio: --link pairs them",
+            source,
+            number_of(nuclei, "nucleus"),
+        )
+
+
+def _has_links(cells: Cells) -> bool:
+    return bool((cells.parents != NO_PARENT).any())
+
+
+def _has_both(cells: Cells) -> bool:
+    return {CYTOPLASM, NUCLEUS} <= set(np.unique(cells.labels).tolist())
+
+
+def _paired(entry: Entry) -> Entry:
+    return replace(entry, content=replace(entry.content, cells=pair_nuclei(entry.content.cells)))
