@@ -1,13 +1,16 @@
-"""How fluent the viewer is: frame times with 2,000 cells, each with a nucleus, on an image of 4000 x 4000 px.
+"""How fluent the viewer is: 2,000 cells, each with a nucleus, on an image of 4000 x 4000 px.
 
-    python benchmarks/viewer.py [--cells 2000] [--csv FILE]
+    python benchmarks/viewer.py [--cells 2000] [--frames 60] [--csv FILE]
 
-Needs Chromium (apt-get install chromium) and `pip install ".[dev]"`. Chromium draws without a GPU here, so
-a desktop is faster.
+Times to the first rows, to all outlines and to all measures; of edits while it still measures and after; of
+frames while the picture moves. Wall time and, as machines are shared, CPU time of the server and of the
+page's main thread. Needs Chromium (apt-get install chromium) and `pip install ".[dev]"`; CPU time is read
+from /proc (Linux). Chromium draws without a GPU here, so a desktop is faster.
 """
 
 import argparse
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -50,17 +53,21 @@ ZOOM = """(zoom) => {
   if (zoom) viewport.zoomTo(zoom, null, true);
   else viewport.goHome(true);
 }"""
-MEASURED = """async () => {
-  const all = () => [...window.irnet.state.instances.values()];
-  const waits = () => all().some((one) => one.measures.area_px === undefined);
-  while (waits()) await new Promise((next) => setTimeout(next, 100));
+WAIT = """async (what) => {
+  const done = (one) => what === "rings" ? one.rings : one.measures?.area_px !== undefined;
+  const all = () => [...window.irnet.state.instances.values()].every(done);
+  while (!all()) await new Promise((next) => setTimeout(next, 20));
 }"""
-EDIT = """async () => {
-  const { state } = window.irnet, begun = performance.now();
-  await state.edit({ op: "delete", ids: [state.rows[0].id] });
-  await new Promise((next) => requestAnimationFrame(next));
+EDIT = """async ([kind, place]) => {
+  const { state } = window.irnet, begun = performance.now(), one = state.rows[place];
+  const [x, y] = one.box, ring = one.rings[0].map((at, i) => at + (i % 2 ? y - at : x - at) / 20);
+  if (kind === "delete") await state.edit({ op: "delete", ids: [one.id] });
+  else if (kind === "reshape") await state.edit({ op: "reshape", id: one.id, how: "replace", rings: [ring] });
+  else await state.step("undo");
+  await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
   return performance.now() - begun;
 }"""
+EDITS = ("delete", "undo", "reshape", "undo")
 
 
 def blob(rng: np.random.Generator, radius: float) -> NDArray[np.bool_]:
@@ -92,23 +99,61 @@ def make_set(folder: Path, cells: int) -> None:
     write_coco(folder / "predictions.json", [entry], scores=True)
 
 
-def measure(page: Page, url: str) -> dict[str, float]:
-    """Seconds to open, milliseconds of a frame and of an edit."""
-    begun = time.perf_counter()
+class Clock:
+    """Wall time, and CPU time of a server's process and of the main thread of a page."""
+
+    def __init__(self, server: int, page: Page) -> None:
+        self.stat = Path(f"/proc/{server}/stat")
+        self.protocol = page.context.new_cdp_session(page)
+        self.protocol.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def read(self) -> NDArray[np.float64]:
+        """Seconds on the wall, of the server and of the page."""
+        fields = self.stat.read_text().rsplit(") ", 1)[1].split()
+        ticks = sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+        metrics = {
+            each["name"]: each["value"] for each in self.protocol.send("Performance.getMetrics")["metrics"]
+        }
+        return np.array([time.perf_counter(), ticks, metrics["TaskDuration"]])
+
+
+def measure(page: Page, url: str, server: int, frames: int) -> dict[str, list[float]]:
+    """Wall, server's and page's seconds until something is shown, and of an edit; milliseconds of a frame."""
+    clock = Clock(server, page)
+    begun = clock.read()
+    numbers: dict[str, list[float]] = {}
+
+    def note(name: str, since: NDArray[np.float64]) -> None:
+        numbers[name] = (clock.read() - since).tolist()
+
     page.goto(url)
-    page.locator("#table .body .row").first.wait_for(timeout=120_000)
-    numbers = {"outlines shown, s": time.perf_counter() - begun}
-    page.wait_for_timeout(1000)
+    page.locator("#table .body .row").first.wait_for(timeout=300_000)
+    note("first rows, s", begun)
+    page.evaluate(WAIT, "rings")
+    note("all outlines, s", begun)
+    for moment in ("measuring", "after"):
+        for place, kind in enumerate(EDITS):
+            before = clock.read()
+            seconds = page.evaluate(EDIT, [kind, 10 * (place // 2)]) / 1000
+            note(f"{kind} {'again ' if kind == 'undo' and place > 1 else ''}({moment}), s", before)
+            numbers[next(reversed(numbers))][0] = seconds
+        if moment == "measuring":
+            page.evaluate(WAIT, "measures")
+            note("all measures, s", begun)
+
     for name, zoom in (("whole image", 0), ("a quarter", 2), ("a few cells", 12)):
         page.evaluate(ZOOM, zoom)
         page.wait_for_timeout(1500)
-        for kind in ("pan", "zoom"):
-            times = np.array(page.evaluate(FRAMES, [kind, 60]))
-            numbers[f"{kind}, {name}: median, ms"] = float(np.median(times))
-            numbers[f"{kind}, {name}: 95 %, ms"] = float(np.percentile(times, 95))
-    page.evaluate(MEASURED)
-    numbers["measures complete, s"] = time.perf_counter() - begun
-    numbers["edit to screen, ms"] = page.evaluate(EDIT)
+        for kind in ("pan", "zoom") if frames else ():
+            before = clock.read()
+            times = np.array(page.evaluate(FRAMES, [kind, frames])) / 1000
+            note(f"{kind}, {name}: frame, s", before)
+            frame = [
+                float(np.median(times)),
+                *(value / frames for value in numbers[next(reversed(numbers))][1:]),
+            ]
+            numbers[next(reversed(numbers))] = frame
+            numbers[f"{kind}, {name}: 95 %, s"] = [float(np.percentile(times, 95)), 0, 0]
     return numbers
 
 
@@ -117,6 +162,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cells", type=int, default=2000)
+    parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
@@ -131,14 +177,19 @@ def main() -> None:
             server.stdout.readline()
             url = re.findall(r"http://\S+", server.stdout.readline())[0]
             browser = driver.chromium.launch(executable_path=options.chromium, args=FLAGS.split())
-            numbers = measure(browser.new_page(viewport=WINDOW), url)
+            numbers = measure(browser.new_page(viewport=WINDOW), url, server.pid, options.frames)
             browser.close()
             server.terminate()
-    for name, value in numbers.items():
-        print(f"{name:36}{value:9.1f}")
+    print(f"{'':36}{'wall':>9}{'server':>9}{'page':>9}   (load {os.getloadavg()[0]:.1f})")
+    for name, values in numbers.items():
+        print(f"{name:36}" + "".join(f"{value:9.3f}" for value in values))
     if options.csv:
         with options.csv.open("w", newline="") as file:
-            csv.writer(file).writerows([("what", "value"), *((k, round(v, 2)) for k, v in numbers.items())])
+            writer = csv.writer(file)
+            writer.writerow(["what", "wall", "server", "page"])
+            writer.writerows(
+                [name, *(round(value, 4) for value in values)] for name, values in numbers.items()
+            )
 
 
 if __name__ == "__main__":

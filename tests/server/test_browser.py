@@ -323,6 +323,21 @@ def test_an_id_is_found_wherever_it_is(reader: Reader) -> None:
     reader.sees("#detail h2", "cytoplasm b.png#2")
     search.fill("b.png#99")
     reader.sees("#message.bad", "b.png has no cell or nucleus #99")
+    search.fill("A#3")  # a part of the name is enough
+    reader.sees(".image.chosen", "a.png")
+    reader.sees("#detail h2", "a.png#3")
+    for text, told in (
+        ("#99", "b.png has no cell or nucleus #99"),
+        ("png#3", "2 images are called so: a.png, b.png."),
+        ("c.png#3", "No image here is called c.png."),
+        ("a.png#", "The number is missing"),
+    ):
+        search.fill("b.png#2")
+        reader.sees("#detail h2", "cytoplasm b.png#2")
+        search.fill(text)
+        reader.sees("#message.bad", told)
+    search.fill("#2 cytoplasm")
+    reader.count(1)
     search.fill("")
     reader.count(4)
     playwright.expect(reader.page.locator("#message")).to_have_text("")

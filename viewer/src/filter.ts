@@ -9,29 +9,44 @@ export interface Filter {
   test: Test;
   id: { image: string | null; number: number } | null; // that is searched for
   unknown: string[]; // terms that name nothing
+  problem: string; // of an id: which image is meant?
 }
 
 const COMPARISON = /^([^<>=]+)(<=|>=|<|>|=)(.*)$/;
 const NUMBER = /^-?(\d+\.?\d*|\.\d+)(e-?\d+)?$/;
-const ID = /^(?:(.*)#)?(\d+)$/;
+const ID = /^(?:(.*)#)?(\d*)$/; // the number may not be typed yet
+const SHOWN = 3; // names of images that an id may mean
 const STATES = ["accepted", "open", "edited"];
 
 /** `images` and `measures` are the names that can be meant. */
 export function parseFilter(text: string, labels: Record<string, string>, images: string[], measures: Set<string>): Filter {
-  const [, image, number] = ID.exec(text.trim()) ?? [];
-  if (number !== undefined && (!image || images.includes(image))) {
-    return { test: (each) => each.number === Number(number), id: { image: image || null, number: Number(number) }, unknown: [] };
-  }
+  const [whole, image, number] = ID.exec(text.trim()) ?? [];
+  if (whole) return parseId(image ?? "", number!, images);
   const unknown: string[] = [];
   const tests = text.trim().toLowerCase().split(/\s+/).filter(Boolean).map((term) => {
     const test = parseTerm(term, labels, measures);
     if (!test) unknown.push(term);
     return test ?? (() => true);
   });
-  return { test: (each) => tests.every((test) => test(each)), id: null, unknown };
+  return { test: (each) => tests.every((test) => test(each)), id: null, unknown, problem: "" };
+}
+
+/** The id of an instance; of the name of its image a part is enough where no other has it. */
+function parseId(part: string, number: string, images: string[]): Filter {
+  const like = images.filter((name) => name.toLowerCase().includes(part.toLowerCase()));
+  const named = images.includes(part) ? [part] : like;
+  const none: Filter = { test: () => true, id: null, unknown: [], problem: "" };
+  if (part && !named.length) return { ...none, problem: `No image here is called ${part}.` };
+  if (part && named.length > 1) {
+    const more = named.length > SHOWN ? ` and ${named.length - SHOWN} more` : "";
+    return { ...none, problem: `${named.length} images are called so: ${named.slice(0, SHOWN).join(", ")}${more}.` };
+  }
+  if (!number) return { ...none, problem: "The number is missing: #17, for example." };
+  return { ...none, test: (each) => each.number === Number(number), id: { image: part ? named[0]! : null, number: Number(number) } };
 }
 
 function parseTerm(term: string, labels: Record<string, string>, measures: Set<string>): Test | null {
+  if (/^#\d+$/.test(term)) return (each) => each.number === Number(term.slice(1));
   const [, name, sign, right] = COMPARISON.exec(term) ?? [];
   if (name === undefined) {
     const words = [...Object.values(labels), ...STATES];

@@ -96,7 +96,7 @@ export class Layer {
     context.lineWidth = line / scale;
     context.globalAlpha = each.rings ? alpha : 0.4;
     const loose = each.label === 2 && each.cell === null;
-    context.setLineDash(loose || !each.rings ? [5 / scale, 3 / scale] : []);
+    context.setLineDash(loose && each.rings ? [5 / scale, 3 / scale] : []);
     context.stroke(path);
     if (state.filled && each.label === 1 && each.rings) {
       context.fillStyle = state.colour(each);

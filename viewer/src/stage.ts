@@ -57,7 +57,8 @@ export class Stage {
       imageLoaderLimit: 6,
     });
     this.viewer.canvas.append(...this.layer.canvases);
-    this.viewer.addHandler("update-viewport", () => this.layer.draw(this.frame()));
+    this.viewer.addHandler("update-viewport", () => this.follow());
+    this.viewer.addHandler("open", () => this.redraw());
     this.viewer.addHandler("resize", () => this.redraw());
     this.viewer.addHandler("tile-load-failed", () => void this.explain());
     this.listen();
@@ -80,6 +81,12 @@ export class Stage {
       if (what === "top") this.layer.drawTop();
       else this.layer.draw(this.frame());
     });
+  }
+
+  /** Draw the outlines where the picture was moved to; a tile that came moves nothing. */
+  private follow(): void {
+    const [frame, drawn] = [this.frame(), this.layer.frame];
+    if ((Object.keys(frame) as (keyof Frame)[]).some((key) => frame[key] !== drawn[key])) this.layer.draw(frame);
   }
 
   fit(): void {

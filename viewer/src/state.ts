@@ -33,7 +33,7 @@ export class State {
   missing: Missing = { outlines: 0, measures: 0 };
 
   private readonly listeners = new Map<Topic, (() => void)[]>();
-  private wanted: Filter = { test: () => true, id: null, unknown: [] };
+  private wanted: Filter = { test: () => true, id: null, unknown: [], problem: "" };
   private working = false;
   private portion: Promise<unknown> = Promise.resolve(); // of what is missing, asked for last
   private turn: Promise<void> = Promise.resolve(); // of the last edit asked for
@@ -170,9 +170,10 @@ export class State {
     const before = this.wanted;
     this.wanted = parseFilter(text, labels, images.map((each) => each.name), new Set(known));
 
-    const { id, unknown } = this.wanted;
-    if (unknown.length) this.say(`Nothing here is called ${unknown.join(", ")}: left out of the filter (measures: score, ${known.join(", ")}).`, true);
-    else if (before.unknown.length || before.id) this.say("");
+    const { id, unknown, problem } = this.wanted;
+    if (problem) this.say(problem, true);
+    else if (unknown.length) this.say(`Nothing here is called ${unknown.join(", ")}: left out of the filter (measures: score, ${known.join(", ")}).`, true);
+    else if (before.unknown.length || before.id || before.problem) this.say("");
     if (id) void this.seek(id.image ?? this.current.name, id.number).catch((error) => this.explain(error));
   }
 

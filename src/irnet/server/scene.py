@@ -24,7 +24,7 @@ SENT_APART = ("image", "id", "name", "label", "parent", "score")  # columns that
 MEASURES = [  # the others: what is measured without the picture
     column for column in COLUMNS if column not in SENT_APART and not column.startswith(("colour_", "od_"))
 ]
-PORTION = 0.15  # s that are worked for one answer: an edit waits no longer for its turn
+PORTION = 0.1  # s of CPU time for one answer: an edit waits no longer for its turn
 OUTLINED, MEASURED = 32, 48  # instances between two looks at the clock
 PROMPT = 25  # instances outlined and measured with the edit that changed them
 BAND = 400  # px: what is measured together lies together, or its surroundings cost more than itself
@@ -83,8 +83,8 @@ class Scene:
         """Outline and then measure what waits, for some time: rings and measures by id."""
         rings: dict[Id, list[list[float]]] = {}
         measures: dict[Id, Row] = {}
-        end = time.monotonic() + seconds
-        while not (rings or measures) or time.monotonic() < end:
+        end = time.thread_time() + seconds
+        while not (rings or measures) or time.thread_time() < end:
             if self._undrawn:
                 rings |= self._outline(list(self._undrawn)[:OUTLINED])
             elif self._stale:
