@@ -38,6 +38,7 @@ from irnet.cli import (
     train,
     view,
 )
+from irnet.cli.options import ease
 from irnet.errors import InputError
 
 OUR_FAULT, BAD_INPUT = 1, 2
@@ -46,6 +47,13 @@ INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT and SIGTERM, as shells have i
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM: whatever cleans up after Ctrl-C does so."""
+
+
+class LikeVerbs(logging.Formatter):
+    """Warnings of the log as verbs print theirs: warning, and what."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.lower()}: {super().format(record)}"
 
 
 class _Verbs(TyperGroup):
@@ -66,7 +74,6 @@ app = typer.Typer(
     cls=_Verbs,
     help="Find overlapping cells in images of cervical smears. Research use only; not a diagnostic device.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -85,11 +92,14 @@ app.command()(report.report)
 app.command()(export.export)
 app.command()(study.study)
 app.command()(demo.demo)
+ease(app)
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line (None: that of the process) and exit with its code."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    told = logging.StreamHandler()
+    told.setFormatter(LikeVerbs())
+    logging.basicConfig(handlers=[told], level=logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are no text
     try:

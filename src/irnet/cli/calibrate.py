@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, ExcludeBorder, Views, check_file
+from irnet.cli.options import Device, ExcludeBorder, Views, check_file, fold
 
 
 def calibrate(
     source: Annotated[
         str,
         typer.Argument(
-            help="Weights file, folder of a run, bundled or bundled-research.", show_default=False
+            help="Weights file, folder of a run, bundled or bundled-research.",
+            show_default=False,
+            callback=fold,
         ),
     ],
     data: Annotated[

@@ -1,7 +1,7 @@
 """`irnet data`: check, convert and split annotated images."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,6 +9,10 @@ from irnet.cli.options import Crowd, Link, Map, Out, Own, check_file, gathered
 
 app = typer.Typer(name="data", help="Check, convert and split annotated images.", no_args_is_help=True)
 
+Source = Literal[
+    *("coco", "masks", "cvat", "imagej", "labelme", "labels", "qupath"),
+    *("cric", "cx22", "herlev", "isbi2014", "sipakmed"),
+]
 Data = Annotated[Path, typer.Argument(help="Folder of a data set, or a COCO file.", show_default=False)]
 
 
@@ -49,14 +53,7 @@ def check(
 def convert(
     source: Annotated[Path, typer.Argument(help="What to read.", show_default=False)],
     out: Out,
-    source_format: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            help="Format of the source: coco, masks, cvat, imagej, labelme, labels, qupath, cric, cx22, "
-            "herlev, isbi2014 or sipakmed.",
-        ),
-    ],
+    source_format: Annotated[Source, typer.Option("--from", help="Format of the source.")],
     images: Annotated[
         Path | None,
         typer.Option(
@@ -99,8 +96,8 @@ def split(
     from irnet.data.coco.split import parse_ratios
     from irnet.data.coco.split import split as run
 
-    for part, path in run(data, ratios=parse_ratios(ratios), seed=seed).items():
-        typer.echo(f"{part}: {path}")
+    for part, done in run(data, ratios=parse_ratios(ratios), seed=seed).items():
+        typer.echo(f"{part}: {done.path}, {done.counts()}")
 
 
 def _names(mapping: str | None) -> dict[str, str] | None:

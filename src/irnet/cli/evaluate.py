@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, ExcludeBorder, Out, Own, Score, Views, gathered
+from irnet.cli.options import Device, ExcludeBorder, Out, Own, Score, Views, fold, gathered
 
 
 @gathered
@@ -16,6 +16,7 @@ def evaluate(
             help="Folder or COCO file of predictions; a weights file or a run's folder; bundled, "
             "bundled-research or jomls.",
             show_default=False,
+            callback=fold,
         ),
     ],
     data: Annotated[Path, typer.Argument(help="Annotated images: folder or COCO file.", show_default=False)],

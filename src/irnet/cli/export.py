@@ -1,7 +1,7 @@
 """`irnet export`: what was found, for other tools."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,10 @@ def export(
     source: Annotated[
         Path, typer.Argument(help="Folder of predict, data set or COCO file.", show_default=False)
     ],
-    to: Annotated[str, typer.Option(help="Format: qupath, imagej, labelme, cvat, csv, parquet or labels.")],
+    to: Annotated[
+        Literal["qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels"],
+        typer.Option(help="Format."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -20,7 +23,7 @@ def export(
         ),
     ] = None,
     style: Annotated[
-        str | None,
+        Literal["cells", "annotations", "polygons", "masks"] | None,
         typer.Option(
             "--as",
             help="Form of instances: for qupath cells, or annotations to correct; for labelme and cvat "

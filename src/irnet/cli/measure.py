@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Link, Own, gathered, print_progress
+from irnet.cli.options import Link, Own, fold_list, gathered, print_progress
 
 
 @gathered
@@ -37,7 +37,7 @@ def measure(
         own=own.data(),
         link=link,
         exclude_overlap=exclude_overlap,
-        save=[name.strip() for name in save.split(",")],
+        save=fold_list(save),
         progress=print_progress,
     )
     for note in measured.notes:

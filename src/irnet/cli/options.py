@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
@@ -40,6 +40,46 @@ def gathered(verb: Callable[..., None]) -> Callable[..., None]:
     every = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in shown]
     call.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
     return call
+
+
+def ease(app: typer.Typer) -> None:
+    """Let the options of all verbs take choices in any case, and say how a decimal comma is written."""
+    for group in app.registered_groups:
+        if group.typer_instance:
+            ease(group.typer_instance)
+    for command in app.registered_commands:
+        assert command.callback
+        for parameter in inspect.signature(command.callback).parameters.values():
+            _ease_option(parameter.annotation)
+
+
+def _ease_option(hint: Any) -> None:
+    info = next((meta for meta in getattr(hint, "__metadata__", ()) if hasattr(meta, "case_sensitive")), None)
+    if info is None:
+        return
+    info.case_sensitive = False
+    if float in (hint.__origin__, *get_args(hint.__origin__)):
+        info.parser, info.metavar = _read_number, "FLOAT"
+
+
+def _read_number(text: str | float) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        hint = f": write {text.replace(',', '.')}" if "," in str(text) else ""
+        raise typer.BadParameter(f"{text!r} is not a number{hint}") from None
+
+
+def fold(name: str | None) -> str | None:
+    """A name that is no file in lower case: Bundled is bundled."""
+    if name is None or "/" in name or "." in name or Path(name).exists():
+        return name
+    return name.lower()
+
+
+def fold_list(names: str) -> list[str]:
+    """The names of a list, as in "coco, CSV"."""
+    return [name.strip().lower() for name in names.split(",")]
 
 
 def check_folder(folder: Path | None) -> Path | None:
@@ -94,11 +134,13 @@ Out = Annotated[
     Path,
     typer.Option("-o", "--out", help="Folder to write to; created if it is missing.", callback=check_folder),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", callback=fold)]
 Model = Annotated[
     str | None,
     typer.Option(
-        help="Weights file, folder of a run, or bundled-research.", show_default="the bundled weights"
+        help="Weights file, folder of a run, or bundled-research.",
+        show_default="the bundled weights",
+        callback=fold,
     ),
 ]
 Score = Annotated[

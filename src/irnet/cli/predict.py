@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Model, Out, Score, Views, gathered, print_progress
+from irnet.cli.options import Device, Model, Out, Score, Views, fold_list, gathered, print_progress
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def predict(
         page=reading.page,
         views=views,
         device=device,
-        save=[name.strip() for name in save.split(",")],
+        save=fold_list(save),
         ids=ids,
     )
     report = predict_files(images, out, options, progress=print_progress)

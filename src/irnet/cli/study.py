@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, check_folder, gathered
+from irnet.cli.options import Device, check_folder, fold, gathered
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ class RowTraining:
 
     trunk: Annotated[
         str | None,
-        typer.Option(help="Weights to fork from: bundled or a file.", show_default="trained first"),
+        typer.Option(
+            help="Weights to fork from: bundled or a file.", show_default="trained first", callback=fold
+        ),
     ] = None
     protocol: Annotated[
         Literal["forked", "scratch"] | None,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Out, Own, gathered
+from irnet.cli.options import Device, Out, Own, fold, gathered
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,9 @@ class Running:
     steps: Annotated[
         int | None, typer.Option(help="Optimiser steps.", min=1, show_default="the recipe's")
     ] = None
-    init: Annotated[str | None, typer.Option(help="Start from bundled, a weights file or a run.")] = None
+    init: Annotated[
+        str | None, typer.Option(help="Start from bundled, a weights file or a run.", callback=fold)
+    ] = None
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in OUT.")] = False
     device: Device = "auto"
     precision: Annotated[
@@ -44,7 +46,10 @@ def train(
             show_default=False,
         ),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "default",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Name of a recipe, or a .toml file.", show_default="default", callback=fold),
+    ] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="Change one setting: section.key=value. Repeatable.")
     ] = None,
@@ -63,7 +68,7 @@ def train(
     from irnet.config import load_recipe
     from irnet.errors import InputError
     from irnet.training.budget import parse_time
-    from irnet.training.run import Start
+    from irnet.training.run import Start, not_taken
     from irnet.training.train import train as run
 
     if running.time is not None and running.steps is not None:
@@ -72,8 +77,12 @@ def train(
     changes += [] if running.precision is None else [f"train.precision={running.precision}"]
     changes += [] if running.seed is None else [f"train.seed={running.seed}"]
 
+    if running.resume and (recipe or changes):
+        for line in not_taken(load_recipe(recipe or "default", changes), out):
+            typer.echo(line, err=True)
+
     outcome = run(
-        load_recipe(recipe, changes),
+        load_recipe(recipe or "default", changes),
         data,
         out,
         Start(running.init, resume=running.resume, own=own.data()),

@@ -144,16 +144,20 @@ def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:
 
 def _differing(theirs: Settings, mine: Settings) -> str:
     """The settings of the network that differ, as in "model.fpn_width = 64, not 32"."""
-    other, own = (_flat(settings.model.model_dump(mode="json"), "model") for settings in (theirs, mine))
+    other, own = (flat(settings.model.model_dump(mode="json"), "model.") for settings in (theirs, mine))
     return ", ".join(f"{key} = {other[key]!r}, not {own[key]!r}" for key in own if own[key] != other[key])
 
 
-def _flat(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """Nested values by their dotted names."""
-    found = {}
+def flat(values: Mapping[str, Any], start: str = "") -> dict[str, Any]:
+    """Nested values by their dotted names.
+
+    >>> flat({"train": {"lr": 0.1}, "method": "irnet"})
+    {'train.lr': 0.1, 'method': 'irnet'}
+    """
+    found: dict[str, Any] = {}
     for key, value in values.items():
-        path = f"{name}.{key}"
-        found |= _flat(value, path) if isinstance(value, dict) else {path: value}
+        name = f"{start}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
     return found
 
 

@@ -16,7 +16,7 @@ from irnet.errors import InputError
 from irnet.inference.networks import Network, build_network
 from irnet.inference.tensors import read_meta
 from irnet.inference.versions import versions
-from irnet.inference.weights import InitParts, save_weights, start_from
+from irnet.inference.weights import InitParts, flat, save_weights, start_from
 from irnet.metrics import summarise
 from irnet.models.weights import pretrained_origin
 from irnet.training.checkpoint import load_checkpoint, save_checkpoint
@@ -29,6 +29,7 @@ from irnet.training.optim import (
 )
 from irnet.training.scores import Validation
 
+SAID = 5  # settings in a line
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -209,3 +210,17 @@ def settings_of(folder: Path) -> Settings:
     """Return the settings that the run in `folder` was started with."""
     path = folder / LAST
     return parse_settings(read_meta(path)["settings"], source=str(path))
+
+
+def not_taken(settings: Settings, folder: Path) -> list[str]:
+    """Return what a run in `folder` that goes on does not take of other settings, in a line."""
+    if not (folder / LAST).exists():
+        return []
+    own, asked = (flat(one.model_dump(mode="json")) for one in (settings_of(folder), settings))
+    differing = [f"{key} = {own[key]!r}, not {asked[key]!r}" for key in own if own[key] != asked.get(key)]
+    if not differing:
+        return []
+    more = f" and {len(differing) - SAID} more" if len(differing) > SAID else ""
+    return [
+        f"--resume goes on with the settings that the run began with: {', '.join(differing[:SAID])}{more}"
+    ]

@@ -39,18 +39,23 @@ def test_numbers_follow_the_largest_remainder(total: int, counts: tuple[int, ...
 
 def test_every_image_falls_into_one_part_with_its_patient(tmp_path: Path) -> None:
     patients = [f"p{i % 11}" for i in range(40)]
-    paths = split(write(tmp_path, patients), seed=3)
-    parts = {part: read_coco(path) for part, path in paths.items()}
+    written = split(write(tmp_path, patients), seed=3)
+    parts = {part: read_coco(file.path) for part, file in written.items()}
     names = [entry.name for entries in parts.values() for entry in entries]
     assert sorted(names) == sorted(f"{i}.png" for i in range(40))
     seen = [{entry.patient for entry in entries} for entries in parts.values()]
     assert sum(map(len, seen)) == len(set.union(*seen)) == 11
     assert sum(len(entry.content.cells) for entries in parts.values() for entry in entries) == 12
+    for part, entries in parts.items():
+        instances = sum(len(entry.content.cells) for entry in entries)
+        told = (len(entries), len({entry.patient for entry in entries}), instances)
+        assert written[part][1:] == told
+    assert written["val"].counts().split(", ")[0] == f"{len(parts['val'])} images"
 
 
 def test_what_we_do_not_know_is_kept(tmp_path: Path) -> None:
     paths = split(write(tmp_path, ["a", "b", "c"]))
-    data = json.loads(paths["train"].read_text())
+    data = json.loads(paths["train"].path.read_text())
     assert data["info"] == {"year": 1}
     assert data["images"][0]["stain"] == "pap"
 
@@ -72,7 +77,7 @@ def test_images_without_patient_are_split_with_a_warning(tmp_path: Path, caplog)
     with caplog.at_level(logging.WARNING):
         paths = split(path)
     assert "3 of 4 images name no patient" in caplog.text
-    assert sum(len(read_coco(path)) for path in paths.values()) == 4
+    assert sum(len(read_coco(file.path)) for file in paths.values()) == 4
 
 
 def test_patients_on_every_image_give_no_warning(tmp_path: Path, caplog) -> None:
@@ -85,6 +90,8 @@ def test_an_existing_part_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "val.json").write_text("{}")
     with pytest.raises(InputError, match=r"val\.json exists"):
         split(path)
+    with pytest.raises(InputError, match="ratios must be 3 numbers"):  # which stay wrong without it
+        split(path, ratios=(7, 3))
     assert not (tmp_path / "train.json").exists()
 
 

@@ -6,46 +6,73 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from irnet.data.coco.document import Document, Row, dump, group, identity, load, naming, short
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
+from irnet.wording import number_of
 
 PARTS = ("train", "val", "test")
 RATIOS = (7, 1, 2)  # section 3.1
 _logger = logging.getLogger(__name__)
 
 
-def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: int = 0) -> dict[str, Path]:
-    """Write the three parts of a data set and return their paths by name.
+class PartFile(NamedTuple):
+    """A part of a data set as it was written."""
+
+    path: Path
+    images: int
+    patients: int  # that are named
+    instances: int
+
+    def counts(self) -> str:
+        """What it holds, in words."""
+        counts = {"image": self.images, "patient": self.patients, "instance": self.instances}
+        return ", ".join(number_of(number, noun) for noun, number in counts.items())
+
+
+def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: int = 0) -> dict[str, PartFile]:
+    """Write the three parts of a data set and return them by name.
 
     All images of a patient fall into one part. Images without a patient are split one by one, with a
     warning. Raises InputError when there are not enough for a part and when a part exists already.
     """
     document = load(path)
     group(document)  # ids join the tables, or InputError
+    keys = [_key(row, document.path) for row in document.images]
+    with naming(str(document.path)):
+        parts = assign_parts(keys, ratios=ratios, seed=seed)
+
     paths = {part: document.path.with_name(f"{part}.json") for part in PARTS}
     for target in paths.values():
         if target.exists():
             raise InputError(f"{target} exists: remove or rename it to split again")
-    keys = [_key(row, document.path) for row in document.images]
-    if alone := sum(row.get("patient") is None for row in document.images):
-        _logger.warning(
-            "%s: %d of %d images name no patient: they are split image by image, so that cells of one "
-            "patient may lie on both sides",
-            document.path,
-            alone,
-            len(keys),
-        )
-    contents = {}
+    _warn_of_nameless(document)
+
+    contents, written = {}, {}
     with naming(str(document.path)):
-        parts = assign_parts(keys, ratios=ratios, seed=seed)
         for part, target in paths.items():
             chosen = [row for row, key in zip(document.images, keys, strict=True) if parts[key] == part]
-            contents[target] = dump(_restrict(document, chosen))
+            rows = _restrict(document, chosen)
+            contents[target] = dump(rows)
+            named = {row["patient"] for row in chosen if row.get("patient") is not None}
+            written[part] = PartFile(target, len(chosen), len(named), len(rows["annotations"]))
     for target, content in contents.items():
         write_atomic(target, content)
-    return paths
+    return written
+
+
+def _warn_of_nameless(document: Document) -> None:
+    alone = sum(row.get("patient") is None for row in document.images)
+    if alone:
+        _logger.warning(
+            "%s: %d of %d images name no patient: they are split image by image, so that cells of one "
+            "patient may lie on both sides; irnet data convert --from coco --patients says whose they are",
+            document.path,
+            alone,
+            len(document.images),
+        )
 
 
 def parse_ratios(text: str) -> tuple[float, ...]:
