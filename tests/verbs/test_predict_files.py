@@ -14,6 +14,8 @@ import pytest
 from irnet.data.coco.coco import read_coco
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
+from irnet.inference.scale import LOOKING
+from irnet.progress import Stage, listening
 from irnet.verbs.predict_files import predict_files
 from irnet.verbs.predict_options import PredictOptions
 
@@ -30,17 +32,39 @@ def folder(circles: Path, tmp_path: Path) -> Path:
     return folder
 
 
+class Told:
+    """Keeps what is told of a run: the last item of each stage, and lines."""
+
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.seen: list[tuple[str, str, int, int]] = []
+        self.lines: list[str] = []
+        self._open: list[Stage] = []
+
+    def changed(self) -> None:
+        over = [one for one in self._open if one not in self.stages]
+        self.seen += [(one.what, one.item, one.done, one.total) for one in over]
+        self._open = [*self.stages]
+
+    def tell(self, text: str, *, error: bool) -> None:
+        self.lines.append(text)
+
+
 def read_json(path: Path):
     return json.loads(path.read_text())
 
 
 def test_good_images_are_done_and_bad_ones_reported(blobs_installed: Predictor, folder: Path, tmp_path: Path):
-    seen = []
-    report = predict_files(
-        [folder], tmp_path / "out", PredictOptions(mpp=0.37), progress=lambda *step: seen.append(step)
-    )
+    with listening(Told()) as told:
+        report = predict_files([folder], tmp_path / "out", PredictOptions(mpp=0.37))
     assert report.exit_code == 3
-    assert [(name, number, count) for name, number, count in seen][-1] == ("text.jpg", 4, 4)
+    assert told.seen[-1] == ("segmenting", "text.jpg", 3, 4)
+    assert [line.partition(": ")[0].rpartition("/")[2] for line in told.lines] == [
+        "0.png",
+        "1.png",
+        "cut.png",
+        "text.jpg",
+    ]
     assert [Path(error["file"]).name for error in report.errors] == ["cut.png", "text.jpg"]
     assert read_json(tmp_path / "out" / "errors.json") == report.errors
     found = read_coco(tmp_path / "out" / "predictions.json")
@@ -67,15 +91,16 @@ def test_an_estimated_scale_is_marked_and_makes_no_um(
 ):
     monkeypatch.setattr("irnet.inference.scale.LEAST_NUCLEI", 2)  # of 14 px: they look small
     monkeypatch.setattr("irnet.inference.scale.PRIOR_NUCLEI", 0)
-    seen = []
-    report = predict_files([folder], tmp_path / "out", progress=lambda *step: seen.append(step))
+    with listening(Told()) as told:
+        report = predict_files([folder], tmp_path / "out")
     run = read_json(tmp_path / "out" / "run.json")
     assert {image["zoom"] for image in run["images"]} == {run["scale"]["zoom"]}
     assert run["scale"]["zoom"] == pytest.approx(22.4 / 14, rel=0.1)
     assert (run["scale"]["estimated"], run["scale"]["images"]) == (True, 2)
     assert all(image["zoom_estimated"] and image["mpp"] is None for image in run["images"])
     assert sum("estimated" in line for line in report.lines()) == 1
-    assert seen[:2] == [("scale of 0.png", 1, 3), ("scale of 1.png", 2, 3)]  # the text cannot be opened
+    assert "estimated" in told.lines[0]
+    assert (LOOKING, "cut.png", 2, 3) in told.seen  # the last of those that state no um per pixel
     assert [error["file"].rsplit("/")[-1] for error in report.errors] == ["cut.png", "text.jpg"]
     (row, *_) = csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text()))
     assert not row["area_um2"]

@@ -38,6 +38,7 @@ from irnet.cli import (
     train,
     view,
 )
+from irnet.cli.display import ToStderr, showing
 from irnet.cli.options import ease
 from irnet.errors import InputError
 
@@ -61,7 +62,7 @@ class _Verbs(TyperGroup):
 
     def invoke(self, ctx: Context) -> Any:
         try:
-            with _terminable():
+            with _terminable(), showing():
                 return super().invoke(ctx)
         except _Terminated as stop:
             _fail(str(stop) or "terminated", TERMINATED)
@@ -97,7 +98,7 @@ ease(app)
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line (None: that of the process) and exit with its code."""
-    told = logging.StreamHandler()
+    told = ToStderr()
     told.setFormatter(LikeVerbs())
     logging.basicConfig(handlers=[told], level=logging.WARNING)
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from irnet.cli.options import Device, ExcludeBorder, Views, check_file, fold
+from irnet.progress import stage
 
 
 def calibrate(
@@ -44,8 +45,9 @@ def calibrate(
 
     Example:  irnet calibrate bundled my-fields -o mine.safetensors
     """
-    from irnet.verbs.calibrate import PARTS
-    from irnet.verbs.calibrate import calibrate as run
+    with stage("loading"):
+        from irnet.verbs.calibrate import PARTS
+        from irnet.verbs.calibrate import calibrate as run
 
     done = run(source, data, out, exclude_border=exclude_border, views=views, device=device)
     for name, point in done.chosen.items():

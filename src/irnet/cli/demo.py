@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from irnet.cli.options import Device, Model, check_folder
+from irnet.progress import stage
 
 
 def demo(
@@ -20,7 +21,8 @@ def demo(
 
     Example:  irnet demo -o demo
     """
-    from irnet.verbs.demo import run_demo
+    with stage("loading"):
+        from irnet.verbs.demo import run_demo
 
     typer.echo("The field is generated: a drawing of a smear, no patient's image.")
     done = run_demo(out, seed=seed, model=model, device=device)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import check_folder, print_progress
+from irnet.cli.options import check_folder
 
 
 def export(
@@ -44,13 +44,7 @@ def export(
     from irnet.verbs.export import export as run
     from irnet.wording import number_of
 
-    done = run(
-        source,
-        to,
-        out,
-        style=style,
-        progress=print_progress,
-    )
+    done = run(source, to, out, style=style)
     for note in done.notes:
         typer.echo(f"warning: {note}", err=True)
     for error in done.errors:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Link, Own, fold_list, gathered, print_progress
+from irnet.cli.options import Link, Own, fold_list, gathered
 
 
 @gathered
@@ -38,7 +38,6 @@ def measure(
         link=link,
         exclude_overlap=exclude_overlap,
         save=fold_list(save),
-        progress=print_progress,
     )
     for note in measured.notes:
         typer.echo(note)

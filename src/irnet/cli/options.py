@@ -77,6 +77,11 @@ def fold(name: str | None) -> str | None:
     return name.lower()
 
 
+def fold_each(names: list[str]) -> list[str]:
+    """The same of several names."""
+    return [fold(name) or "" for name in names]
+
+
 def fold_list(names: str) -> list[str]:
     """The names of a list, as in "coco, CSV"."""
     return [name.strip().lower() for name in names.split(",")]
@@ -96,11 +101,6 @@ def check_file(file: Path | None) -> Path | None:
     if file is not None:
         check_folder(file.parent)
     return file
-
-
-def print_progress(name: str, number: int, total: int) -> None:
-    """Print which image of how many is next."""
-    typer.echo(f"[{number}/{total}] {name}", err=True)
 
 
 @dataclass(frozen=True)

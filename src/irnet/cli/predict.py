@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Model, Out, Score, Views, fold_list, gathered, print_progress
+from irnet.cli.options import Device, Model, Out, Score, Views, fold_list, gathered
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,10 @@ def predict(
         save=fold_list(save),
         ids=ids,
     )
-    report = predict_files(images, out, options, progress=print_progress)
+    report = predict_files(images, out, options)
 
-    for line in report.lines():
+    for line in report.last_lines():
         typer.echo(line)
-    for error in report.errors:
-        reason = error["error"].removeprefix(f"{error['file']}: ")
-        typer.echo(f"{error['file']}: {reason}", err=True)
     if report.images:
         typer.echo(f"written to {out}")
     raise typer.Exit(report.exit_code)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import check_file, print_progress
+from irnet.cli.options import check_file
 
 
 def report(
@@ -37,11 +37,7 @@ def report(
     """
     from irnet.verbs.report import write_report
 
-    written = write_report(
-        source,
-        out,
-        progress=print_progress,
-    )
+    written = write_report(source, out)
     for reason in written.missing:
         typer.echo(f"no picture: {reason}", err=True)
     typer.echo(f"{written.size / 1e6:.1f} MB written to {written.file}")

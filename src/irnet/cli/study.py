@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from irnet.cli.options import Device, check_folder, fold, gathered
+from irnet.progress import stage
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,9 @@ def study(
 
     Example:  irnet study table1 --data smears -o study --size small --trunk bundled
     """
-    from irnet.study.make import check_rows, make
-    from irnet.study.record import Options, open_study
+    with stage("loading"):
+        from irnet.study.make import check_rows, make
+        from irnet.study.record import Options, open_study
 
     overrides = None if override is None else tuple(override)
     options = Options(**vars(extent), **vars(training), overrides=overrides)

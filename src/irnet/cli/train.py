@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from irnet.cli.options import Device, Out, Own, fold, gathered
+from irnet.progress import stage
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,12 @@ def train(
 
     Example:  irnet train smears/ -o runs/mine --recipe finetune --init bundled --time 25m
     """
-    from irnet.config import load_recipe
-    from irnet.errors import InputError
-    from irnet.training.budget import parse_time
-    from irnet.training.run import Start, not_taken
-    from irnet.training.train import train as run
+    with stage("loading"):
+        from irnet.config import load_recipe
+        from irnet.errors import InputError
+        from irnet.training.budget import parse_time
+        from irnet.training.run import Start, not_taken
+        from irnet.training.train import train as run
 
     if running.time is not None and running.steps is not None:
         raise InputError("--time and --steps exclude each other: give one of them")

@@ -13,8 +13,8 @@ from irnet.data.image import read_image, states_no_mpp
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.inference.methods import Method
-from irnet.inference.scale import OWN, Scale, evenly_spaced, given_scale
-from irnet.wording import Progress
+from irnet.inference.scale import LOOKING, OWN, Scale, evenly_spaced, given_scale
+from irnet.progress import each
 
 _logger = logging.getLogger(__name__)
 
@@ -26,7 +26,6 @@ def scale_of_files(
     mpp: float | None = None,
     scale: float | None = None,
     page: int | None = None,
-    progress: Progress | None = None,
 ) -> Scale | None:
     """Return how the files whose um per pixel is unknown are taken, all alike; None where there are none.
 
@@ -37,7 +36,6 @@ def scale_of_files(
         mpp: um per pixel of all images, if the user gives it.
         scale: px of the method's scale per image px, if the user gives it.
         page: of multi-page TIFF files, from 0.
-        progress: called with what is looked at, its number from 1 and how many there are.
 
     Raises:
         InputError: `scale` is out of range, or given beside `mpp`.
@@ -47,7 +45,7 @@ def scale_of_files(
     unknown = [file for file in files if mpp is None and states_no_mpp(file, page)]
     if not unknown:
         return None
-    return fixed or method.scale_of(_read(evenly_spaced(unknown), page, progress))
+    return fixed or method.scale_of(_read(evenly_spaced(unknown), page))
 
 
 def scale_of_set(method: Method, entries: Sequence[Entry]) -> Scale:
@@ -56,16 +54,15 @@ def scale_of_set(method: Method, entries: Sequence[Entry]) -> Scale:
     if not unknown:
         return OWN
 
-    scale = method.scale_of(entry.read().image for entry in evenly_spaced(unknown))
+    chosen = each(evenly_spaced(unknown), LOOKING, lambda entry: entry.name)
+    scale = method.scale_of(entry.read().image for entry in chosen)
     for note in scale.notes:
         _logger.warning(note)
     return scale
 
 
-def _read(files: Sequence[Path], page: int | None, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
-    for number, file in enumerate(files, start=1):
-        if progress:
-            progress(f"scale of {file.name}", number, len(files))
+def _read(files: Sequence[Path], page: int | None) -> Iterator[NDArray[np.uint8]]:
+    for file in each(files, LOOKING, lambda file: file.name):
         try:
             image = read_image(file, page)
         except InputError:  # reported when its turn comes

@@ -20,6 +20,7 @@ from irnet.inference.blank import BLANK, is_blank
 from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import OWN, Scale, resize_cells, resize_image, scaled_shape
 from irnet.morphometry.pairing import pair_nuclei
+from irnet.progress import stage
 
 CLASSICAL = "jomls"
 TRAINED = {  # network without bundled weights -> settings that train it
@@ -109,9 +110,10 @@ def open_method(
             f"{TRAINED[method]}', then name them with --model runs/{method}"
         )
 
-    from irnet.inference.predict import Predictor
+    with stage("loading the network"):
+        from irnet.inference.predict import Predictor
 
-    predictor = Predictor.load(source, device=device, views=views)
+        predictor = Predictor.load(source, device=device, views=views)
     if method not in (None, predictor.name):
         raise InputError(f"{predictor.source}: holds {predictor.name}, not {method}: name other weights")
     return predictor

@@ -23,6 +23,7 @@ from irnet.data.memory import check_room
 from irnet.data.nucleus_size import diameters
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
+from irnet.progress import each
 from irnet.wording import number_of
 
 LOOKED_AT = 32  # images of a call that give its scale
@@ -43,6 +44,7 @@ GIVEN = (0.05, 20.0)  # scales that a user may give
 _COPIED = 4  # bytes a pixel in Pillow: of a copy of the image, what is resampled across, and the result
 
 UNKNOWN = "um per pixel unknown"
+LOOKING = "estimating the scale"  # as progress has it
 
 _Item = TypeVar("_Item")
 
@@ -158,7 +160,8 @@ def choose_scale(
     scale = estimate_scale(fields, nucleus_px)
 
     if scale.zoom <= 1:
-        looks = [_look(SMALLER_LOOK, middle, find) for middle in middles]
+        again = each(middles, f"{LOOKING} again")
+        looks = [_look(SMALLER_LOOK, middle, find) for middle in again]
         smaller = estimate_scale([choose(look.cells) for look in looks if look], nucleus_px)
         scale = smaller if smaller.estimated else scale
     return scale._replace(seen=seen)

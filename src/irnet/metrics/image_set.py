@@ -79,8 +79,8 @@ def summarise(
 
     weights = sample_weights(len(scores), patients, seed=seed, samples=samples)
     labels = sorted({label for score in scores for label in score.classes})
-    columns: dict[int, Parts] = {label: _column(scores, label) for label in labels}
-    precisions = {label: _precisions(parts, weights) for label, parts in columns.items()} if scored else {}
+    columns: dict[int, Parts] = {label: column_of(scores, label) for label in labels}
+    precisions = {label: precisions_of(parts, weights) for label, parts in columns.items()} if scored else {}
 
     return Summary(
         images=len(scores),
@@ -97,7 +97,7 @@ def summarise(
     )
 
 
-def _column(scores: Sequence[ImageScore], label: int) -> Parts:
+def column_of(scores: Sequence[ImageScore], label: int) -> Parts:
     return [score.classes.get(label) for score in scores]
 
 
@@ -127,7 +127,7 @@ def _summarise_class(parts: Parts, precisions: Precisions | None, weights: Weigh
 
 def _summarise_degree(parts: Parts, degree: str, weights: Weights) -> dict[str, PooledEstimate]:
     """Pooled scores of the truths of one overlap degree."""
-    tables = _tables([part.by_degree[degree] if part else {} for part in parts])
+    tables = tables_of([part.by_degree[degree] if part else {} for part in parts])
     return {name: _pooled(table, weights) for name, table in tables.items()}
 
 
@@ -135,11 +135,11 @@ def _summarise_ratios(images: Sequence[dict[str, Ratio]], weights: Weights) -> d
     """Pooled value and mean of the images of every score."""
     return {
         name: ScoreSummary(pooled=_pooled(table, weights), image_mean=_image_mean(table, weights))
-        for name, table in _tables(images).items()
+        for name, table in tables_of(images).items()
     }
 
 
-def _tables(images: Sequence[dict[str, Ratio]]) -> dict[str, Ratios]:
+def tables_of(images: Sequence[dict[str, Ratio]]) -> dict[str, Ratios]:
     """Each score's ratio in every image, (1, images, 2), undefined where the image has none."""
     names = dict.fromkeys(name for ratios in images for name in ratios)
     return {name: _table(images, name) for name in names}
@@ -169,7 +169,7 @@ def _image_mean(table: Ratios, weights: Weights) -> MeanEstimate:
     return MeanEstimate(value=found.value, low=found.low, high=found.high, images=defined)
 
 
-def _precisions(parts: Parts, weights: Weights) -> Precisions:
+def precisions_of(parts: Parts, weights: Weights) -> Precisions:
     """AP at each IoU threshold, (1 + samples, 10): of the images, then of each sample of them."""
     ranking = PooledRanking.of([part.ranking if part else Ranking.empty() for part in parts])
     undefined = np.full(len(IOU_THRESHOLDS), np.nan)

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
+from irnet.cells import LABEL_NAMES
 from irnet.metrics.causes import Counts
+from irnet.metrics.changes import ChangeCounts
 from irnet.metrics.figures import Figure, by_figure, by_subject, titles
 from irnet.metrics.links import PARTS, PLACES
+from irnet.metrics.paired import Comparison
 from irnet.metrics.statistics import Estimate
 from irnet.metrics.summary import ClassSummary, DegreeScores, PooledEstimate, ScoreSummary, Summary, Way
 
@@ -43,6 +46,34 @@ def render_table(summary: Summary) -> str:
     if summary.mistakes:
         parts.append(_mistakes(summary.mistakes, list(classes)))
     return "\n\n".join(parts) + "\n"
+
+
+def render_comparison(comparison: Comparison, names: Sequence[str], changes: ChangeCounts) -> str:
+    """Lines of text on the two methods of these names: A, B, and B less A; then what changed."""
+    of = f"images: {comparison.images}"
+    of += f", patients: {comparison.patients}" if comparison.patients else ""
+    parts = [f"A: {names[0]}\nB: {names[1]}\n{of} [{comparison.intervals}]"]
+
+    for title, scores in comparison.tables():
+        rows = [[title, "A", "B", "B - A"]]
+        for name, part in scores:
+            sides = (_value(Estimate(value=side.value)) for side in (part.first, part.second))
+            rows.append([name, *sides, part.difference.text(signed, UNDEFINED) + " *" * part.is_clear])
+        parts.append(_align(rows))
+    parts.append("* the interval leaves 0 out; of twenty scores that do not differ, one does so by chance")
+
+    header = ["changed", *LABEL_NAMES.values()]
+    parts.append(_align([header, *([kind, *map(str, by.values())] for kind, by in changes.items())]))
+    return "\n\n".join(parts) + "\n"
+
+
+def signed(value: float) -> str:
+    """A difference, its sign before it.
+
+    >>> signed(0.0125), signed(-0.5)
+    ('+0.013', '-0.500')
+    """
+    return f"{value:+.3f}"
 
 
 def link_rows(links: dict[str, ScoreSummary], text: Callable[[PooledEstimate], str]) -> list[list[str]]:

@@ -17,6 +17,7 @@ from irnet.morphometry.nuclei import Nuclei, measure_nuclei
 from irnet.morphometry.pairing import pairing_confidence
 from irnet.morphometry.shape import Shape, measure_shape
 from irnet.morphometry.surroundings import Surroundings
+from irnet.progress import each
 from irnet.wording import for_spreadsheet, install_extra, name_instance
 
 Value = str | int | float | None
@@ -107,7 +108,7 @@ def measure(
     numbers = numbers or range(len(cells))
 
     rows = []
-    for index, mask in enumerate(cells.masks):
+    for index, mask in enumerate(each(cells.masks, "instance")):
         foreign = surroundings.foreign(index)
         row = _identity(surroundings, index, confidence) | _place(surroundings, index, foreign)
         row |= _names(cells, name, index, numbers)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 from irnet.report.draw import Picture, overlay
+from irnet.report.labels import write_numbers
 from irnet.report.pictures import Shown, resize, to_jpeg
 
 SIDE = 240  # px of a close-up
@@ -30,6 +31,7 @@ class DrawnCells(NamedTuple):
     width: float  # of its lines
     colour: Colour | None = None  # None: that of `draw.overlay`
     dashed: bool | None = None  # None: nuclei without a cell alone
+    numbers: Sequence[int] = ()  # of the cells, written on them; none for ()
 
 
 class CloseUp(NamedTuple):
@@ -59,11 +61,14 @@ class CloseUp(NamedTuple):
         (x1, y1), (x2, y2) = start.tolist(), np.minimum(self.frame[::-1], self.high + MARGIN).tolist()
         zoom = SIDE / float((self.high - self.low).max())
         drawn = resize(np.ascontiguousarray(image[y1:y2, x1:x2]), round(zoom * max(x2 - x1, y2 - y1)))
-        for cells, width, colour, dashed in layers:
+        for cells, width, colour, dashed, numbers in layers:
             moved = cells.shift(-x1, -y1, (y2 - y1, x2 - x1))
             colours = None if colour is None else np.tile(np.array(colour, np.uint8), (len(moved), 1))
             broken = None if dashed is None else np.full(len(moved), dashed)
             drawn = overlay(drawn, moved, width=width, colours=colours, dashed=broken, zoom=zoom)
+            if numbers:
+                drawn = drawn.copy()
+                write_numbers(drawn, moved, numbers, colours=colours, zoom=zoom)
         (left, top), (right, bottom) = (
             np.round(zoom * (c - start)).astype(int) for c in (self.low, self.high)
         )

@@ -14,6 +14,7 @@ from irnet.data.coco.run_record import RunRecord
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure
+from irnet.progress import each
 from irnet.report.close_up import draw_close_up
 from irnet.report.figure import count
 from irnet.report.histogram import draw_histogram
@@ -21,7 +22,7 @@ from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
-from irnet.wording import Progress, name_instance, number_of
+from irnet.wording import name_instance, number_of
 
 
 class Page(NamedTuple):
@@ -62,19 +63,17 @@ class _Pictures:
     missing: dict[int, str] = field(default_factory=dict)  # number of the image -> reason
 
 
-def found_page(
-    entries: Sequence[Entry], run: RunRecord, *, title: str, progress: Progress | None = None
-) -> Page:
-    """The page of images and what was found in them; `progress` is called with name, number and total."""
+def found_page(entries: Sequence[Entry], run: RunRecord, *, title: str) -> Page:
+    """The page of images and what was found in them."""
     fields = [
         MeasuredImage(entry, measure(entry.content.cells, entry.name, numbers=entry.content.numbered))
-        for entry in entries
+        for entry in each(entries, "measuring", lambda entry: entry.name)
     ]
     # px of images of unlike scales are never put together: um2 of those that have it, if there is any.
     area = "area_um2" if any(one.cells.mpp is not None for one in fields) else "area_px"
 
     groups = find_outliers([one.rows for one in fields], area)
-    pictures = _draw(fields, groups, progress)
+    pictures = _draw(fields, groups)
 
     html = render(
         "found.html",
@@ -94,13 +93,11 @@ def found_page(
     return Page(html, list(pictures.missing.values()))
 
 
-def _draw(fields: Sequence[MeasuredImage], groups: Sequence[Group], progress: Progress | None) -> _Pictures:
+def _draw(fields: Sequence[MeasuredImage], groups: Sequence[Group]) -> _Pictures:
     """Read each image once, for its own picture and the close-ups from it."""
     album, pictures = Album(len(fields)), _Pictures()
     outliers = [outlier for group in groups for outlier in group.outliers]
-    for number, one in enumerate(fields):
-        if progress:
-            progress(one.entry.name, number + 1, len(fields))
+    for number, one in enumerate(each(fields, "drawing", lambda one: one.entry.name)):
         mine = [outlier for outlier in outliers if outlier.field == number]
         try:
             image = one.entry.read().image if album.places or mine else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.errors import InputError
 from irnet.metrics.causes import CAUSES, FALSE, KINDS, MERGED, MISSED, POOR, SPLIT, Counts, Mistake
+from irnet.progress import each
 from irnet.report.close_up import BOLD, PALE, ROOM, THIN, CloseUp, Colour, DrawnCells
 from irnet.report.draw import Picture
 from irnet.report.mistakes import ChosenMistake, ComparedImage, choose_worst
@@ -28,6 +29,7 @@ class MistakeFigure:
     name: str
     place: str
     text: str
+    ids: str = ""  # the numbers of what it is about
     pictures: list[tuple[str, Shown]] = field(default_factory=list)  # caption and picture
 
 
@@ -108,7 +110,27 @@ def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> Mistak
     mask = compared.preds.masks[mistake.preds[0]] if false else compared.truths.masks[mistake.truths[0]]
     facts.append(f"{mask.sum()} px")
 
-    return MistakeFigure(compared.entry.name, f"x {x}, y {y}", ", ".join(facts))
+    true, found = _numbers(compared, mistake)
+    ids = name_ids({"true": true, "found": found})
+    return MistakeFigure(compared.entry.name, f"x {x}, y {y}", ", ".join(facts), ids)
+
+
+def name_ids(sides: Mapping[str, Sequence[int]]) -> str:
+    """The numbers of instances as people see them.
+
+    >>> name_ids({"true": [3], "found": [17, 18], "other": []})
+    'true #3, found #17 #18'
+    """
+    return ", ".join(
+        f"{side} {' '.join(f'#{n}' for n in numbers)}" for side, numbers in sides.items() if numbers
+    )
+
+
+def _numbers(compared: ComparedImage, mistake: Mistake) -> tuple[list[int], list[int]]:
+    """The numbers of the truths and of the predictions that a mistake involves, none where none are known."""
+    sides = (compared.truth_numbers, mistake.truths), (compared.pred_numbers, mistake.preds)
+    true, found = ([numbers[i] for i in chosen] if numbers else [] for numbers, chosen in sides)
+    return true, found
 
 
 def _add_pictures(
@@ -116,7 +138,7 @@ def _add_pictures(
 ) -> list[str]:
     """Give the figures their pictures, reading each image once. Returns what could not be read, and why."""
     problems = []
-    for number in sorted({case.image for case in cases}):
+    for number in each(sorted({case.image for case in cases}), "drawing", lambda i: images[i].entry.name):
         compared = images[number]
         try:
             image = compared.entry.read().image
@@ -135,16 +157,17 @@ def _draw(image: Picture, compared: ComparedImage, mistake: Mistake) -> list[tup
     window = CloseUp.about(_boxes(compared, mistake), ROOM[mistake.label], compared.truths.image_shape)
     around_true, true = _sides(compared.truths, mistake.label, mistake.truths)
     around_found, found = _sides(compared.preds, mistake.label, mistake.preds)
+    true_numbers, found_numbers = _numbers(compared, mistake)
 
     truth = [
         DrawnCells(around_true, THIN, PALE, dashed=False),
         DrawnCells(found, THIN, FOUND, dashed=True),
-        DrawnCells(true, BOLD, TRUE, dashed=False),
+        DrawnCells(true, BOLD, TRUE, dashed=False, numbers=true_numbers),
     ]
     finding = [
         DrawnCells(around_found, THIN, PALE, dashed=False),
         DrawnCells(true, THIN, TRUE, dashed=True),
-        DrawnCells(found, BOLD, FOUND, dashed=False),
+        DrawnCells(found, BOLD, FOUND, dashed=False, numbers=found_numbers),
     ]
 
     return [
@@ -155,9 +178,10 @@ def _draw(image: Picture, compared: ComparedImage, mistake: Mistake) -> list[tup
 
 
 def _sides(cells: Cells, label: int, chosen: Sequence[int]) -> tuple[Cells, Cells]:
-    """The other cells of a class, and the chosen ones."""
-    mine = np.isin(np.arange(len(cells)), list(chosen))
-    return cells.select((cells.labels == label) & ~mine), cells.select(mine)
+    """The other cells of a class, and the chosen ones, in their order."""
+    others = cells.labels == label
+    others[list(chosen)] = False
+    return cells.select(others), cells.select(list(chosen))
 
 
 def _boxes(compared: ComparedImage, mistake: Mistake) -> np.ndarray:

@@ -15,14 +15,24 @@ RIM = 2  # px of dark rim around them
 INSIDE = 4  # px between a cell's upper end and its number
 
 
-def write_numbers(picture: Picture, cells: Cells, numbers: Sequence[int]) -> None:
+def write_numbers(
+    picture: Picture,
+    cells: Cells,
+    numbers: Sequence[int],
+    *,
+    colours: NDArray[np.uint8] | None = None,
+    zoom: float = 1.0,
+) -> None:
     """Write the number of each instance onto an (H, W, 3) picture of their frame, in place.
 
-    A cell has it at the upper end of its outline, a nucleus in its middle, each in the colour of the contour.
+    A cell has it at the upper end of its outline, a nucleus in its middle, each in the colour of the contour:
+    `colours` (n, 3), None for those of an overlay. The picture may be `zoom` times as large as the frame.
     """
     font = ImageFont.load_default(size=SIZE)
+    colours = colour_cells(cells) if colours is None else colours
+    boxes = (zoom * cells.boxes).tolist()
     for number, box, label, colour in zip(
-        numbers, cells.boxes.tolist(), cells.labels.tolist(), colour_cells(cells).tolist(), strict=True
+        numbers, boxes, cells.labels.tolist(), colours.tolist(), strict=True
     ):
         x1, y1, x2, y2 = box
         left, top, right, bottom = font.getbbox(str(number), stroke_width=RIM)

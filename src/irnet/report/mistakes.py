@@ -23,12 +23,37 @@ class ComparedImage:
     truths: Cells
     preds: Cells
     mistakes: list[Mistake]
+    truth_numbers: tuple[int, ...] = ()  # in their image
+    pred_numbers: tuple[int, ...] = ()  # none where they stand in no file
 
     @classmethod
-    def of(cls, entry: Entry, truth: Content, cells: Cells, cuts: Cuts | None = None) -> Self:
-        """Hold predictions, from the cuts on, against `truth`, which may be less than all of the entry's."""
+    def of(
+        cls,
+        entry: Entry,
+        truth: Content,
+        cells: Cells,
+        cuts: Cuts | None = None,
+        known: Content | None = None,
+    ) -> Self:
+        """Hold predictions, from the cuts on, against `truth`, which may be less than all of the entry's.
+
+        `known` is what a file says of the predictions, their numbers among it.
+        """
         truths, preds = counted(truth, truth.cells), counted(truth, cells, cuts)
-        return cls(entry, truths, preds, find_mistakes(truths, preds, truth.distractors))
+        return cls(
+            entry,
+            truths,
+            preds,
+            find_mistakes(truths, preds, truth.distractors),
+            numbers_of(truths, truth),
+            numbers_of(preds, known) if known else (),
+        )
+
+
+def numbers_of(chosen: Cells, known: Content) -> tuple[int, ...]:
+    """The numbers of instances that were chosen of those of `known`: a choice keeps their masks."""
+    numbers = {id(mask): number for mask, number in zip(known.cells.masks, known.numbered, strict=True)}
+    return tuple(numbers[id(mask)] for mask in chosen.masks)
 
 
 class ChosenMistake(NamedTuple):
@@ -54,8 +79,8 @@ def choose_worst(images: Sequence[ComparedImage], most: int = MOST) -> list[Chos
     for parts in queues.values():
         for queue in parts.values():
             queue.sort(key=lambda case: _rank(images[case.image], case.mistake))
-        ranked.append(_once(_in_turn(parts.values())))
-    return _in_turn(sorted(ranked, key=len, reverse=True))[:most]
+        ranked.append(_once(in_turn(parts.values())))
+    return in_turn(sorted(ranked, key=len, reverse=True))[:most]
 
 
 def _rank(compared: ComparedImage, mistake: Mistake) -> tuple[float, float]:
@@ -68,7 +93,7 @@ def _rank(compared: ComparedImage, mistake: Mistake) -> tuple[float, float]:
     return -float(compared.preds.scores[pred]), -float(compared.preds.masks[pred].sum())
 
 
-def _in_turn(queues: Iterable[Sequence[ChosenMistake]]) -> list[ChosenMistake]:
+def in_turn(queues: Iterable[Sequence[ChosenMistake]]) -> list[ChosenMistake]:
     """The first of each queue, then the second of each, and so on."""
     return [case for turn in zip_longest(*queues) for case in turn if case is not None]
 

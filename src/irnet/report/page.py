@@ -75,7 +75,7 @@ def figure(value: Value) -> str:
         return UNKNOWN
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return str(value)
+    return value if isinstance(value, str) else str(value)  # markup stays markup
 
 
 def _read(name: str) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.errors import InputError
+from irnet.progress import each
 from irnet.slides.tiles import Window, plan_windows
 
 LEAST_HALO = 384  # px at the network's scale: half of a 100 um cell at 0.25 um a pixel, and its context
@@ -62,7 +63,7 @@ def segment_windows(
     tally = WindowNotes() if tally is None else tally
 
     parts, cut = [], []
-    for window in plan_windows(image.shape[:2], core=core, halo=halo):
+    for window in each([*plan_windows(image.shape[:2], core=core, halo=halo)], "window"):
         owned = _find_owned(segment, image, window)
         if window.truncates(owned.boxes).any():
             window = window.widen(2 * halo)

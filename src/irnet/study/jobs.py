@@ -19,6 +19,7 @@ from irnet.inference.devices import choose_device
 from irnet.inference.predict import Predictor
 from irnet.inference.scale import OWN
 from irnet.inference.versions import versions
+from irnet.progress import each
 from irnet.study.claims import HeldError, claimed
 from irnet.study.costs import Meter, metered, read_cost, write_cost
 from irnet.study.frozen.making import make_frozen_row
@@ -187,7 +188,7 @@ def _run_jomls(study: Study, folder: Path) -> dict[str, Any]:
 def _write_found(path: Path, entries: Sequence[Entry], find: Find, device: torch.device) -> list[Meter]:
     """Write what `find` finds in each image; return what each took, reading and writing left out."""
     meters, rows = [], []
-    for entry in entries:
+    for entry in each(entries, f"segmenting for {path.name}", lambda entry: entry.name):
         sample = entry.read()
         with metered(device) as meter:
             cells = find(sample.image, sample.content.cells.mpp)

@@ -10,6 +10,7 @@ from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.progress import each
 from irnet.synthetic.layout import LayoutName, draw_counts
 from irnet.synthetic.smear import VERSION, Patient, generate
 from irnet.synthetic.stain import Palette
@@ -50,7 +51,7 @@ def generate_set(
     seeds = rng.integers(SEEDS, size=(2, images))
 
     entries = []
-    for number, count in enumerate(counts):
+    for number, count in enumerate(each(counts, "drawing", total=images)):
         person = number * patients // images
         stain = palettes[person]
         picture, truth = generate(

@@ -1,4 +1,4 @@
-"""What a run says of itself: JSON lines, and a progress bar on a terminal or plain lines elsewhere."""
+"""What a run says of itself: JSON lines, and how far it is."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from irnet.cells import LABEL_NAMES
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
+from irnet.progress import Stage, is_heard, stage
 from irnet.training.scores import Validation
 from irnet.wording import install_extra
 
@@ -37,23 +37,21 @@ class RunLog:
 
         self._file = None if silent else open(run_dir / LOG_NAME, "a", encoding="utf-8")  # noqa: SIM115
         self._board = _open_board(run_dir) if tensorboard and not silent else None
-        self._bar = _progress(self.console) if self.console.is_terminal and not silent else None
-        self._task = self._bar.add_task("training", total=steps, note="") if self._bar else None
+        self._stage: Stage | None = None  # that is shown while training goes on
+        self._open = ExitStack()
 
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._since = time.monotonic()
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
+        self._stage = self._open.enter_context(stage("training", self.steps or 0))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar:
-            self._bar.stop()
+        self._open.close()
         if self._board:
             self._board.close()
         if self._file:
@@ -78,8 +76,10 @@ class RunLog:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
-        if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=step, total=self.steps)
+        if self._stage:
+            self._stage.first = self._stage.first or step - 1
+            self._stage.total = self.steps or 0
+            self._stage.at(step, self._stage.item)
 
         if step % self.every and step != self.steps:
             return
@@ -128,8 +128,8 @@ class RunLog:
             for name, value in means.items()
             if name.startswith("loss")
         )
-        if self._bar and self._task is not None:
-            self._bar.update(self._task, note=losses)
+        if self._stage and is_heard():
+            self._stage.item = losses
             return
 
         rate = means["seconds_per_step"]
@@ -164,17 +164,6 @@ def cut_log(run_dir: Path, step: int) -> None:
         return
     kept = [line for line in read_log(run_dir) if line["step"] <= step]
     write_atomic(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-    )
 
 
 def _open_board(run_dir: Path) -> Any:

@@ -8,6 +8,7 @@ from irnet.inference.methods import find_all
 from irnet.inference.networks import Network
 from irnet.inference.predict import Predictor
 from irnet.inference.scale import OWN, median_nucleus
+from irnet.progress import each
 from irnet.training.crops import Source
 from irnet.training.ranks import Ranks
 from irnet.training.scores import Validation, score_validation
@@ -31,7 +32,7 @@ class Validator:
         samples = self.read()
 
         predictor = Predictor(network, settings=settings, device=self.ranks.device)
-        found = self.ranks.collect(find_all(predictor, samples, scale=OWN))
+        found = self.ranks.collect(find_all(predictor, each(samples, "validating"), scale=OWN))
         truths = self.ranks.collect([sample.content for sample in samples])
         patients = self.ranks.collect([sample.patient for sample in samples])
 

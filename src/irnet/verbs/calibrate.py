@@ -27,6 +27,7 @@ from irnet.metrics.border import without_cut
 from irnet.metrics.ignore import outside_ignored
 from irnet.metrics.merit import PARTS, merit_ratios, merits
 from irnet.metrics.ratio import Ratio
+from irnet.progress import each
 from irnet.training.card import WeightsFile, render_card
 from irnet.training.log import read_log
 from irnet.verbs.swapped import refuse_swapped
@@ -167,7 +168,7 @@ def _try_all(
     ratios: dict[str, dict[Option, NDArray[np.float64]]] = {name: {} for name in LABEL_NAMES.values()}
     scale = scale_of_set(rehearsal.now, entries)
 
-    for entry in entries:
+    for entry in each(entries, "trying thresholds", lambda entry: entry.name):
         instances.update(
             {LABEL_NAMES[label]: len(entry.content.cells.of(label)) for label in entry.content.annotated}
         )

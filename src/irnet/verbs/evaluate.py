@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,16 +19,18 @@ from irnet.errors import InputError
 from irnet.inference.first_look import scale_of_set
 from irnet.inference.methods import METHODS, find_all, open_method
 from irnet.inference.scale import OWN
-from irnet.metrics import Summary, render_table, score_image, summarise
+from irnet.metrics import ImageScore, Summary, render_table, score_image, summarise
 from irnet.metrics.border import all_without_cut
 from irnet.metrics.causes import count_mistakes
 from irnet.metrics.summary import Evaluated
 from irnet.morphometry.pairing import pair_nuclei
+from irnet.progress import each, stage
 from irnet.report.gallery import gallery_page
 from irnet.report.mistakes import ComparedImage
 from irnet.verbs.swapped import refuse_swapped
 
-_logger = logging.getLogger(__name__)
+SUMMARY, TABLE, GALLERY = "summary.json", "table.txt", "gallery.html"  # what is written
+COMPARISON = "comparison.json"  # of two methods, by `compare`
 
 
 class Evaluation(NamedTuple):
@@ -71,6 +72,24 @@ def evaluate(
     refuse_swapped("evaluate", source, data)
     entries = own.complete(read_coco(data), data)
     need_annotated(entries, data)
+    found = obtain(source, entries, data, score=score, device=device, views=views)
+    if exclude_border:
+        found = found.without_cut()
+
+    origin = found.origin(source, data, exclude_border=exclude_border)
+    return write_scores(entries, found, score_all(entries, found), origin, out_dir)
+
+
+def obtain(
+    source: str | Path,
+    entries: Sequence[Entry],
+    data: str | Path,
+    *,
+    score: float | None,
+    device: str,
+    views: int,
+) -> Predicted:
+    """Return what `source` finds, or found, in the images of `data`; see `evaluate`."""
     if file := predictions_file(source):
         if views != 1:
             raise InputError(f"{source}: predictions are made already: leave --views out")
@@ -78,47 +97,55 @@ def evaluate(
     else:
         need_images(entries, data)
         found = _segmented(source, entries, device, score=score, views=views)
+    return found._replace(cells=[_linked(cells, found.cuts) for cells in found.cells])
 
-    found = found._replace(cells=[_linked(cells, found.cuts) for cells in found.cells])
-    if exclude_border:
-        found = found.without_cut()
 
-    summary = _scores(entries, found)
-    compared = [
-        ComparedImage.of(entry, truth, cells, found.cuts)
-        for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True)
-    ]
+def score_all(entries: Sequence[Entry], found: Predicted) -> list[ImageScore]:
+    """Return the scores of each image."""
+    scored = []
+    for _, truth, cells in zip(each(entries, "scoring", _name), found.truths, found.cells, strict=True):
+        scored.append(score_image(truth, cells, found.cuts))
+    return scored
+
+
+def write_scores(
+    entries: Sequence[Entry],
+    found: Predicted,
+    scored: Sequence[ImageScore],
+    origin: Evaluated,
+    out_dir: str | Path,
+) -> Evaluation:
+    """Write the scores of the images, put together, and their mistakes to `out_dir`."""
+    compared = []
+    images = zip(each(entries, "comparing", _name), found.truths, found.cells, found.said, strict=True)
+    for entry, truth, cells, said in images:
+        compared.append(ComparedImage.of(entry, truth, cells, found.cuts, said))
     mistakes = count_mistakes(image.mistakes for image in compared)
-    origin = Evaluated(
-        method=found.method,
-        source=str(source),
-        sha256=found.sha256,
-        data=str(data),
-        scale=found.scale,
-        exclude_border=exclude_border,
-        views=found.views,
-    )
 
+    with stage("drawing samples for intervals"):
+        summary = summarise(scored, patients_of(entries), scored=found.scored)
     summary = replace(summary, evaluated=origin, mistakes=mistakes)
-    table = render_table(summary) + ("\nwithout what the border cuts\n" if exclude_border else "")
+    table = render_table(summary)
+    table += "\nwithout what the border cuts\n" if origin.exclude_border else ""
 
     out = Path(out_dir)
-    write_atomic(out / "summary.json", as_json(summary.to_json()))
-    write_atomic(out / "table.txt", table.encode())
-    name = Path(data).resolve().name
+    write_atomic(out / SUMMARY, as_json(summary.to_json()))
+    write_atomic(out / TABLE, table.encode())
+    name = Path(origin.data).resolve().name
     gallery = gallery_page(compared, mistakes, data=name, method=found.method, scored=found.scored)
-    write_atomic(out / "gallery.html", gallery.encode())
+    write_atomic(out / GALLERY, gallery.encode())
+    (out / COMPARISON).unlink(missing_ok=True)  # of two methods, written here before
     return Evaluation(summary, table)
 
 
-def _scores(entries: Sequence[Entry], found: Predicted) -> Summary:
-    """The scores of what was found, image by image and together."""
-    scored = []
-    for truth, cells in zip(found.truths, found.cells, strict=True):
-        scored.append(score_image(truth, cells, found.cuts))
-
+def patients_of(entries: Sequence[Entry]) -> list[str | None] | None:
+    """Return the patient of each image; None where none is named."""
     patients = [entry.patient for entry in entries]
-    return summarise(scored, patients if any(patients) else None, scored=found.scored)
+    return patients if any(patients) else None
+
+
+def _name(entry: Entry) -> str:
+    return entry.name
 
 
 class Predicted(NamedTuple):
@@ -132,6 +159,24 @@ class Predicted(NamedTuple):
     sha256: str | None  # of the predictions or the weights
     views: int | None  # of each image, None where that is not known
     scale: dict[str, Any] | None = None  # how images of unknown um per pixel were taken, if estimated
+    known: Sequence[Content] = ()  # what a file says of each image, where it was read from one
+
+    @property
+    def said(self) -> Sequence[Content | None]:
+        """What a file says of each image, None where none does."""
+        return self.known or [None] * len(self.cells)
+
+    def origin(self, source: str | Path, data: str | Path, *, exclude_border: bool) -> Evaluated:
+        """Return what summary.json says of it."""
+        return Evaluated(
+            method=self.method,
+            source=str(source),
+            sha256=self.sha256,
+            data=str(data),
+            scale=self.scale,
+            exclude_border=exclude_border,
+            views=self.views,
+        )
 
     def without_cut(self) -> Predicted:
         """The same without what the border cuts."""
@@ -160,7 +205,7 @@ def _segmented(
     scale = scale_of_set(method, entries)
     return Predicted(
         truths=[entry.content for entry in entries],
-        cells=find_all(method, (entry.read() for entry in entries), scale=scale),
+        cells=find_all(method, (entry.read() for entry in each(entries, "segmenting", _name)), scale=scale),
         cuts=method.scores if score is None else dict.fromkeys(LABEL_NAMES, score),
         scored=method.scored,
         method=method.name,
@@ -199,6 +244,7 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
     return Predicted(
         truths=[_looked_for(entry.content, found[entry.name]) for entry in entries],
         cells=[found[entry.name].cells for entry in entries],
+        known=[found[entry.name] for entry in entries],
         cuts=None if score is None else dict.fromkeys(LABEL_NAMES, score),
         scored=document.scored,
         method=info.get("method"),

@@ -19,8 +19,9 @@ from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.table import Row, check_parquet, to_csv, to_parquet
+from irnet.progress import each
 from irnet.verbs.measure import measure_entry
-from irnet.wording import Progress, number_of
+from irnet.wording import number_of
 
 FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
 STYLES = {  # the first is the default
@@ -64,7 +65,6 @@ def export(
     *,
     style: str | None = None,
     replace: bool = False,
-    progress: Progress | None = None,
 ) -> Exported:
     """Write what was found to a folder.
 
@@ -74,7 +74,6 @@ def export(
         out: folder to write to, None for one named `to` beside it (of corrected.json: corrected-qupath).
         style: one of the format's STYLES, None for its first.
         replace: write over the files of an earlier export, whatever was drawn in them since.
-        progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
         InputError: the source, the format or the style is wrong, an extra is missing, a file to write or
@@ -106,13 +105,13 @@ def export(
             _refuse_replacing(targets)
         for entry, copy in zip(entries, copies, strict=False):
             _refuse_foreign(entry, copy)
-        _WRITERS[to](entries, done, style or next(iter(styles), ""), progress)
+        _WRITERS[to](entries, done, style or next(iter(styles), ""))
         remove_drafts({done.folder, *(file.parent for file in (*targets, *copies))})
     return done
 
 
-def _write_qupath(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
-    for entry, path in _each(entries, done, qupath.SUFFIX, progress):
+def _write_qupath(entries: Sequence[Entry], done: Exported, style: str) -> None:
+    for entry, path in _each(entries, done, qupath.SUFFIX):
         if style == "annotations":
             qupath.write(path, entry, style="annotations")
         else:
@@ -122,13 +121,13 @@ def _write_qupath(entries: Sequence[Entry], done: Exported, style: str, progress
                 done.notes.append(f"{of}: nuclei that touch another of their cell")
 
 
-def _write_imagej(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
-    for entry, path in _each(entries, done, imagej.SUFFIX, progress):
+def _write_imagej(entries: Sequence[Entry], done: Exported, style: str) -> None:
+    for entry, path in _each(entries, done, imagej.SUFFIX):
         imagej.write(path, entry)
 
 
-def _write_labelme(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
-    for entry, path in _each(entries, done, labelme.SUFFIX, progress):
+def _write_labelme(entries: Sequence[Entry], done: Exported, style: str) -> None:
+    for entry, path in _each(entries, done, labelme.SUFFIX):
         labelme.write(path, entry, style="masks" if style == "masks" else "polygons")
         image = safe_join(done.folder, entry.name)
         try:
@@ -140,16 +139,14 @@ def _write_labelme(entries: Sequence[Entry], done: Exported, style: str, progres
             write_atomic(image, content)
 
 
-def _write_cvat(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
-    if progress:
-        progress("all images", 1, 1)
+def _write_cvat(entries: Sequence[Entry], done: Exported, style: str) -> None:
     path = done.folder / WHOLE["cvat"]
     cvat.write(path, entries, style="polygons" if style == "polygons" else "masks")
 
 
-def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
+def _write_labels(entries: Sequence[Entry], done: Exported, style: str) -> None:
     total = 0
-    for entry, stem in _each(entries, done, "", progress):
+    for entry, stem in _each(entries, done, ""):
         lost = labels.write(stem, entry.content.cells)
         total += lost.pixels
         areas = int(entry.content.cells.areas.sum())
@@ -158,13 +155,13 @@ def _write_labels(entries: Sequence[Entry], done: Exported, style: str, progress
         done.notes.append(f"a label map has one instance a pixel: {total:,} px of overlap are lost in all")
 
 
-def _write_csv(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
-    rows = _table(entries, done, progress)
+def _write_csv(entries: Sequence[Entry], done: Exported, style: str) -> None:
+    rows = _table(entries, done)
     write_atomic(done.folder / WHOLE["csv"], to_csv(rows).encode())
 
 
-def _write_parquet(entries: Sequence[Entry], done: Exported, style: str, progress: Progress | None) -> None:
-    rows = _table(entries, done, progress)
+def _write_parquet(entries: Sequence[Entry], done: Exported, style: str) -> None:
+    rows = _table(entries, done)
     write_atomic(done.folder / WHOLE["parquet"], to_parquet(rows))
 
 
@@ -186,7 +183,7 @@ def _targets(entries: Sequence[Entry], done: Exported, to: str) -> list[Path]:
     """The files that will be written, except for copies of images."""
     if to in WHOLE:
         return [done.folder / WHOLE[to]]
-    return [path for suffix in TARGETS[to] for _, path in _each(entries, done, suffix, None)]
+    return [path for suffix in TARGETS[to] for path in _files(entries, done, suffix)]
 
 
 def _turned(entries: Sequence[Entry], tool: str) -> list[str]:
@@ -225,19 +222,19 @@ def _refuse_foreign(entry: Entry, copy: Path) -> None:
         )
 
 
-def _each(
-    entries: Sequence[Entry], done: Exported, suffix: str, progress: Progress | None
-) -> Iterator[tuple[Entry, Path]]:
+def _files(entries: Sequence[Entry], done: Exported, suffix: str) -> list[Path]:
+    """The file for each image."""
+    return [safe_join(done.folder, name) for name in name_files([e.name for e in entries], suffix)]
+
+
+def _each(entries: Sequence[Entry], done: Exported, suffix: str) -> Iterator[tuple[Entry, Path]]:
     """The images, one after the other, each with the file for it."""
-    names = name_files([entry.name for entry in entries], suffix)
-    for number, (entry, name) in enumerate(zip(entries, names, strict=True), start=1):
-        if progress:
-            progress(entry.name, number, len(entries))
-        yield entry, safe_join(done.folder, name)
+    pairs = list(zip(entries, _files(entries, done, suffix), strict=True))
+    return each(pairs, "writing", lambda pair: pair[0].name)
 
 
-def _table(entries: Sequence[Entry], done: Exported, progress: Progress | None) -> list[Row]:
-    return [row for entry, _ in _each(entries, done, "", progress) for row in _measure(entry, done)]
+def _table(entries: Sequence[Entry], done: Exported) -> list[Row]:
+    return [row for entry, _ in _each(entries, done, "") for row in _measure(entry, done)]
 
 
 def _measure(entry: Entry, done: Exported) -> list[Row]:

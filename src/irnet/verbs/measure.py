@@ -14,8 +14,8 @@ from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.table import Row, check_parquet, measure, to_csv, to_parquet
+from irnet.progress import each
 from irnet.verbs.own_data import Completion
-from irnet.wording import Progress
 
 SAVES = {"csv": lambda rows: to_csv(rows).encode(), "parquet": to_parquet}
 
@@ -42,7 +42,6 @@ def measure_files(
     link: bool = False,
     exclude_overlap: bool = False,
     save: Collection[str] = ("csv",),
-    progress: Progress | None = None,
 ) -> Measured:
     """Measure what a folder of `irnet predict`, a data set or a COCO file holds; cells.csv goes beside it.
 
@@ -52,7 +51,6 @@ def measure_files(
         link: pair the nuclei of images without any link with cells.
         exclude_overlap: leave pixels that several cells cover out of their stain.
         save: which of "csv" and "parquet".
-        progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
         InputError: the source or an option is wrong, the extra for Parquet is missing, or another is writing
@@ -70,9 +68,7 @@ def measure_files(
     with writing(folder, "irnet measure"):
         complete = Completion(own, source, link)
         entries, rows, errors = complete(read_found(source)), [], []
-        for number, entry in enumerate(entries, start=1):
-            if progress:
-                progress(entry.name, number, len(entries))
+        for entry in each(entries, "measuring", lambda entry: entry.name):
             more, error = measure_entry(entry, exclude_overlap=exclude_overlap)
             rows += more
             errors += [error] if error else []

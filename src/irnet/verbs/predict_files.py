@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,12 +33,13 @@ from irnet.inference.methods import Method, open_method
 from irnet.inference.scale import Scale, given_scale
 from irnet.inference.versions import versions
 from irnet.morphometry.table import measure, to_csv
+from irnet.progress import each, tell
 from irnet.report.draw import Picture, overlay
 from irnet.report.labels import write_numbers
 from irnet.verbs.predict_options import SAVES, PredictOptions
 from irnet.verbs.run_files import refuse_corrected
 from irnet.verbs.unfinished import Result, Task, Unfinished
-from irnet.wording import Progress, number_of
+from irnet.wording import number_of
 
 _DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
 
@@ -65,12 +66,12 @@ class PredictResult:
 
     def lines(self) -> list[str]:
         """Return what a user should know: what was found and how, and which cuts were used."""
-        lines = []
-        for image in self.images:
-            scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
-            lines.append(f"{image['name']}: {_counts(image['found'])}{scale}")
-            lines += [f"  {note}" for note in image["notes"]]
+        lines = [line for image in self.images for line in _describe(image)]
+        return [*lines, *self.notes, *self.last_lines()]
 
+    def last_lines(self) -> list[str]:
+        """Return what of this is known at the end alone; the rest was told on the way."""
+        lines = []
         if doubted := sum(_is_doubted(image["notes"]) for image in self.images):
             lines.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
         if self.before:
@@ -78,15 +79,13 @@ class PredictResult:
 
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
         kept = f"scores kept from: {cuts}" if cuts else "no scores"
-        return [*lines, *self.notes, f"{self.method}; {kept}"]
+        return [*lines, f"{self.method}; {kept}"]
 
 
 def predict_files(
     paths: Sequence[str | Path],
     out_dir: str | Path,
     options: PredictOptions = PredictOptions(),
-    *,
-    progress: Progress | None = None,
 ) -> PredictResult:
     """Segment images and write what was found to `out_dir`.
 
@@ -99,7 +98,6 @@ def predict_files(
         paths: image files and folders of them.
         out_dir: created if it is missing; files of an earlier run are replaced.
         options: what finds the cells, how images are taken, and what is written.
-        progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
         InputError: a path, the method, its weights, the device or an option is wrong, `mpp` and `scale` are
@@ -117,7 +115,7 @@ def predict_files(
         method = open_method(options.method, options.model, options.device, views=options.views)
         method.check(mpp=options.mpp, score=options.score)
         given_scale(options.scale, options.mpp)
-        return _Run(method, options).go(out, _tasks(files), progress)
+        return _Run(method, options).go(out, _tasks(files))
 
 
 class _Run:
@@ -134,7 +132,7 @@ class _Run:
         self.done: dict[Task, dict[str, Any]] = {}
         self.errors: list[dict[str, str]] = []
 
-    def go(self, out: Path, tasks: Sequence[Task], progress: Progress | None) -> PredictResult:
+    def go(self, out: Path, tasks: Sequence[Task]) -> PredictResult:
         """Segment the images that are not done, then write the files that cover all of them."""
         origin = self._origin()
         settings = {key: value for key, value in origin.items() if key != "model"}  # its hash says more
@@ -142,27 +140,25 @@ class _Run:
         kept = Unfinished(out, settings | self.asked | {"save": self.save} | drawing, tasks)
 
         try:
-            self.scale = self._choose_scale(kept, tasks, progress)
-            before = self._take_all(kept, tasks, progress)
+            self.scale = self._choose_scale(kept, tasks)
+            notes = self._scale_notes()
+            for note in notes:
+                tell(note)
+            before = self._take_all(kept, tasks)
             self._write(kept, origin)
         except (InputError, KeyboardInterrupt) as stop:
             self._say_how_to_go_on(stop, kept, len(tasks))
             raise
 
-        notes = self.scale.notes if self.scale else ()
-        if self.done and self.scale is None and self.options.scale is not None:
-            notes = (f"--scale {self.options.scale:g} changed nothing: every image says its um per pixel",)
         return PredictResult([*self.done.values()], self.errors, self.method.name, self.cuts, notes, before)
 
-    def _choose_scale(
-        self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None
-    ) -> Scale | None:
+    def _choose_scale(self, kept: Unfinished, tasks: Sequence[Task]) -> Scale | None:
         """Return how images of unknown um per pixel are taken, as before if the run was stopped."""
         chosen: list[Scale | None] = []
 
         def choose() -> dict[str, Any] | None:
             files = [task.file for task in tasks]
-            chosen.append(scale_of_files(self.method, files, **self.asked, progress=progress))
+            chosen.append(scale_of_files(self.method, files, **self.asked))
             return chosen[0].record() if chosen[0] else None
 
         if self.options.scale is not None:  # nothing to find out, nothing to keep
@@ -172,6 +168,12 @@ class _Run:
         if chosen:  # with what was found on the way
             return chosen[0]
         return Scale(**record | {"notes": tuple(record["notes"])}) if record else None
+
+    def _scale_notes(self) -> Sequence[str]:
+        """What a user should know of the scale of all images."""
+        if self.scale is None and self.options.scale is not None:
+            return (f"--scale {self.options.scale:g} changed nothing: every image says its um per pixel",)
+        return self.scale.notes if self.scale else ()
 
     def _write(self, kept: Unfinished, origin: dict[str, Any]) -> None:
         """Write the files that cover all images; none if every image failed."""
@@ -186,20 +188,22 @@ class _Run:
         )
         remove_drafts({kept.out, *((kept.out / OVERLAYS / task.drawing).parent for task in self.done)})
 
-    def _take_all(self, kept: Unfinished, tasks: Sequence[Task], progress: Progress | None) -> int:
+    def _take_all(self, kept: Unfinished, tasks: Sequence[Task]) -> int:
         """Segment the images that are not done. Return how many were."""
-        before = 0
-        for task in tasks:
-            if row := kept.done(task):
-                self.done[task] = row
-                before += 1
-                continue
+        self.done = {task: row for task in tasks if (row := kept.done(task))}
+        before = len(self.done)
+        for line in (line for row in self.done.values() for line in _describe(row)):
+            tell(line)
 
-            if progress:
-                progress(task.name, task.number, len(tasks))
+        left = [task for task in tasks if task not in self.done]
+        for task in each(left, "segmenting", lambda task: task.name):
             if result := self._take(task):
                 kept.add(task, result)
                 self.done[task] = result.row
+                for line in _describe(result.row):
+                    tell(line)
+
+        self.done = {task: self.done[task] for task in tasks if task in self.done}
         return before
 
     def _take(self, task: Task) -> Result | None:
@@ -207,7 +211,9 @@ class _Run:
         try:
             return self._segment(task)
         except Exception as error:
-            self.errors.append({"file": str(task.file), "error": _explain(error)})
+            reason = _explain(error)
+            self.errors.append({"file": str(task.file), "error": reason})
+            tell(f"{task.file}: {reason.removeprefix(f'{task.file}: ')}", error=True)
             return None
 
     def _segment(self, task: Task) -> Result:
@@ -275,6 +281,12 @@ def _tasks(files: Sequence[Path]) -> list[Task]:
 def _is_doubted(notes: Sequence[str]) -> bool:
     """Whether the nuclei of an image speak against its um per pixel (`doubt_mpp`)."""
     return any("um per pixel right?" in note for note in notes)
+
+
+def _describe(image: Mapping[str, Any]) -> list[str]:
+    """Lines on an image that was segmented: what was found, and notes."""
+    scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
+    return [f"{image['name']}: {_counts(image['found'])}{scale}", *(f"  {n}" for n in image["notes"])]
 
 
 def _counts(found: dict[str, int]) -> str:

@@ -19,10 +19,9 @@ from irnet.metrics import Summary
 from irnet.metrics.summary import Evaluated
 from irnet.report.found import Page, found_page
 from irnet.report.scores import scores_page
-from irnet.verbs.evaluate import predictions_file, read_predicted
-from irnet.wording import Progress
+from irnet.verbs.evaluate import COMPARISON, GALLERY, SUMMARY, predictions_file, read_predicted
 
-PAGE, SUMMARY = "report.html", "summary.json"
+PAGE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,12 @@ class ReportResult:
         return DONE_WITH_ERRORS if self.missing else DONE
 
 
-def write_report(
-    source: str | Path,
-    out: str | Path | None = None,
-    *,
-    progress: Progress | None = None,
-) -> ReportResult:
+def write_report(source: str | Path, out: str | Path | None = None) -> ReportResult:
     """Write a page about `source`; it holds all its pictures and needs no other file.
 
     Args:
         source: a folder of `irnet predict` or `irnet evaluate`, a data set or a COCO file.
         out: the file to write, None for report.html in the folder (of corrected.json: corrected-report.html).
-        progress: called with the name of each image, its number from 1 and how many there are.
 
     Raises:
         InputError: the source is wrong, or another is writing there. A picture that is no longer there is
@@ -64,18 +57,23 @@ def write_report(
 
     inside = folder.is_dir() and file.resolve().parent == folder.resolve()
     with writing(folder, "irnet report") if inside else nullcontext():
-        page = _page(source, folder, progress)
+        page = _page(source, folder)
         content = page.html.encode(errors="backslashreplace")  # names of files need not be text
         write_atomic(file, content)
         remove_drafts([folder] if inside else [])
     return ReportResult(file, len(content), page.missing)
 
 
-def _page(source: Path, folder: Path, progress: Progress | None) -> Page:
+def _page(source: Path, folder: Path) -> Page:
     title = source.resolve().name
     if (source / SUMMARY).is_file():
         return _scores(source / SUMMARY, title)
-    return found_page(read_found(source), RunRecord.read(folder), title=title, progress=progress)
+    if (source / COMPARISON).is_file():
+        raise InputError(
+            f"{source}: a comparison of two methods, whose page is {source / GALLERY}; {source / 'A'} and "
+            f"{source / 'B'} can be reported on"
+        )
+    return found_page(read_found(source), RunRecord.read(folder), title=title)
 
 
 def _scores(file: Path, title: str) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from irnet.data.coco.run_record import PREDICTIONS
@@ -12,12 +13,17 @@ WHOLE = "annotations.json"
 NAMED = ("bundled", "bundled-research", "jomls")
 
 
-def refuse_swapped(verb: str, source: str | Path, data: str | Path) -> None:
-    """Raise InputError where `source` is annotated and `data` is what was found, or a network."""
+def refuse_swapped(
+    verb: str, source: str | Path, data: str | Path, *, beside: Sequence[str | Path] = ()
+) -> None:
+    """Raise InputError where `source` is annotated and `data` is what was found, or a network.
+
+    `beside` are other sources of the same call.
+    """
     if _is_annotated(Path(source)) and (_is_found(Path(data)) or _is_network(Path(data))):
         raise InputError(
             f"{source} is annotated and {data} is not, as it seems: the annotated images go last, "
-            f"irnet {verb} {data} {source}"
+            f"irnet {verb} {' '.join(map(str, (*beside, data, source)))}"
         )
 
 

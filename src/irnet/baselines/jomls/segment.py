@@ -22,6 +22,7 @@ from irnet.baselines.jomls.nuclei import NucleusPatch, find_nuclei
 from irnet.baselines.jomls.patch import Patch, Rectangle
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, check_mpp
 from irnet.errors import InputError
+from irnet.progress import each
 
 MPP = 0.37  # um per pixel at which the constants hold
 BACKGROUND = 238.0  # grey level of the empty slide
@@ -73,7 +74,7 @@ class JOMLS:
         nuclei = find_nuclei(grey, clumps)
 
         cytoplasms = {}
-        for number, place in enumerate(ndimage.find_objects(clumps), start=1):
+        for number, place in enumerate(each(ndimage.find_objects(clumps), "clump"), start=1):
             inside = [index for index, nucleus in enumerate(nuclei) if nucleus.clump == number]
             if inside:
                 clump = Patch.cut(clumps[place] == number, place[1].start, place[0].start)

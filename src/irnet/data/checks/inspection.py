@@ -28,6 +28,7 @@ from irnet.data.corner import IN_A_CORNER, is_in_a_corner
 from irnet.data.image import orientation, read_image
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
+from irnet.progress import each
 
 MIN_AREA = 4  # px: less is a slip of the mouse
 DUPLICATE_IOU = 0.95
@@ -66,7 +67,7 @@ def inspect(
     groups = _group(inspection, unknown)
     annotated: list[tuple[ImageRow, list[AnnotationRow]]] = []
     marked = False
-    for image in images:
+    for image in each(images, "looking at annotations of", lambda image: image.name):
         points = _points(inspection, image, groups[image.id])
         marked |= bool(points)
         image = annotated_with(image, points)
@@ -108,7 +109,7 @@ def _images(inspection: Inspection) -> list[ImageRow]:
     """The images with valid rows; those whose file is missing or wrong are marked as bad."""
     images: list[ImageRow] = []
     ids, names = set(), set()
-    for position, row in enumerate(inspection.document.images):
+    for position, row in enumerate(each(inspection.document.images, "looking at images")):
         code = "bad-image"
         try:
             if identity(row) in ids:

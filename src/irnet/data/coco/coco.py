@@ -25,6 +25,7 @@ from irnet.data.files import write_atomic
 from irnet.data.room import MASK_PIXELS, MaskRoom
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.progress import each
 
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
 
@@ -70,7 +71,7 @@ def entries_of(
     groups, remarks = group(document), Remarks(document, crowd)
     entries, names = [], set()
 
-    for row in document.images:
+    for row in each(document.images, "reading"):
         with naming(f"{document.path}: image {row['id']!r}"):
             image = parse_image(row, document, mapping)
             if image.name in names:

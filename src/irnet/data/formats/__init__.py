@@ -29,6 +29,7 @@ from irnet.data.listing import walk, warn_of_unread
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.progress import each
 from irnet.wording import number_of
 
 DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
@@ -85,7 +86,7 @@ def convert(
         _warn_of_unsized(source, entries)
     if not any(len(entry.content.cells) or entry.content.points for entry in entries):
         _logger.warning("%s: nothing is annotated in %s", source, number_of(len(entries), "image"))
-    for entry in entries:
+    for entry in each(entries, "copying", lambda entry: entry.name):
         content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)
     coco.write_coco(target, entries, info={"description": f"converted from {source_format}"})

@@ -1,0 +1,132 @@
+"""Two methods compared on annotated images."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from irnet.cells import NUCLEUS, Cells, Content
+from irnet.data.coco.coco import read_coco, write_coco
+from irnet.errors import InputError
+from irnet.inference.predict import Predictor
+from irnet.verbs.compare import compare
+from irnet.verbs.evaluate import evaluate
+from irnet.verbs.report import write_report
+
+
+@pytest.fixture
+def find(circles: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Write predictions that are what `choose` leaves of the truth."""
+
+    def write(name: str, choose: Callable[[Cells], Cells], numbers: bool = True, **info: object) -> Path:
+        entries = []
+        for entry in read_coco(circles):
+            cells = choose(entry.content.cells)
+            shown = tuple(range(100, 100 + len(cells))) if numbers else ()
+            entries.append(replace(entry, content=Content(cells=cells, numbers=shown)))
+        write_coco(tmp_path / name / "predictions.json", entries, scores=True, info=info)
+        return tmp_path / name
+
+    return write
+
+
+def all_of(cells: Cells) -> Cells:
+    return replace(cells, scores=cells.scores * 0.8)
+
+
+def without_the_first(cells: Cells) -> Cells:
+    return all_of(cells).select(slice(1, None))
+
+
+def test_what_differs_is_written_beside_the_scores_of_each(
+    find: Callable[..., Path], circles: Path, tmp_path: Path
+) -> None:
+    full, less = find("full", all_of), find("less", without_the_first)
+    done = compare(full, less, circles, tmp_path / "out")
+    out = tmp_path / "out"
+
+    written = json.loads((out / "comparison.json").read_text())
+    recall = written["classes"]["cytoplasm"]["recall"]["pooled"]
+    assert recall["first"]["value"] == 1
+    assert recall["difference"]["value"] == pytest.approx(recall["second"]["value"] - 1)
+    assert written["first"]["source"] == str(full)
+    lost = written["changes"]["found by A, missed by B"]
+    assert lost["cytoplasm"] == sum(len(entry.content.cells) > 0 for entry in read_coco(circles))
+
+    assert (out / "table.txt").read_text() == done.table
+    assert done.table.startswith("A: full\nB: less\n")
+    page = (out / "gallery.html").read_text()
+    assert "Found by A, missed by B" in page
+    assert "true #0, A #100, x" in page
+    assert page.count("data:image/jpeg") >= 4
+    assert "<strong>-0." in page  # a difference that is clear
+
+    for side, source in (("A", full), ("B", less)):
+        evaluate(source, circles, tmp_path / side)
+        for name in ("summary.json", "table.txt"):
+            assert (out / side / name).read_bytes() == (tmp_path / side / name).read_bytes()
+    assert write_report(out / "B").exit_code == 0
+    with pytest.raises(InputError, match=r"a comparison of two methods, whose page is .*gallery\.html"):
+        write_report(out)
+
+
+def test_a_network_is_compared_with_finished_predictions(
+    find: Callable[..., Path], blobs_installed: Predictor, circles: Path, tmp_path: Path
+) -> None:
+    done = compare("bundled", find("full", all_of), circles, tmp_path / "out")
+    assert done.comparison.patients == 3
+    assert done.comparison.classes["cytoplasm"]["recall"]["pooled"].second.value == 1
+
+
+def test_pictures_that_are_gone_are_told(find: Callable[..., Path], circles: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved" / "annotations.json"
+    moved.parent.mkdir()
+    moved.write_bytes((circles / "annotations.json").read_bytes())
+    compare(find("full", all_of), find("less", without_the_first), moved, tmp_path / "out")
+    page = (tmp_path / "out" / "gallery.html").read_text()
+    assert "no picture: " in page
+    assert "true #0, A #100, x" in page
+
+
+def test_classes_that_one_does_not_look_for_are_left_out(
+    find: Callable[..., Path], circles: Path, tmp_path: Path
+) -> None:
+    nuclei = tmp_path / "nuclei.json"
+    entries = []
+    for entry in read_coco(circles):
+        content = Content(cells=all_of(entry.content.cells.of(NUCLEUS)), annotated=frozenset({NUCLEUS}))
+        entries.append(replace(entry, content=content))
+    write_coco(nuclei, entries, scores=True)
+    done = compare(find("full", all_of), nuclei, circles, tmp_path / "out", exclude_border=True)
+    assert list(done.comparison.classes) == ["nucleus"]
+    assert done.comparison.links == {}
+
+
+def test_the_same_twice_and_swapped_arguments_are_refused(
+    find: Callable[..., Path], circles: Path, tmp_path: Path
+) -> None:
+    full, less = find("full", all_of), find("less", without_the_first)
+    with pytest.raises(InputError, match="named twice"):
+        compare(full, full / "." / "", circles, tmp_path / "out")
+    with pytest.raises(
+        InputError, match=f"the data set comes last, as in irnet evaluate {full} {less} {circles}"
+    ):
+        compare(full, circles, less, tmp_path / "out")
+    for method in ("bundled", "jomls", str(full), "mine.safetensors"):
+        with pytest.raises(InputError, match=f"as in irnet evaluate {method} {circles}"):
+            evaluate(circles, method, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_of_one_method_do_not_stay_beside_a_comparison(
+    find: Callable[..., Path], circles: Path, tmp_path: Path
+) -> None:
+    full, less = find("full", all_of), find("less", without_the_first)
+    evaluate(full, circles, tmp_path / "out")
+    compare(full, less, circles, tmp_path / "out")
+    assert not (tmp_path / "out" / "summary.json").exists()
+    evaluate(full, circles, tmp_path / "out")
+    assert not (tmp_path / "out" / "comparison.json").exists()
+    assert "Mistakes" in (tmp_path / "out" / "gallery.html").read_text()
