@@ -210,3 +210,17 @@ def test_a_histogram_holds_every_value():
     assert len(bin_edges([7.0])) > 5
     assert "median 0.225" in draw_histogram(values, "N:C")
     assert "&lt;b&gt;" in draw_histogram([], "<b>")
+
+
+def test_a_histogram_counts_what_is_far_from_the_others_in_a_bar_of_its_own():
+    values = [*np.linspace(0.1, 0.5, 40), 19.2]
+    drawn = draw_histogram(values, "N:C")
+    assert "1 above 0.5<" in drawn
+    assert "median 0.305" in drawn
+    assert "20<" not in drawn.partition("median")[0]  # no tick as far as the outlier
+    assert "1 below 3<" in draw_histogram([*range(3, 40), -500], "cells", whole=True)
+    assert " above " not in draw_histogram(values[:-1], "N:C")
+    assert " above " not in draw_histogram([1.0] * 30 + [5.0], "nuclei")  # nothing is usual but 1
+
+    heights = [float(part.partition('"')[0]) for part in drawn.split('height="')[1:]]
+    assert sum(height > 0 for height in heights) > 8  # the others are spread, not in one bar

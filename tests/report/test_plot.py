@@ -34,6 +34,28 @@ def test_a_title_has_one_colour_in_all_panels_and_one_place_in_the_legend():
     assert texts.count("F1, cytoplasm") == 2
 
 
+def test_the_legend_says_of_which_panels_it_is():
+    line = Line(title="F1", points=[(0, 0.2), (1, 0.6)])
+    panels = [Panel(title=title, x="score cut", lines=[line]) for title in ("cytoplasm", "nucleus", "all")]
+
+    def texts(count: int) -> list[str | None]:
+        tree = ET.fromstring(draw_panels(panels[:count], columns=2))
+        return [text.text for text in tree.iter(f"{SVG}text")]
+
+    assert "cytoplasm and nucleus:" in texts(2)
+    assert "all panels:" in texts(3)
+    assert not any(text and text.endswith(":") for text in texts(1))
+
+
+def test_a_long_legend_goes_on_in_the_next_line_inside_the_picture():
+    lines = [Line(title=f"a method with a long name {i}", points=[(0, 0), (1, 1)]) for i in range(7)]
+    tree = draw(*lines, columns=2, copies=2)
+    entries = [text for text in tree.iter(f"{SVG}text") if (text.text or "").startswith("a method")]
+    assert len({text.attrib["y"] for text in entries}) > 1
+    assert all(float(text.attrib["x"]) < float(tree.attrib["width"]) - 100 for text in entries)
+    assert max(float(text.attrib["y"]) for text in entries) < float(tree.attrib["height"])
+
+
 def test_a_method_without_scores_is_dashed():
     tree = draw(Line(title="JOMLS", points=[(0, 0.2), (1, 0.2)], dashed=True))
     assert "stroke-dasharray" in next(tree.iter(f"{SVG}polyline")).attrib

@@ -16,13 +16,17 @@ from irnet.errors import InputError
 from irnet.morphometry.table import Row, measure
 from irnet.progress import each
 from irnet.report.close_up import draw_close_up
+from irnet.report.draw import Picture
 from irnet.report.figure import count
 from irnet.report.histogram import draw_histogram
+from irnet.report.labels import write_numbers
 from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
 from irnet.wording import name_instance, number_of
+
+MOST_NUMBERED = 150  # instances of an image whose numbers are written on its picture
 
 
 class Page(NamedTuple):
@@ -87,6 +91,7 @@ def found_page(entries: Sequence[Entry], run: RunRecord, *, title: str) -> Page:
         pictures=pictures,
         left_out=len(fields) - sum(map(bool, pictures.fields)) - len(pictures.missing),
         count=count,
+        most_numbered=MOST_NUMBERED,
         tables=[_image_table(fields, area), *_patient_table(fields, area)],
         provenance=describe_run(run),
     )
@@ -107,10 +112,19 @@ def _draw(fields: Sequence[MeasuredImage], groups: Sequence[Group]) -> _Pictures
 
         shown = None
         if image is not None:
-            shown = album.add(draw_field(image, one.cells), length_um(one.cells)) if album.places else None
+            shown = album.add(_draw_field(image, one), length_um(one.cells)) if album.places else None
             pictures.close_ups |= {o: draw_close_up(image, one.cells, one.numbers.index(o.id)) for o in mine}
         pictures.fields.append(shown)
     return pictures
+
+
+def _draw_field(image: Picture, one: MeasuredImage) -> Picture:
+    """The image with contours and, where these are not too many to read, the number of each instance."""
+    drawn = draw_field(image, one.cells).copy()
+    if len(one.cells) > MOST_NUMBERED:
+        return drawn
+    write_numbers(drawn, one.cells, one.numbers, zoom=max(drawn.shape) / max(image.shape))
+    return drawn
 
 
 def _headline(fields: Sequence[MeasuredImage]) -> list[tuple[str, str]]:

@@ -1,9 +1,10 @@
-"""Histograms as SVG, the median marked."""
+"""Histograms as SVG, the median marked; values far from all others are counted in a bar at the end."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -14,41 +15,66 @@ from irnet.report.page import figure
 from irnet.report.plot import TICKS, nice_step
 
 WIDTH, HEIGHT = 320, 150  # of the axes, px
-LEFT, TOP, RIGHT, BOTTOM = 44, 22, 16, 42  # around them
+LEFT, TOP, RIGHT, BOTTOM = 44, 22, 16, 58  # around them
 FEWEST, MOST = 10, 24  # bins over the values
 ROOM = 5  # bins at least, so that a single one does not fill the axes
-BAR, MEDIAN = LINES[6], LINES[5]
+BAR, MEDIAN, BEYOND = LINES[6], LINES[5], LINES[0]
+FAR = 3.0  # interquartile ranges beyond a quartile: what is further is far from the others (Tukey)
+STRETCH = 1.5  # of the axis by what is far, from which on it gets a bar of its own
+END, SPACE = 14, 6  # px of that bar, and between it and the others
 
 
 def draw_histogram(values: Sequence[float], x: str, *, whole: bool = False) -> str:
     """The text of an SVG picture of how `values` are spread; `x` says what they are.
 
-    `whole` numbers have bins about them. Without a value there is nothing but a sentence.
+    `whole` numbers have bins about them. Values that would stretch the axis are counted in a grey bar at its
+    end, and the picture says so. Without a value there is nothing but a sentence.
     """
     if not len(values):
         return _svg(
             f'<text x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">nothing to show</text>' + _label(x)
         )
 
-    edges = bin_edges(values, whole=whole)
-    counts = np.histogram(values, edges)[0]
-    low, high = float(edges[0]), float(edges[-1])
-    tall = max(1, int(counts.max()))
+    all_values = np.asarray(values, dtype=np.float64)
+    low, high = usual_range(all_values)
+    edges = bin_edges(np.clip(all_values, low, high).tolist(), whole=whole)
+    below, above = int((all_values < edges[0]).sum()), int((all_values > edges[-1]).sum())
+    counts = np.histogram(all_values, edges)[0]
+    tall = max(1, int(counts.max()), below, above)
+    axis = _Axis(float(edges[0]), float(edges[-1]), below > 0, above > 0)
 
-    parts = [_rulings(tall), _label(x), _x_ticks(low, high, whole)]
+    parts = [_rulings(tall), _label(x), _x_ticks(axis, whole)]
     for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
-        start, end = _across(left, low, high), _across(right, low, high)
-        top = HEIGHT * (1 - count / tall)
-        parts.append(
-            f'<rect x="{start + 0.5:.1f}" y="{top:.1f}" width="{max(0.5, end - start - 1):.1f}" '
-            f'height="{HEIGHT - top:.1f}" fill="{BAR}"/>'
-        )
+        parts.append(_bar(axis.at(left), axis.at(right), count / tall, BAR))
+    if below:
+        parts.append(_bar(0, END, below / tall, BEYOND))
+    if above:
+        parts.append(_bar(WIDTH - END, WIDTH, above / tall, BEYOND))
+    shift = 0.5 if whole else 0.0
+    parts.append(_beyond(below, axis.low + shift, above, axis.high - shift))
 
-    middle = float(np.median(values))
-    at = _across(middle, low, high)
+    middle = float(np.median(all_values))
+    at = axis.at(middle)
     parts.append(f'<path d="M{at:.1f} 0V{HEIGHT}" stroke="{MEDIAN}" stroke-width="1.5"/>')
     parts.append(f'<text x="{at:.1f}" y="-6" text-anchor="middle">median {figure(middle)}</text>')
     return _svg("".join(parts))
+
+
+def usual_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Both ends of the values (n,), without those that are far from the others and would stretch an axis.
+
+    >>> usual_range(np.array([1.0, 2.0, 2.0, 3.0, 4.0, 100.0]))
+    (1.0, 4.0)
+    """
+    first, third = np.quantile(values, [0.25, 0.75])
+    reach = FAR * (third - first)
+    near = values[(values >= first - reach) & (values <= third + reach)]
+    low, high = float(near.min()), float(near.max())
+
+    least, most = float(values.min()), float(values.max())
+    if not reach or most - least <= STRETCH * (high - low):
+        return least, most
+    return low, high
 
 
 def bin_edges(values: Sequence[float], *, whole: bool = False) -> NDArray[np.float64]:
@@ -70,8 +96,41 @@ def bin_edges(values: Sequence[float], *, whole: bool = False) -> NDArray[np.flo
     return ends.round(10)
 
 
-def _across(value: float, low: float, high: float) -> float:
-    return (value - low) / (high - low) * WIDTH
+@dataclass(frozen=True)
+class _Axis:
+    """From values to px; at an end with a bar of its own there is less room."""
+
+    low: float
+    high: float
+    below: bool
+    above: bool
+
+    def at(self, value: float) -> float:
+        start, end = (END + SPACE) * self.below, WIDTH - (END + SPACE) * self.above
+        share = min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        return start + share * (end - start)
+
+
+def _bar(start: float, end: float, height: float, colour: str) -> str:
+    top = HEIGHT * (1 - height)
+    return (
+        f'<rect x="{start + 0.5:.1f}" y="{top:.1f}" width="{max(0.5, end - start - 1):.1f}" '
+        f'height="{HEIGHT - top:.1f}" fill="{colour}"/>'
+    )
+
+
+def _beyond(below: int, low: float, above: int, high: float) -> str:
+    """What the bars at the ends count, in words below the axis."""
+    parts = []
+    if below:
+        text = f"{below} below {figure(low)}"
+        parts.append(f'<text x="0" y="{HEIGHT + 52}" fill-opacity=".75">{text}</text>')
+    if above:
+        text = f"{above} above {figure(high)}"
+        parts.append(
+            f'<text x="{WIDTH}" y="{HEIGHT + 52}" text-anchor="end" fill-opacity=".75">{text}</text>'
+        )
+    return "".join(parts)
 
 
 def _rulings(tall: int) -> str:
@@ -84,13 +143,12 @@ def _rulings(tall: int) -> str:
     )
 
 
-def _x_ticks(low: float, high: float, whole: bool) -> str:
-    step = nice_step(high - low, TICKS)
+def _x_ticks(axis: _Axis, whole: bool) -> str:
+    step = nice_step(axis.high - axis.low, TICKS)
     step = max(1.0, step) if whole else step
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
     return "".join(
-        f'<text x="{_across(i * step, low, high):.1f}" y="{HEIGHT + 17}" text-anchor="middle">'
-        f"{i * step:.10g}</text>"
+        f'<text x="{axis.at(i * step):.1f}" y="{HEIGHT + 17}" text-anchor="middle">{i * step:.10g}</text>'
         for i in range(first, last + 1)
     )
 

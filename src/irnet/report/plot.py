@@ -15,6 +15,7 @@ from irnet.report.colours import LINES
 WIDTH, HEIGHT = 300, 220  # of a panel's axes, px
 LEFT, TOP, RIGHT, BOTTOM = 48, 30, 14, 40  # around them
 LINE_HEIGHT = 18  # of the legend
+SAMPLE, GAP, LETTER = 34, 22, 6.6  # px of a line in it, between its entries, and of a letter, about
 TICKS = 5
 
 Point = tuple[float, float]
@@ -45,35 +46,54 @@ class Panel:
 
 
 def draw_panels(panels: Sequence[Panel], *, columns: int, colours: Sequence[str] = LINES) -> str:
-    """The text of an SVG file: panels row by row, and one legend below them; `colours` in order of titles."""
+    """The text of an SVG file: panels row by row, and one legend below them; `colours` in order of titles.
+
+    The legend of several panels names them, or says that it is that of all.
+    """
     titles = list(dict.fromkeys(line.title for panel in panels for line in panel.lines))
     of_title = {title: colours[i % len(colours)] for i, title in enumerate(titles)}
 
     across, down = LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM
     rows = math.ceil(len(panels) / columns)
-    entries = math.ceil(len(titles) / columns)
-    size = columns * across, rows * down + entries * LINE_HEIGHT + 12
+    entries = _legend(panels, of_title, rows * down + 0.6 * LINE_HEIGHT, columns * across)
+    size = columns * across, rows * down + len(entries) * LINE_HEIGHT + 12
 
     parts = [
         f'<g transform="translate({i % columns * across + LEFT},{i // columns * down + TOP})">'
         f"{_panel(panel, of_title)}</g>"
         for i, panel in enumerate(panels)
     ]
-    parts += [
-        _entry(
-            title,
-            of_title[title],
-            i % columns * across + LEFT,
-            rows * down + (i // columns + 0.6) * LINE_HEIGHT,
-        )
-        for i, title in enumerate(titles)
-    ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" '
         f'viewBox="0 0 {size[0]} {size[1]}" font-family="Helvetica, Arial, sans-serif" font-size="12" '
         f'fill="currentColor" role="img">\n'
-        f'<rect class="ground" width="100%" height="100%" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'<rect class="ground" width="100%" height="100%" fill="white"/>\n'
+        + "\n".join([*parts, *entries])
+        + "\n</svg>\n"
     )
+
+
+def _legend(panels: Sequence[Panel], colours: dict[str, str], top: float, width: float) -> list[str]:
+    """Lines of the legend, each as wide as the picture at most."""
+    named = " and ".join(panel.title for panel in panels) if len(panels) == 2 else "all panels"
+    before = f"{named}:" if len(panels) > 1 else ""
+
+    lines, x = [""], float(LEFT)
+    if before:
+        lines[-1] += f'<text x="{x:.1f}" y="{top + 4:.1f}">{escape(before)}</text>'
+        x += _length(before) + GAP
+    for title, colour in colours.items():
+        if x + SAMPLE + _length(title) > width and lines[-1]:
+            lines.append("")
+            x = float(LEFT)
+        lines[-1] += _entry(title, colour, x, top + (len(lines) - 1) * LINE_HEIGHT)
+        x += SAMPLE + _length(title) + GAP
+    return lines
+
+
+def _length(text: str) -> float:
+    """px of a text, about."""
+    return LETTER * len(text)
 
 
 def _panel(panel: Panel, colours: dict[str, str]) -> str:
@@ -134,9 +154,10 @@ def _axes(panel: Panel, low: float, high: float, step: float) -> str:
 
 
 def _entry(title: str, colour: str, x: float, y: float) -> str:
+    end = x + SAMPLE - 8
     return (
-        f'<line x1="{x:.1f}" x2="{x + 26:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="2"/>'
-        f'<text x="{x + 34:.1f}" y="{y + 4:.1f}">{escape(title)}</text>'
+        f'<line x1="{x:.1f}" x2="{end:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="2"/>'
+        f'<text x="{x + SAMPLE:.1f}" y="{y + 4:.1f}">{escape(title)}</text>'
     )
 
 
