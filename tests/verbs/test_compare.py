@@ -44,7 +44,7 @@ def test_what_differs_is_written_beside_the_scores_of_each(
     find: Callable[..., Path], circles: Path, tmp_path: Path
 ) -> None:
     full, less = find("full", all_of), find("less", without_the_first)
-    done = compare(full, less, circles, tmp_path / "out")
+    done = compare([full, less], circles, tmp_path / "out")
     out = tmp_path / "out"
 
     written = json.loads((out / "comparison.json").read_text())
@@ -75,7 +75,7 @@ def test_what_differs_is_written_beside_the_scores_of_each(
 def test_a_network_is_compared_with_finished_predictions(
     find: Callable[..., Path], blobs_installed: Predictor, circles: Path, tmp_path: Path
 ) -> None:
-    done = compare("bundled", find("full", all_of), circles, tmp_path / "out")
+    done = compare(["bundled", find("full", all_of)], circles, tmp_path / "out")
     assert done.comparison.patients == 3
     assert done.comparison.classes["cytoplasm"]["recall"]["pooled"].second.value == 1
 
@@ -84,7 +84,7 @@ def test_pictures_that_are_gone_are_told(find: Callable[..., Path], circles: Pat
     moved = tmp_path / "moved" / "annotations.json"
     moved.parent.mkdir()
     moved.write_bytes((circles / "annotations.json").read_bytes())
-    compare(find("full", all_of), find("less", without_the_first), moved, tmp_path / "out")
+    compare([find("full", all_of), find("less", without_the_first)], moved, tmp_path / "out")
     page = (tmp_path / "out" / "gallery.html").read_text()
     assert "no picture: " in page
     assert "true #0, A #100, x" in page
@@ -99,24 +99,21 @@ def test_classes_that_one_does_not_look_for_are_left_out(
         content = Content(cells=all_of(entry.content.cells.of(NUCLEUS)), annotated=frozenset({NUCLEUS}))
         entries.append(replace(entry, content=content))
     write_coco(nuclei, entries, scores=True)
-    done = compare(find("full", all_of), nuclei, circles, tmp_path / "out", exclude_border=True)
+    done = compare([find("full", all_of), nuclei], circles, tmp_path / "out", exclude_border=True)
     assert list(done.comparison.classes) == ["nucleus"]
     assert done.comparison.links == {}
 
 
-def test_the_same_twice_and_swapped_arguments_are_refused(
+def test_the_same_twice_a_third_and_swapped_arguments_are_refused(
     find: Callable[..., Path], circles: Path, tmp_path: Path
 ) -> None:
     full, less = find("full", all_of), find("less", without_the_first)
     with pytest.raises(InputError, match="named twice"):
-        compare(full, full / "." / "", circles, tmp_path / "out")
-    with pytest.raises(
-        InputError, match=f"the data set comes last, as in irnet evaluate {full} {less} {circles}"
-    ):
-        compare(full, circles, less, tmp_path / "out")
-    for method in ("bundled", "jomls", str(full), "mine.safetensors"):
-        with pytest.raises(InputError, match=f"as in irnet evaluate {method} {circles}"):
-            evaluate(circles, method, tmp_path / "out")
+        compare([full, full / "." / ""], circles, tmp_path / "out")
+    with pytest.raises(InputError, match=f"go last, irnet evaluate {full} {less} {circles}"):
+        compare([full, circles], less, tmp_path / "out")
+    with pytest.raises(InputError, match="3 sources before the data set"):
+        compare([full, less, full], circles, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -125,7 +122,7 @@ def test_scores_of_one_method_do_not_stay_beside_a_comparison(
 ) -> None:
     full, less = find("full", all_of), find("less", without_the_first)
     evaluate(full, circles, tmp_path / "out")
-    compare(full, less, circles, tmp_path / "out")
+    compare([full, less], circles, tmp_path / "out")
     assert not (tmp_path / "out" / "summary.json").exists()
     evaluate(full, circles, tmp_path / "out")
     assert not (tmp_path / "out" / "comparison.json").exists()

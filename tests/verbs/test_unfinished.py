@@ -23,8 +23,9 @@ from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import OWN, Scale
 from irnet.verbs import predict_files as module
-from irnet.verbs.predict_files import PredictResult, predict_files
+from irnet.verbs.predict_files import predict_files
 from irnet.verbs.predict_options import PredictOptions
+from irnet.verbs.predict_result import PredictResult
 from irnet.verbs.unfinished import Task, Unfinished
 
 COUNT = 4

@@ -61,8 +61,8 @@ def compare(
         data, score, exclude_border, device, views, own: as for `evaluate`.
 
     Raises:
-        InputError: as for `evaluate`; or there are not two sources, they are the same, or they look for no class
-            in common.
+        InputError: as for `evaluate`; or there are not two sources, or they are the same, or look for no
+            class in common.
     """
     if len(sources) != 2:
         raise InputError(f"{len(sources)} sources before the data set {data}: name one, or two to compare")

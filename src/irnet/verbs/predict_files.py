@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
+from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.beside import name_files
 from irnet.data.coco.coco import part_of
 from irnet.data.coco.run_record import OVERLAYS
@@ -27,7 +26,7 @@ from irnet.data.naming import name_images
 from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
+from irnet.errors import InputError
 from irnet.inference.first_look import scale_of_files
 from irnet.inference.methods import Method, open_method
 from irnet.inference.scale import Scale, given_scale
@@ -37,55 +36,17 @@ from irnet.progress import each, tell
 from irnet.report.draw import Picture, overlay
 from irnet.report.labels import write_numbers
 from irnet.verbs.predict_options import SAVES, PredictOptions
+from irnet.verbs.predict_result import PredictResult, describe
 from irnet.verbs.run_files import refuse_corrected
 from irnet.verbs.unfinished import Result, Task, Unfinished
-from irnet.wording import number_of
 
 _DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
 
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class PredictResult:
-    """What `predict_files` did."""
-
-    images: list[dict[str, Any]]  # what run.json says of each image that was segmented
-    errors: list[dict[str, str]]  # file and reason of the others
-    method: str
-    scores: Cuts  # the cuts that were used, none where the method gives no scores
-    notes: Sequence[str] = ()  # on all images together
-    before: int = 0  # of the images, how many were done before the run was stopped
-
-    @property
-    def exit_code(self) -> int:
-        """0 all done, 2 nothing done, 3 done except for the errors."""
-        if not self.errors:
-            return DONE
-        return DONE_WITH_ERRORS if self.images else NOTHING_DONE
-
-    def lines(self) -> list[str]:
-        """Return what a user should know: what was found and how, and which cuts were used."""
-        lines = [line for image in self.images for line in _describe(image)]
-        return [*lines, *self.notes, *self.last_lines()]
-
-    def last_lines(self) -> list[str]:
-        """Return what of this is known at the end alone; the rest was told on the way."""
-        lines = []
-        if doubted := sum(_is_doubted(image["notes"]) for image in self.images):
-            lines.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
-        if self.before:
-            lines.append(f"{number_of(self.before, 'image')} done before the run was stopped")
-
-        cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
-        kept = f"scores kept from: {cuts}" if cuts else "no scores"
-        return [*lines, f"{self.method}; {kept}"]
-
-
 def predict_files(
-    paths: Sequence[str | Path],
-    out_dir: str | Path,
-    options: PredictOptions = PredictOptions(),
+    paths: Sequence[str | Path], out_dir: str | Path, options: PredictOptions = PredictOptions()
 ) -> PredictResult:
     """Segment images and write what was found to `out_dir`.
 
@@ -192,16 +153,15 @@ class _Run:
         """Segment the images that are not done. Return how many were."""
         self.done = {task: row for task in tasks if (row := kept.done(task))}
         before = len(self.done)
-        for line in (line for row in self.done.values() for line in _describe(row)):
-            tell(line)
+        for row in self.done.values():
+            _tell(row)
 
         left = [task for task in tasks if task not in self.done]
         for task in each(left, "segmenting", lambda task: task.name):
             if result := self._take(task):
                 kept.add(task, result)
                 self.done[task] = result.row
-                for line in _describe(result.row):
-                    tell(line)
+                _tell(result.row)
 
         self.done = {task: self.done[task] for task in tasks if task in self.done}
         return before
@@ -278,19 +238,9 @@ def _tasks(files: Sequence[Path]) -> list[Task]:
     return [Task(number, *each) for number, each in enumerate(named, start=1)]
 
 
-def _is_doubted(notes: Sequence[str]) -> bool:
-    """Whether the nuclei of an image speak against its um per pixel (`doubt_mpp`)."""
-    return any("um per pixel right?" in note for note in notes)
-
-
-def _describe(image: Mapping[str, Any]) -> list[str]:
-    """Lines on an image that was segmented: what was found, and notes."""
-    scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
-    return [f"{image['name']}: {_counts(image['found'])}{scale}", *(f"  {n}" for n in image["notes"])]
-
-
-def _counts(found: dict[str, int]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in found.items())
+def _tell(image: Mapping[str, Any]) -> None:
+    for line in describe(image):
+        tell(line)
 
 
 def _explain(error: Exception) -> str:
