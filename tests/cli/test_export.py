@@ -72,7 +72,7 @@ def test_cells_of_qupath_carry_measurements(run, smears: Path, tmp_path: Path) -
 def test_tables_have_a_row_an_instance(run, smears: Path, tmp_path: Path) -> None:
     for to in ("csv", "parquet"):
         assert run("export", smears, "--to", to, "-o", tmp_path).code == 0
-    with open(tmp_path / "cells.csv", encoding="utf-8", newline="") as file:
+    with open(tmp_path / "cells.csv", encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     table = parquet.read_table(tmp_path / "cells.parquet")
     count = sum(len(entry.content.cells) for entry in read_coco(smears))

@@ -1,9 +1,11 @@
 """`irnet measure` on predictions, on annotations, and on what it should refuse."""
 
+import codecs
 import csv
 import json
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -14,7 +16,7 @@ from irnet.morphometry.table import COLUMNS
 
 
 def rows_of(file: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    return list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
 
 
 @pytest.fixture
@@ -118,3 +120,40 @@ def test_nothing_found_is_said(run, tmp_path: Path) -> None:
     write_atomic(tmp_path / "annotations.json", json.dumps(data).encode())
     ran = run("measure", tmp_path)
     assert (ran.out[:6], "no cell and no nucleus in it" in ran.err) == ("0 rows", True)
+
+
+def test_a_row_an_image_with_counts_medians_and_notes(run, found: Path) -> None:
+    record = json.loads((found / "run.json").read_text())
+    record["images"][0] |= {"path": str(found / "gone.png"), "notes": ["=a note"]}
+    (found / "run.json").write_text(json.dumps(record))
+    assert run("measure", found, "--patients", r"(\d)\.png").code == 3
+    cells = rows_of(found / "cells.csv")
+    for place, row in enumerate(rows_of(found / "images.csv")):
+        mine = [cell for cell in cells if cell["image"] == row["image"]]
+        owners = [cell for cell in mine if cell["label"] == "cytoplasm"]
+        assert (int(row["cells"]), int(row["nuclei"])) == (len(owners), len(mine) - len(owners))
+        whole = [float(cell["area_um2"]) for cell in owners if cell["touches_border"] == "0"]
+        told = row["median_cell_area_um2"]
+        assert float(told) == pytest.approx(median(whole), abs=0.01) if whole else told == ""
+        mm2 = int(row["width_px"]) * int(row["height_px"]) * (float(row["mpp"]) / 1000) ** 2
+        assert float(row["cells_per_mm2"]) == pytest.approx(len(owners) / mm2, abs=0.01)
+        assert row["patient"] == row["image"][0]
+        assert ("'=a note; " in row["notes"] and "stain not measured" in row["notes"]) == (place == 0)
+
+
+def test_tables_open_in_spreadsheets_and_are_read_back(run, smears: Path, tmp_path: Path) -> None:
+    data = json.loads((smears / "annotations.json").read_text())
+    names = ["=1+1.png", "@ä.png", "+.png"]
+    for row, name in zip(data["images"], names, strict=True):
+        write_atomic(tmp_path / "images" / name, (smears / "images" / row["file_name"]).read_bytes())
+        row["file_name"] = name
+    write_atomic(tmp_path / "annotations.json", json.dumps(data).encode())
+    assert run("measure", tmp_path, "--patients", "(.).+").code == 0
+    assert [row["image"] for row in rows_of(tmp_path / "images.csv")] == [f"'{name}" for name in names]
+    for table in ("cells.csv", "images.csv"):
+        assert (tmp_path / table).read_bytes().startswith(codecs.BOM_UTF8)
+
+    ran = run("measure", tmp_path, "--patients", tmp_path / "images.csv", "--mpp", "0.3", "--link")
+    assert (ran.code, "linked to a cell" in ran.out) == (0, True)
+    assert [row["patient"] for row in rows_of(tmp_path / "images.csv")] == ["'=", "'@", "'+"]
+    assert {row["mpp"] for row in rows_of(tmp_path / "images.csv")} == {"0.3"}

@@ -94,6 +94,7 @@ def test_predict_writes_everything(run, smears: Path, network: Path, tmp_path: P
         "predictions.json",
         "overlays",
         "cells.csv",
+        "images.csv",
         "run.json",
         "errors.json",
     }

@@ -75,7 +75,7 @@ def test_what_was_found_is_read_measured_and_shown(tmp_path: Path):
     assert RunRecord.read(folder).scores == {"cytoplasm": 0.05, "nucleus": 0.05}
     columns = (folder / "cells.csv").read_text().partition("\n")[0]
     assert (measure_files(folder).rows, len(write_report(folder).missing)) == (11, 2)  # without its pictures
-    assert (folder / "cells.csv").read_text().startswith(columns)
+    assert (folder / "cells.csv").read_text("utf-8-sig").startswith(columns)
 
 
 def test_the_page_of_scores_is_made_of_an_earlier_summary(tmp_path: Path):

@@ -137,7 +137,7 @@ def test_an_unknown_format_is_refused(review: Review) -> None:
 def test_other_tools_get_the_corrected_cells(review: Review) -> None:
     edit(review, 0, schema.Delete(op="delete", ids=[3]))
     folder = write(review, "csv", cuts={1: 0.5, 2: 0.4})
-    rows = list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((folder / "cells.csv").read_text("utf-8-sig").splitlines()))
     assert [row["image"] for row in rows] == ["a.png"] * 3 + ["b.png"] * 4
     assert folder.name == "corrected-csv"
 
@@ -180,6 +180,7 @@ def test_what_is_made_of_the_corrected_cells_lies_beside_what_the_run_wrote(
 
     assert measure_files(corrected, save=("csv", "parquet")).files == [
         found / "corrected-cells.csv",
+        found / "corrected-images.csv",
         found / "corrected-cells.parquet",
     ]
     assert write_report(corrected).file == found / "corrected-report.html"

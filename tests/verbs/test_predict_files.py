@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from irnet.data.coco.coco import read_coco
 from irnet.errors import InputError
@@ -71,7 +72,7 @@ def test_good_images_are_done_and_bad_ones_reported(blobs_installed: Predictor, 
     assert [entry.name for entry in found] == ["0.png", "1.png"]
     assert all(len(entry.content.cells) for entry in found)
     assert sorted(file.name for file in (tmp_path / "out" / "overlays").iterdir()) == ["0.png", "1.png"]
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text("utf-8-sig"))))
     assert len(rows) == sum(len(entry.content.cells) for entry in found)
     assert rows[0]["area_um2"]
 
@@ -102,7 +103,7 @@ def test_an_estimated_scale_is_marked_and_makes_no_um(
     assert "estimated" in told.lines[0]
     assert (LOOKING, "cut.png", 2, 3) in told.seen  # the last of those that state no um per pixel
     assert [error["file"].rsplit("/")[-1] for error in report.errors] == ["cut.png", "text.jpg"]
-    (row, *_) = csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text()))
+    (row, *_) = csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text("utf-8-sig")))
     assert not row["area_um2"]
 
 
@@ -213,12 +214,13 @@ def test_files_of_an_earlier_run_make_way_and_others_stay(
         (out / name).write_text("made since")
     predict_files([folder / "1.png"], out)
     assert contents(out).keys() == {
-        *("predictions.json", "cells.csv", "run.json", "errors.json", "overlays/1.png"),
+        *("predictions.json", "cells.csv", "images.csv", "run.json", "errors.json", "overlays/1.png"),
         *("notes.txt", "overlays/mine.png"),
     }
     (out / "overlays" / "mine.png").unlink()
     predict_files([folder / "0.png"], out, PredictOptions(save=["csv"]))
-    assert {f.name for f in out.iterdir()} == {"cells.csv", "run.json", "errors.json", "notes.txt"}
+    made = {"cells.csv", "images.csv", "run.json", "errors.json"}
+    assert {f.name for f in out.iterdir()} == made | {"notes.txt"}
 
 
 def test_what_no_run_writes_stays_whatever_the_record_lists(
@@ -264,7 +266,8 @@ def test_predictions_that_were_corrected_are_not_replaced(
 
 def test_only_what_is_asked_for_is_saved(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     predict_files([folder / "0.png"], tmp_path / "out", PredictOptions(save=["csv"]))
-    assert sorted(f.name for f in (tmp_path / "out").iterdir()) == ["cells.csv", "errors.json", "run.json"]
+    names = ["cells.csv", "errors.json", "images.csv", "run.json"]
+    assert sorted(f.name for f in (tmp_path / "out").iterdir()) == names
     with pytest.raises(InputError, match="--save json"):
         predict_files([folder], tmp_path / "out", PredictOptions(save=["json"]))
 
@@ -327,6 +330,25 @@ def test_images_of_one_name_are_kept_apart(blobs_installed: Predictor, circles: 
     assert drawn == {"overlays/a/x.png", "overlays/b/x.png", "overlays/x.png"}
 
 
+def test_a_row_an_image_says_what_the_record_says(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    tifffile.imwrite(
+        folder / "scaled.tif",
+        np.asarray(PIL.Image.open(folder / "0.png").convert("RGB")),
+        resolution=(20000, 20000),
+        resolutionunit="CENTIMETER",
+    )
+    report = predict_files(
+        [folder / "0.png", folder / "scaled.tif"], tmp_path / "out", PredictOptions(mpp=0.37)
+    )
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "images.csv").read_text("utf-8-sig"))))
+    for row, image in zip(rows, report.images, strict=True):
+        assert (row["image"], float(row["mpp"])) == (image["name"], 0.37)
+        assert [int(row["cells"]), int(row["nuclei"])] == [*image["found"].values()]
+        assert row["notes"] == "; ".join(image["notes"])
+    assert "--mpp 0.37 is taken, and not the 0.5 um per pixel stated" in rows[1]["notes"]
+    assert "images.csv" in read_json(tmp_path / "out" / "run.json")["hashes"]
+
+
 def test_ids_are_written_on_overlays_alone(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     for out, ids in (("plain", False), ("numbered", True)):
         predict_files([folder / "0.png"], tmp_path / out, PredictOptions(mpp=0.37, ids=ids))
@@ -335,6 +357,6 @@ def test_ids_are_written_on_overlays_alone(blobs_installed: Predictor, folder: P
     assert (drawn[0] != drawn[1]).any()
     for file in ("predictions.json", "cells.csv"):
         assert (plain / file).read_bytes() == (numbered / file).read_bytes()
-    rows = list(csv.DictReader(io.StringIO((plain / "cells.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((plain / "cells.csv").read_text("utf-8-sig"))))
     numbers = [row["number"] for row in read_json(plain / "predictions.json")["annotations"]]
     assert [row["name"] for row in rows] == [f"0.png#{number}" for number in numbers]

@@ -1,18 +1,14 @@
 """`irnet data`: check, convert and split annotated images."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Crowd, Link, Map, Out, Own, check_file, gathered
+from irnet.cli.options import Crowd, Link, Map, Out, Own, check_file, gathered, lower
 
 app = typer.Typer(name="data", help="Check, convert and split annotated images.", no_args_is_help=True)
 
-Source = Literal[
-    *("coco", "masks", "cvat", "imagej", "labelme", "labels", "qupath"),
-    *("cric", "cx22", "herlev", "isbi2014", "sipakmed"),
-]
 Data = Annotated[Path, typer.Argument(help="Folder of a data set, or a COCO file.", show_default=False)]
 
 
@@ -53,7 +49,15 @@ def check(
 def convert(
     source: Annotated[Path, typer.Argument(help="What to read.", show_default=False)],
     out: Out,
-    source_format: Annotated[Source, typer.Option("--from", help="Format of the source.")],
+    source_format: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="Format of the source: coco, masks, cvat, imagej, labelme, labels, qupath, cric, cx22, "
+            "herlev, isbi2014 or sipakmed.",
+            callback=lower,
+        ),
+    ],
     images: Annotated[
         Path | None,
         typer.Option(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import check_folder
+from irnet.cli.options import check_folder, lower
 
 
 def export(
@@ -13,8 +13,8 @@ def export(
         Path, typer.Argument(help="Folder of predict, data set or COCO file.", show_default=False)
     ],
     to: Annotated[
-        Literal["qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels"],
-        typer.Option(help="Format."),
+        str,
+        typer.Option(help="Format: qupath, imagej, labelme, cvat, csv, parquet or labels.", callback=lower),
     ],
     out: Annotated[
         Path | None,

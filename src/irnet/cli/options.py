@@ -82,6 +82,11 @@ def fold_each(names: list[str]) -> list[str]:
     return [fold(name) or "" for name in names]
 
 
+def lower(name: str) -> str:
+    """A choice in lower case."""
+    return name.lower()
+
+
 def fold_list(names: str) -> list[str]:
     """The names of a list, as in "coco, CSV"."""
     return [name.strip().lower() for name in names.split(",")]

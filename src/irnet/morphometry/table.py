@@ -126,16 +126,25 @@ def measure(
     return rows
 
 
-def to_csv(rows: Iterable[Row]) -> str:
+def to_csv(rows: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:
     """The rows as CSV text with a header; a value that is not known is an empty field.
 
-    A name that a spreadsheet would take for a formula gets `'` before it, as OWASP advises.
+    Text that a spreadsheet would take for a formula gets `'` before it, as OWASP advises.
     """
     text = io.StringIO()
-    writer: csv.DictWriter[str] = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
+    writer: csv.DictWriter[str] = csv.DictWriter(text, list(columns), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row | {key: for_spreadsheet(str(row[key])) for key in ("image", "name")} for row in rows)
+    writer.writerows({key: _written(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def encode_csv(text: str) -> bytes:
+    """A CSV file: UTF-8 with the mark without which Excel garbles names."""
+    return text.encode("utf-8-sig")
+
+
+def _written(value: Value) -> Value:
+    return for_spreadsheet(value) if isinstance(value, str) else value
 
 
 def check_parquet() -> None:

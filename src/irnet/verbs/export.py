@@ -18,7 +18,7 @@ from irnet.data.image import orientation
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
-from irnet.morphometry.table import Row, check_parquet, to_csv, to_parquet
+from irnet.morphometry.table import Row, check_parquet, encode_csv, to_csv, to_parquet
 from irnet.progress import each
 from irnet.verbs.measure import measure_entry
 from irnet.wording import number_of
@@ -157,7 +157,7 @@ def _write_labels(entries: Sequence[Entry], done: Exported, style: str) -> None:
 
 def _write_csv(entries: Sequence[Entry], done: Exported, style: str) -> None:
     rows = _table(entries, done)
-    write_atomic(done.folder / WHOLE["csv"], to_csv(rows).encode())
+    write_atomic(done.folder / WHOLE["csv"], encode_csv(to_csv(rows)))
 
 
 def _write_parquet(entries: Sequence[Entry], done: Exported, style: str) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from irnet.data.coco.found import read_found
-from irnet.data.coco.run_record import made_from
+from irnet.data.coco.run_record import CELLS, IMAGES, RunRecord, made_from
 from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
-from irnet.morphometry.table import Row, check_parquet, measure, to_csv, to_parquet
+from irnet.morphometry.images import IMAGE_COLUMNS, summarise_image
+from irnet.morphometry.table import Row, check_parquet, encode_csv, measure, to_csv, to_parquet
 from irnet.progress import each
 from irnet.verbs.own_data import Completion
 
-SAVES = {"csv": lambda rows: to_csv(rows).encode(), "parquet": to_parquet}
+SAVES = ("csv", "parquet")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ def measure_files(
     exclude_overlap: bool = False,
     save: Collection[str] = ("csv",),
 ) -> Measured:
-    """Measure what a folder of `irnet predict`, a data set or a COCO file holds; cells.csv goes beside it.
+    """Measure what a folder of `irnet predict`, a data set or a COCO file holds.
+
+    cells.csv and images.csv go beside it.
 
     Args:
         source: the folder or file. Of an image that is no longer where it was, all but the stain is measured.
@@ -67,17 +71,51 @@ def measure_files(
 
     with writing(folder, "irnet measure"):
         complete = Completion(own, source, link)
-        entries, rows, errors = complete(read_found(source)), [], []
+        entries, table = complete(read_found(source)), MeasuredImages(_notes(folder))
         for entry in each(entries, "measuring", lambda entry: entry.name):
-            more, error = measure_entry(entry, exclude_overlap=exclude_overlap)
-            rows += more
-            errors += [error] if error else []
+            table.add(entry, exclude_overlap=exclude_overlap)
 
-        contents = {made_from(source, f"cells.{kind}"): SAVES[kind](rows) for kind in SAVES if kind in save}
+        contents = {made_from(source, name): content for name, content in table.files(save).items()}
         for path, content in contents.items():
             write_atomic(path, content)
         remove_drafts([folder])
-    return Measured(list(contents), len(rows), errors, complete.notes)
+    return Measured(list(contents), len(table.rows), table.errors, complete.notes)
+
+
+def _notes(folder: Path) -> dict[str, list[str]]:
+    """What a run in the folder noted on images, by name."""
+    with suppress(InputError):  # whoever reads predictions of it says so
+        return RunRecord.read(folder).notes
+    return {}
+
+
+@dataclass
+class MeasuredImages:
+    """The rows of both tables, image by image; `notes` are on images, by name."""
+
+    notes: Mapping[str, Sequence[str]]
+    rows: list[Row] = field(default_factory=list)
+    summaries: list[Row] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, entry: Entry, *, exclude_overlap: bool) -> None:
+        """Measure an image."""
+        rows, error = measure_entry(entry, exclude_overlap=exclude_overlap)
+        notes = [*self.notes.get(entry.name, ()), *([error] if error else [])]
+        cells, patient = entry.content.cells, entry.patient
+        self.summaries.append(summarise_image(cells, rows, name=entry.name, patient=patient, notes=notes))
+        self.rows += rows
+        self.errors += [error] if error else []
+
+    def files(self, save: Collection[str]) -> dict[str, bytes]:
+        """The content of each file to write."""
+        files = {}
+        if "csv" in save:
+            files[CELLS] = encode_csv(to_csv(self.rows))
+            files[IMAGES] = encode_csv(to_csv(self.summaries, IMAGE_COLUMNS))
+        if "parquet" in save:
+            files["cells.parquet"] = to_parquet(self.rows)
+        return files
 
 
 def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[Row], str | None]:

@@ -24,6 +24,7 @@ from irnet.data.locking import writing
 from irnet.data.memory import check_room
 from irnet.data.naming import name_images
 from irnet.data.nucleus_size import doubt_mpp
+from irnet.data.own import contradiction
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -31,6 +32,7 @@ from irnet.inference.first_look import scale_of_files
 from irnet.inference.methods import Method, open_method
 from irnet.inference.scale import Scale, given_scale
 from irnet.inference.versions import versions
+from irnet.morphometry.images import summarise_image
 from irnet.morphometry.table import measure, to_csv
 from irnet.progress import each, tell
 from irnet.report.draw import Picture, overlay
@@ -51,9 +53,10 @@ def predict_files(
     """Segment images and write what was found to `out_dir`.
 
     Always errors.json and run.json (hashes, thresholds, versions, notes); with `save` also predictions.json
-    ("coco": one file for all images), overlays/STEM.png ("overlay") and cells.csv ("csv"). Where every image
-    fails, nothing is written. Until all images are done, what is done lies in `out_dir`/.irnet-predict, and
-    the same call goes on from there: each image is segmented once, and the files come out the same.
+    ("coco": one file for all images), overlays/STEM.png ("overlay"), cells.csv and images.csv ("csv"). Where
+    every image fails, nothing is written. Until all images are done, what is done lies in
+    `out_dir`/.irnet-predict, and the same call goes on from there: each image is segmented once, and the
+    files come out the same.
 
     Args:
         paths: image files and folders of them.
@@ -187,9 +190,11 @@ class _Run:
         cells = self.method.choose(found.cells, self.options.score)
 
         entry = Entry(name=task.name, path=task.file, content=Content(cells=cells))
-        table = to_csv(measure(cells, task.name, image.pixels)).partition("\n")[2]
+        rows = measure(cells, task.name, image.pixels)
         picture = to_png(self._draw(image.pixels, cells)) if "overlay" in self.save else None
 
+        told = contradiction(self.options.mpp, image.mpp)
+        notes = [*image.notes, *([told] if told else []), *found.notes, *doubt_mpp(cells)]
         row = {
             "name": task.name,
             "path": str(task.file.resolve()),
@@ -198,10 +203,12 @@ class _Run:
             "zoom": round(found.zoom, 5),
             "zoom_estimated": found.zoom_estimated,
             "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
-            "notes": [*image.notes, *found.notes, *doubt_mpp(cells)],
+            "notes": notes,
             "seconds": round(time.monotonic() - begun, 3),
         }
-        return Result(row, part_of(entry, scores=self.method.scored), table, picture)
+        table = to_csv(rows).partition("\n")[2]
+        summary = summarise_image(cells, rows, name=task.name, notes=notes)
+        return Result(row, part_of(entry, scores=self.method.scored), table, summary, picture)
 
     def _draw(self, image: Picture, cells: Cells) -> Picture:
         drawn = overlay(image, cells)

@@ -7,11 +7,11 @@ import os
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from irnet.data.coco.run_record import CELLS, ERRORS, JOURNAL, OVERLAYS, PREDICTIONS, RUN, RunRecord
+from irnet.data.coco.run_record import CELLS, ERRORS, IMAGES, JOURNAL, OVERLAYS, PREDICTIONS, RUN, RunRecord
 from irnet.data.files import safe_join
 from irnet.errors import InputError
 
-MADE_OF_THEM = (CELLS, "cells.parquet", "report.html")  # by irnet measure and irnet report
+MADE_OF_THEM = (CELLS, IMAGES, "cells.parquet", "report.html")  # by irnet measure and irnet report
 WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
 
 

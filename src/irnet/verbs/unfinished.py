@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 
 from irnet.data.coco.coco import Part, write_parts
 from irnet.data.coco.document import Row, parse, short
-from irnet.data.coco.run_record import CELLS, ERRORS, OVERLAYS, PREDICTIONS, RUN, UNFINISHED
+from irnet.data.coco.run_record import CELLS, ERRORS, IMAGES, OVERLAYS, PREDICTIONS, RUN, UNFINISHED
 from irnet.data.files import as_json, move, sha256, write_atomic
 from irnet.errors import InputError
-from irnet.morphometry.table import to_csv
+from irnet.morphometry.images import IMAGE_COLUMNS
+from irnet.morphometry.table import encode_csv, to_csv
 from irnet.verbs.run_files import remove_earlier
 from irnet.wording import number_of
 
 PLAN = "plan.json"
-FORMAT = 1
+FORMAT = 2
 
 
 class Task(NamedTuple):
@@ -41,6 +42,7 @@ class Result(NamedTuple):
     row: Row  # of run.json
     part: Part  # of predictions.json
     table: str  # lines of cells.csv
+    summary: Row  # of images.csv
     picture: bytes | None = None  # its overlay, PNG
 
 
@@ -120,6 +122,7 @@ class Unfinished:
             "row": result.row,
             "part": result.part,
             "table": result.table,
+            "summary": result.summary,
             "drawn": self._drawn(task) if result.picture is not None else None,
         }
         write_atomic(self._file(task), as_json(record, indent=None))
@@ -179,9 +182,13 @@ class Unfinished:
             parts = lambda: (record["part"] for record in records())  # noqa: E731
             write_parts(self.folder / PREDICTIONS, parts, info=info)
         if "csv" in save:
+            header = encode_csv(to_csv([]))
             lines = (record["table"].encode() for record in records())
-            write_atomic(self.folder / CELLS, lambda file: file.writelines([to_csv([]).encode(), *lines]))
-        return [name for kind, name in (("coco", PREDICTIONS), ("csv", CELLS)) if kind in save]
+            write_atomic(self.folder / CELLS, lambda file: file.writelines([header, *lines]))
+            images = to_csv((record["summary"] for record in records()), IMAGE_COLUMNS)
+            write_atomic(self.folder / IMAGES, encode_csv(images))
+        kinds = (("coco", PREDICTIONS), ("csv", CELLS), ("csv", IMAGES))
+        return [name for kind, name in kinds if kind in save]
 
 
 def _refuse_other(out: Path, stopped: Row, wanted: Row) -> None:

@@ -12,7 +12,7 @@ from irnet.errors import InputError
 
 PREDICTIONS, RUN, ERRORS = "predictions.json", "run.json", "errors.json"
 ANNOTATIONS = "annotations.json"  # of a data set
-CELLS, OVERLAYS = "cells.csv", "overlays"
+CELLS, IMAGES, OVERLAYS = "cells.csv", "images.csv", "overlays"
 UNFINISHED = ".irnet-predict"  # folder with what a run did that is not finished
 JOURNAL = "corrections.jsonl"  # of the viewer
 
@@ -63,6 +63,11 @@ class RunRecord:
     def page(self) -> int | None:
         """Page of multi-page TIFF files that was read, from 0."""
         return self.said.get("page")
+
+    @property
+    def notes(self) -> dict[str, list[str]]:
+        """What was noted on each image, by name."""
+        return {row["name"]: row.get("notes", []) for row in self.images}
 
     @property
     def scores(self) -> dict[str, float]:
