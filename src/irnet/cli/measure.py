@@ -25,8 +25,9 @@ def measure(
     """Measure every cell and nucleus that was found, or annotated.
 
     Writes cells.csv: size and form, overlap, N:C ratio, stain and texture,
-    one row an instance (docs/reference/measurements.md). An image that is
-    no longer there has no stain (exit code 3).
+    one row an instance; and images.csv, one row an image
+    (docs/reference/measurements.md). An image that is no longer there has
+    no stain (exit code 3).
 
     Example:  irnet measure found --exclude-overlap
     """

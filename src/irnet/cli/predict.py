@@ -58,7 +58,7 @@ def predict(
 ) -> None:
     """Find the cells and nuclei of images, overlaps kept.
 
-    Writes predictions.json (COCO), overlays/, cells.csv, run.json and
+    Writes predictions.json (COCO), overlays/, cells.csv, images.csv, run.json and
     errors.json, in place of an earlier run. An image that cannot be read is
     reported and the others go on (exit code 3); if none can be, nothing is
     written. The classical method, jomls, needs no weights and gives no
