@@ -59,6 +59,17 @@ def test_the_folder_inside_that_holds_the_images_is_named(tmp_path: Path) -> Non
         list_images([tmp_path])
 
 
+def test_folders_in_folders_are_read_on_demand_without_what_was_drawn(tmp_path: Path, caplog) -> None:
+    touch(tmp_path, "b.png", "p2/slide/a.png", "p1/a.png", "p1/c.svs", "overlays/own.png")
+    touch(tmp_path, "found/run.json", "found/overlays/p1/a.png", "found/overlays/b.png", ".hidden/a.png")
+    found = list_images([tmp_path, tmp_path / "p1"], recursive=True)
+    names = [path.relative_to(tmp_path).as_posix() for path in found]
+    assert names == ["b.png", "overlays/own.png", "p1/a.png", "p2/slide/a.png"]
+    assert "not read: found/run.json, p1/c.svs" in caplog.text
+    with pytest.raises(InputError, match="or say --recursive"):
+        list_images([tmp_path / "p2"], recursive=False)
+
+
 def label_maps(folder: Path) -> None:
     values = np.zeros(GREY.shape, dtype=np.uint16)
     values[3:9, 3:9] = 1

@@ -349,6 +349,17 @@ def test_a_row_an_image_says_what_the_record_says(blobs_installed: Predictor, fo
     assert "images.csv" in read_json(tmp_path / "out" / "run.json")["hashes"]
 
 
+def test_images_in_folders_bear_their_names(blobs_installed: Predictor, folder: Path, tmp_path: Path):
+    for place in ("set/p1", "set/p2", "set"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "field.png").write_bytes((folder / "0.png").read_bytes())
+    options = PredictOptions(recursive=True)
+    for _ in range(2):  # the second time beside what the first wrote
+        report = predict_files([tmp_path / "set"], tmp_path / "set" / "found", options)
+        names = [image["name"] for image in report.images]
+        assert names == ["set/field.png", "p1/field.png", "p2/field.png"]
+
+
 def test_ids_are_written_on_overlays_alone(blobs_installed: Predictor, folder: Path, tmp_path: Path):
     for out, ids in (("plain", False), ("numbered", True)):
         predict_files([folder / "0.png"], tmp_path / out, PredictOptions(mpp=0.37, ids=ids))

@@ -39,6 +39,9 @@ class Reading:
         bool, typer.Option("--keep-scale", hidden=True, help="The former name of --scale 1.")
     ] = False
     page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Take images in folders of the folders named, too.")
+    ] = False
 
 
 @gathered
@@ -81,6 +84,7 @@ def predict(
         mpp=reading.mpp,
         scale=1.0 if reading.keep_scale else scale,
         page=reading.page,
+        recursive=reading.recursive,
         views=views,
         device=device,
         save=fold_list(save),

@@ -13,30 +13,44 @@ IMAGE_SUFFIXES = (
 )
 _LITTER = ("__macosx", "thumbs.db", "desktop.ini")  # of systems
 _NAMED = 50  # files in a line
+_OVERLAYS, _RECORD = "overlays", "run.json"  # of irnet predict
 
 _logger = logging.getLogger(__name__)
 
 
-def list_images(paths: Iterable[str | os.PathLike], *, beside: Sequence[str] = ()) -> list[Path]:
+def list_images(
+    paths: Iterable[str | os.PathLike], *, beside: Sequence[str] = (), recursive: bool | None = None
+) -> list[Path]:
     """The files named and, in sorted order, the image files of the folders named; each once.
 
-    Anything else in the folders is listed in a warning, except for files that end in one of `beside`. Raises
-    InputError for a path that does not exist or is no text, and when nothing is found.
+    Args:
+        paths: files and folders.
+        beside: endings of files that may lie in the folders; anything else there is listed in a warning.
+        recursive: whether the folders in the folders are read too, those of overlays and hidden ones left
+            out; None is False where nobody could ask for it.
+
+    Raises:
+        InputError: a path does not exist or is no text, or nothing is found.
     """
     paths = [Path(path) for path in paths]
     found: dict[Path, Path] = {}  # by whole path: a folder and a file in it may both be named
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
-        inside = _images_in(path) if path.is_dir() else [path]
+        inside = [path]
+        if path.is_dir():
+            inside = _images_within(path) if recursive else _images_in(path)
         for file in inside:
             found.setdefault(Path(os.path.abspath(file)), file)
         if inside and path.is_dir():
-            warn_of_unread(path, path.iterdir(), {*inside}, beside)
+            there = (
+                (file for file in walk(path) if not _is_drawn(path, file)) if recursive else path.iterdir()
+            )
+            warn_of_unread(path, there, {*inside}, beside)
     for whole in found:
         _check_name(whole)
     if not found:
-        raise InputError(_nothing(paths))
+        raise InputError(_nothing(paths, recursive))
     return list(found.values())
 
 
@@ -74,14 +88,31 @@ def _check_name(path: Path) -> None:
         raise InputError(f"{str(path)!a}: its name holds half of a character: rename it") from None
 
 
-def _nothing(paths: Sequence[Path]) -> str:
+def _nothing(paths: Sequence[Path], recursive: bool | None) -> str:
     places = ", ".join(map(str, paths))
     folders = [folder for path in paths for folder in sorted(path.iterdir()) if folder.is_dir()]
     inner = [str(folder) for folder in folders if _images_in(folder)]
-    remedy = f"; name {inner[0]}" if inner else ""
+    asked = ", or say --recursive" if recursive is False else ""
+    remedy = f"; name {inner[0]}{asked}" if inner else ""
     return f"no image in {places or 'an empty list'}{remedy}: looked for {', '.join(IMAGE_SUFFIXES)}"
 
 
 def _images_in(folder: Path) -> list[Path]:
     files = (file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
     return sorted(file for file in files if file.is_file() and not is_litter(Path(file.name)))
+
+
+def _images_within(folder: Path) -> list[Path]:
+    """Images in a folder and its folders, one folder after the other."""
+    files = (file for file in walk(folder) if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(
+        (file for file in files if not _is_drawn(folder, file)), key=lambda file: (file.parent, file)
+    )
+
+
+def _is_drawn(folder: Path, file: Path) -> bool:
+    """Whether a file in a folder is an overlay that `irnet predict` drew, beside its record."""
+    for place in file.relative_to(folder).parents:
+        if place.name == _OVERLAYS and (folder / place.parent / _RECORD).is_file():
+            return True
+    return False

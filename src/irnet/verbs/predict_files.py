@@ -72,7 +72,7 @@ def predict_files(
     if unknown := sorted(set(options.save) - set(SAVES)):
         raise InputError(f"--save {','.join(unknown)}: unknown; choose from {', '.join(SAVES)}")
 
-    files, out = list_images(paths), Path(out_dir)
+    files, out = list_images(paths, recursive=options.recursive), Path(out_dir)
     check_kinds(files)
     with writing(out, "irnet predict"):
         refuse_corrected(out)

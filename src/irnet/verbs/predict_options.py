@@ -21,6 +21,7 @@ class PredictOptions:
         scale: px of the network's scale per px of images whose um per pixel is unknown; 1 takes them as they
             are, None estimates one for all of them.
         page: of multi-page TIFF files, from 0.
+        recursive: whether images in folders of the folders named are taken too.
         views: 1 or 4, for networks; see `Predictor`.
         device: "auto", "cpu", "cuda" ...
         save: which of "coco", "overlay" and "csv".
@@ -33,6 +34,7 @@ class PredictOptions:
     mpp: float | None = None
     scale: float | None = None
     page: int | None = None
+    recursive: bool = False
     views: int = 1
     device: str = "auto"
     save: Collection[str] = SAVES
