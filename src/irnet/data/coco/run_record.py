@@ -108,7 +108,7 @@ def made_from(source: str | os.PathLike, name: str) -> Path:
     source = Path(source)
     if source.is_dir():
         return source / name
-    own = next((own for own in (PREDICTIONS, ANNOTATIONS) if (source.parent / own).is_file()), source.name)
+    own = next((own for own in (PREDICTIONS, ANNOTATIONS) if source.with_name(own).is_file()), source.name)
     return source.with_name(name if source.name == own else f"{source.stem}-{name}")
 
 
