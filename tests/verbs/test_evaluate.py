@@ -9,6 +9,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
@@ -74,6 +75,30 @@ def test_what_the_border_cuts_can_be_left_out(circles: Path, tmp_path: Path):
     assert result.summary.evaluated.exclude_border
     assert "border" in result.table
     assert ">left out<" in write_report(tmp_path / "out").file.read_text()
+
+
+def test_nothing_left_to_score_is_an_error(circles: Path, tmp_path: Path):
+    entries = read_coco(circles)
+    nuclei = [replace(e, content=replace(e.content, cells=e.content.cells.of(NUCLEUS))) for e in entries]
+    cells = [
+        replace(e, content=replace(e.content, cells=e.content.cells.of(CYTOPLASM), annotated={CYTOPLASM}))
+        for e in entries
+    ]
+    for name, images in (("nuclei", nuclei), ("cells", cells)):
+        write_coco(tmp_path / f"{name}.json", images)
+    with pytest.raises(InputError, match="there is nothing to score"):
+        evaluate(tmp_path / "cells.json", tmp_path / "nuclei.json", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_said_of_images_reaches_the_scores(circles: Path, tmp_path: Path):
+    write_coco(tmp_path / "found.json", read_coco(circles))
+    own = OwnData(0.5, r"([024])|1")
+    with pytest.raises(InputError, match=r"no patient in the name 1\.png"):
+        evaluate(tmp_path / "found.json", circles, tmp_path / "out", own=own)
+    done = evaluate(tmp_path / "found.json", circles, tmp_path / "out", own=OwnData(0.5, r"(\d)\.png"))
+    assert done.summary.patients == 6
+    assert "um" in done.table
 
 
 def test_mistakes_are_counted_by_cause_and_shown(circles: Path, tmp_path: Path):

@@ -123,15 +123,17 @@ def _network_scale(settings: Settings, images: Mapping[str, Any] | None) -> str:
     return "unknown, as that of the images" if images and not images["known"] else "that of each image"
 
 
-def _image_scale(images: Mapping[str, Any]) -> str:
-    """The um per pixel of the training images."""
+def _image_scale(images: Mapping[str, Any], network: float) -> str:
+    """The um per pixel of the training images, and to which they were brought."""
+    known, unknown = images["known"], images["unknown"]
+    brought = f", brought to {network:g}" if network and any(mpp != network for mpp in known) else ""
     if images["given"] is not None:
-        return f"{images['given']:g} of all, given with --mpp"
-    parts = []
-    if known := images["known"]:
-        parts.append(f"{known[0]:g}" + (f" to {known[-1]:g}" if len(known) > 1 else "") + ", by the files")
-    if images["unknown"]:
-        parts.append(f"unknown of {number_of(images['unknown'], 'image')}, taken as they are")
+        return f"{images['given']:g} of all, given with --mpp{brought}"
+
+    parts = [f"{known[0]:g}" + (f" to {known[-1]:g}" if len(known) > 1 else "")] if known else []
+    parts = [f"{part} by the files{brought}" for part in parts]
+    if unknown:
+        parts.append(f"unknown of {number_of(unknown, 'image')}, taken as they are")
     return "; ".join(parts)
 
 
@@ -153,7 +155,9 @@ def _first_weights(settings: Settings, trained: Mapping[str, Any]) -> str:
 def _data(settings: Settings, trained: Mapping[str, Any]) -> dict[str, str | None]:
     data = trained.get("data", {})
     s = settings.train
-    images = _generated(settings, data) if settings.data.source == "generated" else _own(data)
+    images = (
+        _generated(settings, data) if settings.data.source == "generated" else _own(data, settings.data.mpp)
+    )
     seen = _crops_seen(s.batch * s.accumulate, trained)
     return images | _unlabelled(data) | {"crops": f"{settings.data.crop} x {settings.data.crop} px{seen}"}
 
@@ -176,10 +180,10 @@ def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | N
     }
 
 
-def _own(data: Mapping[str, Any]) -> dict[str, str | None]:
+def _own(data: Mapping[str, Any], network: float) -> dict[str, str | None]:
     files = {f"file `{name}`": f"SHA-256 {digest}" for name, digest in data.get("files", {}).items()}
     parts = {f"{part} images": _part(data[part]) for part in ("training", "validation") if part in data}
-    scale = {"um per pixel": _image_scale(data["scale"])} if "scale" in data else {}
+    scale = {"um per pixel": _image_scale(data["scale"], network)} if "scale" in data else {}
     return {"images": "annotated files", **files, **parts, **scale}
 
 

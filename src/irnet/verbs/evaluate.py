@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import entries_of, read_coco
@@ -179,8 +181,10 @@ class Predicted(NamedTuple):
         )
 
     def without_cut(self) -> Predicted:
-        """The same without what the border cuts."""
+        """The same without what the border cuts. Raises `InputError` where that leaves nothing annotated."""
         truths, cells = all_without_cut(self.truths, self.cells)
+        if not any(len(truth.cells) for truth in truths):
+            raise InputError("--exclude-border: the border cuts all that is annotated: leave it out")
         return self._replace(truths=truths, cells=cells)
 
 
@@ -241,8 +245,11 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
 
     info = document.data.get("info")
     info = info if isinstance(info, dict) else {}
+    truths = [_looked_for(entry.content, found[entry.name]) for entry in entries]
+    if not any(np.isin(truth.cells.labels, [*truth.annotated]).any() for truth in truths):
+        raise InputError(f"{file}: says of no annotated class what was looked for: there is nothing to score")
     return Predicted(
-        truths=[_looked_for(entry.content, found[entry.name]) for entry in entries],
+        truths=truths,
         cells=[found[entry.name].cells for entry in entries],
         known=[found[entry.name] for entry in entries],
         cuts=None if score is None else dict.fromkeys(LABEL_NAMES, score),
