@@ -2,9 +2,9 @@
 
     python benchmarks/pictures.py [docs/images]
 
-Draws fields, runs `irnet demo`, `predict`, `evaluate` and `report` on them, and photographs their pages and
-the viewer at work. Needs the bundled weights, Chromium (apt-get install chromium) and `pip install ".[dev]"`.
-Look at what it made before you commit it.
+Draws fields, runs `irnet demo`, `predict`, `evaluate`, `report` and `figure` on them, and photographs their
+pages and the viewer at work. Needs the bundled weights, Chromium (apt-get install chromium) and `pip install
+".[dev]"`. Look at what it made before you commit it.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -28,8 +29,11 @@ from irnet.data.coco.found import read_found
 from irnet.data.files import write_atomic
 from irnet.geometry.polygons import Ring, contours, simplify
 from irnet.synthetic import generate_set
+from irnet.verbs.compare import compare
 from irnet.verbs.demo import run_demo
 from irnet.verbs.evaluate import evaluate
+from irnet.verbs.figure import make_figures
+from irnet.verbs.figure_options import FigureOptions
 from irnet.verbs.predict_files import predict_files
 from irnet.verbs.predict_options import PredictOptions
 from irnet.verbs.report import write_report
@@ -37,6 +41,8 @@ from viewer import FLAGS
 
 CHROMIUM = os.environ.get("IRNET_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 FIELDS, SEED = 3, 5
+MORE = 0.3  # least score of the predictions that others are compared with
+TILES = 12  # of a contact sheet
 WIDE, TALL = {"width": 1280, "height": 720}, {"width": 1280, "height": 1700}  # px of the window
 SHOWN = 960  # px that a picture is wide
 FILM_SHOWN, COLOURS = 800, 256
@@ -49,15 +55,22 @@ TO_SCREEN = """([x, y]) => {
 
 
 def make_folders(work: Path) -> None:
-    """demo/, and of a few fields what the verbs write: smears/, found/ and scores/."""
+    """demo/, and of a few fields what the verbs write: smears/, found/, scores/, compared/ and figures/."""
     run_demo(work / "demo")
     entries = generate_set(work / "smears", images=FIELDS, seed=SEED, layout="dense", palette="pap")
 
     options = PredictOptions(mpp=entries[0].content.cells.mpp)
     predict_files([entry.path for entry in entries], work / "found", options)
+    predict_files([entry.path for entry in entries], work / "more", replace(options, score=MORE))
     evaluate(work / "found", work / "smears", work / "scores")
     write_report(work / "found")
     write_report(work / "scores")
+    compare([work / "found", work / "more"], work / "smears", work / "compared")
+
+    measure = FigureOptions(save=("png",), by="nc_ratio", fill=True)
+    field = replace(measure, images=[entries[1].name], ids=True)
+    make_figures(work / "found", work / "figures", field)
+    make_figures(work / "found", work / "figures", replace(measure, sheet=TILES))
 
 
 def save(picture: Image.Image, file: Path, width: int = SHOWN) -> None:
@@ -191,9 +204,18 @@ def main() -> None:
         save(Image.open(work / "demo" / "demo.png"), options.out / "demo.webp", 2 * SHOWN)
         overlays = sorted((work / "found" / "overlays").iterdir())
         save(Image.open(overlays[1]), options.out / "overlay.webp")
+        sheet = work / "figures" / "sheet-nc_ratio.png"
+        (field,) = set((work / "figures").glob("*.png")) - {sheet}
+        save(Image.open(field), options.out / "figure.webp")
+        save(Image.open(sheet), options.out / "sheet.webp")
 
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        pages = {"report": "found/report", "scores": "scores/report", "gallery": "scores/gallery"}
+        pages = {
+            "report": "found/report",
+            "scores": "scores/report",
+            "gallery": "scores/gallery",
+            "compared": "compared/gallery",
+        }
         for name, source in pages.items():
             page = browser.new_page(viewport=TALL)
             page.goto((work / f"{source}.html").resolve().as_uri())

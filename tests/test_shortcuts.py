@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
-from matplotlib import pyplot
+from matplotlib import colormaps, pyplot
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 import irnet
 from irnet.errors import InputError
@@ -118,20 +120,61 @@ def test_the_table_has_the_rows_of_measure_with_types(tmp_path: Path) -> None:
     assert CELLS[[]].to_dataframe().dtypes.equals(table.dtypes)
 
 
+def outlines(axes: Axes) -> list[LineCollection]:
+    return [lines for lines in axes.collections if isinstance(lines, LineCollection)]
+
+
 def test_a_plot_has_a_line_for_each_outline_in_pixels_of_the_image() -> None:
     cells = hollow()
     axes = cells.plot(np.zeros((30, 40, 3), np.uint8))
     assert (axes.get_xlim(), axes.get_ylim()) == ((0, 40), (30, 0))
-    assert sorted(len(lines.get_segments()) for lines in axes.collections) == [0, 1, 1, 2]
+    assert sorted(len(lines.get_segments()) for lines in outlines(axes)) == [0, 1, 1, 2]
     (picture,) = axes.images
     assert picture.get_extent() == [0, 40, 30, 0]
-    dashed = [lines for lines in axes.collections if lines.get_linestyle()[0][1]]
-    assert [lines.get_segments()[0].max(axis=0).tolist() for lines in dashed] == [[36.0, 26.0]]
+    dashed = [lines for lines in outlines(axes) if lines.get_linestyle()[0][1]]
+    assert [lines.get_gid() for lines in dashed] == ["instance-2"]
+    assert dashed[0].get_segments()[0].max(axis=0) == pytest.approx((36.0, 26.0), abs=0.6)  # smoothed
 
     again = pyplot.figure().add_subplot()
     assert cells.plot(ax=again, width=3) is again
-    assert {lines.get_linewidth()[0] for lines in again.collections} == {3}
+    assert {lines.get_linewidth()[0] for lines in outlines(again)} == {3}
+    assert len(again.patches) == 0
+    assert len(again.texts) == 0
     pyplot.close("all")
+
+
+def test_a_plot_has_colours_by_a_measure_fills_numbers_and_a_scale_bar() -> None:
+    axes = CELLS.plot(IMAGE, by="area_um2", fill=True, ids=True, scale_bar=True)
+    colours = {lines.get_gid(): tuple(lines.get_color()[0][:3]) for lines in outlines(axes)}
+    areas = CELLS.areas
+    assert colours[f"instance-{areas.argmin()}"] == pytest.approx(colormaps["viridis"](0.0)[:3])
+    assert len(axes.patches) == len(CELLS)
+    texts = [text.get_text() for text in axes.texts]
+    assert {str(number) for number in range(len(CELLS))} <= set(texts)
+    assert "20 µm" in texts  # of 110
+    (bar,) = axes.child_axes
+    assert bar.get_ylabel() == "area (µm²)"
+
+    ratios = CELLS.plot(by="nc_ratio")
+    grey = {lines.get_gid() for lines in outlines(ratios) if set(lines.get_color()[0][:3]) == {0.75}}
+    assert grey >= {f"instance-{index}" for index in np.flatnonzero(CELLS.labels == irnet.NUCLEUS)}
+    numbered = CELLS.plot(by=np.full(len(CELLS), np.nan), ids=range(50, 50 + len(CELLS)))
+    assert numbered.texts[0].get_text() == "50"
+    pyplot.close("all")
+
+
+def test_what_cannot_be_plotted_is_refused() -> None:
+    with pytest.raises(InputError, match="no measure 'area': choose"):
+        CELLS.plot(IMAGE, by="area")
+    with pytest.raises(InputError, match="no measure 'image'"):
+        CELLS.plot(IMAGE, by="image")
+    with pytest.raises(InputError, match="od_mean is measured in the image"):
+        CELLS.plot(by="od_mean")
+    with pytest.raises(InputError, match=r"values of shape \(2,\)"):
+        CELLS.plot(by=[1.0, 2.0])
+    with pytest.raises(InputError, match="1 ids for"):
+        CELLS.plot(ids=[3])
+    assert pyplot.get_fignums() == []
 
 
 def test_an_image_of_another_size_is_refused() -> None:

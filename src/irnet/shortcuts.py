@@ -5,7 +5,7 @@ It calls upper layers, each where it is used: nothing that computes with cells w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -181,35 +181,63 @@ class Shortcuts:
         return table.astype({column: types[kind] for column, kind in COLUMNS.items()})
 
     def plot(
-        self, image: ImageLike | None = None, *, ax: Axes | None = None, width: float = LINE_WIDTH
+        self,
+        image: ImageLike | None = None,
+        *,
+        ax: Axes | None = None,
+        width: float = LINE_WIDTH,
+        by: str | ArrayLike | None = None,
+        fill: bool = False,
+        ids: bool | Sequence[int] = False,
+        scale_bar: bool = False,
     ) -> Axes:
         """Draw the outline of each instance with Matplotlib, on the image where it is given.
 
         Neighbouring cells have different colours, a nucleus has the colour of its cell; a nucleus without a
         cell is dashed. Lines stay lines in PDF and SVG: `cells.plot(image).figure.savefig("cells.pdf")`.
+        `irnet figure` makes the same of whole folders.
 
         Args:
             image: the image of the cells: an array, a PIL image or a path.
             ax: where to draw; None makes a figure.
             width: of the lines, in points.
+            by: what gives the colours instead, with a colour bar: a column of cells.csv, such as "nc_ratio",
+                or (n,) values. Instances without a value (NaN) are grey; the bar is pointed where values far
+                from all others lie beyond its ends.
+            fill: whether instances are filled too, see-through.
+            ids: whether their numbers are written, from 0, or (n,) numbers.
+            scale_bar: whether a bar of a round length in um is drawn, where `mpp` is known.
 
         Returns:
             The axes. Its units are px of the image, y downwards.
 
         Raises:
-            InputError: Matplotlib is missing, no image of a known kind, or of another size than the frame.
+            InputError: Matplotlib is missing, no image of a known kind, or of another size than the frame; no
+                such column, not n values or ids, or stain without an image.
 
         Example:
             >>> import irnet
             >>> image, content = irnet.generate(1, size=(200, 200), mpp=0.5, count=2)
-            >>> content.cells.plot(image).get_xlim() == (0, 200)
+            >>> axes = content.cells.plot(image, by="area_um2", ids=True, scale_bar=True)
+            >>> axes.get_xlim() == (0, 200)
             True
         """
         from irnet.data.picture import open_picture
-        from irnet.report.outlines import draw_outlines
+        from irnet.report.measures import measure_by
+        from irnet.report.outlines import Style, draw_outlines, need_matplotlib
+
+        need_matplotlib()
+        cells = self._cells
+        numbers = () if isinstance(ids, bool) else ids
+        if numbers and len(numbers) != len(cells):
+            raise InputError(f"{len(numbers)} ids for {len(cells)} instances")
 
         picture = None if image is None else open_picture(image).pixels
-        return draw_outlines(self._cells, picture, ax, width=width)
+        measured = None if by is None else measure_by(cells, by, picture)
+        style = Style(
+            width=width, fill=fill, numbers=numbers, ids=bool(ids), scale_bar=scale_bar, by=measured
+        )
+        return draw_outlines(cells, picture, ax, style)
 
     def save(self, path: str | Path, image: str | Path | None = None) -> None:
         """Write the cells as a COCO file of one image, with scores unless all are 1; `read_coco` reads it.

@@ -29,6 +29,7 @@ from irnet.cli import (
     doctor,
     evaluate,
     export,
+    figure,
     import_predictions,
     measure,
     predict,
@@ -91,6 +92,7 @@ app.command()(view.view)
 app.command()(measure.measure)
 app.command()(report.report)
 app.command()(export.export)
+app.command()(figure.figure)
 app.command()(study.study)
 app.command()(demo.demo)
 ease(app)

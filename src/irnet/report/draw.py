@@ -69,12 +69,12 @@ def _outlines(cells: Cells, zoom: float, dashed: NDArray[np.bool_]) -> list[list
     every = max(1, int(STEP / zoom))
     lines = []
     for rings, broken in zip(trace(cells.masks, cells.offsets), dashed.tolist(), strict=True):
-        smooth = [zoom * _smooth(ring[:-1], every) for ring in rings]
-        lines.append([dash for ring in smooth for dash in _dashes(ring)] if broken else smooth)
+        smoothed = [zoom * smooth(ring[:-1], every) for ring in rings]
+        lines.append([dash for ring in smoothed for dash in _dashes(ring)] if broken else smoothed)
     return lines
 
 
-def _smooth(ring: Points, every: int) -> Points:
+def smooth(ring: Points, every: int = 1) -> Points:
     """A closed ring, each vertex averaged with its neighbours along it; its first points come again.
 
     Where it has many vertices, it keeps one of `every` so many.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from irnet.cells import Cells, Content, Cuts
 from irnet.data.sample import Entry
@@ -13,6 +13,8 @@ from irnet.metrics.causes import MISSED, POOR, Mistake, find_mistakes
 from irnet.metrics.ignore import counted
 
 MOST = 20  # mistakes that are shown
+
+_Case = TypeVar("_Case")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ def _rank(compared: ComparedImage, mistake: Mistake) -> tuple[float, float]:
     return -float(compared.preds.scores[pred]), -float(compared.preds.masks[pred].sum())
 
 
-def in_turn(queues: Iterable[Sequence[ChosenMistake]]) -> list[ChosenMistake]:
+def in_turn(queues: Iterable[Sequence[_Case]]) -> list[_Case]:
     """The first of each queue, then the second of each, and so on."""
     return [case for turn in zip_longest(*queues) for case in turn if case is not None]
 

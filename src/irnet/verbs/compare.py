@@ -86,7 +86,7 @@ def compare(
 
     with stage("drawing samples for intervals"):
         both_scored = all(one.scored for one in found)
-        comparison = compare_sets(*scored, patients_of(entries), scored=both_scored)
+        comparison = compare_sets(scored[0], scored[1], patients_of(entries), scored=both_scored)
     return _write(out, entries, found, comparison, names, origins)
 
 
