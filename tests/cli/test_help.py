@@ -19,6 +19,7 @@ VERBS = (
     "measure",
     "report",
     "export",
+    "figure",
     "view",
     "study",
     "demo",

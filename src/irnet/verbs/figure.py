@@ -7,7 +7,7 @@ import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 
 FOLDER, SHEET = "figures", "sheet"
 DPI = 600  # of an image inside a figure at most; of PNG files
-PLAIN = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "irnet"}  # text stays text
+PLAIN: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "irnet",
+}  # text stays text
 BAR_MM, BAR_SHARE = 11.0, 0.04  # mm of a colour bar's text, and share of the width of the bar itself
 EDGE_MM = 0.5  # around the image
 UNDATED: dict[str, dict[str, None]] = {
@@ -156,11 +160,10 @@ def _make_fields(
             scale_bar=options.scale_bar,
             by=by,
         )
-        axes = _axes(
-            options.width, cells.image_shape, beside=BAR_MM + BAR_SHARE * options.width if by else 0.0
-        )
+        beside = BAR_MM + BAR_SHARE * options.width if by else 0.0
+        figure, axes = _axes(options.width, cells.image_shape, beside=beside)
         draw_outlines(cells, picture, axes, style)
-        done.files += _save(axes.figure, target, stem, options.save)
+        done.files += _save(figure, target, stem, options.save)
 
 
 def _make_sheet(
@@ -214,15 +217,16 @@ def _fitting(image: Picture, width_mm: float) -> Picture:
     return image if share >= 1 else resize(image, round(share * max(image.shape[:2])))
 
 
-def _axes(width_mm: float, shape: tuple[int, int], *, beside: float) -> Axes:
-    """Axes of the form of an (H, W) image in a figure of this width, with `beside` mm left at the right."""
+def _axes(width_mm: float, shape: tuple[int, int], *, beside: float) -> tuple[Figure, Axes]:
+    """A figure of this width, and axes of the form of an (H, W) image with `beside` mm left at the right."""
     from matplotlib.figure import Figure
 
     wide = width_mm - beside - 2 * EDGE_MM
     high = wide * shape[0] / shape[1]
     size = width_mm, high + 2 * EDGE_MM
     figure = Figure(figsize=(size[0] / MM, size[1] / MM))
-    return figure.add_axes((EDGE_MM / size[0], EDGE_MM / size[1], wide / size[0], high / size[1]))
+    axes = figure.add_axes((EDGE_MM / size[0], EDGE_MM / size[1], wide / size[0], high / size[1]))
+    return figure, axes
 
 
 def _save(figure: Figure, folder: Path, stem: str, kinds: Collection[str]) -> list[Path]:

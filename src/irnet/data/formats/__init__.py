@@ -29,7 +29,7 @@ from irnet.data.listing import walk, warn_of_unread
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
-from irnet.progress import each
+from irnet.progress import each, stage
 from irnet.wording import number_of
 
 DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
@@ -70,7 +70,8 @@ def convert(
         raise InputError(
             f"--images is for coco, {', '.join(DRAWN)}: {source_format} says where its images are"
         )
-    entries: Sequence[Entry] = _read(source_format, source, images, mapping, crowd)
+    with stage("reading"):
+        entries: Sequence[Entry] = _read(source_format, source, images, mapping, crowd)
     if not entries:
         raise InputError(f"{source}: no image in it: a data set needs at least one")
     if source_format in _SUFFIXES and os.path.isdir(source):

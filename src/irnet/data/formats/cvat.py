@@ -29,6 +29,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.masks import Mask, Offset
+from irnet.progress import each
 from irnet.wording import name_instance
 
 Style = Literal["masks", "polygons"]
@@ -68,7 +69,7 @@ def read(
     return [
         _read_image(image, file, pictures, mapping)
         for file in list_files(source, SUFFIX)
-        for image in _parse(file)
+        for image in each(_parse(file), "reading")
     ]
 
 

@@ -28,6 +28,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.polygons import Ring
+from irnet.progress import each
 from irnet.wording import install_extra, name_instance
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
     """
     pictures = ImageFinder(source, images)
     entries = []
-    for file in list_files(source, SUFFIX):
+    for file in each(list_files(source, SUFFIX), "reading", lambda file: file.name):
         picture = pictures.of_file(file, SUFFIX)
         gathering = Gathering(*picture.measure())
         slices = set()

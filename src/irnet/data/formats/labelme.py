@@ -33,6 +33,7 @@ from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.masks import Mask, Offset
 from irnet.geometry.polygons import Ring
+from irnet.progress import each
 from irnet.wording import name_instance
 
 Style = Literal["polygons", "masks"]
@@ -77,7 +78,8 @@ def read(
     Points and lines are left out and counted. Raises InputError with file, shape and remedy.
     """
     pictures = ImageFinder(source, images)
-    return [_read_file(file, pictures, mapping) for file in list_files(source, SUFFIX)]
+    reading = each(list_files(source, SUFFIX), "reading", lambda file: file.name)
+    return [_read_file(file, pictures, mapping) for file in reading]
 
 
 # Writing

@@ -31,6 +31,7 @@ from irnet.data.sample import Entry
 from irnet.data.stored import software_of
 from irnet.errors import InputError
 from irnet.geometry.masks import Mask, Offset, Shape
+from irnet.progress import each
 from irnet.wording import number_of
 
 MARK = "irnet label map"  # in the Software tag of ours
@@ -103,7 +104,7 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
     """
     pictures = ImageFinder(source, images)
     entries = []
-    for file in list_files(source, CELLS):
+    for file in each(list_files(source, CELLS), "reading", lambda file: file.name):
         picture = pictures.of_file(file, CELLS)
         gathering = Gathering(*picture.measure())
         nuclei = file.with_name(file.name[: -len(CELLS)] + NUCLEI)

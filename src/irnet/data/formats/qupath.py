@@ -38,6 +38,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.polygons import Ring
+from irnet.progress import each
 from irnet.wording import name_instance
 
 Style = Literal["cells", "annotations"]
@@ -95,7 +96,8 @@ def read(
         files = [file for file in files if file.suffix.lower() != ".json" or _is_geojson(file)]
         if not files:
             raise InputError(f"{source}: no file in it is GeoJSON: export the objects of QuPath as that")
-    return [_read_file(file, pictures, mapping) for file in files]
+    reading = each(files, "reading", lambda file: file.name)
+    return [_read_file(file, pictures, mapping) for file in reading]
 
 
 # Writing
@@ -134,11 +136,11 @@ def _cell_features(
             }
         apart.append(len(group) - 1)
 
-        for member, each in group.items():
-            each["properties"]["metadata"] |= {"cell": str(index + 1)} if len(group) > 1 else {}
+        for member, feature in group.items():
+            feature["properties"]["metadata"] |= {"cell": str(index + 1)} if len(group) > 1 else {}
             values = {name: value for name, value in measurements[member].items() if np.isfinite(value)}
-            each["properties"]["measurements"] = values
-            yield each
+            feature["properties"]["measurements"] = values
+            yield feature
 
 
 def _nuclei_metadata(nuclei: NucleiGeometry, own: Sequence[int], entry: Entry) -> dict[str, str]:
