@@ -66,7 +66,7 @@ def _read_number(text: str | float) -> float:
     try:
         return float(text)
     except ValueError:
-        hint = f": write {text.replace(',', '.')}" if "," in str(text) else ""
+        hint = f": write {str(text).replace(',', '.')}" if "," in str(text) else ""
         raise typer.BadParameter(f"{text!r} is not a number{hint}") from None
 
 

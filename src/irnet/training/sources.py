@@ -149,7 +149,7 @@ def _said(own: OwnData, entries: Sequence[Entry]) -> dict[str, Any]:
 
 def _scales(entries: Sequence[Entry]) -> dict[str, Any]:
     """The um per pixel of images, and of how many they are unknown."""
-    known = {entry.content.cells.mpp for entry in entries} - {None}
+    known = {mpp for entry in entries if (mpp := entry.content.cells.mpp) is not None}
     return {"known": sorted(known), "unknown": sum(entry.content.cells.mpp is None for entry in entries)}
 
 
