@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+CONVERT = ("data", "convert", "--from", "labelme")
+
 
 @pytest.fixture
 def copy(smears: Path, tmp_path: Path) -> Path:
@@ -78,7 +80,7 @@ def test_convert_takes_scale_patients_and_links(
         row.pop("cell_id", None)
     file.write_text(json.dumps(data))
     run("data", "convert", copy, "--from", "coco", "-o", tmp_path / "bare")
-    assert "--link pairs them" in caplog.text
+    assert "--link pairs" in caplog.text
     for option in ("--link", "--mpp", "--patients"):
         assert option in run("data", "check", tmp_path / "bare").out
 
@@ -96,6 +98,17 @@ def test_convert_takes_scale_patients_and_links(
     refused = run("data", "convert", copy, "--from", "coco", "-o", tmp_path / "no", "--patients", r"(P\d)")
     assert (refused.code, "no patient in the name 0.png" in refused.err) == (2, True)
     assert not (tmp_path / "no").exists()
+
+
+def test_copies_of_images_in_an_export_are_known_and_other_images_are_named(
+    run, smears: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run("export", smears, "--to", "labelme", "-o", tmp_path / "drawn")
+    assert run(*CONVERT, tmp_path / "drawn", "--images", smears, "-o", tmp_path / "one").code == 0
+    assert "not read" not in caplog.text
+    (tmp_path / "drawn" / "0.png").write_bytes((tmp_path / "drawn" / "1.png").read_bytes())
+    run(*CONVERT, tmp_path / "drawn", "--images", smears, "-o", tmp_path / "two")
+    assert "not read: 0.png" in caplog.text
 
 
 def test_split_by_patient(run, copy: Path) -> None:

@@ -1,5 +1,6 @@
 """What own data lack is added: links where there are none, and where they overlap."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,11 @@ def test_nuclei_are_linked_where_they_overlap_and_what_is_linked_stays() -> None
 def test_missing_links_are_told_where_none_are_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     complete = Completion(OwnData(), "set")
     assert parents(complete([entry("a.png")])) == [[NO_PARENT] * 3]
-    assert "set: none of 2 nuclei belongs to a cell" in caplog.text
-    assert "--link" in caplog.text
+    assert "set: no nucleus belongs to a cell" in caplog.text
+    assert "--link pairs 1 of them" in caplog.text
     caplog.clear()
+    apart = entry("a.png")
+    apart = replace(apart, content=Content(cells=apart.content.cells.select([0, 2])))
+    complete([apart])
     complete([entry("a.png"), entry("b.png", [NO_PARENT, 0, NO_PARENT])])
     assert not caplog.records

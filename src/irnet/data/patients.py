@@ -13,6 +13,7 @@ from irnet.errors import InputError
 from irnet.wording import from_spreadsheet
 
 DELIMITERS = (";", "\t", ",", "|")
+# Of these titles the first that a table has.
 IMAGE_COLUMNS = ("image", "imagename", "filename", "file", "name")
 PATIENT_COLUMNS = ("patient", "patientid", "patientname", "case", "caseid", "slide", "slideid")
 _EXAMPLE = r"'(P\d+)_'"
@@ -126,16 +127,29 @@ def _stems(names: Sequence[str]) -> dict[str, str]:
 
 def _columns(table: Path, rows: Sequence[Row], find: Find) -> tuple[int, int]:
     """Which columns hold image and patient: by the header, or else what the cells name. InputError."""
-    wide = len(rows[0][1])
     header = ["".join(filter(str.isalnum, cell.lower())) for cell in rows[0][1]]
-    patients = [place for place, title in enumerate(header) if title in PATIENT_COLUMNS]
-    images = [place for place, title in enumerate(header) if title in IMAGE_COLUMNS]
+    image, patient = (_titled(table, header, titles) for titles in (IMAGE_COLUMNS, PATIENT_COLUMNS))
+    if image is None:
+        others = [place for place in range(len(header)) if place != patient]
+        image = max(others, key=lambda place: _matches(rows, place, find))
+    if patient is None:
+        others = [place for place in range(len(header)) if place != image]
+        if len(others) > 1:
+            raise InputError(
+                f"{table}: {len(header)} columns: call two of them image and patient in the first line"
+            )
+        patient = others[0]
+    return image, patient
 
-    image = images[0] if images else max(range(wide), key=lambda place: _matches(rows, place, find))
-    others = patients or [place for place in range(wide) if place != image]
-    if len(others) != 1 and not patients:
-        raise InputError(f"{table}: {wide} columns: call two of them image and patient in the first line")
-    return image, others[0]
+
+def _titled(table: Path, header: Sequence[str], titles: Sequence[str]) -> int | None:
+    """The column with the first of `titles` that there is, None for none. InputError where two have it."""
+    title = next((title for title in titles if title in header), None)
+    if title is None:
+        return None
+    if header.count(title) > 1:
+        raise InputError(f"{table}: {header.count(title)} columns are called {title}: leave one")
+    return header.index(title)
 
 
 def _matches(rows: Sequence[Row], place: int, find: Find) -> int:

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.cells import NO_PARENT, NUCLEUS, Cells
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.morphometry.pairing import pair_nuclei
@@ -60,25 +58,20 @@ def link_nuclei(entries: Sequence[Entry]) -> tuple[list[Entry], str]:
 
 
 def _warn_of_missing_links(entries: Sequence[Entry], source: str | Path) -> None:
-    """Warn where nuclei and cells are annotated and none belongs to another: there is no N:C ratio then."""
+    """Warn where no nucleus belongs to a cell and some could: there is no N:C ratio then."""
     if any(_has_links(entry.content.cells) for entry in entries):
         return
-    both = [cells for entry in entries if _has_both(cells := entry.content.cells)]
-    if both:
-        nuclei = sum(int((cells.labels == NUCLEUS).sum()) for cells in both)
+    could = sum(int((_paired(entry).content.cells.parents != NO_PARENT).sum()) for entry in entries)
+    if could:
         _logger.warning(
-            "%s: none of %s belongs to a cell, so that there is no N:C ratio: --link pairs them",
+            "%s: no nucleus belongs to a cell, so that there is no N:C ratio: --link pairs %d of them",
             source,
-            number_of(nuclei, "nucleus"),
+            could,
         )
 
 
 def _has_links(cells: Cells) -> bool:
     return bool((cells.parents != NO_PARENT).any())
-
-
-def _has_both(cells: Cells) -> bool:
-    return {CYTOPLASM, NUCLEUS} <= set(np.unique(cells.labels).tolist())
 
 
 def _paired(entry: Entry) -> Entry:
