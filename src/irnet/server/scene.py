@@ -24,7 +24,8 @@ SENT_APART = ("image", "id", "name", "label", "parent", "score")  # columns that
 MEASURES = [  # the others: what is measured without the picture
     column for column in COLUMNS if column not in SENT_APART and not column.startswith(("colour_", "od_"))
 ]
-PORTION = 0.1  # s of CPU time for one answer: an edit waits no longer for its turn
+OUTLINING = 0.4  # s of CPU time for one answer: the page draws all that it has with each
+MEASURING = 0.1  # s of CPU time for one answer: an edit waits no longer for its turn
 OUTLINED, MEASURED = 32, 48  # instances between two looks at the clock
 PROMPT = 25  # instances outlined and measured with the edit that changed them
 BAND = 400  # px: what is measured together lies together, or its surroundings cost more than itself
@@ -79,8 +80,9 @@ class Scene:
         before, self._sent = self._sent, {key: self._describe(key, each) for key, each in instances.items()}
         return [sent for key, sent in self._sent.items() if before.get(key) != sent], gone
 
-    def work(self, seconds: float = PORTION) -> Described:
-        """Outline and then measure what waits, for some time: rings and measures by id."""
+    def work(self, seconds: float | None = None) -> Described:
+        """Outline and then measure what waits, for some CPU time: rings and measures by id."""
+        seconds = seconds if seconds is not None else OUTLINING if self._undrawn else MEASURING
         rings: dict[Id, list[list[float]]] = {}
         measures: dict[Id, Row] = {}
         end = time.thread_time() + seconds
