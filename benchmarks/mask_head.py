@@ -30,7 +30,7 @@ from irnet.models.boxes import intersection
 from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
 from irnet.models.mask_branch import MaskBranch, enlarge
-from irnet.models.postprocess import paste
+from irnet.models.pasting import paste
 from irnet.models.vision import pyramid_pool, roi_align
 from irnet.training.feed import Feed
 from irnet.training.sources import open_source

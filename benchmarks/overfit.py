@@ -19,7 +19,7 @@ from irnet.metrics import score_image
 from irnet.metrics.ratio import pool
 from irnet.models.build import build_model
 from irnet.models.irnet import IRNet
-from irnet.models.postprocess import to_cells
+from irnet.models.pasting import to_cells
 from irnet.synthetic import generate
 from irnet.training.crops import CropDataset, InstanceRules
 
@@ -89,7 +89,7 @@ def learn(
 def detect(model: IRNet, picture: np.ndarray) -> Cells:
     """Cells at the score cut."""
     image = torch.from_numpy(picture.copy()).permute(2, 0, 1)
-    found = to_cells(model.eval()([image])[0], picture.shape[:2])  # type: ignore[arg-type]
+    found = to_cells(model.eval()([image])[0].found(), picture.shape[:2])  # type: ignore[arg-type]
     return found.select(found.scores >= CUT)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
     from irnet.data.coco.coco import read_coco, write_coco
+    from irnet.inference.engine import EngineName, Precision
     from irnet.inference.predict import Predictor
     from irnet.metrics import score_image, summarise
     from irnet.morphometry.table import measure
@@ -49,18 +50,28 @@ _HOMES = {  # where each name lies
 }
 
 
-def load(path: str | Path | None = None, device: str = "auto") -> Predictor:
+def load(
+    path: str | Path | None = None,
+    device: str = "auto",
+    *,
+    engine: EngineName = "auto",
+    precision: Precision = "fp32",
+) -> Predictor:
     """Return a predictor with the weights of a file or of a run's folder, or with the bundled weights.
 
     Args:
         path: a weights file, a run's folder, "bundled" or "bundled-research"; None is "bundled".
         device: "auto" (the GPU where there is one), "cpu", "cuda" or "cuda:1".
+        engine: "torch" or "openvino" (the extra `fast`); "auto" takes OpenVINO where it is installed, a CPU
+            computes and it has graphs of the network, which it makes once.
+        precision: "fp32", or "bf16" where OpenVINO and the CPU have it.
 
     Returns:
         A `Predictor`: call its `predict` with an image.
 
     Raises:
-        InputError: the file is missing, damaged or not a weights file of irnet, or the device is missing.
+        InputError: the file is missing, damaged or not a weights file of irnet, or the device or the engine
+            is missing.
 
     Example:
         >>> import irnet
@@ -69,7 +80,7 @@ def load(path: str | Path | None = None, device: str = "auto") -> Predictor:
     """
     from irnet.inference.predict import Predictor
 
-    return Predictor.load(path, device=device)
+    return Predictor.load(path, device=device, engine=engine, precision=precision)
 
 
 def __getattr__(name: str) -> Any:

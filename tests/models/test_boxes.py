@@ -2,7 +2,8 @@
 
 import torch
 
-from irnet.models.boxes import area_growth, box_iou, clip
+from irnet.models.boxes import box_iou, clip
+from irnet.models.constants import area_growth
 
 
 def test_overlap_by_hand():

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from irnet.models.postprocess import Instances, Selection, Suppression, paste, select_boxes, soften, to_cells
+from irnet.models.pasting import paste, to_cells
+from irnet.models.postprocess import Instances, Selection, Suppression, select_boxes, soften
 
 
 def instances(boxes: list[list[float]], masks: Tensor | None = None) -> Instances:
@@ -25,7 +26,7 @@ def selection(
 
 
 def test_full_mask_fills_its_box():
-    cells = to_cells(instances([[2.0, 3.0, 12.0, 9.0]]), (20, 30), mpp=0.37)
+    cells = to_cells(instances([[2.0, 3.0, 12.0, 9.0]]).found(), (20, 30), mpp=0.37)
     expected = np.zeros((20, 30), bool)
     expected[3:9, 2:12] = True
     assert np.array_equal(cells.to_dense()[0], expected)
@@ -36,7 +37,7 @@ def test_full_mask_fills_its_box():
 def test_disc_keeps_its_area_and_place():
     y, x = torch.meshgrid(torch.arange(28) + 0.5, torch.arange(28) + 0.5, indexing="ij")
     disc = (((x - 14) ** 2 + (y - 14) ** 2) < 14**2).float()
-    cells = to_cells(instances([[10.3, 20.6, 110.3, 100.6]], disc[None]), (200, 200))
+    cells = to_cells(instances([[10.3, 20.6, 110.3, 100.6]], disc[None]).found(), (200, 200))
     assert cells.areas[0] == pytest.approx(np.pi * 50 * 40, rel=0.01)
     rows, columns = np.nonzero(cells.to_dense()[0])
     assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx((60.3, 60.6), abs=0.2)
@@ -60,21 +61,21 @@ def test_pasting_is_bilinear():
     "box", [[-5.0, -5.0, 6.0, 6.0], [15.0, 15.0, 40.0, 40.0], [0.0, 0.0, 20.0, 20.0], [4.2, 4.2, 4.9, 30.0]]
 )
 def test_masks_are_cut_to_the_image(box):
-    dense = to_cells(instances([box]), (20, 20)).to_dense()
+    dense = to_cells(instances([box]).found(), (20, 20)).to_dense()
     assert dense.shape[1:] == (20, 20)
 
 
 def test_what_has_no_pixel_is_dropped():
     masks = torch.stack([torch.zeros(28, 28), torch.ones(28, 28), torch.ones(28, 28)])
     cells = to_cells(
-        instances([[0, 0, 9.0, 9.0], [1, 1, 5.0, 5.0], [30.0, 30.0, 40.0, 40.0]], masks), (20, 20)
+        instances([[0, 0, 9.0, 9.0], [1, 1, 5.0, 5.0], [30.0, 30.0, 40.0, 40.0]], masks).found(), (20, 20)
     )
     assert len(cells) == 1
     assert cells.scores.tolist() == pytest.approx([0.7])
 
 
 def test_no_instances():
-    assert len(to_cells(instances([]), (20, 20))) == 0
+    assert len(to_cells(instances([]).found(), (20, 20))) == 0
 
 
 def test_suppression_is_by_class_and_overlap():
@@ -139,6 +140,6 @@ def test_a_lower_threshold_ends_a_mask_farther_out_for_its_class_alone():
     pair = Instances(
         torch.tensor([box, box]), torch.tensor([1, 2]), torch.tensor([0.9, 0.8]), slope.repeat(2, 1, 1)
     )
-    assert to_cells(pair, (28, 28)).areas.tolist() == [14 * 28, 14 * 28]
-    wider = to_cells(pair, (28, 28), thresholds={1: 0.25, 2: 0.5})
+    assert to_cells(pair.found(), (28, 28)).areas.tolist() == [14 * 28, 14 * 28]
+    wider = to_cells(pair.found(), (28, 28), thresholds={1: 0.25, 2: 0.5})
     assert wider.areas.tolist() == [21 * 28, 14 * 28]

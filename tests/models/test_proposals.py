@@ -76,7 +76,7 @@ def test_proposals_stay_in_their_images_and_under_the_limit(rpn):
 
 @torch.no_grad()
 def test_limits_grow_with_the_area_in_test(rpn, monkeypatch):
-    monkeypatch.setattr("irnet.models.proposals.NMS_IOU", 1.0)
+    monkeypatch.setattr("irnet.models.proposals.PROPOSAL_NMS_IOU", 1.0)
     rpn.eval()
     rpn.pre_nms, rpn.post_nms = (50, 50), (50, 50)
     small, _ = rpn(features(), [(128, 128)])

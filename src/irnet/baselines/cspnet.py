@@ -16,8 +16,9 @@ from irnet.baselines.cspnet_masks import MaskNetwork
 from irnet.cells import LABEL_NAMES
 from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings
 from irnet.models.box_branch import BoxBranch, Detections, Features
-from irnet.models.boxes import Proposed, Sizes
+from irnet.models.boxes import Proposed
 from irnet.models.build import anchor_sampling, build_model, group_norm, image_batch
+from irnet.models.constants import Sizes
 from irnet.models.image_batch import ImageBatch
 from irnet.models.postprocess import Instances, Selection
 from irnet.models.proposals import RegionProposals

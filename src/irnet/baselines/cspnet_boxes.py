@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from irnet.models.box_branch import Detections
 from irnet.models.box_coder import BoxCoder
-from irnet.models.boxes import Proposed, Sizes, area_growth, clip
+from irnet.models.boxes import Proposed, clip
+from irnet.models.constants import Sizes, area_growth
 from irnet.models.losses import class_loss, mean_over, smooth_l1
 from irnet.models.postprocess import Selection, select_boxes
 from irnet.models.proposals import assign_anchors

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irnet.models.boxes import Proposed, Sizes, clip
+from irnet.models.boxes import Proposed, clip
+from irnet.models.constants import Sizes
 from irnet.models.losses import mask_loss, mask_targets
 from irnet.models.pyramid import Norm
 from irnet.models.sampling import Sampling

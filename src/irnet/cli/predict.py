@@ -44,6 +44,20 @@ class Reading:
     ] = False
 
 
+@dataclass(frozen=True)
+class Computing:
+    """What computes a network."""
+
+    device: Device = "auto"
+    engine: Annotated[
+        Literal["auto", "torch", "openvino"],
+        typer.Option(help="What computes; auto: OpenVINO on CPUs where it is installed, else PyTorch."),
+    ] = "auto"
+    precision: Annotated[
+        Literal["fp32", "bf16"], typer.Option(help="Of the arithmetic; bf16 for CPUs that have it.")
+    ] = "fp32"
+
+
 @gathered
 def predict(
     images: Annotated[
@@ -52,12 +66,12 @@ def predict(
     out: Out,
     finder: Finder,
     reading: Reading,
+    computing: Computing,
     save: Annotated[str, typer.Option(help="Files to write: coco, overlay, csv.")] = "coco,overlay,csv",
     ids: Annotated[
         bool, typer.Option("--ids", help="Write the number of each instance on overlays.")
     ] = False,
     views: Views = 1,
-    device: Device = "auto",
 ) -> None:
     """Find the cells and nuclei of images, overlaps kept.
 
@@ -86,7 +100,9 @@ def predict(
         page=reading.page,
         recursive=reading.recursive,
         views=views,
-        device=device,
+        device=computing.device,
+        engine=computing.engine,
+        precision=computing.precision,
         save=fold_list(save),
         ids=ids,
     )

@@ -18,6 +18,7 @@ from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.inference.blank import BLANK, is_blank
 from irnet.inference.detections import ImageDetections
+from irnet.inference.engine import EngineName, Precision
 from irnet.inference.scale import OWN, Scale, resize_cells, resize_image, scaled_shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.progress import stage
@@ -85,7 +86,13 @@ class Method(Protocol):
 
 
 def open_method(
-    method: str | None = None, source: str | Path | None = None, device: str = "auto", *, views: int = 1
+    method: str | None = None,
+    source: str | Path | None = None,
+    device: str = "auto",
+    *,
+    views: int = 1,
+    engine: EngineName = "torch",
+    precision: Precision = "fp32",
 ) -> Method:
     """Return a method, ready to segment.
 
@@ -94,6 +101,7 @@ def open_method(
         source: weights file or run's folder of a network; None is the bundled IRNet.
         device: "auto", "cpu", "cuda" ... for networks; JOMLS computes on the CPU.
         views: 1 or 4, for networks; see `Predictor`.
+        engine, precision: what computes a network, and with what; see `engines.open_engine`.
 
     Raises:
         InputError: an unknown method, one whose weights are missing, weights of another one, or options
@@ -103,6 +111,8 @@ def open_method(
         raise InputError(f"unknown method {method!r}: choose from {', '.join(METHODS)}")
 
     if method == CLASSICAL:
+        if engine not in ("auto", "torch") or precision != "fp32":
+            raise InputError(f"{CLASSICAL} is no network: leave --engine and --precision out")
         return _open_classical(source, device, views)
     if method in TRAINED and source is None:
         raise InputError(
@@ -113,7 +123,7 @@ def open_method(
     with stage("loading the network"):
         from irnet.inference.predict import Predictor
 
-        predictor = Predictor.load(source, device=device, views=views)
+        predictor = Predictor.load(source, device=device, views=views, engine=engine, precision=precision)
     if method not in (None, predictor.name):
         raise InputError(f"{predictor.source}: holds {predictor.name}, not {method}: name other weights")
     return predictor

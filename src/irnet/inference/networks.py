@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from torch import Tensor
 
 from irnet.config import PredictSettings, Settings
-from irnet.errors import InputError
-from irnet.models.build import build_model, by_label
+from irnet.models.build import build_model
+from irnet.models.constants import by_label
 from irnet.models.irnet import IRNet
 from irnet.models.postprocess import Instances
-from irnet.models.views import VIEWS, find_in_views
+from irnet.models.views import find_in_views
 
 if TYPE_CHECKING:
     from irnet.baselines.cspnet import CSPNet
@@ -30,14 +30,6 @@ def build_network(settings: Settings, *, pretrained: bool = True) -> Network:
 
         return build_cspnet(settings.model, settings.loss, settings.predict, pretrained=pretrained)
     return build_model(settings.model, settings.loss, settings.predict, pretrained=pretrained)
-
-
-def check_views(views: int, method: str) -> None:
-    """Refuse a number of views that a method cannot see (`InputError`)."""
-    if views not in (1, len(VIEWS)):
-        raise InputError(f"views {views} is out of range: give 1 or {len(VIEWS)}")
-    if views > 1 and method not in ("irnet", "maskrcnn"):
-        raise InputError(f"{method} sees an image in one view: leave --views out")
 
 
 def detect(network: Network, picture: Tensor, predict: PredictSettings, *, views: int) -> Instances:

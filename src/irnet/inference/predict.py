@@ -18,7 +18,8 @@ from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.picture import ImageLike, is_picture, name_of, open_picture, stated_mpp
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
-from irnet.inference.devices import choose_device
+from irnet.inference.engine import EngineName, Precision
+from irnet.inference.engines import open_engine
 from irnet.inference.scale import (
     LOOKED_AT,
     OWN,
@@ -29,7 +30,7 @@ from irnet.inference.scale import (
     given_scale,
 )
 from irnet.inference.segmenter import Segmenter
-from irnet.inference.weights import find_weights, load_weights
+from irnet.inference.weights import find_weights
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.wording import Progress
 
@@ -42,20 +43,28 @@ class Predictor(Segmenter):
     """Finds cells in images of any size: `irnet.load` makes one. A `Method`."""
 
     @classmethod
-    def load(cls, path: str | Path | None = None, device: str = "auto", views: int = 1) -> Self:
+    def load(
+        cls,
+        path: str | Path | None = None,
+        device: str = "auto",
+        views: int = 1,
+        *,
+        engine: EngineName = "torch",
+        precision: Precision = "fp32",
+    ) -> Self:
         """Return a predictor with the weights of a file or of a run's folder, None for the bundled ones.
 
-        Raises `InputError` when the file is missing, damaged or foreign, or the device is missing.
+        Raises what `open_engine` raises.
         """
-        chosen = choose_device(device)
-        model, settings, _ = load_weights(path)
-        predictor = cls(model, settings=settings, device=chosen, views=views)
-        predictor.source = find_weights(path)
+        source = find_weights(path)
+        opened, settings = open_engine(source, device=device, engine=engine, precision=precision)
+        predictor = cls(opened, settings=settings, views=views)
+        predictor.source = source
         return predictor
 
     def seeing(self, views: int) -> Self:
         """Return a predictor of the same network that sees so many views."""
-        other = type(self)(self.model, settings=self.recipe, device=self.device, views=views)
+        other = type(self)(self.engine, settings=self.recipe, views=views)
         other.source = self.source
         return other
 
@@ -203,6 +212,8 @@ class Predictor(Segmenter):
             "model_sha256": sha256(self.source) if self.source else None,
             "network_mpp": self.settings.data.mpp or None,
             "device": str(self.device),
+            "engine": self.engine.name,
+            "precision": self.engine.precision,
             "views": self.views,
             **self.settings.predict.model_dump(include={"drm_power", "mask_threshold"}),
         }

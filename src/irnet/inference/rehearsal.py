@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.config import OperatingPoint, PerClass, Settings
 from irnet.data.sample import Sample
-from irnet.inference.networks import Network, check_views
+from irnet.inference.engine import check_views
+from irnet.inference.networks import Network
 from irnet.inference.predict import Predictor
 from irnet.inference.scale import Scale
 from irnet.models.irnet import IRNet

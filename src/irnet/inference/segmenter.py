@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Cuts
 from irnet.config import Settings
+from irnet.errors import InputError
 from irnet.inference.bare_ground import leave_bare_out
 from irnet.inference.blank import BLANK, drop_specks, is_blank
 from irnet.inference.detections import ImageDetections
-from irnet.inference.devices import autocast, memory_errors
-from irnet.inference.networks import Network, check_views, detect
+from irnet.inference.engine import Engine, check_views
 from irnet.inference.scale import resize_cells, resize_image, resized_shape, scaled_shape
 from irnet.inference.windows import WINDOWS, segment_in_windows
-from irnet.models.boxes import area_growth
-from irnet.models.build import by_label
-from irnet.models.postprocess import to_cells
+from irnet.models.constants import area_growth, by_label
+from irnet.models.pasting import to_cells
 from irnet.slides.seams import survivors
+
+if TYPE_CHECKING:
+    import torch
+
+    from irnet.inference.networks import Network
 
 ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
 
@@ -29,24 +33,47 @@ class Segmenter:
     """Finds candidates in an image that is taken at so many times its size.
 
     Args:
-        model: a network; it is moved to `device` and put into eval mode.
+        model: a network, or an engine that computes one.
         settings: its recipe. `predict.score` are the operating thresholds, `data.mpp` is the network's scale.
-        device: where it computes.
+        device: where a network computes, None is the CPU; an engine knows.
         views: 1, or 4: images are seen mirrored and transposed too, in four times the time; scores and masks
             are means, at the operating point of `predict.views`.
     """
 
     def __init__(
-        self, model: Network, *, settings: Settings, device: torch.device | None = None, views: int = 1
+        self,
+        model: Network | Engine,
+        *,
+        settings: Settings,
+        device: torch.device | None = None,
+        views: int = 1,
     ) -> None:
         check_views(views, settings.method)
-        self.device = device or torch.device("cpu")
-        self.model = model.to(self.device).eval()
+        if isinstance(model, Engine):
+            self.engine = model
+        else:
+            from irnet.inference.torch_engine import TorchEngine
+
+            self.engine = TorchEngine(model, device, precision=settings.train.precision)
         self.recipe, self.views = settings, views
         self.settings = settings.model_copy(update={"predict": settings.predict.at(views)})
         self.source: Path | None = None
 
     scored = True
+
+    @property
+    def model(self) -> Any:
+        """The network itself, in torch. Raises `InputError` where another engine computes."""
+        if not hasattr(self.engine, "model"):
+            raise InputError(
+                f'{self.engine.name} computes, there is no network in torch: load with engine="torch"'
+            )
+        return self.engine.model
+
+    @property
+    def device(self) -> Any:
+        """Where the network computes."""
+        return self.engine.device
 
     @property
     def name(self) -> str:
@@ -88,7 +115,6 @@ class Segmenter:
         """Whether the network resizes what it gets to one size: windows would get a scale each."""
         return self.settings.model.min_size > 0
 
-    @torch.inference_mode()
     def _segment(
         self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
     ) -> tuple[Cells, bool]:
@@ -97,17 +123,13 @@ class Segmenter:
         The cells lie in a frame of `shape` (None: that of the image).
         """
         height, width = shape or image.shape[:2]
-        with memory_errors():
-            tensor = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
-            precision = self.settings.train.precision if self.device.type == "cuda" else "fp32"
-            with autocast(self.device, precision):
-                instances = detect(self.model, tensor, self.settings.predict, views=self.views)
+        found = self.engine.find(image, self.settings.predict, views=self.views)
 
-            stretch = torch.tensor([width / image.shape[1], height / image.shape[0]] * 2, device=self.device)
-            placed = instances._replace(boxes=instances.boxes.float() * stretch)
-            full = len(placed.boxes) >= self._most(image.shape[:2])  # before empty masks are dropped
-            ends = by_label(self.settings.predict.mask_threshold)
-            return to_cells(placed, (height, width), mpp, thresholds=ends), full
+        stretch = np.array([width / image.shape[1], height / image.shape[0]] * 2, dtype=np.float32)
+        placed = found._replace(boxes=found.boxes * stretch)
+        full = len(placed.boxes) >= self._most(image.shape[:2])  # before empty masks are dropped
+        ends = by_label(self.settings.predict.mask_threshold)
+        return to_cells(placed, (height, width), mpp, thresholds=ends), full
 
     def suppress(self, cells: Cells) -> Cells:
         """Return the candidates of an image that stay where masks decide; boxes were compared before."""

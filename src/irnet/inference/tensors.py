@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 NO_DIGEST = b"0" * 64
@@ -26,12 +29,25 @@ KEY = rb"{\"sha256\": \""  # how the digest's field looks in JSON inside JSON
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> str:
     """Write `tensors` and the JSON-able `meta` to `path`, whole or not at all; return the file's digest."""
+    import safetensors.torch
+
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # One key alone: safetensors writes several in an order that changes from run to run.
-    text = json.dumps({"sha256": NO_DIGEST.decode(), "format": FORMAT, **meta}, allow_nan=False)
+    return _write(path, safetensors.torch.save(flat, metadata=_text(meta)))
 
-    blob = safetensors.torch.save(flat, metadata={"irnet": text})
 
+def write_arrays(path: Path, arrays: dict[str, NDArray], meta: dict[str, Any]) -> str:
+    """The same for arrays of NumPy."""
+    import safetensors.numpy
+
+    return _write(path, safetensors.numpy.save(arrays, metadata=_text(meta)))
+
+
+def _text(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Return the header's text. One key alone: safetensors writes several in an order that changes."""
+    return {"irnet": json.dumps({"sha256": NO_DIGEST.decode(), "format": FORMAT, **meta}, allow_nan=False)}
+
+
+def _write(path: Path, blob: bytes) -> str:
     # The digest is that of the file with its own 64 characters set to zero, as they are in `blob` so far.
     start = _digest_position(blob)
     digest = hashlib.sha256(blob).hexdigest()
@@ -44,11 +60,23 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises `InputError` when the file is missing, foreign, cut short or changed in any byte.
     """
-    path = Path(path)
+    import safetensors.torch
+
+    return _read(Path(path), safetensors.torch.load)
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, NDArray], dict[str, Any]]:
+    """The same as arrays of NumPy, without torch."""
+    import safetensors.numpy
+
+    return _read(Path(path), safetensors.numpy.load)
+
+
+def _read(path: Path, load: Callable[[bytes], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     blob = _verified(path)
     meta = _meta(path, blob)
     try:
-        return safetensors.torch.load(blob), meta
+        return load(blob), meta
     except safetensors.SafetensorError as error:
         raise InputError(f"{path}: not a safetensors file ({error})") from error
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Literal
 
 from irnet.config import Settings, parse_settings
 from irnet.data.files import sha256, write_atomic
 from irnet.errors import InputError
-from irnet.inference.networks import Network, build_network
-from irnet.inference.tensors import digest_of, read_tensors, write_tensors
+from irnet.inference.tensors import digest_of, read_meta, read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from irnet.inference.networks import Network
 
 FOLDER = Path(__file__).parents[1] / "weights"
 BUNDLED = FOLDER / "irnet.safetensors"
@@ -55,6 +57,8 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
     `path` is a weights file, a checkpoint of a run (its moving average is taken) or a run's folder; None is
     the bundled file. Raises `InputError` when it is neither, is damaged, or comes from a newer irnet.
     """
+    from irnet.inference.networks import build_network  # torch
+
     path = find_weights(path)
     tensors, settings, trained = _read(path)
 
@@ -67,6 +71,12 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
             "take the file from where it was made"
         ) from error
     return model.eval(), settings, trained
+
+
+def read_settings(path: Path) -> tuple[Settings, str]:
+    """Return the settings of a weights file and its digest, without torch; raises as `load_weights`."""
+    meta = read_meta(path)
+    return _settings(path, meta), meta["sha256"]
 
 
 def find_weights(path: str | Path | None) -> Path:
@@ -182,8 +192,7 @@ def _prefixes(name: str) -> list[str]:
 def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
     """Return float32 weights (of a checkpoint the moving average), their settings and their training."""
     tensors, meta = read_tensors(path)
-    if "settings" not in meta:
-        raise InputError(f"{path}: holds no network of irnet; name a weights file or a run's folder")
+    settings = _settings(path, meta)
 
     prefix = "average/"
     average = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
@@ -193,10 +202,18 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
         raise InputError(
             f"{path}: {broken[0]} holds values that are not finite; take an earlier file of the run"
         )
-    return state, parse_settings(meta["settings"], source=str(path)), meta.get("trained", {})
+    return state, settings, meta.get("trained", {})
+
+
+def _settings(path: Path, meta: Mapping[str, Any]) -> Settings:
+    if "settings" not in meta:
+        raise InputError(f"{path}: holds no network of irnet; name a weights file or a run's folder")
+    return parse_settings(meta["settings"], source=str(path))
 
 
 def _short(tensor: Tensor) -> Tensor:
     """Return kernels and matrices in 16 bits; norms, biases and statistics are few and stay as they are."""
+    import torch
+
     fits = tensor.ndim > 1 and tensor.dtype == torch.float32 and tensor.abs().max() < LARGEST_FP16
     return tensor.half() if fits else tensor

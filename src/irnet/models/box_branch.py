@@ -8,20 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.box_coder import BoxCoder
-from irnet.models.boxes import Proposed, Sizes, clip
+from irnet.models.boxes import Proposed, clip
 from irnet.models.candidates import ScoredCandidates
+from irnet.models.constants import BOX_CODE, STRIDES, Sizes
+from irnet.models.constants import LEVELS as POOLED
 from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
 from irnet.models.postprocess import Selection, select_places
-from irnet.models.proposals import STRIDES
 from irnet.models.ranking import CandidateRanking
 from irnet.models.sampling import Sampling
 from irnet.models.truths import Truths, ignored, truth_iou
 from irnet.models.vision import FastRCNNPredictor, TwoMLPHead, pyramid_pool
 
-LEVELS = ["0", "1", "2", "3"]  # P2 to P5
-LEVEL_STRIDES = STRIDES[: len(LEVELS)]
+LEVELS = [str(level) for level in range(POOLED)]
+LEVEL_STRIDES = STRIDES[:POOLED]
 SIDE = 7  # of the pooled features
-CODE_WEIGHTS = (10.0, 5.0)  # of centres and sizes
 
 Features = dict[str, Tensor]
 Detections = tuple[Tensor, Tensor, Tensor]  # boxes (n, 4), labels (n,), scores (n,) of one image
@@ -89,7 +89,7 @@ class BoxBranch(nn.Module):
         self.drm = drm
 
         self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE, inside=True)
-        self.coder = BoxCoder(*CODE_WEIGHTS)
+        self.coder = BoxCoder(*BOX_CODE)
         self.classes = classes
         self.sampling, self.selection = sampling, selection
         self.box_form, self.smooth_l1_beta = box_form, smooth_l1_beta

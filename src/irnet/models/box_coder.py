@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-MOST_GROWTH = math.log(1000 / 16)  # of a side, in its logarithm: larger codes are cut
+from irnet.models.constants import MOST_GROWTH
 
 
 class BoxCoder:

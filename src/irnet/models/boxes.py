@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-Sizes = list[tuple[int, int]]  # height and width of each image inside the padded batch (px)
+from irnet.models.constants import Sizes
 
 
 class Proposed(NamedTuple):
@@ -43,11 +43,6 @@ def _limits(sizes: tuple[tuple[int, int], ...], dtype: torch.dtype, device: torc
     with torch.inference_mode(False):
         ends = [[width, height, width, height] for height, width in sizes]
         return torch.tensor(ends, dtype=dtype, device=device)
-
-
-def area_growth(sizes: Sizes, megapixels: float = 1.0) -> float:
-    """Factor of limits meant for images of up to `megapixels`: how much larger the largest is, at least 1."""
-    return max(1.0, max(height * width for height, width in sizes) / 1e6 / megapixels)
 
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:

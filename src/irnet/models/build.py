@@ -5,10 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from irnet.cells import LABEL_NAMES
-from irnet.config import LossSettings, ModelSettings, PerClass, PredictSettings, RPNSettings
+from irnet.config import LossSettings, ModelSettings, PredictSettings, RPNSettings
 from irnet.errors import InputError
 from irnet.models.backbones import build_backbone
 from irnet.models.box_branch import BoxBranch
+from irnet.models.constants import by_label
 from irnet.models.image_batch import ImageBatch
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.irnet import IRNet, RoIHeads
@@ -142,11 +143,6 @@ def _ranking(model: ModelSettings, predict: PredictSettings) -> CandidateRanking
         end_to_end=drm.end_to_end,
     )
     return CandidateRanking(rules, in_features=model.fc_width, top_k=drm.top_k, relation=drm.relation)
-
-
-def by_label(values: PerClass) -> dict[int, float]:
-    """The value of each class by its label, in the order of the labels."""
-    return {label: getattr(values, name) for label, name in sorted(LABEL_NAMES.items())}
 
 
 def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:

@@ -79,9 +79,25 @@ class DuplicateRemoval(nn.Module):
                 their ranks shrink by it, so that a rank means the same share of the candidates.
         """
         embedded = rank_embedding(ranks_of(scores, valid) / growth).to(features.dtype)
+        return self.judge(features, embedded, boxes.detach(), valid=valid)
+
+    def judge(
+        self,
+        features: Tensor,
+        embedded: Tensor,
+        boxes: Tensor,
+        rows: Tensor | None = None,
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """The same of candidates whose ranks are `embedded` (..., N, RANK_WIDTH).
+
+        Of those at the places `rows` (R,) alone where they are given, (..., R): what compiles a network
+        asks for some at a time, for there are pairs of boxes.
+        """
         f = self.appearance(features) + self.rank(embedded)  # (..., N, width)
-        f = f + self.relation(f, boxes.detach(), valid)
-        return self.logit(f.relu()).squeeze(-1)
+        update = self.relation(f, boxes, valid, rows)
+        f = f if rows is None else f.index_select(-2, rows)
+        return self.logit((f + update).relu()).squeeze(-1)
 
 
 class PerBoxLayers(nn.Module):
@@ -93,8 +109,11 @@ class PerBoxLayers(nn.Module):
         self.hidden = nn.Linear(width, hidden)
         self.value = nn.Linear(hidden, width)
 
-    def forward(self, features: Tensor, boxes: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, boxes: Tensor, valid: Tensor | None = None, rows: Tensor | None = None
+    ) -> Tensor:
         """The update of each box's features (..., N, width) from its own alone; see ObjectRelation."""
+        features = features if rows is None else features.index_select(-2, rows)
         return self.value(self.hidden(features).relu())
 
 

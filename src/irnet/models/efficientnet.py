@@ -95,8 +95,8 @@ class SameConv(nn.Conv2d):
         return super().forward(x)
 
     def _same(self, size: int) -> tuple[int, int]:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+        # A plain number: in a traced graph it is constant, and the same for all multiples of the stride
+        total = self.kernel_size[0] - 1 - (int(size) - 1) % self.stride[0]
         return total // 2, total - total // 2
 
 

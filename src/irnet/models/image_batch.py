@@ -8,9 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irnet.models.boxes import Sizes
-
-STRIDE = 32  # sides of the batch are multiples of it
+from irnet.models.constants import STRIDE, Sizes
 
 
 class ImageBatch(nn.Module):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.box_branch import BoxBranch, Features
-from irnet.models.boxes import Proposed, Sizes
+from irnet.models.boxes import Proposed
+from irnet.models.constants import Sizes
 from irnet.models.image_batch import ImageBatch
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances

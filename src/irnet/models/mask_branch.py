@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.box_branch import LEVEL_STRIDES, LEVELS, Features, SampledBoxes
-from irnet.models.boxes import Sizes
+from irnet.models.constants import Sizes
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_loss, mask_targets
 from irnet.models.mask_head import MaskHead

@@ -40,27 +40,36 @@ class ObjectRelation(nn.Module):
         # A grouped 1x1 convolution of the attended features is a value projection: weights sum to one.
         self.value = nn.Linear(width, width)
 
-    def forward(self, features: Tensor, boxes: Tensor, valid: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, boxes: Tensor, valid: Tensor | None = None, rows: Tensor | None = None
+    ) -> Tensor:
         """The update of each box's features.
 
         Args:
             features: (..., N, width).
             boxes: (..., N, 4) xyxy px.
             valid: (..., N) bool, false where a box is padding that nobody may listen to; None: all are real.
+            rows: (R,) places of the boxes that are asked for, all at once; None: all boxes, some at a time.
 
         Returns:
-            (..., N, width), to be added to `features`. Rows of padding mean nothing.
+            (..., N, width), or of the `rows`, to be added to `features`. Rows of padding mean nothing.
         """
-        query = self._split(self.query(features))  # (..., heads, N, key)
+        asked, places = features, boxes
+        if rows is not None:
+            asked, places = features.index_select(-2, rows), boxes.index_select(-2, rows)
+        query = self._split(self.query(asked))  # (..., heads, N, key)
         key = self._split(self.key(features)).transpose(-1, -2)  # (..., heads, key, N)
         value = self._split(self.value(features))  # (..., heads, N, width / heads)
 
+        if rows is not None:
+            return self._attend(query, key, value, places, boxes, valid).transpose(-2, -3).flatten(-2)
+
         # Row by row where all pairs at once would not fit
         n = boxes.shape[-2]
-        rows = max(1, PAIRS_AT_ONCE // max(1, boxes[..., 0].numel()))
+        step = max(1, PAIRS_AT_ONCE // max(1, boxes[..., 0].numel()))
         updates = [
-            self._attend(query[..., i : i + rows, :], key, value, boxes[..., i : i + rows, :], boxes, valid)
-            for i in range(0, max(n, 1), rows)
+            self._attend(query[..., i : i + step, :], key, value, boxes[..., i : i + step, :], boxes, valid)
+            for i in range(0, max(n, 1), step)
         ]
         return torch.cat(updates, dim=-2).transpose(-2, -3).flatten(-2)  # (..., N, width)
 

@@ -1,25 +1,19 @@
-"""From scored boxes to instances, and from instances to Cells, without a mask of the whole frame."""
+"""From scored boxes to instances."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from irnet.cells import Cells
-from irnet.models.boxes import Sizes, area_growth, box_iou
+from irnet.models.boxes import box_iou
+from irnet.models.constants import SIGMA, SMALLEST_BOX, Sizes, area_growth
+from irnet.models.pasting import Found
 from irnet.models.vision import nms
 
 Suppression = Literal["box", "mask", "soft"]
-
-SMALLEST = 1e-2  # px; thinner boxes hold nothing
-SIGMA = 0.5  # of soft suppression
-THRESHOLD = 0.5  # of the mask probability, where no other is given
 
 
 class Instances(NamedTuple):
@@ -29,6 +23,11 @@ class Instances(NamedTuple):
     labels: Tensor  # (n,) 1 and up
     scores: Tensor  # (n,)
     masks: Tensor  # (n, 28, 28) probabilities inside the box
+
+    def found(self) -> Found:
+        """The same in NumPy."""
+        boxes, labels, scores, masks = (field.detach().cpu().numpy() for field in self)
+        return Found(boxes, labels, scores, masks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +71,7 @@ def select_places(boxes: Tensor, scores: Tensor, selection: Selection, limit: in
     floor, suppression = selection.floor, selection.suppression
     places, kept_scores = [], []
     for number, (box, score, iou) in enumerate(zip(boxes, scores, selection.nms_iou, strict=True)):
-        real = ((score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST).all(dim=1)).nonzero()[:, 0]
+        real = ((score > floor) & (box[:, 2:] - box[:, :2] >= SMALLEST_BOX).all(dim=1)).nonzero()[:, 0]
         box, score = box[real], score[real]
 
         if suppression == "soft":
@@ -97,54 +96,3 @@ def soften(boxes: Tensor, scores: Tensor) -> Tensor:
         waiting[best] = False
         scores = torch.where(waiting, scores * damping[best], scores)
     return scores
-
-
-def to_cells(
-    instances: Instances,
-    image_shape: tuple[int, int],
-    mpp: float | None = None,
-    *,
-    thresholds: Mapping[int, float] | None = None,
-) -> Cells:
-    """Cells of the instances, cut to an image of `image_shape` (H, W).
-
-    Each mask is interpolated inside its own box and ends where its probability falls below the threshold of
-    its label (.5 where `thresholds` is None); one without a pixel is dropped. Parents are left unknown.
-    """
-    boxes, labels, scores, masks = (field.detach().cpu().numpy() for field in instances)
-    least = [THRESHOLD if thresholds is None else thresholds[label] for label in labels.tolist()]
-    placed = zip(boxes.astype(np.float64), masks.astype(np.float64), least, strict=True)
-
-    crops, offsets, kept = [], [], []
-    for i, (box, mask, threshold) in enumerate(placed):
-        crop, offset = paste(mask, box, image_shape, threshold)
-        if crop.any():
-            crops.append(crop)
-            offsets.append(offset)
-            kept.append(i)
-
-    return Cells.build(crops, offsets, labels[kept], image_shape, scores=scores[kept], mpp=mpp)
-
-
-def paste(
-    mask: NDArray[np.float64],
-    box: NDArray[np.float64],
-    image_shape: tuple[int, int],
-    threshold: float = THRESHOLD,
-) -> tuple[NDArray[np.bool_], tuple[int, int]]:
-    """A mask (S, S) of probabilities in its box as a crop of the image, bool, and the crop's x and y.
-
-    Pixels belong to the crop whose centres the box may cover; outside its box the mask is zero.
-    """
-    height, width = image_shape
-    x, columns = _interpolation(box[0], box[2], width, mask.shape[1])
-    y, rows = _interpolation(box[1], box[3], height, mask.shape[0])
-    return rows @ mask @ columns.T >= threshold, (x, y)  # (h, S) (S, S) (S, w)
-
-
-def _interpolation(low: float, high: float, limit: int, samples: int) -> tuple[int, NDArray[np.float64]]:
-    """First pixel of an extent along one axis, and the bilinear weights (pixels, samples) of its pixels."""
-    first, last = max(0, int(np.floor(low))), min(limit, int(np.ceil(high)))
-    centres = np.arange(first, max(first, last)) + 0.5
-    place = (centres - low) / max(high - low, 1e-6) * samples - 0.5
-    return first, np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(samples)))

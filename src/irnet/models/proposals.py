@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.box_coder import BoxCoder
-from irnet.models.boxes import Proposed, Sizes, area_growth, clip
+from irnet.models.boxes import Proposed, clip
+from irnet.models.constants import (
+    PROPOSAL_CODE,
+    PROPOSAL_NMS_IOU,
+    SMALLEST_PROPOSAL,
+    STRIDES,
+    Sizes,
+    area_growth,
+)
 from irnet.models.losses import mean_over, smooth_l1
 from irnet.models.pyramid import Norm
 from irnet.models.sampling import Sampling
@@ -16,9 +24,6 @@ from irnet.models.suppression import suppress
 from irnet.models.truths import Truths, ignored, truth_iou
 from irnet.models.vision import AnchorGenerator, Conv2dNormActivation
 
-STRIDES = (4, 8, 16, 32, 64)  # of P2 to P6
-SMALLEST = 1e-3  # px; thinner boxes have no overlap to speak of
-NMS_IOU = 0.7  # of the suppression within a level
 BETA = 1 / 9  # where smooth L1 turns linear
 
 
@@ -71,7 +76,7 @@ class RegionProposals(nn.Module):
         super().__init__()
         self.head = ProposalHead(width=width, anchors=len(anchor_ratios), norm=norm)
         self.anchors = AnchorGenerator(tuple((s,) for s in anchor_sizes), (tuple(anchor_ratios),) * 5)
-        self.coder = BoxCoder(1.0, 1.0)
+        self.coder = BoxCoder(*PROPOSAL_CODE)
         self._laid: tuple[object, list[Tensor]] = (None, [])  # the grid of the last shapes
         self.pre_nms, self.post_nms = pre_nms, post_nms
         self.sampling = sampling
@@ -125,8 +130,10 @@ class RegionProposals(nn.Module):
         # Suppression within each level
         scores = [top.values for top in best]
         counts = [score.shape[1] for score in scores]
-        real = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST).all(dim=2)
-        kept = suppress(boxes.split(counts, dim=1), scores, real.split(counts, dim=1), NMS_IOU)  # (B, K)
+        real = ((boxes[..., 2:] - boxes[..., :2]) >= SMALLEST_PROPOSAL).all(dim=2)
+        kept = suppress(
+            boxes.split(counts, dim=1), scores, real.split(counts, dim=1), PROPOSAL_NMS_IOU
+        )  # (B, K)
 
         # The best of all levels
         most = min(post, kept.shape[1])

@@ -7,8 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from irnet.models.boxes import Sizes, area_growth
 from irnet.models.candidates import Candidates, ScoredCandidates, label_candidates, top_candidates
+from irnet.models.constants import Sizes, area_growth
 from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
 from irnet.models.losses import mean_over
 from irnet.models.truths import Truths, ignored, truth_iou

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from irnet.models.box_branch import BoxBranch, Features
-from irnet.models.boxes import Proposed, Sizes
+from irnet.models.boxes import Proposed
 from irnet.models.candidates import ScoredCandidates
+from irnet.models.constants import Sizes
 from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import MaskBranch, enlarge
 from irnet.models.postprocess import Instances

@@ -19,12 +19,13 @@ from irnet.inference.bare_ground import find_bare
 from irnet.inference.devices import autocast
 from irnet.inference.networks import Network
 from irnet.models.box_branch import BoxBranch
-from irnet.models.boxes import Sizes, area, intersection
-from irnet.models.build import by_label
+from irnet.models.boxes import area, intersection
+from irnet.models.constants import Sizes, by_label
 from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
 from irnet.models.mask_branch import enlarge
-from irnet.models.postprocess import Instances, to_cells
+from irnet.models.pasting import to_cells
+from irnet.models.postprocess import Instances
 from irnet.models.views import VIEWS, draw_in_views, score_in_views
 from irnet.training.feed import Batch, FieldBatch
 
@@ -131,7 +132,7 @@ class Teacher:
         chosen = Instances(
             *(field[places] for field in (finds.frames, finds.labels, finds.scores, finds.masks))
         )
-        cells = to_cells(chosen, image.shape[:2])
+        cells = to_cells(chosen.found(), image.shape[:2])
         if len(cells) != len(places):  # a mask without a pixel
             return finds
 

@@ -30,6 +30,7 @@ EXTRAS = {  # extra -> (what it is for, modules that it brings)
     "cx22": ("MATLAB 7.3 files, of Cx22", ("h5py",)),
     "view": ("irnet view", ("fastapi", "uvicorn")),
     "napari": ("the napari plugin", ("napari",)),
+    "fast": ("OpenVINO, the engine for CPUs", ("openvino",)),
     "jomls": ("JOMLS, the classical method", ("numba",)),
 }
 
@@ -51,7 +52,7 @@ def examine() -> list[Check]:
         Check("irnet", irnet.__version__),
         Check("Python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
     ]
-    return [*basics, *_torch(), _memory(), *_weights(), *_extras()]
+    return [*basics, *_torch(), _memory(), *_weights(), _engine(), *_extras()]
 
 
 def _torch() -> Iterator[Check]:
@@ -118,6 +119,16 @@ def _check_weights(source: str) -> str:
     path = find_weights(source)
     digest_of(path)  # raises where a byte of the file has changed
     return f"{path}, whole, SHA-256 {sha256(path)}"
+
+
+def _engine() -> Check:
+    """Which engine `irnet predict` uses for the bundled weights, and why."""
+    from irnet.inference.engines import describe_engine
+
+    try:
+        return Check("engine", describe_engine())
+    except (InputError, ImportError, OSError) as error:
+        return Check("engine", str(error), ok=False)
 
 
 def _extras() -> Iterator[Check]:

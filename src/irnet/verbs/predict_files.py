@@ -76,7 +76,14 @@ def predict_files(
     check_kinds(files)
     with writing(out, "irnet predict"):
         refuse_corrected(out)
-        method = open_method(options.method, options.model, options.device, views=options.views)
+        method = open_method(
+            options.method,
+            options.model,
+            options.device,
+            views=options.views,
+            engine=options.engine,
+            precision=options.precision,
+        )
         method.check(mpp=options.mpp, score=options.score)
         given_scale(options.scale, options.mpp)
         return _Run(method, options).go(out, _tasks(files))

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from irnet.inference.engine import EngineName, Precision
+
 SAVES = ("coco", "overlay", "csv")
 
 
@@ -24,6 +26,8 @@ class PredictOptions:
         recursive: whether images in folders of the folders named are taken too.
         views: 1 or 4, for networks; see `Predictor`.
         device: "auto", "cpu", "cuda" ...
+        engine: "auto", "torch" or "openvino", what computes a network; see `engines.open_engine`.
+        precision: "fp32" or "bf16", of its arithmetic.
         save: which of "coco", "overlay" and "csv".
         ids: whether overlays show the number of each instance.
     """
@@ -37,5 +41,7 @@ class PredictOptions:
     recursive: bool = False
     views: int = 1
     device: str = "auto"
+    engine: EngineName = "auto"
+    precision: Precision = "fp32"
     save: Collection[str] = SAVES
     ids: bool = False

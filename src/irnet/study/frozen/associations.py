@@ -12,7 +12,7 @@ from irnet.data.sample import Entry
 from irnet.inference.predict import Predictor
 from irnet.inference.scale import OWN
 from irnet.models.instance_relation import InstanceRelation
-from irnet.models.postprocess import to_cells
+from irnet.models.pasting import to_cells
 from irnet.report.draw import Picture, overlay
 from irnet.report.figure import panels
 
@@ -73,7 +73,7 @@ def associate(
     images, instances = found[0]
     image = images[0].permute(1, 2, 0).cpu().numpy()  # (H, W, 3)
     numbered = instances[0]._replace(scores=torch.arange(len(instances[0].labels)))
-    cells = to_cells(numbered, image.shape[:2])
+    cells = to_cells(numbered.found(), image.shape[:2])
 
     kept = cells.scores.astype(np.int64)
     weights = irm.associations(*heard[0][:3]).double().cpu().numpy() if heard else np.zeros((0, 0))

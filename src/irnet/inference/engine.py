@@ -1,0 +1,41 @@
+"""What computes a network, behind one door: an image in, boxes and masks out, NumPy on both sides."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.config import PredictSettings
+from irnet.errors import InputError
+from irnet.models.pasting import Found
+
+EngineName = Literal["auto", "torch", "openvino"]
+Precision = Literal["fp32", "bf16", "int8"]
+
+VIEW_COUNTS = (1, 4)
+
+
+class Engine(ABC):
+    """A network, ready to look at images."""
+
+    name: str  # "torch" or "openvino", with a version where results may depend on it
+    device: Any  # where it computes; `str` of it is its name
+    precision: str
+
+    @abstractmethod
+    def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
+        """Return what the network finds in an (H, W, 3) image at its scale, boxes in px of the image.
+
+        `predict` says how boxes are ranked and chosen. Raises `MemoryError` where memory runs out.
+        """
+
+
+def check_views(views: int, method: str) -> None:
+    """Refuse a number of views that a method cannot see (`InputError`)."""
+    if views not in VIEW_COUNTS:
+        raise InputError(f"views {views} is out of range: give {' or '.join(map(str, VIEW_COUNTS))}")
+    if views > 1 and method not in ("irnet", "maskrcnn"):
+        raise InputError(f"{method} sees an image in one view: leave --views out")

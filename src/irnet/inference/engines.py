@@ -1,0 +1,158 @@
+"""Which engine computes a network, and why: PyTorch, or on CPUs OpenVINO where it is installed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from irnet.config import Settings
+from irnet.errors import InputError
+from irnet.inference.engine import Engine, EngineName, Precision
+from irnet.inference.fast import runtime
+from irnet.inference.fast.cache import find_graphs, keep_graphs
+from irnet.inference.fast.runtime import Graph
+from irnet.inference.weights import find_weights, read_settings
+from irnet.progress import stage
+from irnet.wording import install_extra
+
+GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA's, AMD's, and of either inside WSL
+
+_logger = logging.getLogger(__name__)
+
+
+class Choice(NamedTuple):
+    """An engine, and why it is that one."""
+
+    name: str  # "torch" or "openvino"
+    why: str
+
+
+def open_engine(
+    path: Path, *, device: str = "auto", engine: EngineName = "torch", precision: Precision = "fp32"
+) -> tuple[Engine, Settings]:
+    """Return what computes the network of a weights file, and its settings.
+
+    Args:
+        path: of the file.
+        device: "auto", "cpu", "cuda" ...
+        engine: "auto" takes OpenVINO where `choose_engine` allows it, and PyTorch where it takes no graph
+            of the network.
+        precision: see `choose_engine`.
+
+    Raises:
+        InputError: the file is missing, damaged or foreign; the device or the engine is missing, or does not
+            fit the network or the precision.
+    """
+    choice = choose_engine(path, device=device, engine=engine, precision=precision)
+    if choice.name == "openvino":
+        try:
+            return _open_openvino(path, precision)
+        except InputError as error:
+            if engine == "openvino" or precision != "fp32":
+                raise
+            _logger.warning("%s; PyTorch computes instead", error)
+    return _open_torch(path, device)
+
+
+def choose_engine(
+    path: Path, *, device: str = "auto", engine: EngineName = "auto", precision: Precision = "fp32"
+) -> Choice:
+    """Return the engine for a weights file, and why, without torch.
+
+    `precision` is that of the arithmetic: "bf16" is OpenVINO's alone. Raises `InputError` where what is asked
+    for does not go together.
+    """
+    for name, value, kind in (("engine", engine, EngineName), ("precision", precision, Precision)):
+        if value not in get_args(kind):
+            raise InputError(f"unknown {name} {value!r}: choose from {', '.join(get_args(kind))}")
+
+    if engine == "torch" and precision == "fp32":
+        return Choice("torch", "asked for")
+    against = _against_openvino(path, device)
+    if engine == "openvino" or precision != "fp32":
+        if engine == "torch":
+            raise InputError(f"--precision {precision} is of the engine openvino: leave --engine torch out")
+        if against:
+            raise InputError(f"the engine openvino cannot be used, {against[0]}: {against[1]}")
+        return Choice("openvino", "asked for")
+    return Choice("torch", against[0]) if against else Choice("openvino", "installed, and a CPU computes")
+
+
+def _against_openvino(path: Path, device: str) -> tuple[str, str] | None:
+    """Return why OpenVINO cannot compute the network of a file, and what to do; None: it can."""
+    if not runtime.is_installed():
+        return "OpenVINO is not installed", install_extra("fast")
+    if device not in ("auto", "cpu") or (device == "auto" and _has_gpu()):
+        return f"a GPU computes ({device})", "give --device cpu"
+
+    settings, _ = read_settings(path)
+    if settings.method == "cspnet":
+        return "it has no graphs of CSPNet", "give --engine torch"
+    if settings.model.min_size:
+        return "the network resizes its images", "give --engine torch"
+    return None
+
+
+def _has_gpu() -> bool:
+    """Whether there is a GPU that PyTorch would take; it is asked only where a driver is there."""
+    if sys.platform != "win32" and not any(map(os.path.exists, GPU_DRIVERS)):
+        return False
+    if sys.platform == "win32" and not Path(os.environ.get("SYSTEMROOT", ""), "System32/nvcuda.dll").exists():
+        return False
+    from irnet.inference.devices import choose_device
+
+    return choose_device("auto").type != "cpu"
+
+
+def _open_torch(path: Path, device: str) -> tuple[Engine, Settings]:
+    from irnet.inference.devices import choose_device
+    from irnet.inference.torch_engine import TorchEngine
+    from irnet.inference.weights import load_weights
+
+    chosen = choose_device(device)
+    model, settings, _ = load_weights(path)
+    return TorchEngine(model, chosen, precision=settings.train.precision), settings
+
+
+def _open_openvino(path: Path, precision: Precision) -> tuple[Engine, Settings]:
+    from irnet.inference.fast.engine import OpenVINOEngine
+
+    runtime.load()
+    runtime.check_precision(precision)
+    settings, digest = read_settings(path)
+
+    kept = find_graphs(path, digest)
+    graphs = _make_graphs(path, digest) if kept is None else kept[1]
+    return OpenVINOEngine(graphs, settings.model, precision), settings
+
+
+def _make_graphs(path: Path, digest: str) -> dict[str, Graph]:
+    """Return the graphs of a weights file, made with torch, and keep them for the next time."""
+    from irnet.inference.fast.export import make_graphs
+    from irnet.inference.weights import load_weights
+    from irnet.models.irnet import IRNet
+
+    with stage("making the graphs of the network, once"):
+        model, _, _ = load_weights(path)
+        assert isinstance(model, IRNet)
+        graphs = make_graphs(model)
+    try:
+        keep_graphs(path, digest, graphs)
+    except InputError as error:
+        _logger.warning("the graphs of %s are made anew each time: %s", path.name, error)
+    return graphs
+
+
+def describe_engine(source: str | None = None) -> str:
+    """Return, for people, what computes the weights of `source` (None: the bundled ones) here, and why."""
+    path = find_weights(source)
+    choice = choose_engine(path)
+    if choice.name == "torch":
+        return f"torch: {choice.why}"
+
+    kept = find_graphs(path, read_settings(path)[1])
+    graphs = f"graphs in {kept[0]}" if kept else "graphs are made at first use, with PyTorch"
+    return f"openvino {runtime.installed_version()}: {choice.why}; {graphs}"

@@ -1,0 +1,1 @@
+"""Prediction on CPUs by OpenVINO (extra `fast`): graphs made once from the torch modules, then no torch."""

@@ -1,0 +1,215 @@
+"""A network as OpenVINO computes it on a CPU: graphs, and in NumPy what goes on between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.config import ModelSettings, PredictSettings
+from irnet.inference.engine import Engine, Precision
+from irnet.inference.fast.boxes import (
+    VIEWS,
+    Floats,
+    Places,
+    View,
+    anchor_shapes,
+    are_real,
+    best,
+    by_level,
+    clip,
+    decode,
+    enlarge,
+    lay,
+    soften,
+)
+from irnet.inference.fast.runtime import Compiled, Graph, installed_version
+from irnet.models.constants import (
+    BOX_CODE,
+    LEVELS,
+    PROPOSAL_CODE,
+    PROPOSAL_NMS_IOU,
+    SMALLEST_BOX,
+    SMALLEST_PROPOSAL,
+    STRIDE,
+    STRIDES,
+    area_growth,
+    by_label,
+)
+from irnet.models.pasting import Found
+
+PAIRS_AT_ONCE = 256 * 256  # of candidates whose geometry is held in memory together
+EXACT = ("rank", "suppress")  # graphs that compute with places in px: always in float32
+
+
+class Seen(NamedTuple):
+    """What the first graph makes of one view of an image."""
+
+    view: View
+    size: tuple[int, int]  # height and width of the view, px
+    pyramid: list[Floats]  # P2 to P5, (1, width, h, w)
+    logits: list[Floats]  # of the anchors of each level, (n_l,)
+    deltas: list[Floats]  # (n_l, 4)
+
+
+class Candidates(NamedTuple):
+    """The best boxes of each class, and the two scores that their rank is made of."""
+
+    boxes: Floats  # (C, N, 4)
+    scores: Floats  # (C, N) class probability
+    correct: Floats  # (C, N) p(correct) of the DRM, 1 without it
+
+
+class OpenVINOEngine(Engine):
+    """See `Engine`.
+
+    Args:
+        graphs: of `export.make_graphs`, by name.
+        model: settings of the network that they were made from.
+        precision: what graphs compute with, besides those of places in px.
+    """
+
+    device = "cpu"
+
+    def __init__(self, graphs: Mapping[str, Graph], model: ModelSettings, precision: Precision) -> None:
+        self.name = f"openvino {installed_version()}"
+        self.settings, self.precision = model, precision
+        self.graphs = {
+            name: Compiled(graph, "fp32" if name in EXACT else precision) for name, graph in graphs.items()
+        }
+
+    def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
+        seen = [self._look(image, view, lasting=views > 1) for view in VIEWS[:views]]
+        proposals = self._propose(seen[0])
+
+        candidates = self._candidates(seen, proposals)
+        places, scores = self._select(candidates, predict, seen[0].size)
+        labels = places // candidates.boxes.shape[1] + 1
+
+        frames = enlarge(candidates.boxes.reshape(-1, 4)[places], self.settings.mask_box_scale)
+        return Found(frames, labels, scores, self._draw(seen, frames, labels))
+
+    def _look(self, image: NDArray[np.uint8], view: View, *, lasting: bool) -> Seen:
+        picture = view.turn(image.transpose(2, 0, 1))  # (3, H, W)
+        _, height, width = picture.shape
+        batch = np.zeros((1, 3, -(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE), np.float32)
+        for place, channel, mean, std in zip(
+            batch[0, :, :height, :width], picture, self.settings.mean, self.settings.std, strict=True
+        ):
+            place[:] = (channel - np.float32(mean)) / np.float32(std)
+
+        found = self.graphs["look"]([batch], lasting=lasting)
+        logits, deltas = np.split(np.arange(LEVELS, len(found)), 2)
+        self.graphs["look"].release()
+        return Seen(
+            view,
+            (height, width),
+            pyramid=found[:LEVELS],
+            logits=[found[i][0] for i in logits],
+            deltas=[found[i][0] for i in deltas],
+        )
+
+    def _propose(self, seen: Seen) -> Floats:
+        """Return the best boxes (R, 4) of all levels that no better one of their level covers."""
+        settings = self.settings
+        growth = area_growth([seen.size], settings.field_megapixels)
+        most, most_in_all = (
+            round(n * growth) for n in (settings.rpn.pre_nms_test, settings.rpn.post_nms_test)
+        )
+
+        boxes, scores = [], []
+        levels = zip(seen.logits, seen.deltas, STRIDES, settings.anchor_sizes, strict=True)
+        for logits, deltas, stride, size in levels:
+            top = best(logits, most)
+            columns = -(-(-(-seen.size[1] // STRIDE) * STRIDE) // stride)
+            anchors = lay(anchor_shapes(size, settings.anchor_ratios), top, columns=columns, stride=stride)
+            box = clip(decode(deltas[top], anchors, PROPOSAL_CODE), seen.size)
+
+            real = are_real(box, SMALLEST_PROPOSAL)
+            box, score = box[real], logits[top][real]
+            kept = self._suppress(box, score, PROPOSAL_NMS_IOU)
+            boxes.append(box[kept])
+            scores.append(score[kept])
+        return np.concatenate(boxes)[best(np.concatenate(scores), most_in_all)]
+
+    def _candidates(self, seen: Sequence[Seen], proposals: Floats) -> Candidates:
+        """Return candidates in the first view: features, scores and boxes are means over the views."""
+        features, scores, boxes = [], [], []
+        for one in seen:
+            mine = one.view.turn_boxes(proposals, seen[0].size)
+            levels, order = by_level(mine)
+            back = np.argsort(order)
+            hidden, score, codes = (value[back] for value in self.graphs["classify"]([*one.pyramid, *levels]))
+            decoded = clip(decode(codes[:, 1:], mine[:, None], BOX_CODE), one.size)
+            features.append(hidden)
+            scores.append(score[:, 1:])
+            boxes.append(one.view.turn_boxes(decoded, seen[0].size))
+        return self._rank(*(np.mean(values, axis=0) for values in (features, scores, boxes)), seen[0].size)
+
+    def _rank(self, features: Floats, scores: Floats, boxes: Floats, size: tuple[int, int]) -> Candidates:
+        """Return the best of R boxes with features (R, F), scores (R, C) and boxes (R, C, 4)."""
+        drm = self.settings.drm
+        if not drm.enabled:
+            return Candidates(boxes.swapaxes(0, 1), scores.T, np.ones_like(scores.T))
+
+        growth = area_growth([size], self.settings.field_megapixels)
+        top = np.stack([best(score, round(drm.candidates * growth)) for score in scores.T])  # (C, N)
+        column = np.arange(len(top))[:, None]
+        chosen = Candidates(boxes[top, column], scores[top, column], np.ones(top.shape, np.float32))
+
+        # The candidates of each class are a set, or those of all classes are one
+        sets = (1, top.size) if drm.across_classes else top.shape
+        order = np.argsort(-chosen.scores.reshape(sets), axis=1, kind="stable")
+        ranks = np.argsort(order, axis=1).astype(np.float32) / np.float32(growth)
+        given = [features[top].reshape(*sets, -1), ranks, chosen.boxes.reshape(*sets, 4)]
+
+        step = max(1, PAIRS_AT_ONCE // max(1, top.size))
+        rows = [np.arange(low, min(low + step, sets[1])) for low in range(0, sets[1], step)]
+        correct = [self.graphs["rank"]([*given, some])[0] for some in rows]
+        return chosen._replace(correct=np.concatenate(correct, axis=1).reshape(top.shape)) if rows else chosen
+
+    def _select(
+        self, candidates: Candidates, predict: PredictSettings, size: tuple[int, int]
+    ) -> tuple[Places, Floats]:
+        """Return places (n,) in the flattened (C N) candidates that stay, and scores, best first."""
+        powers, cuts = (by_label(value).values() for value in (predict.drm_power, predict.nms))
+        places, scores = [], []
+        for number, (box, score, correct, power, cut) in enumerate(
+            zip(*candidates, powers, cuts, strict=True)
+        ):
+            score = score * correct ** np.float32(power)
+            real = np.flatnonzero((score > predict.floor) & are_real(box, SMALLEST_BOX))
+            box, score = box[real], score[real]
+
+            if predict.suppression == "soft":
+                score = soften(box, score)
+            boxwise = predict.suppression == "box"
+            kept = self._suppress(box, score, cut) if boxwise else np.flatnonzero(score > predict.floor)
+            places.append(number * len(correct) + real[kept])
+            scores.append(score[kept])
+
+        place, score = np.concatenate(places), np.concatenate(scores)
+        chosen = best(score, round(predict.max_per_megapixel * area_growth([size])))
+        return place[chosen], score[chosen]
+
+    def _suppress(self, boxes: Floats, scores: Floats, iou: float) -> Places:
+        """Return the places of boxes that no better one covers by more than `iou`, best first."""
+        if not len(boxes):
+            return np.zeros(0, np.int64)
+        return self.graphs["suppress"]([boxes[None], scores[None, None], np.array([iou], np.float32)])[0][
+            :, 2
+        ]
+
+    def _draw(self, seen: Sequence[Seen], frames: Floats, labels: Places) -> Floats:
+        """Return means over the views of the masks (n, 28, 28) of frames (n, 4) in the first."""
+        if not len(frames):
+            return np.zeros((0, 28, 28), np.float32)
+
+        drawn = []
+        for one in seen:
+            levels, order = by_level(one.view.turn_boxes(frames, seen[0].size))
+            masks = self.graphs["draw"]([*one.pyramid, *levels, labels[order]])[0]
+            drawn.append(one.view.turn(masks[np.argsort(order)]))
+        return np.mean(drawn, axis=0)

@@ -1,0 +1,103 @@
+"""The only door to OpenVINO."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.errors import InputError
+from irnet.inference.engine import Precision
+from irnet.wording import install_extra
+
+EXHAUSTED = ("bad_alloc", "allocate", "out of memory")  # how its errors tell of memory that is missing
+_TELEMETRY = "openvino_telemetry"
+
+
+class Graph(NamedTuple):
+    """A graph as OpenVINO writes it."""
+
+    text: NDArray[np.uint8]  # XML
+    weights: NDArray[np.uint8]
+
+
+class Compiled:
+    """A graph, ready to compute on the CPU."""
+
+    def __init__(self, graph: Graph, precision: str) -> None:
+        core = _core()
+        model = core.read_model(
+            graph.text.tobytes(), load().Tensor(graph.weights) if len(graph.weights) else None
+        )
+        self._run = core.compile_model(model, "CPU", _options(precision))
+
+    def __call__(self, inputs: Sequence[NDArray[Any]], *, lasting: bool = True) -> list[NDArray[Any]]:
+        """Return the outputs; unless they have to be `lasting`, the next call overwrites them."""
+        given = [np.ascontiguousarray(value) for value in inputs]
+        try:
+            result = self._run(given, share_inputs=True, share_outputs=not lasting)
+        except RuntimeError as error:
+            if any(text in str(error) for text in EXHAUSTED):
+                raise MemoryError(str(error)) from error
+            raise
+        return [result[place] for place in range(len(result))]
+
+    def release(self) -> None:
+        """Give back the memory of what lies between inputs and outputs; the next call takes it again."""
+        self._run.release_memory()
+
+
+def is_installed() -> bool:
+    """Whether OpenVINO is."""
+    return find_spec("openvino") is not None
+
+
+def installed_version() -> str:
+    """Return the version of OpenVINO, without importing it."""
+    return version("openvino")
+
+
+@cache
+def load() -> ModuleType:
+    """Return the module `openvino`, imported without its telemetry: irnet sends nothing to anybody.
+
+    Raises `InputError` where it is missing or does not load.
+    """
+    there = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputError(f"the engine openvino does not load ({error}): {install_extra('fast')}") from error
+    finally:
+        del sys.modules[_TELEMETRY]
+        if there is not None:
+            sys.modules[_TELEMETRY] = there
+    return openvino
+
+
+def check_precision(precision: Precision) -> None:
+    """Refuse a precision that this CPU does not compute with (`InputError`)."""
+    if precision == "bf16" and "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise InputError("--precision bf16: this CPU has no instructions for it: leave --precision out")
+
+
+@cache
+def _core() -> Any:
+    return load().Core()
+
+
+def _options(precision: str) -> dict[str, Any]:
+    """Return how a graph is compiled: as many threads as OMP_NUM_THREADS says, as PyTorch does."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    some = {"INFERENCE_NUM_THREADS": int(threads)} if threads.isdigit() and int(threads) else {}
+    hint = "bf16" if precision == "bf16" else "f32"
+    return {"NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint, **some}

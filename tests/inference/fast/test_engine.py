@@ -1,0 +1,93 @@
+"""OpenVINO finds what PyTorch finds: networks of every kind, images of 40 sizes, all views."""
+
+import numpy as np
+import pytest
+import torch
+
+from irnet.cells import Cells
+from irnet.config import Settings, load_recipe
+from irnet.inference.fast.engine import OpenVINOEngine
+from irnet.inference.fast.export import make_graphs
+from irnet.inference.predict import Predictor
+from irnet.inference.torch_engine import TorchEngine
+from irnet.models.build import build_model
+from irnet.synthetic import generate
+
+SIZES = [(h, w) for h in (33, 64, 97, 150, 255) for w in (31, 32, 63, 100, 129, 161, 200, 317)]
+SCORES, MASKS = 1e-3, 0.99  # how much scores may differ, how much masks overlap
+SURE = 2 * SCORES  # scores nearer to the floor may fall below it
+
+
+def engines(*overrides: str) -> tuple[TorchEngine, OpenVINOEngine, Settings]:
+    """A small network whose scores differ, as PyTorch and as OpenVINO compute it."""
+    torch.manual_seed(1)
+    settings = load_recipe("tiny", overrides)
+    model = build_model(settings.model, settings.loss, settings.predict, pretrained=False).eval()
+    with torch.no_grad():
+        model.rpn.head.cls_logits.weight.mul_(30)
+        model.roi_heads.box.predictor.cls_score.weight.mul_(300)
+        if drm := model.roi_heads.box.drm:
+            drm.logit.bias.fill_(2.0)
+        if (irm := model.roi_heads.mask.irm) and irm.gamma is not None:
+            irm.gamma.fill_(0.5)
+    return TorchEngine(model), OpenVINOEngine(make_graphs(model), settings.model, "fp32"), settings
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return generate(5, size=(256, 320), mpp=0.37, count=9)[0]
+
+
+def missing(cells: Cells, others: Cells, floor: float) -> int:
+    """How many cells have no equal among the others."""
+    sure = cells.select(cells.scores >= floor + SURE)
+    lost = 0
+    for cell in sure:
+        near = (others.labels == cell.labels[0]) & (abs(others.scores - cell.scores[0]) <= SCORES)
+        mask = cell.to_dense()[0]
+        ious = [(mask & other).sum() / (mask | other).sum() for other in others.select(near).to_dense()]
+        lost += max(ious, default=0) < MASKS
+    return lost
+
+
+def assert_same(image: np.ndarray, *overrides: str, sizes: list[tuple[int, int]], views: int = 1) -> None:
+    """Both engines find the same cells in the corner of an image at each size."""
+    reference, fast, settings = engines(*overrides)
+    floor = settings.predict.floor
+    expected, found = (Predictor(each, settings=settings, views=views) for each in (reference, fast))
+
+    total = lost = 0
+    for height, width in sizes:
+        window = np.ascontiguousarray(image[:height, :width])
+        mine, theirs = (predictor.find_at(1.0, window).cells for predictor in (found, expected))
+        total += len(theirs)
+        lost += missing(theirs, mine, floor) + missing(mine, theirs, floor)
+    assert total >= 5 * len(sizes)
+    assert lost <= total / 200  # two equal scores may change places
+
+
+@pytest.mark.slow
+def test_40_sizes(image: np.ndarray) -> None:
+    assert len(SIZES) == 40
+    assert_same(image, sizes=SIZES)
+
+
+@pytest.mark.slow
+def test_four_views(image: np.ndarray) -> None:
+    assert_same(image, sizes=[(97, 161), (200, 130)], views=4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("model.drm.enabled=false", "model.irm.enabled=false"),
+        ("model.drm.across_classes=true", "model.irm.inputs=msk"),
+        ("model.drm.relation=false", "model.irm.relation=false", "model.mask_box_scale=1.5"),
+        ("predict.suppression=soft", "model.irm.affinity=dot"),
+        ("predict.suppression=mask", "model.field_megapixels=0.01", "model.head_norm=none"),
+        ("model.backbone=efficientnet_lite0", "model.trunk_weights=package", "model.trunk_norm=frozen_bn"),
+    ],
+)
+def test_other_networks(image: np.ndarray, overrides: tuple[str, ...]) -> None:
+    assert_same(image, *overrides, sizes=[(97, 161), (200, 130)])
