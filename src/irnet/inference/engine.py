@@ -23,7 +23,8 @@ class Engine(ABC):
 
     name: str  # "torch" or "openvino", with a version where results may depend on it
     device: Any  # where it computes; `str` of it is its name
-    precision: str
+    precision: Precision
+    model: Any = None  # the network in torch, where that computes
 
     @abstractmethod
     def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:

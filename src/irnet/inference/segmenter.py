@@ -64,7 +64,7 @@ class Segmenter:
     @property
     def model(self) -> Any:
         """The network itself, in torch. Raises `InputError` where another engine computes."""
-        if not hasattr(self.engine, "model"):
+        if self.engine.model is None:
             raise InputError(
                 f'{self.engine.name} computes, there is no network in torch: load with engine="torch"'
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,10 +27,14 @@ class TorchEngine(Engine):
     name = "torch"
 
     def __init__(
-        self, model: Network, device: torch.device | None = None, *, precision: str = "fp32"
+        self,
+        model: Network,
+        device: torch.device | None = None,
+        *,
+        precision: Literal["fp32", "bf16"] = "fp32",
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.precision = precision if self.device.type == "cuda" else "fp32"
+        self.precision: Literal["fp32", "bf16"] = precision if self.device.type == "cuda" else "fp32"
         self.model = model.to(self.device).eval()
 
     @torch.inference_mode()

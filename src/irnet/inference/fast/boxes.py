@@ -6,7 +6,7 @@ Boxes are xyxy px, float32; each function gives what its namesake in `models` gi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class View(NamedTuple):
     axes: tuple[int, ...] = ()  # that are mirrored: -1 is x, -2 is y
     transposed: bool = False  # instead
 
-    def turn(self, picture: Floats) -> Floats:
+    def turn(self, picture: NDArray[Any]) -> NDArray[Any]:
         """Return a picture or masks (..., H, W) in the view, or back from it."""
         return picture.swapaxes(-1, -2) if self.transposed else np.flip(picture, self.axes)
 
@@ -73,7 +73,7 @@ def decode(codes: Floats, boxes: Floats, weights: tuple[float, float]) -> Floats
     half = np.float32(0.5) * (
         np.exp(np.minimum(codes[..., 2:] / size_weight, np.float32(MOST_GROWTH))) * side
     )
-    return np.concatenate([centre - half, centre + half], axis=-1)
+    return np.concatenate([centre - half, centre + half], axis=-1, dtype=np.float32)
 
 
 def clip(boxes: Floats, size: tuple[int, int]) -> Floats:
@@ -84,13 +84,13 @@ def clip(boxes: Floats, size: tuple[int, int]) -> Floats:
 
 def are_real(boxes: Floats, smallest: float) -> NDArray[np.bool_]:
     """Tell which boxes (n, 4) are as wide and as high as `smallest`, (n,)."""
-    return (boxes[:, 2:] - boxes[:, :2] >= smallest).all(axis=1)
+    return np.all(boxes[:, 2:] - boxes[:, :2] >= smallest, axis=1)
 
 
 def enlarge(boxes: Floats, factor: float) -> Floats:
     """Return boxes (n, 4) of the same centres and `factor` times the sides."""
     margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32((factor - 1) / 2)
-    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
+    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1, dtype=np.float32)
 
 
 def by_level(boxes: Floats) -> tuple[list[Floats], Places]:

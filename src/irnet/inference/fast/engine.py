@@ -146,7 +146,8 @@ class OpenVINOEngine(Engine):
             features.append(hidden)
             scores.append(score[:, 1:])
             boxes.append(one.view.turn_boxes(decoded, seen[0].size))
-        return self._rank(*(np.mean(values, axis=0) for values in (features, scores, boxes)), seen[0].size)
+        features, scores, boxes = (np.mean(values, axis=0) for values in (features, scores, boxes))
+        return self._rank(features, scores, boxes, seen[0].size)
 
     def _rank(self, features: Floats, scores: Floats, boxes: Floats, size: tuple[int, int]) -> Candidates:
         """Return the best of R boxes with features (R, F), scores (R, C) and boxes (R, C, 4)."""

@@ -172,10 +172,7 @@ def _random_candidates(
 def _convert(part: Part) -> Graph:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the tracer, about shapes that are constants: `_compare` looks
-        example = part.examples[0]
-        model = load().convert_model(
-            part.module.eval(), example_input=example if len(example) > 1 else example[0], input=part.shapes
-        )
+        model = load().convert_model(part.module.eval(), example_input=part.examples[0], input=part.shapes)
     return _written(model)
 
 
