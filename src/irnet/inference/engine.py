@@ -13,7 +13,7 @@ from irnet.errors import InputError
 from irnet.models.pasting import Found
 
 EngineName = Literal["auto", "torch", "openvino"]
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16"]
 
 VIEW_COUNTS = (1, 4)
 

@@ -138,8 +138,9 @@ def _parts(model: IRNet, generator: torch.Generator) -> Iterator[tuple[str, Part
 
     width = pyramids[0][0].shape[1]
     pooled = [[1, width, -1, -1]] * LEVELS + [[-1, 5]] * LEVELS
-    boxes = [[_random_boxes(n, generator) for n in counts] for counts in BOXES]
-    examples = [(*levels, *chosen) for levels, chosen in zip(pyramids, boxes, strict=True)]
+    examples = []
+    for levels, counts in zip(pyramids, BOXES, strict=True):
+        examples.append((*levels, *(_random_boxes(n, generator) for n in counts)))
     yield "classify", Part(Classify(model.roi_heads.box), pooled, examples)
 
     labels = [torch.randint(1, 3, (sum(counts),), generator=generator) for counts in BOXES]
