@@ -130,6 +130,14 @@ def test_a_scale_that_is_known_or_given_is_not_estimated(blobs: Predictor):
         blobs.predict(image, scale=0)
 
 
+def test_a_network_of_unknown_scale_has_one_by_its_nuclei(blobs: Predictor):
+    unscaled = blobs.settings.data.model_copy(update={"mpp": 0.0})
+    blobs.settings = blobs.settings.model_copy(update={"data": unscaled})
+    image = at(1.6)[0]
+    assert blobs.find(image).zoom_estimated
+    assert blobs.find(image, 0.25).zoom == 1  # which um per pixel do not tell
+
+
 def test_images_of_a_list_share_one_scale(blobs: Predictor, caplog: pytest.LogCaptureFixture):
     image, _ = at(0.6)
     parts = [image[:600], image[600:]]

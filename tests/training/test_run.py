@@ -47,6 +47,14 @@ def test_other_data_are_noticed(fresh: Run):
         replace(fresh, data={"images": 6}).restore()
 
 
+def test_other_scales_and_patients_of_the_same_data_are_noticed(fresh: Run):
+    fresh.save()
+    with pytest.raises(InputError, match="begun with another --mpp and --patients: give the same again"):
+        replace(fresh, data={"images": 6, "mpp": 0.5, "patients_sha256": "ab"}).restore()
+    with pytest.raises(InputError, match=r"trained on other data"):
+        replace(fresh, data={"images": 6, "mpp": 0.5, "sha256": "ab"}).restore()
+
+
 def test_a_run_that_noted_less_of_its_data_is_refused_clearly(fresh: Run):
     fresh.save()
     with pytest.raises(InputError, match=r"older irnet .* did not record generator, .* --init"):
@@ -90,3 +98,7 @@ def test_the_best_weights_know_how_wide_nuclei_were(fresh: Run):
     assert (kept.score.nucleus, kept.nucleus_px) == (0.3, 31.3)
     fresh.save_best(scored._replace(nucleus_px=None))
     assert load_weights(fresh.folder)[1].predict.nucleus_px == fresh.settings.predict.nucleus_px
+    unscaled = fresh.settings.data.model_copy(update={"mpp": 0.0})
+    fresh.settings = fresh.settings.model_copy(update={"data": unscaled})
+    fresh.save_best(scored._replace(nucleus_px=None))
+    assert load_weights(fresh.folder)[1].predict.nucleus_px == 0  # the recipe's is of its scale

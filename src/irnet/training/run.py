@@ -30,6 +30,7 @@ from irnet.training.optim import (
 from irnet.training.scores import Validation
 
 SAID = 5  # settings in a line
+SAID_OF_DATA = {"mpp": "--mpp", "patients_sha256": "--patients"}  # in what tells data apart
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -123,6 +124,12 @@ class Run:
         """Refuse data that differ from what the checkpoint noted, or of which it noted too little."""
         differing = [name for name in noted | self.data if noted.get(name) != self.data.get(name)]
         remedy = f"start another run with --init {self.folder}"
+        said = [option for name, option in SAID_OF_DATA.items() if name in differing]
+        if said and "sha256" not in differing:  # of the same files
+            raise InputError(
+                f"{self.folder}: was begun with another {' and '.join(said)}: give the same again, or "
+                f"{remedy}"
+            )
         if changed := [name for name in differing if name in noted]:
             changes = ", ".join(f"{n} {noted[n]!r}, not {self.data.get(n)!r}" for n in changed)
             raise InputError(
