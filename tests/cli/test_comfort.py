@@ -34,6 +34,7 @@ def test_names_of_weights_are_taken_in_any_case_and_files_as_they_are(
     assert [fold(name) for name in ("Bundled", "JOMLS", "Run", "a/B", "B.safetensors", None)] == [
         *("bundled", "jomls", "Run", "a/B", "B.safetensors", None)
     ]
+    assert fold("X" * 300) == "x" * 300  # longer than names of files can be
     assert fold_list("coco, CSV") == ["coco", "csv"]
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def _read_number(text: str | float) -> float:
 
 def fold(name: str | None) -> str | None:
     """A name that is no file in lower case: Bundled is bundled."""
-    if name is None or "/" in name or "." in name or Path(name).exists():
+    if name is None or "/" in name or "." in name or os.path.exists(name):
         return name
     return name.lower()
 
