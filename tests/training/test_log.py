@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS
+from irnet.progress import Stage, listening
 from irnet.training.log import LOG_NAME, RunLog, cut_log, read_log, training_seconds
 from irnet.training.scores import Validation
 
@@ -98,3 +99,23 @@ def test_seconds_of_training_are_those_of_its_steps():
     ]
     assert training_seconds(lines) == 7
     assert training_seconds([]) == 0
+
+
+def test_where_progress_is_shown_it_says_the_step_and_the_loss(tmp_path: Path) -> None:
+    class Shown:
+        def __init__(self) -> None:
+            self.stages: list[Stage] = []
+
+        def changed(self) -> None:
+            pass
+
+        def tell(self, text: str, *, error: bool) -> None:
+            pass
+
+    with listening(Shown()) as shown, RunLog(tmp_path, steps=30, every=1) as log:
+        for step in (21, 22):
+            log.step(step, {"loss": 1.5, "loss/box": 0.5})
+        (training,) = shown.stages
+        assert (training.what, training.first, training.done, training.total) == ("training", 20, 22, 30)
+        assert training.item == "loss 1.500"
+    assert shown.stages == []

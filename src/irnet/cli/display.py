@@ -150,7 +150,7 @@ def describe(stages: Sequence[Stage], now: float) -> str:
         parts.append(f"{one.what}{place}{' ' * bool(one.item)}{one.item}")
 
     left = time_left(stages, now)
-    if left is not None and now - stages[0].begun >= SETTLED:
+    if left is not None and left >= 1 and now - stages[0].begun >= SETTLED:
         parts.append(f"{clock(left)} left")
     return ", ".join(parts)
 

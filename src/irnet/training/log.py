@@ -129,7 +129,7 @@ class RunLog:
             if name.startswith("loss")
         )
         if self._stage and is_heard():
-            self._stage.item = losses
+            self._stage.item = f"loss {means['loss']:.3f}" if "loss" in means else ""
             return
 
         rate = means["seconds_per_step"]
