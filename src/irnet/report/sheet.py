@@ -26,7 +26,7 @@ COLOUR = np.array([0.0, 0.69, 1.0])  # azure of the overlays
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """An instance with its nuclei, or its cell, and what is around it."""
+    """An instance with its nuclei, and the image that it is cut out of."""
 
     family: Cells  # the instance first
     image: Picture  # (H, W, 3)
