@@ -27,7 +27,7 @@ def test_foreign_annotations_get_links_scale_and_patients(desk: Desk) -> None:
 
     # What is missing is said, with the remedy.
     desk.run("irnet data check foreign", "has a cell_id: there is no N:C ratio", "have no um per pixel")
-    desk.run("irnet measure foreign", "no N:C ratio: --link pairs them")
+    desk.run("irnet measure foreign", "no N:C ratio: --link pairs 10 of them")
     assert not any(row["nc_ratio"] for row in desk.rows("foreign/cells.csv"))
     desk.run("irnet measure foreign --mpp 1.5", "is 1.5 um per pixel right?")
 
@@ -54,7 +54,7 @@ def test_foreign_annotations_get_links_scale_and_patients(desk: Desk) -> None:
     assert "| scale | unknown" in desk.text("unscaled/best.md")
     desk.run(f"irnet train mine -o run {TINY}", "weights: run/best.safetensors")
     card = desk.text("run/best.md")
-    assert f"| um per pixel | {MPP}, by the files |" in card
+    assert f"| um per pixel | {MPP} by the files" in card
     assert "1, of 1 patients" in card
 
 
