@@ -98,6 +98,8 @@ def test_what_is_said_of_images_reaches_the_scores(circles: Path, tmp_path: Path
         evaluate(tmp_path / "found.json", circles, tmp_path / "out", own=own)
     done = evaluate(tmp_path / "found.json", circles, tmp_path / "out", own=OwnData(0.5, r"(\d)\.png"))
     assert done.summary.patients == 6
+    said = json.loads((tmp_path / "out" / "summary.json").read_text())["evaluated"]
+    assert (said["mpp"], said["patients"]) == (0.5, r"(\d)\.png")
     assert "um" in done.table
 
 

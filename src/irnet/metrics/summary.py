@@ -100,6 +100,8 @@ class Evaluated:
     scale: dict[str, Any] | None = None  # how images of unknown um per pixel were taken, if estimated
     exclude_border: bool
     views: int | None = None
+    mpp: float | None = None  # of all images, where it was given
+    patients: str | None = None  # the table or pattern that was given
 
 
 @dataclass(frozen=True, kw_only=True)

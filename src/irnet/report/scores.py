@@ -154,6 +154,7 @@ def _provenance(summary: Summary, evaluated: Evaluated) -> list[tuple[str, str]]
         "scored": Path(evaluated.source).name,
         "SHA-256": evaluated.sha256,
         "data": Path(evaluated.data).name,
+        "um per pixel, given": None if evaluated.mpp is None else f"{evaluated.mpp:g}",
         "cut by the border": "left out" if evaluated.exclude_border else "scored",
     }
 

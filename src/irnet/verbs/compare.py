@@ -81,7 +81,7 @@ def compare(
     out, scored = Path(out_dir), [score_all(entries, one) for one in found]
     origins = []
     for side, source, one, scores in zip(SIDES, sources, found, scored, strict=True):
-        origins.append(one.origin(source, data, exclude_border=exclude_border))
+        origins.append(one.origin(source, data, own, exclude_border=exclude_border))
         write_scores(entries, one, scores, origins[-1], out / side)
 
     with stage("drawing samples for intervals"):

@@ -78,7 +78,7 @@ def evaluate(
     if exclude_border:
         found = found.without_cut()
 
-    origin = found.origin(source, data, exclude_border=exclude_border)
+    origin = found.origin(source, data, own, exclude_border=exclude_border)
     return write_scores(entries, found, score_all(entries, found), origin, out_dir)
 
 
@@ -168,7 +168,9 @@ class Predicted(NamedTuple):
         """What a file says of each image, None where none does."""
         return self.known or [None] * len(self.cells)
 
-    def origin(self, source: str | Path, data: str | Path, *, exclude_border: bool) -> Evaluated:
+    def origin(
+        self, source: str | Path, data: str | Path, own: OwnData, *, exclude_border: bool
+    ) -> Evaluated:
         """Return what summary.json says of it."""
         return Evaluated(
             method=self.method,
@@ -178,6 +180,8 @@ class Predicted(NamedTuple):
             scale=self.scale,
             exclude_border=exclude_border,
             views=self.views,
+            mpp=own.mpp,
+            patients=own.patients,
         )
 
     def without_cut(self) -> Predicted:
