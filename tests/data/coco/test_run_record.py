@@ -73,6 +73,7 @@ def test_a_damaged_record_is_refused_with_its_line(tmp_path: Path) -> None:
         (["annotations.json", "val.json"], "annotations.json", "cells.csv"),
         (["annotations.json", "val.json"], "val.json", "val-cells.csv"),
         (["cells.json"], "cells.json", "cells.csv"),
+        (["train.json", "val.json"], "train.json", "train-cells.csv"),
     ],
 )
 def test_what_is_made_from_another_file_of_a_folder_lies_beside(

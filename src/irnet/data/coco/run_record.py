@@ -103,13 +103,16 @@ def made_from(source: str | os.PathLike, name: str) -> Path:
     """Where a file or folder goes that is made from a folder or a COCO file: beside it, under `name`.
 
     The stem of a file that is not the one its folder stands for comes before it: what is made from
-    corrected.json lies beside what was made from predictions.json, not over it.
+    corrected.json lies beside what was made from predictions.json, not over it, and what is made from
+    train.json beside what is made from val.json.
     """
     source = Path(source)
     if source.is_dir():
         return source / name
-    own = next((own for own in (PREDICTIONS, ANNOTATIONS) if source.with_name(own).is_file()), source.name)
-    return source.with_name(name if source.name == own else f"{source.stem}-{name}")
+    beside = {file.name for file in source.parent.glob("*.json")} | {source.name}
+    own = next((own for own in (PREDICTIONS, ANNOTATIONS) if own in beside), None)
+    is_own = source.name == own or len(beside) == 1
+    return source.with_name(name if is_own else f"{source.stem}-{name}")
 
 
 def _refuse_half(folder: Path) -> None:
