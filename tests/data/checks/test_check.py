@@ -58,6 +58,27 @@ def test_nothing_is_found_in_a_good_file(tmp_path: Path) -> None:
     assert check([write(tmp_path, good())]) == []
 
 
+def test_a_file_of_no_image_is_no_good_file(tmp_path: Path) -> None:
+    data = good()
+    write(tmp_path, data)
+    (tmp_path / "annotations.json").write_text(json.dumps({**data, "images": [], "annotations": []}))
+    (told,) = check([tmp_path])
+    assert (told.code, told.severity) == ("nothing-annotated", "error")
+    for row in data["images"]:
+        row["height"] = "x"
+    (tmp_path / "annotations.json").write_text(json.dumps(data))
+    assert "nothing-annotated" not in codes(check([tmp_path]))
+
+
+def test_a_place_is_named_once(tmp_path: Path) -> None:
+    data = good()
+    write(tmp_path, data)
+    data["annotations"][1]["cell_id"] = 99
+    (tmp_path / "annotations.json").write_text(json.dumps(data))
+    (told,) = check([tmp_path])
+    assert told.line().count(f"annotation {told.annotation}: ") == 1
+
+
 def test_null_says_nothing_and_costs_no_cell(tmp_path: Path) -> None:
     data = good()
     for row in data["annotations"]:

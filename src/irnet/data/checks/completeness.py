@@ -21,11 +21,11 @@ Located = Sequence[tuple[ImageRow, Sequence[AnnotationRow]]]  # each image with 
 def find_lacks(located: Located, *, marked: bool, refused: bool) -> Iterator[Found]:
     """What the images and their annotations lack.
 
-    `marked`: there are centres without outline. `refused`: annotations were left out as errors.
+    `marked`: there are centres without outline. `refused`: rows were left out as errors.
     """
     counts = {label: sum(row.label == label for _, rows in located for row in rows) for label in LABEL_NAMES}
     expected = {label for image, _ in located for label in image.annotated}
-    if expected and not (any(counts.values()) or marked or refused):
+    if (expected or not located) and not (any(counts.values()) or marked or refused):
         yield "nothing-annotated", f"nothing is annotated in {number_of(len(located), 'image')}", None
         return
 

@@ -76,7 +76,8 @@ class Finding:
         image = "" if self.image is None else f", image {self.image}"
         annotation = "" if self.annotation is None else f", annotation {self.annotation}"
         place = "" if self.message.startswith(self.file) else f"{self.file}{image}{annotation}: "
-        return f"{self.severity}: {place}{self.message} -> {self.remedy} [{self.code}]"
+        message = self.message.removeprefix(f"annotation {self.annotation}: ")
+        return f"{self.severity}: {place}{message} -> {self.remedy} [{self.code}]"
 
 
 def finding(

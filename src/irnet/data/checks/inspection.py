@@ -78,7 +78,7 @@ def inspect(
         _coordinates(inspection, *annotated[-1])
     if crowd == "ignore":
         _crowds(inspection, [annotation for _, rows in annotated for annotation in rows])
-    refused = bool(unknown or inspection.bad_annotations)
+    refused = bool(unknown or inspection.bad_annotations or (inspection.bad_images and not images))
     for code, message, name in find_lacks(annotated, marked=marked, refused=refused):
         inspection.add(code, message, image=name)
     return inspection
