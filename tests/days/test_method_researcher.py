@@ -55,7 +55,7 @@ def test_foreign_annotations_get_links_scale_and_patients(desk: Desk) -> None:
     desk.run(f"irnet train mine -o run {TINY}", "weights: run/best.safetensors")
     card = desk.text("run/best.md")
     assert f"| um per pixel | {MPP} by the files" in card
-    assert "1, of 1 patients" in card
+    assert "1, of 1 patient |" in card
 
 
 def test_a_missing_image_is_told_before_training(desk: Desk) -> None:

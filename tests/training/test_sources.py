@@ -103,10 +103,13 @@ def test_a_network_claims_no_scale_that_nobody_gave(
         replace(entry, content=replace(entry.content, cells=replace(entry.content.cells, mpp=0.4)))
         for entry in entries
     ]
-    write_coco(tmp_path / "annotations.json", [*known[:5], _without_scale(known[5])])
+    unknown = source.crops.source[0].name  # one of the training images
+    mixed = [_without_scale(entry) if entry.name == unknown else entry for entry in known]
+    write_coco(tmp_path / "annotations.json", mixed)
     source = open_source(tiny, tmp_path)
     assert claimed(tiny, source) == tiny
-    assert source.facts["scale"]["known"] == [0.4]
+    assert source.facts["scale"] == {"given": None, "known": [0.4], "unknown": 1}
+    assert "of 1 training image are unknown: taken as they are, beside others brought to" in caplog.text
 
 
 def _without_scale(entry: Entry) -> Entry:

@@ -197,7 +197,8 @@ def _unlabelled(data: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _part(part: Mapping[str, int]) -> str:
-    return f"{part['images']}, of {part['patients']} patients" if part["patients"] else str(part["images"])
+    of = f", of {number_of(part['patients'], 'patient')}" if part["patients"] else ""
+    return f"{part['images']}{of}"
 
 
 def _crops_seen(per_step: int, trained: Mapping[str, Any]) -> str:

@@ -46,7 +46,15 @@ def open_source(settings: Settings, data: str | Path | None, own: OwnData = OwnD
 
 def claimed(settings: Settings, source: Source) -> Settings:
     """Return the settings without a scale where that of no image is known: the network has none then."""
-    if source.scaled or not settings.data.mpp:
+    if not settings.data.mpp:
+        return settings
+    if source.scaled:
+        if unknown := source.facts.get("scale", {}).get("unknown"):
+            _logger.warning(
+                "um per pixel of %s are unknown: taken as they are, beside others brought to %g um per pixel",
+                number_of(unknown, "training image"),
+                settings.data.mpp,
+            )
         return settings
     _logger.warning(
         "um per pixel of the training images are unknown: they are taken as they are, and the network has no "
