@@ -66,6 +66,14 @@ def test_one_image_has_no_interval_and_other_images_are_refused() -> None:
         compare_sets(scores([TRUE]), scores([TRUE, TRUE]))
 
 
+def test_a_score_that_is_defined_in_one_image_is_not_clear() -> None:
+    empty = [score_image(Content(cells=TRUE.select([])), TRUE.select([])) for _ in range(11)]
+    compared = compare_sets([*scores([TRUE]), *empty], [*scores([TRUE.select([0])]), *empty])
+    part = compared.classes["cytoplasm"]["recall"]["pooled"]
+    assert part.difference.low == part.difference.high == pytest.approx(-2 / 3)
+    assert not part.is_clear
+
+
 def test_without_scores_there_is_no_average_precision() -> None:
     compared = compare_sets(scores([TRUE]), scores([TRUE]), scored=False)
     assert "ap" not in compared.classes["cytoplasm"]

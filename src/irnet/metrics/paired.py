@@ -50,9 +50,12 @@ class PairedScore:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval of the difference leaves 0 out."""
+        """Whether the interval of the difference leaves 0 out.
+
+        One without width comes from the one patient in whom the score is defined, and says nothing.
+        """
         low, high = self.difference.low, self.difference.high
-        return low is not None and high is not None and (low > 0 or high < 0)
+        return low is not None and high is not None and low < high and (low > 0 or high < 0)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
