@@ -19,6 +19,7 @@ from irnet.inference.scale import LOOKING
 from irnet.progress import Stage, listening
 from irnet.verbs.predict_files import predict_files
 from irnet.verbs.predict_options import PredictOptions
+from irnet.verbs.predict_result import PredictResult
 
 
 @pytest.fixture
@@ -371,3 +372,20 @@ def test_ids_are_written_on_overlays_alone(blobs_installed: Predictor, folder: P
     rows = list(csv.DictReader(io.StringIO((plain / "cells.csv").read_text("utf-8-sig"))))
     numbers = [row["number"] for row in read_json(plain / "predictions.json")["annotations"]]
     assert [row["name"] for row in rows] == [f"0.png#{number}" for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("mpp", "cells", "nuclei", "doubted"),
+    [(0.25, 6, 1, True), (0.25, 6, 3, True), (0.25, 6, 4, False), (0.25, 4, 0, False), (None, 6, 1, False)],
+)
+def test_cells_without_nuclei_speak_against_um_per_pixel(
+    mpp: float | None, cells: int, nuclei: int, doubted: bool
+):
+    found = {"cytoplasm": cells, "nucleus": nuclei}
+    images = [{"name": name, "mpp": mpp, "found": found, "notes": []} for name in ("a", "b")]
+    lines = PredictResult(images, [], "irnet", {}).last_lines()
+    question = (
+        f"{2 * nuclei} nuclei in {2 * cells} cells, where nearly each has one: is 0.25 um per pixel right?"
+    )
+    assert (question in lines) == doubted
+    assert len(lines) == 1 + doubted

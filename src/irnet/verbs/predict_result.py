@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irnet.cells import LABEL_NAMES, Cuts
+from irnet.data.nucleus_size import doubt_scarcity
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE
 from irnet.wording import number_of
 
@@ -39,12 +40,19 @@ class PredictResult:
         lines = []
         if doubted := sum(_is_doubted(image["notes"]) for image in self.images):
             lines.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
+        lines += self._scarce_nuclei()
         if self.before:
             lines.append(f"{number_of(self.before, 'image')} done before the run was stopped")
 
         cuts = ", ".join(f"{LABEL_NAMES[label]} {cut:g}" for label, cut in self.scores.items())
         kept = f"scores kept from: {cuts}" if cuts else "no scores"
         return [*lines, f"{self.method}; {kept}"]
+
+    def _scarce_nuclei(self) -> tuple[str, ...]:
+        """What speaks against um per pixel in the numbers found in all images whose are known."""
+        known = [image for image in self.images if image["mpp"] is not None]
+        cells, nuclei = (sum(image["found"][name] for image in known) for name in ("cytoplasm", "nucleus"))
+        return doubt_scarcity(cells, nuclei, (image["mpp"] for image in known))
 
 
 def describe(image: Mapping[str, Any]) -> list[str]:
