@@ -110,6 +110,8 @@ def test_the_same_twice_a_third_and_swapped_arguments_are_refused(
     full, less = find("full", all_of), find("less", without_the_first)
     with pytest.raises(InputError, match="named twice"):
         compare([full, full / "." / ""], circles, tmp_path / "out")
+    with pytest.raises(InputError, match="named twice"):
+        compare([full, full / "predictions.json"], circles, tmp_path / "out")
     with pytest.raises(InputError, match=f"go last, irnet evaluate {full} {less} {circles}"):
         compare([full, circles], less, tmp_path / "out")
     with pytest.raises(InputError, match="3 sources before the data set"):
@@ -127,3 +129,15 @@ def test_scores_of_one_method_do_not_stay_beside_a_comparison(
     evaluate(full, circles, tmp_path / "out")
     assert not (tmp_path / "out" / "comparison.json").exists()
     assert "Mistakes" in (tmp_path / "out" / "gallery.html").read_text()
+
+
+def test_the_report_of_scores_goes_with_them(
+    find: Callable[..., Path], circles: Path, tmp_path: Path
+) -> None:
+    full, less, out = find("full", all_of), find("less", without_the_first), tmp_path / "out"
+    for replace_scores in (lambda: evaluate(less, circles, out), lambda: compare([full, less], circles, out)):
+        evaluate(full, circles, out)
+        page = write_report(out).file
+        assert page.is_file()
+        replace_scores()
+        assert not page.exists()

@@ -27,10 +27,12 @@ from irnet.verbs.evaluate import (
     Predicted,
     obtain,
     patients_of,
+    predictions_file,
+    remove_report,
     score_all,
     write_scores,
 )
-from irnet.verbs.swapped import refuse_swapped
+from irnet.verbs.swapped import refuse_swapped, warn_of_found
 
 
 class Compared(NamedTuple):
@@ -68,6 +70,7 @@ def compare(
         raise InputError(f"{len(sources)} sources before the data set {data}: name one, or two to compare")
     for source, other in zip(sources, reversed(sources), strict=True):
         refuse_swapped("evaluate", source, data, beside=[other])
+    warn_of_found(data)
     names = _names(sources)
     entries = own.complete(read_coco(data), data)
     need_annotated(entries, data)
@@ -93,7 +96,7 @@ def compare(
 def _names(sources: Sequence[str | Path]) -> tuple[str, str]:
     """What people call A and B: the last part of each, or all of it where that is the same."""
     first, second = (Path(source).resolve() for source in sources)
-    if first == second:
+    if (predictions_file(first) or first) == (predictions_file(second) or second):
         raise InputError(f"{sources[0]} is named twice: name two methods, or leave one out")
     if first.name == second.name:
         return str(sources[0]), str(sources[1])
@@ -140,6 +143,7 @@ def _write(
         provenance=facts,
     )
 
+    remove_report(out)
     write_atomic(out / COMPARISON, as_json({**origin, **comparison.to_json(), "changes": changes}))
     write_atomic(out / TABLE, table.encode())
     write_atomic(out / GALLERY, page.encode(errors="backslashreplace"))

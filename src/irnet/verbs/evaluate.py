@@ -29,10 +29,11 @@ from irnet.morphometry.pairing import pair_nuclei
 from irnet.progress import each, stage
 from irnet.report.gallery import gallery_page
 from irnet.report.mistakes import ComparedImage
-from irnet.verbs.swapped import refuse_swapped
+from irnet.verbs.swapped import refuse_swapped, warn_of_found
 
 SUMMARY, TABLE, GALLERY = "summary.json", "table.txt", "gallery.html"  # what is written
 COMPARISON = "comparison.json"  # of two methods, by `compare`
+REPORT = "report.html"  # of scores, by `irnet report`
 
 
 class Evaluation(NamedTuple):
@@ -72,6 +73,7 @@ def evaluate(
             there, or images to segment are missing; or `views` are asked of finished predictions.
     """
     refuse_swapped("evaluate", source, data)
+    warn_of_found(data)
     entries = own.complete(read_coco(data), data)
     need_annotated(entries, data)
     found = obtain(source, entries, data, score=score, device=device, views=views)
@@ -131,6 +133,7 @@ def write_scores(
     table += "\nwithout what the border cuts\n" if origin.exclude_border else ""
 
     out = Path(out_dir)
+    remove_report(out)
     write_atomic(out / SUMMARY, as_json(summary.to_json()))
     write_atomic(out / TABLE, table.encode())
     name = Path(origin.data).resolve().name
@@ -138,6 +141,12 @@ def write_scores(
     write_atomic(out / GALLERY, gallery.encode())
     (out / COMPARISON).unlink(missing_ok=True)  # of two methods, written here before
     return Evaluation(summary, table)
+
+
+def remove_report(folder: Path) -> None:
+    """Remove the page of scores that are about to be replaced, if `irnet report` made one."""
+    if (folder / SUMMARY).is_file():
+        (folder / REPORT).unlink(missing_ok=True)
 
 
 def patients_of(entries: Sequence[Entry]) -> list[str | None] | None:

@@ -19,9 +19,7 @@ from irnet.metrics import Summary
 from irnet.metrics.summary import Evaluated
 from irnet.report.found import Page, found_page
 from irnet.report.scores import scores_page
-from irnet.verbs.evaluate import COMPARISON, GALLERY, SUMMARY, predictions_file, read_predicted
-
-PAGE = "report.html"
+from irnet.verbs.evaluate import COMPARISON, GALLERY, REPORT, SUMMARY, predictions_file, read_predicted
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,9 @@ def write_report(source: str | Path, out: str | Path | None = None) -> ReportRes
     """
     source = Path(source)
     folder = source if source.is_dir() else source.parent
-    file = made_from(source, PAGE) if out is None else Path(out)
+    file = made_from(source, REPORT) if out is None else Path(out)
     if file.is_dir():
-        raise InputError(f"{file}: a folder; name the file to write, such as {file / PAGE}")
+        raise InputError(f"{file}: a folder; name the file to write, such as {file / REPORT}")
 
     inside = folder.is_dir() and file.resolve().parent == folder.resolve()
     with writing(folder, "irnet report") if inside else nullcontext():
