@@ -15,6 +15,7 @@ VERBS = (
     "predict",
     "evaluate",
     "calibrate",
+    "average",
     "import-predictions",
     "measure",
     "report",

@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 
 import irnet
 from irnet.cli import (
+    average,
     calibrate,
     data,
     demo,
@@ -87,6 +88,7 @@ app.command()(train.train)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
+app.command()(average.average)
 app.command()(import_predictions.import_predictions)
 app.command()(view.view)
 app.command()(measure.measure)

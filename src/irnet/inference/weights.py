@@ -122,7 +122,7 @@ def start_from(
     needed = {name for name in mine if parts == "all" or name.startswith(DETECTOR)}
     if any(_shape(taken, name) != _shape(mine, name) for name in needed | taken.keys()):
         raise InputError(
-            f"{path}: holds another network than the recipe: it has {_differing(theirs, settings)}"
+            f"{path}: holds another network than the recipe: it has {differing(theirs, settings)}"
         )
 
     model.load_state_dict(taken, strict=parts == "all")
@@ -136,11 +136,11 @@ def start_from(
 
 
 def generated_alone(settings: Settings, trained: Mapping[str, Any]) -> bool:
-    """Whether weights, and those that they were forked from, learned from generated smears alone."""
-    before = trained.get("init")
+    """Whether weights, and those that they come from, learned from generated smears alone."""
+    before, other = trained.get("init"), trained.get("averaged")
     drawn = settings.data.source == "generated" and not settings.data.generated.composed
     drawn = drawn and "unlabelled" not in trained.get("data", {})
-    return drawn and (before is None or before.get("generated_alone", False))
+    return drawn and all(one is None or one.get("generated_alone", False) for one in (before, other))
 
 
 def _is_shared(name: str, mine: Collection[str]) -> bool:
@@ -152,7 +152,7 @@ def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:
     return tensors[name].shape if name in tensors else None
 
 
-def _differing(theirs: Settings, mine: Settings) -> str:
+def differing(theirs: Settings, mine: Settings) -> str:
     """The settings of the network that differ, as in "model.fpn_width = 64, not 32"."""
     other, own = (flat(settings.model.model_dump(mode="json"), "model.") for settings in (theirs, mine))
     return ", ".join(f"{key} = {other[key]!r}, not {own[key]!r}" for key in own if own[key] != other[key])

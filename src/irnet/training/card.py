@@ -111,6 +111,7 @@ def _network(file: WeightsFile) -> dict[str, str | None]:
         "backbone": f"{model.backbone}, {model.trunk_norm}" if model.has_backbone else None,
         "parameters": f"{file.parameters / 1e6:.1f} million",
         "first weights": _first_weights(settings, file.trained),
+        "averaged": _averaged(file.trained),
         "widths": f"pyramid {model.fpn_width}, box head {model.fc_width}, masks {model.mask_width}",
         "scale": _network_scale(settings, file.trained.get("data", {}).get("scale")),
     }
@@ -150,6 +151,16 @@ def _first_weights(settings: Settings, trained: Mapping[str, Any]) -> str:
         return "random"
     licence = f"licence {backbone['licence']}, " if "licence" in backbone else ""
     return f"backbone from `{backbone['source']}`, {licence}SHA-256 {backbone['sha256']}; all else random"
+
+
+def _averaged(trained: Mapping[str, Any]) -> str | None:
+    """The other weights that have a share in these."""
+    if not (other := trained.get("averaged")):
+        return None
+    return (
+        f"with `{other['source']}`, SHA-256 inside {other['sha256']}, whose share is {other['share']:.0%}; "
+        "what follows is of the first"
+    )
 
 
 def _data(settings: Settings, trained: Mapping[str, Any]) -> dict[str, str | None]:

@@ -76,7 +76,7 @@ def calibrate(
         InputError: `out` or a card of its name exists, bad weights, bad data, a set named twice, or
             nothing in them that the network finds.
     """
-    target, card = _new_files(out)
+    target, card = new_files(out)
     for data in sets:
         refuse_swapped("calibrate", source, data)
     _refuse_doubled(sets)
@@ -111,7 +111,7 @@ def calibrate(
     return calibration
 
 
-def _new_files(out: str | Path) -> tuple[Path, Path]:
+def new_files(out: str | Path) -> tuple[Path, Path]:
     """The weights file to write and the card beside it. Raises InputError where one is there already."""
     target = Path(out)
     if target.suffix != ".safetensors":
