@@ -126,7 +126,10 @@ def _open_openvino(path: Path, precision: Precision) -> tuple[Engine, Settings]:
 
     kept = find_graphs(path, digest)
     graphs = _make_graphs(path, digest) if kept is None else kept[1]
-    return OpenVINOEngine(graphs, settings.model, precision), settings
+    engine = OpenVINOEngine(graphs, settings.model, precision)
+    del kept, graphs
+    runtime.trim()
+    return engine, settings
 
 
 def _make_graphs(path: Path, digest: str) -> dict[str, Graph]:

@@ -25,7 +25,7 @@ def engines(*overrides: str) -> tuple[TorchEngine, OpenVINOEngine, Settings]:
     model = build_model(settings.model, settings.loss, settings.predict, pretrained=False).eval()
     with torch.no_grad():
         model.rpn.head.cls_logits.weight.mul_(30)
-        model.roi_heads.box.predictor.cls_score.weight.mul_(300)
+        model.roi_heads.box.predictor.cls_score.weight.mul_(20)  # more, and many scores are 1: they tie
         if drm := model.roi_heads.box.drm:
             drm.logit.bias.fill_(2.0)
         if (irm := model.roi_heads.mask.irm) and irm.gamma is not None:

@@ -101,7 +101,7 @@ def by_level(boxes: Floats) -> tuple[list[Floats], Places]:
         place = np.floor(level + np.log2(np.sqrt(area) / np.float32(side)) + np.float32(1e-6))
     place = np.clip(place, 0, LEVELS - 1)
 
-    order = np.argsort(place, kind="stable")
+    order = np.lexsort((boxes[:, 1], place))  # neighbours one after the other: they share what caches hold
     listed = np.concatenate([np.zeros((len(boxes), 1), np.float32), boxes], axis=1)[order]
     return np.split(listed, np.searchsorted(place[order], range(1, LEVELS))), order
 

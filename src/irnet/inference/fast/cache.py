@@ -11,7 +11,7 @@ from irnet.errors import InputError
 from irnet.inference.fast.runtime import Graph, installed_version
 from irnet.inference.tensors import read_arrays, write_arrays
 
-VERSION = 1  # of the graphs, and of what `engine.py` expects of them: older ones are made again
+VERSION = 2  # of the graphs, and of what `engine.py` expects of them: older ones are made again
 SUFFIX = ".openvino"
 
 

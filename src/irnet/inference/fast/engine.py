@@ -25,7 +25,7 @@ from irnet.inference.fast.boxes import (
     lay,
     soften,
 )
-from irnet.inference.fast.runtime import Compiled, Graph, installed_version
+from irnet.inference.fast.runtime import Compiled, Graph, installed_version, trim
 from irnet.models.constants import (
     BOX_CODE,
     LEVELS,
@@ -41,7 +41,7 @@ from irnet.models.constants import (
 from irnet.models.pasting import Found
 
 PAIRS_AT_ONCE = 256 * 256  # of candidates whose geometry is held in memory together
-EXACT = ("rank", "suppress")  # graphs that compute with places in px: always in float32
+EXACT = ("pool_boxes", "pool_masks", "rank", "suppress")  # graphs that meet places in px: always in float32
 
 
 class Seen(NamedTuple):
@@ -81,7 +81,8 @@ class OpenVINOEngine(Engine):
         }
 
     def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
-        seen = [self._look(image, view, lasting=views > 1) for view in VIEWS[:views]]
+        self._release()  # of the last image
+        seen = [self._look(image, view) for view in VIEWS[:views]]
         proposals = self._propose(seen[0])
 
         candidates = self._candidates(seen, proposals)
@@ -91,7 +92,13 @@ class OpenVINOEngine(Engine):
         frames = enlarge(candidates.boxes.reshape(-1, 4)[places], self.settings.mask_box_scale)
         return Found(frames, labels, scores, self._draw(seen, frames, labels))
 
-    def _look(self, image: NDArray[np.uint8], view: View, *, lasting: bool) -> Seen:
+    def _release(self) -> None:
+        """Give back the memory of graphs that have computed: what the next one takes comes on top."""
+        for graph in self.graphs.values():
+            graph.release()
+        trim()
+
+    def _look(self, image: NDArray[np.uint8], view: View) -> Seen:
         picture = view.turn(image.transpose(2, 0, 1))  # (3, H, W)
         _, height, width = picture.shape
         batch = np.zeros((1, 3, -(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE), np.float32)
@@ -100,9 +107,9 @@ class OpenVINOEngine(Engine):
         ):
             place[:] = (channel - np.float32(mean)) / np.float32(std)
 
-        found = self.graphs["look"]([batch], lasting=lasting)
+        found = self.graphs["look"]([batch])
         logits, deltas = np.split(np.arange(LEVELS, len(found)), 2)
-        self.graphs["look"].release()
+        self._release()
         return Seen(
             view,
             (height, width),
@@ -139,13 +146,13 @@ class OpenVINOEngine(Engine):
         features, scores, boxes = [], [], []
         for one in seen:
             mine = one.view.turn_boxes(proposals, seen[0].size)
-            levels, order = by_level(mine)
-            back = np.argsort(order)
-            hidden, score, codes = (value[back] for value in self.graphs["classify"]([*one.pyramid, *levels]))
+            pooled = self._pool("pool_boxes", one, mine)
+            hidden, score, codes = self.graphs["classify"]([pooled])
             decoded = clip(decode(codes[:, 1:], mine[:, None], BOX_CODE), one.size)
             features.append(hidden)
             scores.append(score[:, 1:])
             boxes.append(one.view.turn_boxes(decoded, seen[0].size))
+        self._release()
         features, scores, boxes = (np.mean(values, axis=0) for values in (features, scores, boxes))
         return self._rank(features, scores, boxes, seen[0].size)
 
@@ -210,7 +217,12 @@ class OpenVINOEngine(Engine):
 
         drawn = []
         for one in seen:
-            levels, order = by_level(one.view.turn_boxes(frames, seen[0].size))
-            masks = self.graphs["draw"]([*one.pyramid, *levels, labels[order]])[0]
-            drawn.append(one.view.turn(masks[np.argsort(order)]))
+            pooled = self._pool("pool_masks", one, one.view.turn_boxes(frames, seen[0].size))
+            drawn.append(one.view.turn(self.graphs["draw"]([pooled, labels])[0]))
         return np.mean(drawn, axis=0)
+
+    def _pool(self, name: str, seen: Seen, boxes: Floats) -> Floats:
+        """Return samples (n, width, side, side) of the pyramid in boxes (n, 4) of the view."""
+        levels, order = by_level(boxes)
+        pooled = self.graphs[name]([*seen.pyramid, *levels])[0]
+        return pooled[np.argsort(order)]

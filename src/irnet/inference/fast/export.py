@@ -88,14 +88,14 @@ class Pool(nn.Module):
 
 
 class Classify(nn.Module):
-    """Box features (n, F), class probabilities (n, 1 + C) and codes (n, 1 + C, 4) of pooled boxes."""
+    """Features (n, F), class probabilities (n, 1 + C) and codes (n, 1 + C, 4) of pooled boxes."""
 
     def __init__(self, box: BoxBranch) -> None:
         super().__init__()
-        self.pool, self.head, self.predictor = Pool(BOX_SIDE), box.head, box.predictor
+        self.head, self.predictor = box.head, box.predictor
 
-    def forward(self, *pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        hidden = self.head(self.pool(*pooled))
+    def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden = self.head(pooled)
         logits, codes = self.predictor(hidden)
         return hidden, logits.softmax(dim=1), codes.unflatten(1, (-1, 4))
 
@@ -116,12 +116,10 @@ class Draw(nn.Module):
 
     def __init__(self, mask: MaskBranch) -> None:
         super().__init__()
-        self.pool = Pool(MASK_SIDE)
         self.head, self.predictor, self.irm = mask.head, mask.predictor, mask.irm
 
-    def forward(self, *pooled_and_labels: Tensor) -> Tensor:
-        *pooled, labels = pooled_and_labels
-        deep = self.head(self.pool(*pooled))
+    def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
+        deep = self.head(pooled)
         logits = self.predictor(deep)
         if self.irm is not None:
             logits, _ = self.irm(deep, logits, labels)
@@ -137,15 +135,22 @@ def _parts(model: IRNet, generator: torch.Generator) -> Iterator[tuple[str, Part
         pyramids = [look(image)[:LEVELS] for image in images]
 
     width = pyramids[0][0].shape[1]
-    pooled = [[1, width, -1, -1]] * LEVELS + [[-1, 5]] * LEVELS
-    examples = []
+    boxes = []
     for levels, counts in zip(pyramids, BOXES, strict=True):
-        examples.append((*levels, *(_random_boxes(n, generator) for n in counts)))
-    yield "classify", Part(Classify(model.roi_heads.box), pooled, examples)
+        boxes.append((*levels, *(_random_boxes(n, generator) for n in counts)))
+    shapes = [[1, width, -1, -1]] * LEVELS + [[-1, 5]] * LEVELS
+    pools = {"pool_boxes": Pool(BOX_SIDE), "pool_masks": Pool(MASK_SIDE)}
+    yield from ((name, Part(pool, shapes, boxes)) for name, pool in pools.items())
+
+    pooled, deep = ([pool(*example) for example in boxes] for pool in pools.values())
+    yield (
+        "classify",
+        Part(Classify(model.roi_heads.box), [[-1, width, BOX_SIDE, BOX_SIDE]], [(each,) for each in pooled]),
+    )
 
     labels = [torch.randint(1, 3, (sum(counts),), generator=generator) for counts in BOXES]
-    drawn = [(*example, label) for example, label in zip(examples, labels, strict=True)]
-    yield "draw", Part(Draw(model.roi_heads.mask), [*pooled, [-1]], drawn)
+    shapes = [[-1, width, MASK_SIDE, MASK_SIDE], [-1]]
+    yield "draw", Part(Draw(model.roi_heads.mask), shapes, list(zip(deep, labels, strict=True)))
 
     if drm := model.roi_heads.box.drm:
         features = drm.appearance.in_features
