@@ -109,7 +109,7 @@ class OpenVINOEngine(Engine):
 
         found = self.graphs["look"]([batch])
         logits, deltas = np.split(np.arange(LEVELS, len(found)), 2)
-        self._release()
+        self.graphs["look"].release()
         return Seen(
             view,
             (height, width),
@@ -152,7 +152,6 @@ class OpenVINOEngine(Engine):
             features.append(hidden)
             scores.append(score[:, 1:])
             boxes.append(one.view.turn_boxes(decoded, seen[0].size))
-        self._release()
         features, scores, boxes = (np.mean(values, axis=0) for values in (features, scores, boxes))
         return self._rank(features, scores, boxes, seen[0].size)
 

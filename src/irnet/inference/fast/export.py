@@ -142,12 +142,10 @@ def _parts(model: IRNet, generator: torch.Generator) -> Iterator[tuple[str, Part
     pools = {"pool_boxes": Pool(BOX_SIDE), "pool_masks": Pool(MASK_SIDE)}
     yield from ((name, Part(pool, shapes, boxes)) for name, pool in pools.items())
 
-    pooled, deep = ([pool(*example) for example in boxes] for pool in pools.values())
-    yield (
-        "classify",
-        Part(Classify(model.roi_heads.box), [[-1, width, BOX_SIDE, BOX_SIDE]], [(each,) for each in pooled]),
-    )
+    pooled = [(pools["pool_boxes"](*example),) for example in boxes]
+    yield "classify", Part(Classify(model.roi_heads.box), [[-1, width, BOX_SIDE, BOX_SIDE]], pooled)
 
+    deep = [pools["pool_masks"](*example) for example in boxes]
     labels = [torch.randint(1, 3, (sum(counts),), generator=generator) for counts in BOXES]
     shapes = [[-1, width, MASK_SIDE, MASK_SIDE], [-1]]
     yield "draw", Part(Draw(model.roi_heads.mask), shapes, list(zip(deep, labels, strict=True)))
