@@ -79,7 +79,7 @@ def test_what_was_done_before_does_not_count() -> None:
 WORK = """
 import sys, time
 from irnet.cli import display
-from irnet.progress import each, tell
+from irnet.progress import each, stage, tell
 display.GRACE = 0.0
 with display.showing():
     for _ in each(range(3), "segmenting"):
@@ -102,6 +102,28 @@ def test_a_terminal_gets_a_bar_that_goes_away_and_stdout_stays_a_file(tmp_path) 
     assert b"segmenting [2/3]" in shown
     assert b"\x1b[2K" in shown.rpartition(b"segmenting")[2]  # the bar is wiped
     assert (tmp_path / "out").read_text() == "a line\n" * 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_what_is_told_beside_a_bar_has_a_line_of_its_own() -> None:
+    work = (
+        WORK
+        + """
+with display.showing(), stage("loading"):
+    time.sleep(0.3)
+    tell("lost", error=True)
+"""
+    )
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    subprocess.run([sys.executable, "-c", work], stdout=theirs, stderr=theirs, env=environment, check=True)
+    os.close(theirs)
+    shown = b""
+    while part := _read(ours):
+        shown += part
+    os.close(ours)
+    assert shown.count(b"\x1b[2Ka line\r\n") == 3
+    assert shown.count(b"\x1b[2Klost\r\n") == 1
 
 
 def _read(terminal: int) -> bytes:

@@ -69,8 +69,11 @@ class Display:
             self._looking.start()
 
     def tell(self, text: str, *, error: bool) -> None:
-        """Print a line, errors on stderr."""
-        typer.echo(text, err=error)
+        """Print a line, errors on stderr.
+
+        Typer's echo would write into the line of a bar: it goes for the file below Rich's stdout.
+        """
+        print(text, file=sys.stderr if error else sys.stdout, flush=True)
 
     def close(self) -> None:
         """Take the bar away."""
