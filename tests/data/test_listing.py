@@ -59,6 +59,12 @@ def test_the_folder_inside_that_holds_the_images_is_named(tmp_path: Path) -> Non
         list_images([tmp_path])
 
 
+def test_what_was_drawn_is_not_what_to_name_instead(tmp_path: Path) -> None:
+    touch(tmp_path, "run.json", "overlays/a.png")
+    with pytest.raises(InputError, match=r"no image in [^;]*: looked for"):
+        list_images([tmp_path], recursive=False)
+
+
 def test_folders_in_folders_are_read_on_demand_without_what_was_drawn(tmp_path: Path, caplog) -> None:
     touch(tmp_path, "b.png", "p2/slide/a.png", "p1/a.png", "p1/c.svs", "overlays/own.png")
     touch(tmp_path, "found/run.json", "found/overlays/p1/a.png", "found/overlays/b.png", ".hidden/a.png")

@@ -91,7 +91,8 @@ def _check_name(path: Path) -> None:
 def _nothing(paths: Sequence[Path], recursive: bool | None) -> str:
     places = ", ".join(map(str, paths))
     folders = [folder for path in paths for folder in sorted(path.iterdir()) if folder.is_dir()]
-    inner = [str(folder) for folder in folders if _images_in(folder)]
+    within = ((folder, _images_in(folder)) for folder in folders)
+    inner = [str(folder) for folder, files in within if files and not _is_drawn(folder.parent, files[0])]
     asked = ", or say --recursive" if recursive is False else ""
     remedy = f"; name {inner[0]}{asked}" if inner else ""
     return f"no image in {places or 'an empty list'}{remedy}: looked for {', '.join(IMAGE_SUFFIXES)}"
