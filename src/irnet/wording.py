@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
 UNKNOWN = "–"
-_FORMULA = re.compile(
-    r"'*[=+\-@\t\r\n]"
-)  # how a formula begins for spreadsheets, and such a text once marked
+# How a formula begins for spreadsheets, in the wide forms of CJK fonts too, and such a text once marked.
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 MAX_DIGITS = 15  # of the number of an instance: any program can hold it
 
 Progress = Callable[[str, int, int], None]

@@ -39,6 +39,13 @@ def test_tables_of_every_form(tmp_path: Path, content: bytes) -> None:
     assert read_patients(str(table), NAMES) == RIGHT
 
 
+def test_names_with_spaces_at_their_ends(tmp_path: Path) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_text("image,patient\n a.png,1\nb ,2\nd/c.png ,3\n")
+    names = [" a.png", "b .png", "d/c.png "]
+    assert read_patients(str(table), names) == dict(zip(names, "123", strict=True))
+
+
 def test_names_that_a_spreadsheet_would_take_for_formulas(tmp_path: Path) -> None:
     table = tmp_path / "patients.csv"
     table.write_text("image,patient\n'=1+1.png,'@p\n''-x.png,p'2\n", encoding="utf-8")

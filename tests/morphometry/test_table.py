@@ -154,7 +154,7 @@ def test_the_page_explains_every_column():
     assert [column for cell in named for column in re.findall(r"`(\w+)`", cell)] == list(COLUMNS)
 
 
-@pytest.mark.parametrize("name", ["=1+2.png", "+a.png", "-a.png", "@a.png", "\ta.png"])
+@pytest.mark.parametrize("name", ["=1+2.png", "+a.png", "-a.png", "@a.png", "\ta.png", "\uff1d1.png"])
 def test_a_name_is_never_a_formula(name: str) -> None:
     cells = Cells.from_dense(np.ones((1, 4, 4), dtype=bool), [CYTOPLASM])
     rows = measure(cells, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from irnet.data.files import clean_name
@@ -22,12 +23,25 @@ def name_images(files: Sequence[Path]) -> list[str]:
     names, depth = [each[-1] for each in parts], 1
     while doubled := _doubled(names):
         if depth >= max(len(parts[place]) for place in doubled):  # they differ in case or in what was cleaned
-            names = [f"{i}/{name}" if i - 1 in doubled else name for i, name in enumerate(names, start=1)]
-            break
+            return _numbered(names, parts, doubled)
         depth += 1
         for place in doubled:
             names[place] = "/".join(parts[place][-depth:])
     return names
+
+
+def _numbered(names: list[str], parts: Sequence[Sequence[str]], doubled: set[int]) -> list[str]:
+    """The names, those of `doubled` images told apart by their place, without the folders that they share."""
+    folders = zip(*(parts[place][:-1] for place in doubled), strict=False)
+    shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, folders))
+    for first in (shared, 0):
+        numbered = [
+            f"{place + 1}/{'/'.join(parts[place][first:])}" if place in doubled else name
+            for place, name in enumerate(names)
+        ]
+        if not _doubled(numbered):
+            break
+    return numbered
 
 
 def _parts(file: Path) -> tuple[str, ...]:

@@ -103,16 +103,17 @@ def _by_table(table: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def _finder(names: Sequence[str]) -> Find:
-    """What a cell of a table calls an image, with other folders or without its suffix."""
-    known, stems = Names(names), Names(stem for stem in _stems(names))
-    whole = _stems(names)
+    """What a cell of a table calls an image, with other folders or without its suffix, spaces aside."""
+    whole = {name.strip(): name for name in names}
+    stem_of = {stem.strip(): name for stem, name in _stems(names).items()}
+    known, stems = Names(whole), Names(stem_of)
 
     def find(cell: str) -> str | None:
         if not cell:
             return None
-        if (name := known.find(cell)) is None and (stem := stems.find(cell)) is not None:
-            name = whole[stem]
-        return name
+        if (name := known.find(cell)) is not None:
+            return whole[name]
+        return None if (stem := stems.find(cell)) is None else stem_of[stem]
 
     return find
 
