@@ -28,6 +28,7 @@ NOT_HELD_BACK = "**Validation saw the training images**: these scores say nothin
 NOT_VALIDATED = (
     "No validation ran: nothing is known of how these weights score, and the thresholds are the recipe's."
 )
+AVERAGED = "The mean of two networks has no validation of its own: score it with `irnet evaluate`."
 FIGURES = {  # in the log -> what it is
     "gamma": "IRM: gamma, which scales what the relation adds (0: nothing)",
     "self_weight": "IRM: weight of an instance for itself",
@@ -51,7 +52,7 @@ def score_sections(
     thresholds = _thresholds(settings, trained)
     figures = _figures(trained.get("step"), log)
     if not trained.get("validation"):
-        return [thresholds, "## Validation", NOT_VALIDATED, *figures]
+        return [thresholds, "## Validation", AVERAGED if "averaged" in trained else NOT_VALIDATED, *figures]
 
     with naming("scores in the header"):
         summary = Summary.from_json(trained["scores"]) if trained.get("scores") else None
