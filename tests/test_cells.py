@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, reaching
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, check_mpp, reaching
 from irnet.errors import InputError
 
 
@@ -112,3 +112,14 @@ def test_cells_reach_the_cut_of_their_class() -> None:
     assert reaching(cells, {1: 0.5}).tolist() == [True, False, True, True]
     assert reaching(cells, None).all()
     assert reaching(Cells.empty((2, 2)), {1: 0.5}).shape == (0,)
+
+
+@pytest.mark.parametrize("mpp", ["0.25", [0.25, 0.25]])
+def test_um_per_pixel_is_one_number(mpp) -> None:
+    with pytest.raises(InputError, match="um per pixel is out of range: give"):
+        check_mpp(mpp)
+
+
+def test_dense_masks_are_a_stack() -> None:
+    with pytest.raises(InputError, match=r"masks of shape \(4, 4\): give \(n, H, W\)"):
+        Cells.from_dense(np.ones((4, 4), bool), [CYTOPLASM])

@@ -160,6 +160,9 @@ def test_a_plot_has_colours_by_a_measure_fills_numbers_and_a_scale_bar() -> None
     assert grey >= {f"instance-{index}" for index in np.flatnonzero(CELLS.labels == irnet.NUCLEUS)}
     numbered = CELLS.plot(by=np.full(len(CELLS), np.nan), ids=range(50, 50 + len(CELLS)))
     assert numbered.texts[0].get_text() == "50"
+    assert CELLS.plot(ids=np.arange(7, 7 + len(CELLS))).texts[0].get_text() == "7"
+    assert len(CELLS.plot(ids=np.bool_(True)).texts) == len(CELLS)
+    assert len(CELLS.plot(ids=[]).texts) == 0
     pyplot.close("all")
 
 
@@ -172,6 +175,8 @@ def test_what_cannot_be_plotted_is_refused() -> None:
         CELLS.plot(by="od_mean")
     with pytest.raises(InputError, match=r"values of shape \(2,\)"):
         CELLS.plot(by=[1.0, 2.0])
+    with pytest.raises(InputError, match="a number for each instance"):
+        CELLS.plot(by=["large"] * len(CELLS))
     with pytest.raises(InputError, match="1 ids for"):
         CELLS.plot(ids=[3])
     assert pyplot.get_fignums() == []

@@ -105,8 +105,9 @@ class Cells(Shortcuts):
         mpp: float | None = None,
     ) -> Self:
         """Cells of full-frame masks (n, H, W)."""
-        origins = np.zeros((len(masks), 2), dtype=np.int64)
-        shape = (masks.shape[1], masks.shape[2])
+        if (masks := np.asarray(masks)).ndim != 3:
+            raise InputError(f"masks of shape {masks.shape}: give (n, H, W)")
+        origins, shape = np.zeros((len(masks), 2), dtype=np.int64), (masks.shape[1], masks.shape[2])
         return cls.build(masks, origins, labels, shape, scores=scores, parents=parents, mpp=mpp)
 
     @classmethod
@@ -241,8 +242,9 @@ def reaching(cells: Cells, cuts: Cuts | None) -> NDArray[np.bool_]:
 def check_mpp(mpp: float | None) -> None:
     """Refuse um per pixel that no microscope has (`InputError`)."""
     low, high = PLAUSIBLE_MPP
-    if mpp is not None and not low <= mpp <= high:
-        raise InputError(f"{mpp:g} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
+    known = isinstance(mpp, int | float | np.number)
+    if mpp is not None and not (known and low <= mpp <= high):
+        raise InputError(f"{mpp} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

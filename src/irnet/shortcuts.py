@@ -5,7 +5,7 @@ It calls upper layers, each where it is used: nothing that computes with cells w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -188,7 +188,7 @@ class Shortcuts:
         width: float = LINE_WIDTH,
         by: str | ArrayLike | None = None,
         fill: bool = False,
-        ids: bool | Sequence[int] = False,
+        ids: bool | Iterable[int] = False,
         scale_bar: bool = False,
     ) -> Axes:
         """Draw the outline of each instance with Matplotlib, on the image where it is given.
@@ -228,15 +228,14 @@ class Shortcuts:
 
         need_matplotlib()
         cells = self._cells
-        numbers = () if isinstance(ids, bool) else ids
+        numbers = tuple(ids) if isinstance(ids, Iterable) else ()
+        written = bool(numbers) if isinstance(ids, Iterable) else bool(ids)
         if numbers and len(numbers) != len(cells):
             raise InputError(f"{len(numbers)} ids for {len(cells)} instances")
 
         picture = None if image is None else open_picture(image).pixels
         measured = None if by is None else measure_by(cells, by, picture)
-        style = Style(
-            width=width, fill=fill, numbers=numbers, ids=bool(ids), scale_bar=scale_bar, by=measured
-        )
+        style = Style(width=width, fill=fill, numbers=numbers, ids=written, scale_bar=scale_bar, by=measured)
         return draw_outlines(cells, picture, ax, style)
 
     def save(self, path: str | Path, image: str | Path | None = None) -> None:

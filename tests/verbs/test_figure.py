@@ -187,3 +187,60 @@ def test_a_scale_bar_has_a_round_length_and_takes_a_quarter_at_most(extent: floa
     length = bar_length(extent)
     assert extent / 10.1 <= length <= extent / 4 * 1.001
     assert f"{length:e}"[0] in "125"
+
+
+def odd_set(folder: Path, name: str, shape: tuple[int, int], *, cells: int = 1) -> Path:
+    """One image of this name and form, cells of 6 x 6 px one below another."""
+    path = folder / "images" / name
+    write_atomic(path, to_png(np.full((*shape, 3), 200, np.uint8)))
+    masks = np.zeros((cells, *shape), bool)
+    for number, mask in enumerate(masks):
+        mask[8 * number + 2 : 8 * number + 8, 2:8] = True
+    found = Cells.from_dense(masks, [CYTOPLASM] * cells)
+    write_coco(folder / "annotations.json", [Entry(name=name, path=path, content=Content(cells=found))])
+    return folder
+
+
+def test_a_narrow_high_image_has_a_figure_of_bounded_height(tmp_path: Path) -> None:
+    source = odd_set(tmp_path, "strip.png", (3000, 20))
+    done = make_figures(source, options=FigureOptions(save=("svg", "png"), by="area_px"))
+    tree = ET.parse(done.files[0]).getroot()
+    assert float(tree.attrib["height"].removesuffix("pt")) == pytest.approx(1000 * MM, abs=1)
+    with Image.open(done.files[1]) as picture:
+        assert picture.width * picture.height < 41e6
+
+
+def test_a_large_png_has_fewer_pixels_an_inch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irnet.verbs.figure.PNG_PIXELS", 1e5)
+    done = make_figures(odd_set(tmp_path, "a.png", (40, 40)), options=FigureOptions(save=("png",), width=90))
+    with Image.open(done.files[0]) as picture:
+        assert picture.width * picture.height == pytest.approx(1e5, rel=0.02)
+
+
+def test_a_sheet_that_is_too_high_is_refused(tmp_path: Path) -> None:
+    source = odd_set(tmp_path, "a.png", (400, 40), cells=40)
+    with pytest.raises(InputError, match="--sheet 40: a sheet of --width 20 mm would be"):
+        make_figures(source, options=FigureOptions(by="area_px", sheet=40, width=20, save=("svg",)))
+    assert make_figures(source, options=FigureOptions(by="area_px", sheet=40, width=85)).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["cost $x^ $_.png", "a & b <x> \u4e2d.png"])
+def test_names_are_written_as_they_are(name: str, tmp_path: Path) -> None:
+    source = odd_set(tmp_path, name, (40, 40))
+    done = make_figures(source, options=FigureOptions(by="area_px", sheet=1, save=("svg", "png")))
+    assert any(f"{name}#0" in text for text in texts(done.files[0]))
+    assert any("letters that the font lacks" in note for note in done.notes) == ("\u4e2d" in name)
+
+
+def test_the_name_of_a_colour_bar_of_large_numbers_is_inside_the_figure(tmp_path: Path) -> None:
+    from irnet.report.measures import Measured
+    from irnet.report.outlines import Style, draw_outlines
+    from irnet.verbs.figure import BAR_MM, BAR_SHARE, _axes
+
+    for width in (40, 180, 400):
+        beside = BAR_MM + BAR_SHARE * width
+        figure, axes = _axes(width - beside, (100, 100), beside=beside)
+        by = Measured("area (px)", np.zeros(0), 1e5, 9e5)
+        draw_outlines(Cells.empty((100, 100)), None, axes, Style(width=1, by=by))
+        figure.canvas.draw()
+        assert axes.child_axes[0].get_tightbbox().x1 < figure.bbox.x1

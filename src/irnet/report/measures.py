@@ -78,7 +78,10 @@ def measure_by(cells: Cells, by: str | ArrayLike, picture: NDArray[np.uint8] | N
     Raises InputError where there is no such column, no picture for stain, or not a value for each instance.
     """
     if not isinstance(by, str):
-        values = np.asarray(by, dtype=np.float64)
+        try:
+            values = np.asarray(by, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError("by: give the name of a measure, or a number for each instance") from None
         if values.shape != (len(cells),):
             raise InputError(f"values of shape {values.shape} for {len(cells)} instances")
         return Measured("", values, *range_of(values))

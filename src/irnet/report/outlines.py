@@ -196,6 +196,7 @@ def _write_numbers(axes: Axes, cells: Cells, numbers: Sequence[int], colours: ND
             ha="center",
             va="top" if whole else "center",
             fontsize=TEXT,
+            parse_math=False,
             color=colour,
             path_effects=_rim(0.9, 1.0),
             clip_on=True,

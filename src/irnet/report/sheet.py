@@ -44,14 +44,18 @@ def side_of(tiles: Sequence[Tile]) -> tuple[float, bool]:
     return ROOM * max(sides), in_um
 
 
+def form_of(count: int, width_mm: float) -> tuple[int, float, float]:
+    """Columns of a sheet of so many tiles, the side of each in mm, and the sheet's height in mm."""
+    columns = max(1, min(count, int(width_mm // TILE_MM)))
+    tile_mm = min(width_mm / columns, 2 * TILE_MM)
+    return columns, tile_mm, -(-count // columns) * (tile_mm + CAPTION_MM) + TITLE_MM
+
+
 def draw_sheet(tiles: Sequence[Tile], title: str, *, width_mm: float, style: Style) -> Figure:
     """The tiles row by row, each with value and name; a scale bar in the first, where um are known."""
     from matplotlib.figure import Figure
 
-    columns = max(1, min(len(tiles), int(width_mm // TILE_MM)))
-    rows = -(-len(tiles) // columns)
-    tile_mm = min(width_mm / columns, 2 * TILE_MM)
-    height = rows * (tile_mm + CAPTION_MM) + TITLE_MM
+    columns, tile_mm, height = form_of(len(tiles), width_mm)
     figure = Figure(figsize=(width_mm / MM, height / MM))
     figure.text(0.01, 1 - TITLE_MM / 2 / height, title, fontsize=TEXT + 1, va="center")
 
@@ -95,4 +99,4 @@ def _draw_tile(axes: Axes, tile: Tile, side: float, style: Style) -> None:
     axes.set(xlim=(left, left + side), ylim=(top + side, top), aspect="equal", xticks=[], yticks=[])
     for edge in axes.spines.values():
         edge.set_linewidth(FRAME)
-    axes.set_xlabel(f"{tile.value}\n{tile.name}", fontsize=TEXT - 1, labelpad=1.5)
+    axes.set_xlabel(f"{tile.value}\n{tile.name}", fontsize=TEXT - 1, labelpad=1.5, parse_math=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from irnet.report.measures import Measured, needs_image, range_of, title_of, val
 from irnet.report.outlines import Style, draw_outlines, need_matplotlib
 from irnet.report.page import figure as as_text
 from irnet.report.pictures import resize
-from irnet.report.sheet import MM, Tile, draw_sheet, family_of
+from irnet.report.sheet import MM, Tile, draw_sheet, family_of, form_of
 from irnet.verbs.figure_options import SAVES, FigureOptions
 from irnet.wording import name_instance, number_of
 
@@ -41,8 +42,10 @@ PLAIN: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "irnet",
 }  # text stays text
-BAR_MM, BAR_SHARE = 11.0, 0.04  # mm of a colour bar's text, and share of the width of the bar itself
+BAR_MM, BAR_SHARE = 14.0, 0.04  # mm of a colour bar's text, up to six digits; share of the bar itself
 EDGE_MM = 0.5  # around the image
+TALLEST_MM = 1000.0  # a figure is no higher: one of a narrow image is less wide, a sheet has fewer tiles
+PNG_PIXELS = 40e6  # of a PNG file at most: a larger one is of fewer pixels an inch
 UNDATED: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
@@ -143,8 +146,10 @@ def _make_fields(
     pairs = list(zip(entries, stems, strict=True))
     for entry, stem in each(pairs, "drawing", lambda pair: pair[0].name):
         cells = entry.content.cells
+        beside = BAR_MM + BAR_SHARE * options.width if options.by else 0.0
+        wide = _width_of(cells.image_shape, options.width - beside - 2 * EDGE_MM)
         try:
-            picture = _fitting(entry.read().image, options.width)
+            picture = _fitting(entry.read().image, wide)
         except InputError as error:
             done.errors.append(f"{entry.name}: {error}")
             continue
@@ -160,10 +165,9 @@ def _make_fields(
             scale_bar=options.scale_bar,
             by=by,
         )
-        beside = BAR_MM + BAR_SHARE * options.width if by else 0.0
-        figure, axes = _axes(options.width, cells.image_shape, beside=beside)
+        figure, axes = _axes(wide, cells.image_shape, beside=beside)
         draw_outlines(cells, picture, axes, style)
-        done.files += _save(figure, target, stem, options.save)
+        _save(figure, target, stem, options.save, done)
 
 
 def _make_sheet(
@@ -184,6 +188,11 @@ def _make_sheet(
     if not ranked:
         raise InputError(f"the edge of an image cuts all {cut} that have {options.by}: nothing to show")
     shown = sorted(ranked)[: options.sheet]
+    if (height := form_of(len(shown), options.width)[2]) > TALLEST_MM:
+        raise InputError(
+            f"--sheet {len(shown)}: a sheet of --width {options.width:g} mm would be {height:.0f} mm high, "
+            f"and {TALLEST_MM:g} is the most: show fewer, or give more width"
+        )
 
     tiles: dict[tuple[float, int, int], Tile] = {}
     for number in each(sorted({number for _, number, _ in shown}), "reading", lambda n: entries[n].name):
@@ -200,7 +209,7 @@ def _make_sheet(
     title = f"{options.of}, by {title_of(options.by or '')}, highest first: {len(tiles)} of {len(ranked)}"
     style = Style(width=options.line, fill=options.fill, scale_bar=options.scale_bar, dash_bare=False)
     figure = draw_sheet([tiles[one] for one in sorted(tiles)], title, width_mm=options.width, style=style)
-    done.files += _save(figure, target, f"{SHEET}-{options.by}", options.save)
+    _save(figure, target, f"{SHEET}-{options.by}", options.save, done)
     if cut:
         done.notes.append(f"{number_of(cut, 'instance')} cut by the edge of an image left out")
 
@@ -217,30 +226,40 @@ def _fitting(image: Picture, width_mm: float) -> Picture:
     return image if share >= 1 else resize(image, round(share * max(image.shape[:2])))
 
 
-def _axes(width_mm: float, shape: tuple[int, int], *, beside: float) -> tuple[Figure, Axes]:
-    """A figure of this width, and axes of the form of an (H, W) image with `beside` mm left at the right."""
+def _width_of(shape: tuple[int, int], most: float) -> float:
+    """mm that an (H, W) image is wide in its figure: `most`, or less where it would be too high."""
+    return min(most, (TALLEST_MM - 2 * EDGE_MM) * shape[1] / shape[0])
+
+
+def _axes(wide: float, shape: tuple[int, int], *, beside: float) -> tuple[Figure, Axes]:
+    """Axes for an (H, W) image `wide` mm wide, in a figure with `beside` mm left at the right."""
     from matplotlib.figure import Figure
 
-    wide = width_mm - beside - 2 * EDGE_MM
     high = wide * shape[0] / shape[1]
-    size = width_mm, high + 2 * EDGE_MM
+    size = wide + beside + 2 * EDGE_MM, high + 2 * EDGE_MM
     figure = Figure(figsize=(size[0] / MM, size[1] / MM))
     axes = figure.add_axes((EDGE_MM / size[0], EDGE_MM / size[1], wide / size[0], high / size[1]))
     return figure, axes
 
 
-def _save(figure: Figure, folder: Path, stem: str, kinds: Collection[str]) -> list[Path]:
+def _save(figure: Figure, folder: Path, stem: str, kinds: Collection[str], done: Figured) -> None:
     """Write a figure in several formats; what is alike gives the same file."""
     from matplotlib import rc_context
 
-    files = []
+    inches = float(np.prod(figure.get_size_inches()))
+    dots = {"png": min(DPI, (PNG_PIXELS / inches) ** 0.5)}
+    boxes = "letters that the font lacks are boxes in PDF and PNG files; SVG files keep them"
+
     for kind in (kind for kind in SAVES if kind in kinds):
         content = io.BytesIO()
         for axes in figure.axes:
             for shown in axes.images:  # pixels stay as they are where lines are lines
                 shown.set_interpolation("antialiased" if kind == "png" else "none")
-        with rc_context(PLAIN):
-            figure.savefig(content, format=kind, dpi=DPI, metadata=UNDATED[kind])
-        files.append(safe_join(folder, f"{stem}.{kind}"))
-        write_atomic(files[-1], content.getvalue())
-    return files
+        with rc_context(PLAIN), warnings.catch_warnings(record=True) as said:
+            warnings.filterwarnings("always", message="Glyph")
+            figure.savefig(content, format=kind, dpi=dots.get(kind, DPI), metadata=UNDATED[kind])
+        if kind != "svg" and any("Glyph" in str(one.message) for one in said) and boxes not in done.notes:
+            done.notes.append(boxes)
+
+        done.files.append(safe_join(folder, f"{stem}.{kind}"))
+        write_atomic(done.files[-1], content.getvalue())
