@@ -159,12 +159,12 @@ def compare_sets(
     if len(first) != len(second):
         raise InputError(f"scores of {len(first)} and of {len(second)} images: compare the same images")
     weights = sample_weights(len(first), patients, seed=seed, samples=samples)
-    labels = [{label for score in side for label in score.classes} for side in (first, second)]
+    labels = _labels_of(first) & _labels_of(second)
 
     classes = {}
-    for label in sorted(labels[0] & labels[1]):
+    for label in sorted(labels):
         parts = column_of(first, label), column_of(second, label)
-        scores = _pair([[part.ratios if part else {} for part in side] for side in parts], weights)
+        scores = _pair(*map(_ratios_of, parts), weights)
         if scored:
             scores |= _pair_precisions(parts, weights)
         classes[LABEL_NAMES[label]] = scores
@@ -175,13 +175,24 @@ def compare_sets(
         patients=len(known) or None,
         bootstrap=Bootstrap(samples=len(weights), level=LEVEL, seed=seed),
         classes=classes,
-        links=_pair([[score.links for score in side] for side in (first, second)], weights),
+        links=_pair([score.links for score in first], [score.links for score in second], weights),
     )
 
 
-def _pair(sides: Sequence[Sequence[dict[str, Ratio]]], weights: Weights) -> PairedScores:
+def _labels_of(scores: Sequence[ImageScore]) -> set[int]:
+    return {label for score in scores for label in score.classes}
+
+
+def _ratios_of(parts: Parts) -> list[dict[str, Ratio]]:
+    """The scores of one class of each image, none where it is not annotated."""
+    return [part.ratios if part else {} for part in parts]
+
+
+def _pair(
+    of_first: Sequence[dict[str, Ratio]], of_second: Sequence[dict[str, Ratio]], weights: Weights
+) -> PairedScores:
     """Every score that both methods have."""
-    first, second = (tables_of(images) for images in sides)
+    first, second = tables_of(of_first), tables_of(of_second)
     scores: PairedScores = {}
     for name in first:
         if name in second:

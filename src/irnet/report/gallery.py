@@ -121,16 +121,23 @@ def name_ids(sides: Mapping[str, Sequence[int]]) -> str:
     >>> name_ids({"true": [3], "found": [17, 18], "other": []})
     'true #3, found #17 #18'
     """
-    return ", ".join(
-        f"{side} {' '.join(f'#{n}' for n in numbers)}" for side, numbers in sides.items() if numbers
-    )
+    said = []
+    for side, numbers in sides.items():
+        if numbers:
+            said.append(" ".join([side, *(f"#{number}" for number in numbers)]))
+    return ", ".join(said)
 
 
 def _numbers(compared: ComparedImage, mistake: Mistake) -> tuple[list[int], list[int]]:
     """The numbers of the truths and of the predictions that a mistake involves, none where none are known."""
-    sides = (compared.truth_numbers, mistake.truths), (compared.pred_numbers, mistake.preds)
-    true, found = ([numbers[i] for i in chosen] if numbers else [] for numbers, chosen in sides)
-    return true, found
+    return (
+        _chosen(compared.truth_numbers, mistake.truths),
+        _chosen(compared.pred_numbers, mistake.preds),
+    )
+
+
+def _chosen(numbers: Sequence[int] | None, chosen: Sequence[int]) -> list[int]:
+    return [numbers[i] for i in chosen] if numbers else []
 
 
 def _add_pictures(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Cells
@@ -23,9 +23,9 @@ def find_lacks(located: Located, *, marked: bool, refused: bool) -> Iterator[Fou
 
     `marked`: there are centres without outline. `refused`: rows were left out as errors.
     """
-    counts = {label: sum(row.label == label for _, rows in located for row in rows) for label in LABEL_NAMES}
+    counts = Counter(row.label for _, rows in located for row in rows)
     expected = {label for image, _ in located for label in image.annotated}
-    if (expected or not located) and not (any(counts.values()) or marked or refused):
+    if (expected or not located) and not (any(counts[label] for label in LABEL_NAMES) or marked or refused):
         yield "nothing-annotated", f"nothing is annotated in {number_of(len(located), 'image')}", None
         return
 
