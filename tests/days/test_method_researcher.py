@@ -27,7 +27,7 @@ def test_foreign_annotations_get_links_scale_and_patients(desk: Desk) -> None:
 
     # What is missing is said, with the remedy.
     desk.run("irnet data check foreign", "has a cell_id: there is no N:C ratio", "have no um per pixel")
-    desk.run("irnet measure foreign", "no N:C ratio: --link pairs 10 of them")
+    desk.run("irnet measure foreign", "no N:C ratio: --link pairs 10")
     assert not any(row["nc_ratio"] for row in desk.rows("foreign/cells.csv"))
     desk.run("irnet measure foreign --mpp 1.5", "is 1.5 um per pixel right?")
 

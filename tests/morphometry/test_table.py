@@ -10,6 +10,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.errors import InputError
+from irnet.morphometry.images import IMAGE_COLUMNS
 from irnet.morphometry.table import COLUMNS, measure, to_csv, to_parquet
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "measurements.md"
@@ -150,8 +151,10 @@ def test_parquet_holds_the_same(cells: Cells):
 
 
 def test_the_page_explains_every_column():
-    named = re.findall(r"^\| (`[^|]+`) \|", PAGE.read_text(encoding="utf-8"), re.M)
-    assert [column for cell in named for column in re.findall(r"`(\w+)`", cell)] == list(COLUMNS)
+    of_images, of_cells = PAGE.read_text(encoding="utf-8").split("## Who and where")
+    for page, columns in ((of_images, IMAGE_COLUMNS), (of_cells, COLUMNS)):
+        named = re.findall(r"^\| (`[^|]+`) \|", page, re.M)
+        assert [column for cell in named for column in re.findall(r"`(\w+)`", cell)] == list(columns)
 
 
 @pytest.mark.parametrize("name", ["=1+2.png", "+a.png", "-a.png", "@a.png", "\ta.png", "\uff1d1.png"])

@@ -40,11 +40,17 @@ def test_nuclei_are_linked_where_they_overlap_and_what_is_linked_stays() -> None
 def test_missing_links_are_told_where_none_are_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     complete = Completion(OwnData(), "set")
     assert parents(complete([entry("a.png")])) == [[NO_PARENT] * 3]
-    assert "set: no nucleus belongs to a cell" in caplog.text
-    assert "--link pairs 1 of them" in caplog.text
+    linked = entry("b.png", [NO_PARENT, 0, NO_PARENT])
+    complete([entry("a.png"), linked])
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.partition(", so")[0].rpartition("in ")[2] for line in said] == [
+        "1 of 1 image",
+        "1 of 2 images",
+    ]
+    assert all(line.endswith("--link pairs 1") for line in said)
     caplog.clear()
     apart = entry("a.png")
     apart = replace(apart, content=Content(cells=apart.content.cells.select([0, 2])))
     complete([apart])
-    complete([entry("a.png"), entry("b.png", [NO_PARENT, 0, NO_PARENT])])
+    complete([linked])
     assert not caplog.records

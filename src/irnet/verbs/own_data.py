@@ -58,15 +58,16 @@ def link_nuclei(entries: Sequence[Entry]) -> tuple[list[Entry], str]:
 
 
 def _warn_of_missing_links(entries: Sequence[Entry], source: str | Path) -> None:
-    """Warn where no nucleus belongs to a cell and some could: there is no N:C ratio then."""
-    if any(_has_links(entry.content.cells) for entry in entries):
-        return
-    could = sum(int((_paired(entry).content.cells.parents != NO_PARENT).sum()) for entry in entries)
-    if could:
+    """Warn of images in which no nucleus belongs to a cell and some could: there is no N:C ratio then."""
+    without = [_paired(entry) for entry in entries if not _has_links(entry.content.cells)]
+    could = [int((entry.content.cells.parents != NO_PARENT).sum()) for entry in without]
+    if count := sum(number > 0 for number in could):
         _logger.warning(
-            "%s: no nucleus belongs to a cell, so that there is no N:C ratio: --link pairs %d of them",
+            "%s: no nucleus belongs to a cell in %d of %s, so that there is no N:C ratio: --link pairs %d",
             source,
-            could,
+            count,
+            number_of(len(entries), "image"),
+            sum(could),
         )
 
 
