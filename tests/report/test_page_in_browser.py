@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from page_scenes import HOSTILE, draw_discs, write_found
 
+from irnet.cells import Cells
 from irnet.verbs.report import write_report
 
 CHROMIUM = os.environ.get("IRNET_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -21,7 +22,8 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator:
-    fields = {"a.png": draw_discs().select([0, 1]), HOSTILE: draw_discs()}
+    strip = Cells.empty((2400, 12))
+    fields = {"a.png": draw_discs().select([0, 1]), HOSTILE: draw_discs(), "strip.png": strip}
     file = write_report(write_found(tmp_path / "found", fields)).file
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
@@ -42,9 +44,9 @@ def test_it_sorts_enlarges_and_shows_names_as_text(page) -> None:
     playwright.expect(page.locator("table tbody td").nth(10 + 2)).to_contain_text(HOSTILE)
     heading = page.locator("th button", has_text="cells").first
     heading.click()
-    assert cells.all_inner_texts() == ["1", "2"]
+    assert cells.all_inner_texts() == ["0", "1", "2"]
     heading.click()
-    assert cells.all_inner_texts() == ["2", "1"]
+    assert cells.all_inner_texts() == ["2", "1", "0"]
     assert page.locator("th[aria-sort=descending]").count() == 1
 
     page.locator(".gallery .picture").first.click()
@@ -57,3 +59,9 @@ def test_it_sorts_enlarges_and_shows_names_as_text(page) -> None:
     assert dialog.count() == 0
     assert page.locator("main img[src=x]").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_narrow_high_image_is_no_higher_than_a_page(page) -> None:
+    heights = page.locator(".gallery .picture img").evaluate_all("all => all.map(one => one.clientHeight)")
+    assert len(heights) == 3
+    assert max(heights) <= 900
