@@ -164,7 +164,7 @@ def compare_sets(
     classes = {}
     for label in sorted(labels):
         parts = column_of(first, label), column_of(second, label)
-        scores = _pair(*map(_ratios_of, parts), weights)
+        scores = _pair(_ratios_of(parts[0]), _ratios_of(parts[1]), weights)
         if scored:
             scores |= _pair_precisions(parts, weights)
         classes[LABEL_NAMES[label]] = scores
