@@ -46,7 +46,12 @@ def test_arguments_in_the_wrong_order_are_told(run, smears: Path, tmp_path: Path
 
 def test_the_shell_completes_verbs_options_and_choices(run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--install-completion" in run("--help").out
-    for words, offered in (("irnet mea", "measure"), ("irnet measure --exc", "--exclude-overlap")):
+    for words, offered in (
+        ("irnet mea", "measure"),
+        ("irnet measure --exc", "--exclude-overlap"),
+        ("irnet data convert --from qu", "qupath"),
+        ("irnet export found --to lab", "labelme"),
+    ):
         monkeypatch.setenv("_IRNET_COMPLETE", "complete_bash")
         monkeypatch.setenv("COMP_WORDS", words)
         monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))

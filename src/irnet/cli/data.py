@@ -12,6 +12,12 @@ app = typer.Typer(name="data", help="Check, convert and split annotated images."
 Data = Annotated[Path, typer.Argument(help="Folder of a data set, or a COCO file.", show_default=False)]
 
 
+def _formats() -> list[str]:
+    from irnet.data.formats import SOURCES
+
+    return [*SOURCES]
+
+
 @app.command()
 def check(
     data: Annotated[list[Path], typer.Argument(help="Folders or COCO files; parts of one set together.")],
@@ -56,6 +62,7 @@ def convert(
             help="Format of the source: coco, masks, cvat, imagej, labelme, labels, qupath, cric, cx22, "
             "herlev, isbi2014 or sipakmed.",
             callback=lower,
+            autocompletion=_formats,
         ),
     ],
     images: Annotated[

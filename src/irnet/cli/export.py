@@ -8,13 +8,23 @@ import typer
 from irnet.cli.options import check_folder, lower
 
 
+def _formats() -> list[str]:
+    from irnet.verbs.export import FORMATS
+
+    return [*FORMATS]
+
+
 def export(
     source: Annotated[
         Path, typer.Argument(help="Folder of predict, data set or COCO file.", show_default=False)
     ],
     to: Annotated[
         str,
-        typer.Option(help="Format: qupath, imagej, labelme, cvat, csv, parquet or labels.", callback=lower),
+        typer.Option(
+            help="Format: qupath, imagej, labelme, cvat, csv, parquet or labels.",
+            callback=lower,
+            autocompletion=_formats,
+        ),
     ],
     out: Annotated[
         Path | None,
