@@ -1,6 +1,7 @@
 """Truth and finding side by side: the same cell has the same colour in both panels."""
 
 import numpy as np
+import pytest
 
 from irnet.cells import CYTOPLASM, Cells
 from irnet.report.colours import LOOSE, colour_cells
@@ -59,3 +60,19 @@ def test_the_scale_bar_is_20_um_long() -> None:
     black = (drawn[80:] == 0).all(axis=2).sum(axis=1).max()
     assert 78 <= black <= 81  # 80 px, its outline is white
     assert (drawn[:50] == 128).all()
+
+
+@pytest.mark.parametrize(("mpp", "um"), [(0.05, 2.0), (0.25, 20.0), (2.0, 100.0)])
+def test_a_scale_bar_is_as_long_as_the_picture_has_room(mpp: float, um: float) -> None:
+    ground = np.full((300, 300, 3), 128, np.uint8)
+    drawn = add_scale_bar(ground, mpp)
+    black = (drawn[300 - 18] == 0).all(axis=1)
+    assert black.sum() + 2 == pytest.approx(um / mpp, abs=2)
+    assert (drawn[:, :10] == 128).all()
+    assert (drawn[:, 290:] == 128).all()
+
+
+@pytest.mark.parametrize("shape", [(4, 1280, 3), (1280, 4, 3)])
+def test_a_strip_has_no_room_for_a_scale_bar(shape: tuple[int, int, int]) -> None:
+    ground = np.full(shape, 128, np.uint8)
+    assert (add_scale_bar(ground, 0.25) == ground).all()

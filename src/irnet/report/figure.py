@@ -9,9 +9,11 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.metrics.match import partners
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
+from irnet.report.outlines import bar_length
 
 BAND, SPACE = 34, 8  # px of the caption above a panel, and between panels
-BAR_UM = 20
+BAR_UM, BAR_SHARES = 20.0, (0.04, 0.6)  # um of a scale bar, if it is such a share of the width
+ROOM = 80  # px of the shorter side of a picture that has a scale bar
 
 
 def compare(
@@ -56,11 +58,19 @@ def panels(images: Sequence[Picture], captions: Sequence[str]) -> Picture:
 
 
 def add_scale_bar(image: Picture, mpp: float) -> Picture:
-    """The image with a bar of 20 um in its lower left corner; `mpp` is um per pixel."""
+    """The image with a bar in its lower left corner, none where it has no room; `mpp` is um per pixel.
+
+    It is 20 um long, so that pictures compare, and another round length where that is too much or too little.
+    """
     sheet = Image.fromarray(image)
+    if min(sheet.size) < ROOM:
+        return image
+    extent = sheet.width * mpp
+    um = BAR_UM if BAR_SHARES[0] <= BAR_UM / extent <= BAR_SHARES[1] else bar_length(extent)
+
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=18)
-    length, bottom = round(BAR_UM / mpp), sheet.height - 16
+    length, bottom, text = round(um / mpp), sheet.height - 16, f"{um:g} um"
     pen.rectangle((16, bottom - 5, 16 + length, bottom), fill="black", outline="white")
-    place = (16 + length / 2, bottom - 8)
-    pen.text(place, f"{BAR_UM} um", fill="black", stroke_fill="white", stroke_width=2, font=font, anchor="mb")
+    place = (16 + max(length, pen.textlength(text, font)) / 2, bottom - 8)
+    pen.text(place, text, fill="black", stroke_fill="white", stroke_width=2, font=font, anchor="mb")
     return np.asarray(sheet)
