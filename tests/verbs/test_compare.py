@@ -60,6 +60,7 @@ def test_what_differs_is_written_beside_the_scores_of_each(
     page = (out / "gallery.html").read_text()
     assert "Found by A, missed by B" in page
     assert "true #0, A #100, x" in page
+    assert "IoU with the truth: A 1.00, B unmatched" in page
     assert page.count("data:image/jpeg") >= 4
     assert "<strong>-0." in page  # a difference that is clear
 

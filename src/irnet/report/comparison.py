@@ -145,7 +145,9 @@ def _describe(image: TwiceFound, change: Change) -> MistakeFigure:
     if change.kind in (FALSE, UNFALSE):
         facts += [f"score {change.size:.2f}"]
     else:
-        facts += [f"IoU with the truth: A {change.ious[0]:.2f}, B {change.ious[1]:.2f}"]
+        sides = zip(SIDES, change.ious, strict=True)
+        ious = [f"{side} {iou:.2f}" if iou else f"{side} unmatched" for side, iou in sides]
+        facts += [f"IoU with the truth: {', '.join(ious)}"]
 
     ids = {"true": [] if change.truth is None else [image.truth_numbers[change.truth]]}
     for side, index, numbers in zip(SIDES, (change.first, change.second), image.numbers, strict=True):
