@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ class Engine(ABC):
     device: Any  # where it computes; `str` of it is its name
     precision: Precision
     model: Any = None  # the network in torch, where that computes
+    batch: int = 1  # how many images are worth being seen at once
 
     @abstractmethod
     def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
@@ -32,6 +34,12 @@ class Engine(ABC):
 
         `predict` says how boxes are ranked and chosen. Raises `MemoryError` where memory runs out.
         """
+
+    def find_all(
+        self, images: Sequence[NDArray[np.uint8]], predict: PredictSettings, *, views: int
+    ) -> list[Found]:
+        """Return the same of each of several images (H, W, 3) of one size."""
+        return [self.find(image, predict, views=views) for image in images]
 
 
 def check_views(views: int, method: str) -> None:

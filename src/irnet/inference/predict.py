@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, check_mpp, reaching
 from irnet.data.files import sha256
+from irnet.data.image import Image
 from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.picture import ImageLike, is_picture, name_of, open_picture, stated_mpp
 from irnet.errors import InputError
@@ -31,6 +32,7 @@ from irnet.inference.scale import (
 )
 from irnet.inference.segmenter import Segmenter
 from irnet.inference.weights import find_weights
+from irnet.models.pasting import Found
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.wording import Progress
 
@@ -116,8 +118,8 @@ class Predictor(Segmenter):
     ) -> Cells | list[Cells] | Iterator[Cells]:
         """Return the cells of an image, or of each of several, each nucleus linked to its cell.
 
-        Images are opened and seen one after the other, on a GPU too, so that a result does not depend on what
-        else is in the list and memory holds one image at a time.
+        Images are opened and seen one after the other; on a GPU up to eight at a time, those of one size at
+        once, so that scores may differ in the last digits from those of an image by itself.
 
         Args:
             image: (H, W), (H, W, 3) or (H, W, 4) array of 8 or 16 bits, a PIL image, or a path; or a list or
@@ -186,17 +188,36 @@ class Predictor(Segmenter):
         for note in taken.notes if unknown and taken else ():
             _logger.warning(note)
 
-        for number, one in enumerate(images, start=1):
-            if progress:
-                progress(name_of(one, number), number, total)
+        number, images = 0, iter(images)
+        while group := list(islice(images, self.engine.batch)):
+            opened, failure = _open_all(group)
+            scales = [picture.mpp if mpp is None else mpp for picture in opened]
+            seen = self._see_at_once(opened, scales, taken)
 
-            opened = open_picture(one)
-            found = self.find(opened.pixels, opened.mpp if mpp is None else mpp, scale=taken)
-            cells = self.choose(found.cells, score)
+            for one, picture, own, network in zip(group, opened, scales, seen, strict=False):
+                number += 1
+                if progress:
+                    progress(name_of(one, number), number, total)
 
-            for note in (*found.notes, *doubt_mpp(cells)):
-                _logger.warning(note)
-            yield cells
+                found = self.find(picture.pixels, own, scale=taken, seen=network)
+                cells = self.choose(found.cells, score)
+                for note in (*found.notes, *doubt_mpp(cells)):
+                    _logger.warning(note)
+                yield cells
+            if failure:
+                raise failure
+
+    def _see_at_once(
+        self, opened: Sequence[Image], scales: Sequence[float | None], taken: Scale | None
+    ) -> list[Found | None]:
+        """What the network finds in the images of a group, None of those that it has to see alone."""
+        if len(opened) < 2:
+            return [None] * len(opened)
+        zooms = []
+        for picture, mpp in zip(opened, scales, strict=True):
+            known = self.zoom_of(mpp) if mpp is not None else taken and taken.zoom
+            zooms.append((known, picture.pixels))
+        return self.see_at_once(zooms)
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return the candidates from `score` on (None: each class's threshold), nuclei linked to cells."""
@@ -235,25 +256,45 @@ class Predictor(Segmenter):
             return OWN
         return choose_scale(images, self.find_at, self.choose, nucleus_px)
 
+    def zoom_of(self, mpp: float) -> float:
+        """At how many times its size an image of so many um per pixel is taken."""
+        target = self.settings.data.mpp
+        zoom = mpp / target if target else 1.0
+        return 1.0 if abs(zoom - 1) <= SAME_SCALE else zoom
+
     def find(
-        self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
+        self,
+        image: NDArray[np.uint8],
+        mpp: float | None = None,
+        *,
+        scale: Scale | None = None,
+        seen: Found | None = None,
     ) -> ImageDetections:
         """Return every candidate of an (H, W, 3) image down to `predict.floor`.
 
         Where um per pixel is unknown the image is taken at `scale`; None is what this image alone gives, and
-        then the notes say so.
+        then the notes say so. `seen` is what the network finds in it, where that is known already.
         """
         self.check(mpp=mpp)
-        target = self.settings.data.mpp
         if mpp is not None:
-            zoom = mpp / target if target else 1.0
-            return self.find_at(1.0 if abs(zoom - 1) <= SAME_SCALE else zoom, image, mpp)
+            return self.find_at(self.zoom_of(mpp), image, mpp, seen)
 
         taken = self.scale_of([image]) if scale is None else scale
-        seen = taken.seen.get(digest(image)) if taken.zoom == 1 and taken.seen else None
-        found = seen or self.find_at(taken.zoom, image)
+        before = taken.seen.get(digest(image)) if taken.zoom == 1 and taken.seen else None
+        found = before or self.find_at(taken.zoom, image, seen=seen)
         notes = taken.notes if scale is None else ()
         return found._replace(zoom_estimated=taken.estimated, notes=(*notes, *found.notes))
+
+
+def _open_all(images: Iterable[ImageLike]) -> tuple[list[Image], InputError | None]:
+    """Those before the first that cannot be read, and why it cannot."""
+    opened: list[Image] = []
+    for one in images:
+        try:
+            opened.append(open_picture(one))
+        except InputError as error:
+            return opened, error
+    return opened, None
 
 
 def _openable(images: Iterable[ImageLike]) -> Iterator[NDArray[np.uint8]]:

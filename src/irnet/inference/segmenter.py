@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from irnet.inference.engine import Engine, check_views
 from irnet.inference.scale import resize_cells, resize_image, resized_shape, scaled_shape
 from irnet.inference.windows import WINDOWS, segment_in_windows
 from irnet.models.constants import area_growth, by_label
-from irnet.models.pasting import to_cells
+from irnet.models.pasting import Found, to_cells
 from irnet.slides.seams import survivors
 
 if TYPE_CHECKING:
@@ -85,23 +86,60 @@ class Segmenter:
         """The operating threshold of each class, chosen on validation images."""
         return by_label(self.settings.predict.score)
 
-    def find_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None = None) -> ImageDetections:
-        """Return every candidate of an (H, W, 3) image taken at `zoom` times its size."""
+    def find_at(
+        self,
+        zoom: float,
+        image: NDArray[np.uint8],
+        mpp: float | None = None,
+        seen: Found | None = None,
+    ) -> ImageDetections:
+        """Return every candidate of an (H, W, 3) image taken at `zoom` times its size.
+
+        `seen` is what the network finds in it, where it was seen before (`see_at_once`).
+        """
         if is_blank(image, zoom):
             return ImageDetections(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
 
-        found = self._find_all_at(zoom, image, mpp)
+        found = self._find_all_at(zoom, image, mpp, seen)
         um_per_px, excess = self.settings.data.mpp * zoom, self.settings.predict.bare_ground
         large = found._replace(cells=drop_specks(found.cells, um_per_px))
         return leave_bare_out(large, image, self.scores, um_per_px=um_per_px, excess=excess)
 
-    def _find_all_at(self, zoom: float, image: NDArray[np.uint8], mpp: float | None) -> ImageDetections:
+    def see_at_once(self, asked: Sequence[tuple[float | None, NDArray[np.uint8]]]) -> list[Found | None]:
+        """What the network finds in each image, taken at a zoom, where several have one size.
+
+        None of an image that is seen alone: blank, large, of a size or a zoom of its own, or where memory
+        does not hold several.
+        """
+        seen: list[Found | None] = [None] * len(asked)
+        alike: dict[tuple[int, int], list[int]] = {}
+        for place, (zoom, image) in enumerate(asked):
+            size = scaled_shape(image.shape[:2], zoom or 1.0)
+            if zoom and max(size) <= ONE_PIECE and not (self.resizes or is_blank(image, zoom)):
+                alike.setdefault(size, []).append(place)
+
+        for size, places in alike.items():
+            if len(places) < 2:
+                continue
+            images = [asked[place][1] for place in places]
+            scaled = [image if image.shape[:2] == size else resize_image(image, size) for image in images]
+            try:
+                found = self.engine.find_all(scaled, self.settings.predict, views=self.views)
+            except MemoryError:
+                continue
+            for place, one in zip(places, found, strict=True):
+                seen[place] = one
+        return seen
+
+    def _find_all_at(
+        self, zoom: float, image: NDArray[np.uint8], mpp: float | None, seen: Found | None
+    ) -> ImageDetections:
         height, width = image.shape[:2]
         size = scaled_shape((height, width), zoom)
         scaled = image if zoom == 1 else resize_image(image, size)
         if self.resizes or max(size) <= ONE_PIECE:
             try:
-                cells, full = self._segment(scaled, (height, width), mpp)
+                cells, full = self._segment(scaled, (height, width), mpp, seen)
                 return ImageDetections(self.suppress(cells), zoom, (self._cap_note,) if full else ())
             except MemoryError:
                 if self.resizes or max(size) <= WINDOWS[-1][0]:
@@ -116,14 +154,18 @@ class Segmenter:
         return self.settings.model.min_size > 0
 
     def _segment(
-        self, image: NDArray[np.uint8], shape: tuple[int, int] | None = None, mpp: float | None = None
+        self,
+        image: NDArray[np.uint8],
+        shape: tuple[int, int] | None = None,
+        mpp: float | None = None,
+        seen: Found | None = None,
     ) -> tuple[Cells, bool]:
         """Return the cells of an image in one piece, and whether the limit of candidates was reached.
 
         The cells lie in a frame of `shape` (None: that of the image).
         """
         height, width = shape or image.shape[:2]
-        found = self.engine.find(image, self.settings.predict, views=self.views)
+        found = self.engine.find(image, self.settings.predict, views=self.views) if seen is None else seen
 
         stretch = np.array([width / image.shape[1], height / image.shape[0]] * 2, dtype=np.float32)
         placed = found._replace(boxes=found.boxes * stretch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,9 @@ from irnet.inference.devices import autocast, memory_errors
 from irnet.inference.engine import Engine
 from irnet.inference.networks import Network, detect
 from irnet.models.pasting import Found
+from irnet.models.postprocess import Instances
+
+BATCH = 8  # images at once on a GPU
 
 
 class TorchEngine(Engine):
@@ -35,12 +39,31 @@ class TorchEngine(Engine):
     ) -> None:
         self.device = device or torch.device("cpu")
         self.precision: Literal["fp32", "bf16"] = precision if self.device.type == "cuda" else "fp32"
+        self.batch = BATCH if self.device.type == "cuda" else 1  # more at once gain nothing on a CPU
         self.model = model.to(self.device).eval()
 
     @torch.inference_mode()
     def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
         with memory_errors():
-            picture = torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
+            picture = self._picture(image)
             with autocast(self.device, self.precision):
                 found = detect(self.model, picture, predict, views=views)
-            return found._replace(boxes=found.boxes.float()).found()
+            return _taken_off(found)
+
+    @torch.inference_mode()
+    def find_all(
+        self, images: Sequence[NDArray[np.uint8]], predict: PredictSettings, *, views: int
+    ) -> list[Found]:
+        if views > 1 or len(images) == 1:  # the views of an image are a batch already
+            return super().find_all(images, predict, views=views)
+        with memory_errors():
+            pictures = [self._picture(image) for image in images]
+            with autocast(self.device, self.precision):
+                return [_taken_off(found) for found in self.model(pictures)]
+
+    def _picture(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        return torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)
+
+
+def _taken_off(found: Instances) -> Found:
+    return found._replace(boxes=found.boxes.float()).found()

@@ -1,0 +1,83 @@
+"""Images of one size seen at once: the same finds as one by one, and errors in their turn."""
+
+import numpy as np
+import pytest
+import torch
+
+from irnet.config import Settings
+from irnet.errors import InputError
+from irnet.inference.predict import Predictor
+from irnet.models.build import build_model
+
+SHAPE = (96, 112)
+
+
+@pytest.fixture
+def untrained(tiny: Settings) -> Predictor:
+    """A network that finds something in everything."""
+    torch.manual_seed(0)
+    predict = tiny.predict.model_copy(update={"floor": 0.0, "max_per_megapixel": 400})
+    settings = tiny.model_copy(update={"predict": predict})
+    return Predictor(build_model(settings.model, settings.loss, settings.predict), settings=settings)
+
+
+def disc(x: int, y: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    image = np.full((*shape, 3), 240, dtype=np.uint8)
+    image[np.hypot(columns - x, rows - y) < 25] = 150
+    return image
+
+
+def test_the_same_is_found(untrained: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [disc(40 + 5 * number, 50) for number in range(5)]
+    images.insert(2, disc(30, 30, (64, 80)))  # of a size of its own
+    images.append(np.full((*SHAPE, 3), 240, dtype=np.uint8))  # blank
+    alone = untrained.predict(images, mpp=0.37, score=0.0)
+    assert len(alone[0]) > 2
+
+    batches: list[int] = []
+    network = untrained.model.forward
+
+    def counted(pictures: list[torch.Tensor]) -> object:
+        batches.append(len(pictures))
+        return network(pictures)
+
+    monkeypatch.setattr(untrained.engine, "batch", 4)
+    monkeypatch.setattr(untrained.model, "forward", counted)
+    together = untrained.predict(images, mpp=0.37, score=0.0)
+    assert sorted(batches) == [1, 2, 3]
+    for one, other in zip(alone, together, strict=True):
+        assert one.image_shape == other.image_shape
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-4)
+        differing = one.to_dense() != other.to_dense()
+        assert differing.sum() <= 1e-3 * differing.size  # rounding
+
+
+def test_what_came_before_an_image_that_is_none_is_given(
+    untrained: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(untrained.engine, "batch", 4)
+    images = iter([disc(40, 50), disc(50, 50), np.zeros((2, 2), np.float32), disc(60, 50)])
+    found = untrained.predict(images, mpp=0.37)
+    assert [next(found).image_shape for _ in range(2)] == [SHAPE] * 2
+    with pytest.raises(InputError, match="is not an image"):
+        next(found)
+
+
+def test_what_does_not_fit_is_seen_one_by_one(untrained: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(untrained.engine, "batch", 2)
+    monkeypatch.setattr(untrained.engine, "find_all", out_of_memory)
+    found = untrained.predict([disc(40, 50), disc(50, 50)], mpp=0.37)
+    assert [cells.image_shape for cells in found] == [SHAPE] * 2
+
+
+def test_an_unknown_scale_is_that_of_all(untrained: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [disc(40, 50), disc(60, 40)]
+    alone = untrained.predict(images, scale=1.5, score=0.0)
+    monkeypatch.setattr(untrained.engine, "batch", 2)
+    together = untrained.predict(images, scale=1.5, score=0.0)
+    assert [len(cells) for cells in alone] == [len(cells) for cells in together]
+    assert len(alone[0]) > 2
