@@ -179,6 +179,11 @@ def test_what_cannot_be_plotted_is_refused() -> None:
         CELLS.plot(by=["large"] * len(CELLS))
     with pytest.raises(InputError, match="1 ids for"):
         CELLS.plot(ids=[3])
+    with pytest.raises(InputError, match="area_um2 needs um per pixel"):
+        hollow().plot(by="area_um2")
+    for width in (-1.0, 0.0, float("nan")):
+        with pytest.raises(InputError, match="width of the lines"):
+            CELLS.plot(width=width)
     assert pyplot.get_fignums() == []
 
 

@@ -5,6 +5,7 @@ It calls upper layers, each where it is used: nothing that computes with cells w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -213,7 +214,8 @@ class Shortcuts:
 
         Raises:
             InputError: Matplotlib is missing, no image of a known kind, or of another size than the frame; no
-                such column, not n values or ids, or stain without an image.
+                such column, not n values or ids, stain without an image, um where um per pixel are unknown,
+                or a width that is none.
 
         Example:
             >>> import irnet
@@ -232,6 +234,9 @@ class Shortcuts:
         written = bool(numbers) if isinstance(ids, Iterable) else bool(ids)
         if numbers and len(numbers) != len(cells):
             raise InputError(f"{len(numbers)} ids for {len(cells)} instances")
+
+        if not 0 < width < math.inf:
+            raise InputError(f"width {width}: give the width of the lines in points, above 0")
 
         picture = None if image is None else open_picture(image).pixels
         measured = None if by is None else measure_by(cells, by, picture)

@@ -75,7 +75,8 @@ def values_of(rows: Sequence[Row], column: str) -> NDArray[np.float64]:
 def measure_by(cells: Cells, by: str | ArrayLike, picture: NDArray[np.uint8] | None) -> Measured:
     """A column of cells.csv, measured in the picture (H, W, 3) where it is of stain, or (n,) values as given.
 
-    Raises InputError where there is no such column, no picture for stain, or not a value for each instance.
+    Raises InputError where there is no such column, no picture for stain, no um per pixel for a length
+    in um, or not a value for each instance.
     """
     if not isinstance(by, str):
         try:
@@ -87,6 +88,8 @@ def measure_by(cells: Cells, by: str | ArrayLike, picture: NDArray[np.uint8] | N
         return Measured("", values, *range_of(values))
 
     check_measure(by)
+    if cells.mpp is None and by.endswith(("_um", "_um2")):
+        raise InputError(f"{by} needs um per pixel, which are unknown here: choose a measure in px")
     if picture is None and needs_image(by):
         raise InputError(f"{by} is measured in the image: give it")
     values = values_of(measure(cells, picture=picture if needs_image(by) else None), by)
