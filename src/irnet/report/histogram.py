@@ -15,7 +15,7 @@ from irnet.report.page import figure
 from irnet.report.plot import TICKS, nice_step
 
 WIDTH, HEIGHT = 320, 150  # of the axes, px
-LEFT, TOP, RIGHT, BOTTOM = 44, 22, 16, 58  # around them
+LEFT, TOP, RIGHT, BOTTOM = 44, 22, 26, 58  # around them
 FEWEST, MOST = 10, 24  # bins over the values
 ROOM = 5  # bins at least, so that a single one does not fill the axes
 BAR, MEDIAN, BEYOND = LINES[6], LINES[5], LINES[0]
