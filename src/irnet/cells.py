@@ -244,7 +244,8 @@ def check_mpp(mpp: float | None) -> None:
     low, high = PLAUSIBLE_MPP
     known = isinstance(mpp, int | float | np.number)
     if mpp is not None and not (known and low <= mpp <= high):
-        raise InputError(f"{mpp} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
+        said = f"{mpp:g}" if known else repr(mpp)
+        raise InputError(f"{said} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -26,6 +26,7 @@ MAY_DIFFER = {  # on another machine
     ("options", "trunk"),  # its hash may not
     ("versions", "python"),
     ("versions", "torch"),
+    ("versions", "openvino"),  # no row computes with it
 }
 OFF_BEFORE = {"bare_ground": 0.0}  # of predict: what came after the first studies and acts by default
 

@@ -259,7 +259,7 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
     info = document.data.get("info")
     info = info if isinstance(info, dict) else {}
     truths = [_looked_for(entry.content, found[entry.name]) for entry in entries]
-    if not any(np.isin(truth.cells.labels, [*truth.annotated]).any() for truth in truths):
+    if truths and not any(np.isin(truth.cells.labels, [*truth.annotated]).any() for truth in truths):
         raise InputError(f"{file}: says of no annotated class what was looked for: there is nothing to score")
     return Predicted(
         truths=truths,
