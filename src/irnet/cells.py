@@ -287,10 +287,9 @@ class Content:
     last_number: int = -1  # the highest that an instance of the image ever had, if that is none of these
 
     def __post_init__(self) -> None:
-        if self.kinds and len(self.kinds) != len(self.cells):
-            raise InputError(f"{len(self.cells)} instances, but kinds has {len(self.kinds)}")
-        if self.numbers and len(self.numbers) != len(self.cells):
-            raise InputError(f"{len(self.cells)} instances, but numbers has {len(self.numbers)}")
+        for name, values in (("kinds", self.kinds), ("numbers", self.numbers)):
+            if values and len(values) != len(self.cells):
+                raise InputError(f"{len(self.cells)} instances, but {name} has {len(values)}")
 
     @property
     def numbered(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from irnet.cells import Cells
 from irnet.config import Settings
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
@@ -18,7 +19,18 @@ def untrained(tiny: Settings) -> Predictor:
     torch.manual_seed(0)
     predict = tiny.predict.model_copy(update={"floor": 0.0, "max_per_megapixel": 400})
     settings = tiny.model_copy(update={"predict": predict})
-    return Predictor(build_model(settings.model, settings.loss, settings.predict), settings=settings)
+    model = build_model(settings.model, settings.loss, settings.predict)
+    with torch.no_grad():  # scores and masks that rounding does not turn round
+        model.rpn.head.cls_logits.weight.mul_(30)
+        model.roi_heads.box.predictor.cls_score.weight.mul_(20)
+        model.roi_heads.mask.predictor.mask_fcn_logits.weight.mul_(100)
+    return Predictor(model, settings=settings)
+
+
+def lost(cells: Cells, others: Cells) -> int:
+    """How many cells have no equal among the others: which of two equal scores comes first is chance."""
+    near = (cells.labels[:, None] == others.labels) & (abs(cells.scores[:, None] - others.scores) < 1e-3)
+    return int((~(near & (cells.iou(others) > 0.95)).any(axis=1)).sum())
 
 
 def disc(x: int, y: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
@@ -48,9 +60,7 @@ def test_the_same_is_found(untrained: Predictor, monkeypatch: pytest.MonkeyPatch
     assert sorted(batches) == [1, 2, 3]
     for one, other in zip(alone, together, strict=True):
         assert one.image_shape == other.image_shape
-        np.testing.assert_allclose(one.scores, other.scores, atol=1e-4)
-        differing = one.to_dense() != other.to_dense()
-        assert differing.sum() <= 1e-3 * differing.size  # rounding
+        assert lost(one, other) + lost(other, one) <= (len(one) + len(other)) / 50
 
 
 def test_what_came_before_an_image_that_is_none_is_given(
@@ -81,3 +91,20 @@ def test_an_unknown_scale_is_that_of_all(untrained: Predictor, monkeypatch: pyte
     together = untrained.predict(images, scale=1.5, score=0.0)
     assert [len(cells) for cells in alone] == [len(cells) for cells in together]
     assert len(alone[0]) > 2
+
+
+def test_what_was_seen_for_its_scale_is_not_seen_again(
+    blobs: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [disc(30, 40), disc(60, 50)]
+    alone = blobs.predict(images)
+    monkeypatch.setattr(blobs.engine, "batch", 2)
+    looked = []
+    find = type(blobs.engine).find
+    monkeypatch.setattr(
+        type(blobs.engine), "find", lambda *given, **options: looked.append(1) or find(*given, **options)
+    )
+    monkeypatch.setattr(blobs.engine, "find_all", lambda *given, **options: pytest.fail("seen twice"))
+    together = blobs.predict(images)
+    assert looked
+    assert [len(cells) for cells in together] == [len(cells) for cells in alone]

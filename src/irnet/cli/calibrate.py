@@ -5,32 +5,16 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, ExcludeBorder, Views, check_file, fold
+from irnet.cli.options import Device, ExcludeBorder, Network, NewWeights, Views
 from irnet.progress import stage
 
 
 def calibrate(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="Weights file, folder of a run, bundled or bundled-research.",
-            show_default=False,
-            callback=fold,
-        ),
-    ],
+    source: Network,
     data: Annotated[
         list[Path], typer.Argument(help="Annotated images: folders or COCO files.", show_default=False)
     ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--out",
-            help="New weights file, with a card.",
-            show_default=False,
-            callback=check_file,
-        ),
-    ],
+    out: NewWeights,
     exclude_border: ExcludeBorder = False,
     views: Views = 1,
     device: Device = "auto",

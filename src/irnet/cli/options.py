@@ -149,6 +149,18 @@ Model = Annotated[
         callback=fold,
     ),
 ]
+Network = Annotated[
+    str,
+    typer.Argument(
+        help="Weights file, folder of a run, bundled or bundled-research.", show_default=False, callback=fold
+    ),
+]
+NewWeights = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--out", help="New weights file, with a card.", show_default=False, callback=check_file
+    ),
+]
 Score = Annotated[
     float | None,
     typer.Option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -59,3 +59,23 @@ def open_picture(image: ImageLike) -> Image:
 
     rgb, notes = pixels.to_rgb(PIL.Image.fromarray(array))
     return Image(pixels=rgb, notes=tuple(notes))
+
+
+def open_before_failure(images: Iterable[ImageLike]) -> tuple[list[Image], InputError | None]:
+    """Those before the first that cannot be read, and why it cannot; None: all can."""
+    opened: list[Image] = []
+    for one in images:
+        try:
+            opened.append(open_picture(one))
+        except InputError as error:
+            return opened, error
+    return opened, None
+
+
+def openable_pixels(images: Iterable[ImageLike]) -> Iterator[NDArray[np.uint8]]:
+    """The pixels (H, W, 3) of those that can be read."""
+    for one in images:
+        try:
+            yield open_picture(one).pixels
+        except InputError:
+            continue

@@ -16,7 +16,14 @@ from irnet.cells import LABEL_NAMES, Cells, check_mpp, reaching
 from irnet.data.files import sha256
 from irnet.data.image import Image
 from irnet.data.nucleus_size import doubt_mpp
-from irnet.data.picture import ImageLike, is_picture, name_of, open_picture, stated_mpp
+from irnet.data.picture import (
+    ImageLike,
+    is_picture,
+    name_of,
+    open_before_failure,
+    openable_pixels,
+    stated_mpp,
+)
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.inference.engine import EngineName, Precision
@@ -184,13 +191,13 @@ class Predictor(Segmenter):
 
         taken = fixed
         if unknown and not fixed:
-            taken = self.scale_of(_openable(evenly_spaced(unknown)))
+            taken = self.scale_of(openable_pixels(evenly_spaced(unknown)))
         for note in taken.notes if unknown and taken else ():
             _logger.warning(note)
 
         number, images = 0, iter(images)
         while group := list(islice(images, self.engine.batch)):
-            opened, failure = _open_all(group)
+            opened, failure = open_before_failure(group)
             scales = [picture.mpp if mpp is None else mpp for picture in opened]
             seen = self._see_at_once(opened, scales, taken)
 
@@ -213,11 +220,14 @@ class Predictor(Segmenter):
         """What the network finds in the images of a group, None of those that it has to see alone."""
         if len(opened) < 2:
             return [None] * len(opened)
-        zooms = []
+
+        asked = []
         for picture, mpp in zip(opened, scales, strict=True):
-            known = self.zoom_of(mpp) if mpp is not None else taken and taken.zoom
-            zooms.append((known, picture.pixels))
-        return self.see_at_once(zooms)
+            zoom = None if mpp is None else self.zoom_of(mpp)
+            if mpp is None and taken and _seen_before(picture.pixels, taken) is None:
+                zoom = taken.zoom
+            asked.append((zoom, picture.pixels))
+        return self.see_at_once(asked)
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return the candidates from `score` on (None: each class's threshold), nuclei linked to cells."""
@@ -280,27 +290,11 @@ class Predictor(Segmenter):
             return self.find_at(self.zoom_of(mpp), image, mpp, seen)
 
         taken = self.scale_of([image]) if scale is None else scale
-        before = taken.seen.get(digest(image)) if taken.zoom == 1 and taken.seen else None
-        found = before or self.find_at(taken.zoom, image, seen=seen)
+        found = _seen_before(image, taken) or self.find_at(taken.zoom, image, seen=seen)
         notes = taken.notes if scale is None else ()
         return found._replace(zoom_estimated=taken.estimated, notes=(*notes, *found.notes))
 
 
-def _open_all(images: Iterable[ImageLike]) -> tuple[list[Image], InputError | None]:
-    """Those before the first that cannot be read, and why it cannot."""
-    opened: list[Image] = []
-    for one in images:
-        try:
-            opened.append(open_picture(one))
-        except InputError as error:
-            return opened, error
-    return opened, None
-
-
-def _openable(images: Iterable[ImageLike]) -> Iterator[NDArray[np.uint8]]:
-    """The pixels of those that can be read; the others are refused when their turn comes."""
-    for one in images:
-        try:
-            yield open_picture(one).pixels
-        except InputError:
-            continue
+def _seen_before(image: NDArray[np.uint8], scale: Scale) -> ImageDetections | None:
+    """What was found in an image when its scale was looked for, where it is taken at its own size."""
+    return scale.seen.get(digest(image)) if scale.zoom == 1 and scale.seen else None

@@ -1,4 +1,4 @@
-"""The mean of the weights of two networks: one file that knows a good deal of what each has learned."""
+"""The mean of the weights of two networks, which may keep what each has learned."""
 
 from __future__ import annotations
 

@@ -200,6 +200,7 @@ def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, 
     for position, row in rows:
         if is_point(row):
             continue
+
         place = {"image": image.name, "annotation": row["id"]}
         try:
             annotation = parse_annotation(row, image.shape, names, room, mapping)
@@ -210,6 +211,8 @@ def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, 
         if annotation is None:
             continue
         located.append((position, annotation))
+
+        # What is read all the same, and told
         if annotation.clipped:
             inspection.add("out-of-frame", f"its polygon leaves the frame {image.shape}", **place)
         if annotation.stray:

@@ -70,10 +70,13 @@ def convert(
         raise InputError(
             f"--images is for coco, {', '.join(DRAWN)}: {source_format} says where its images are"
         )
+
     with stage("reading"):
         entries: Sequence[Entry] = _read(source_format, source, images, mapping, crowd)
     if not entries:
         raise InputError(f"{source}: no image in it: a data set needs at least one")
+
+    # What stands in the source and cannot be taken, or not as it is
     if source_format in _SUFFIXES and os.path.isdir(source):
         read = {entry.path for entry in entries} | _copies(Path(source), entries)
         warn_of_unread(Path(source), walk(Path(source)), read, _SUFFIXES[source_format])
@@ -82,11 +85,13 @@ def convert(
         if count > 1:
             _refuse_doubled(source, name, [entry.path for entry in entries if entry.name.lower() == name])
     _warn_of_turned(source, entries)
+
     entries = complete(entries)
     if source_format != "coco":  # whose rows alone say um per pixel
         _warn_of_unsized(source, entries)
     if not any(len(entry.content.cells) or entry.content.points for entry in entries):
         _logger.warning("%s: nothing is annotated in %s", source, number_of(len(entries), "image"))
+
     for entry in each(entries, "copying", lambda entry: entry.name):
         content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
         write_atomic(safe_join(Path(out) / "images", entry.name), content)

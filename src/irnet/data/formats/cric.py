@@ -54,6 +54,7 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, list[Point]]]:
         raise InputError(
             f"{folder}: {len(found)} tables (.csv) in it or its folders: leave the collection's one"
         )
+
     points: dict[str, list[Point]] = defaultdict(list)
     twice = 0
     try:
@@ -72,6 +73,7 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, list[Point]]]:
                     points[row[NAME] or ""].append(point)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{found[0]}: not a readable table: {error}") from error
+
     if twice:
         _logger.warning("%s: rows with the place of a nucleus before them, left out: %d", found[0], twice)
     return found[0], points
