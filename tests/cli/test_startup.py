@@ -38,7 +38,8 @@ def imported(arguments: list[str], names: tuple[str, ...]) -> tuple[int, list[st
 
 def test_predict_without_the_compiler_of_torch(tmp_path: Path) -> None:
     PIL.Image.fromarray(np.full((64, 64, 3), 240, np.uint8)).save(tmp_path / "a.png")
-    arguments = ["predict", str(tmp_path / "a.png"), "--mpp", "0.37", "-o", str(tmp_path / "out")]
+    image, out = str(tmp_path / "a.png"), str(tmp_path / "out")
+    arguments = ["predict", image, "--mpp", "0.37", "--engine", "torch", "-o", out]
     assert imported(arguments, UNUSED) == (0, [])
     assert (tmp_path / "out" / PREDICTIONS).is_file()
 
