@@ -27,6 +27,7 @@ VERBS = (
     "data check",
     "data convert",
     "data split",
+    "slide info",
 )
 
 

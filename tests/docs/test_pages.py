@@ -32,11 +32,11 @@ def definitions(path: Path) -> set[str]:
 
 
 def commands() -> dict[str, typer.core.TyperCommand]:
-    top = typer.main.get_group(app)
-    data = top.commands["data"]
-    assert isinstance(data, typer.core.TyperGroup)
-    verbs = {name: command for name, command in top.commands.items() if name != "data"}
-    return verbs | {f"data {name}": command for name, command in data.commands.items()}
+    found = {}
+    for name, command in typer.main.get_group(app).commands.items():
+        inner = command.commands if isinstance(command, typer.core.TyperGroup) else {"": command}
+        found |= {f"{name} {verb}".strip(): one for verb, one in inner.items()}
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

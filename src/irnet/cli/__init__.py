@@ -35,6 +35,7 @@ from irnet.cli import (
     measure,
     predict,
     report,
+    slide,
     study,
     synth,
     train,
@@ -86,6 +87,7 @@ app.add_typer(data.app)
 app.command()(synth.synth)
 app.command()(train.train)
 app.command()(predict.predict)
+app.add_typer(slide.app)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(average.average)

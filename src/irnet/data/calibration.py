@@ -43,14 +43,26 @@ class _Page:
 
 def um_per_pixel(picture: PIL.Image.Image, page: int) -> tuple[float | None, list[str]]:
     """um per pixel of a page, None where it is not known or x and y disagree, and notes on it."""
-    place = _gather(picture, page)
+
+    def tags(number: int) -> Tags:
+        picture.seek(number)
+        return dict(getattr(picture, "tag_v2", {}))
+
+    stated = um_by_tags(tags, page)
+    picture.seek(page)
+    return stated
+
+
+def um_by_tags(tags: Callable[[int], Tags], page: int) -> tuple[float | None, list[str]]:
+    """The same by the tags of pages, which are given by number."""
+    place = _gather(tags, page)
     for source, read in _SOURCES.items():
         try:
             size = read(place)
         except (InputError, expat.ExpatError) as error:
             return None, [f"um per pixel by {source} metadata are not used: {error}"]
         if size is not None:
-            return _square(source, size)
+            return square(source, size)
     return None, []
 
 
@@ -74,22 +86,17 @@ def is_aperio(tags: Tags) -> bool:
     return description(tags).startswith("Aperio")
 
 
-def _gather(picture: PIL.Image.Image, page: int) -> _Page:
-    def tags(number: int) -> Tags:
-        picture.seek(number)
-        return dict(getattr(picture, "tag_v2", {}))
-
+def _gather(tags: Callable[[int], Tags], page: int) -> _Page:
     first, own, full = tags(0), tags(page), page
     if is_aperio(first):
         full = 0
     while full and is_reduced(tags(full)):
         full -= 1
-    place = _Page(page, own, first, tags(full))
-    picture.seek(page)
-    return place
+    return _Page(page, own, first, tags(full))
 
 
-def _square(source: str, size: Size) -> tuple[float | None, list[str]]:
+def square(source: str, size: Size) -> tuple[float | None, list[str]]:
+    """um per pixel of a stated size, None where no microscope has it or it is not square; and a note."""
     text = f"{size[0]:.4g} x {size[1]:.4g} um"
     if not all(map(_is_plausible, size)):
         return None, [f"pixels of {text} by {source} metadata are no microscope's: not used"]

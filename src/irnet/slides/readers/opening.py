@@ -1,0 +1,75 @@
+"""One door to slides: which reader opens a file, by what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from irnet.errors import InputError
+from irnet.slides.readers import openslide
+from irnet.slides.readers.openslide import OpenSlideSlide
+from irnet.slides.readers.picture import PictureSlide
+from irnet.slides.readers.slide import Slide
+from irnet.slides.readers.tiff import TiffSlide, look
+
+SLIDE_SUFFIXES = (
+    *(".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm"),
+    *(".ome.tif", ".ome.tiff", ".btf", ".tf8"),
+)
+_BY_OPENSLIDE = (
+    ".mrxs",
+    ".scn",
+    ".bif",
+    ".vms",
+    ".vmu",
+    ".svslide",
+    ".czi",
+    ".dcm",
+)  # without it: no picture
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_UNSEEN = "whether it has more focal planes than the one that is read is not known"
+_ANY_TIFF = "generic-tiff"  # OpenSlide's name for what no scanner is known to write
+
+
+def is_slide_name(path: Path) -> bool:
+    """Whether a file is called as files of scanners are."""
+    return path.name.lower().endswith(SLIDE_SUFFIXES)
+
+
+def open_slide(path: str | Path) -> Slide:
+    """The slide of a file of a scanner, of a TIFF of any kind, or of a plain image.
+
+    OpenSlide opens what scanners write. It knows one focal plane, and of an OME-TIFF one level and no um per
+    pixel. So these, NDPI and every TIFF with planes go to tifffile, as do tiles and levels of no scanner.
+
+    Raises InputError: there is no such file, nothing reads it, or what reads it is not installed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder: name the files of slides in it, of DICOM and MIRAX the main one")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(4)
+    except OSError as error:
+        raise InputError(f"{path}: may not be read ({error.strerror}): change its permissions") from None
+
+    scanner = openslide.vendor(path)
+    if begin in _TIFF:
+        return _open_tiff(path, None if scanner == _ANY_TIFF else scanner)
+    if scanner is not None or path.suffix.lower() in _BY_OPENSLIDE:
+        return OpenSlideSlide(path)
+    return PictureSlide.open(path)
+
+
+def _open_tiff(path: Path, scanner: str | None) -> Slide:
+    kind = look(path)
+    if kind != "planes" and (scanner is not None or path.suffix.lower() in _BY_OPENSLIDE):
+        slide = OpenSlideSlide(path)
+        slide.notes = (*slide.notes, *([_UNSEEN] if kind == "unknown" else []))
+        return slide
+    return (
+        PictureSlide.open(path)
+        if kind in ("plain", "unknown") and not is_slide_name(path)
+        else TiffSlide(path)
+    )

@@ -1,0 +1,107 @@
+"""Where a slide shows more than glass: its background, and the places that differ from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.progress import each
+from irnet.slides.readers.slide import Box, Pixels, Slide
+
+FINEST_UM = 4.0  # um a side at most of the places that are compared: a nucleus is wider
+DIFFERENT = 0.02  # optical density
+_BANDS = 64  # of a level that give the background
+_TOGETHER = 2**24  # px that are looked at together
+_BRIGHT = 0.8  # of the brightest: darker levels are no glass, however frequent
+_UNSCANNED = (0, 255)  # of all channels, exactly
+
+Rgb = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Tissue:
+    """What differs from the background of a slide."""
+
+    background: Rgb  # grey levels of glass
+    px: float  # px of the finest level that a place is wide
+    places: NDArray[np.bool_]  # (h, w)
+
+    def meets(self, box: Box) -> bool:
+        """Whether anything differs in a box, in px of the finest level, or in a place that it cuts."""
+        x1, y1, x2, y2 = (value / self.px for value in box)
+        rows = slice(max(0, int(y1)), max(0, int(np.ceil(y2))))
+        columns = slice(max(0, int(x1)), max(0, int(np.ceil(x2))))
+        return bool(self.places[rows, columns].any())
+
+    @property
+    def share(self) -> float:
+        """Of the places, how many differ."""
+        return float(self.places.mean())
+
+
+def find_tissue(slide: Slide, plane: int, mpp: float) -> Tissue:
+    """Look at a focal plane of a slide of `mpp` um per pixel, from its coarsest level of 4 um or finer.
+
+    The background is the most frequent bright level of each channel. It is one for the slide, so that no
+    window has its own. Places without any light or colour were not scanned, and differ in nothing.
+    """
+    level = max(
+        (n for n in range(len(slide.levels)) if mpp * slide.downsample(n) <= FINEST_UM),
+        key=slide.downsample,
+        default=0,
+    )
+    side = max(1, int(FINEST_UM / (mpp * slide.downsample(level))))
+    background = _background(slide, plane, level)
+
+    bands = each([*_bands(slide.levels[level], side)], "looking for tissue")
+    rows = [_differing(slide.read(plane, level, band), side, background) for band in bands]
+    return Tissue(background, side * slide.downsample(level), np.concatenate(rows))
+
+
+def _bands(shape: tuple[int, int], side: int) -> Iterator[Box]:
+    height, width = shape
+    rows = max(1, _TOGETHER // (width * side)) * side
+    for top in range(0, height, rows):
+        yield 0, top, width, min(top + rows, height)
+
+
+def _background(slide: Slide, plane: int, level: int) -> Rgb:
+    height, width = slide.levels[level]
+    counts = np.zeros((3, 256), dtype=np.int64)
+    for top in np.unique(np.linspace(0, height - 1, min(_BANDS, height)).astype(int)).tolist():
+        pixels = slide.read(plane, level, (0, top, width, top + 1)).reshape(-1, 3)  # (w, 3)
+        scanned = pixels[~_unscanned(pixels)]
+        for channel in range(3):
+            counts[channel] += np.bincount(scanned[:, channel], minlength=256)
+    red, green, blue = (_bright_mode(channel) for channel in counts)
+    return red, green, blue
+
+
+def _bright_mode(counts: NDArray[np.int64]) -> float:
+    """The most frequent of the bright grey levels, whose numbers (256,) are given; 255 for none."""
+    if not counts.any():
+        return 255.0
+    brightest = int(np.searchsorted(np.cumsum(counts), 0.99 * counts.sum()))
+    smooth = np.convolve(counts, np.ones(5), mode="same")
+    smooth[: int(_BRIGHT * brightest)] = 0
+    return float(smooth.argmax())
+
+
+def _unscanned(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pixels (..., 3) have the colour of places that were not scanned."""
+    return np.logical_or.reduce([(pixels == level).all(axis=-1) for level in _UNSCANNED])
+
+
+def _differing(pixels: Pixels, side: int, background: Rgb) -> NDArray[np.bool_]:
+    """Which places of `side` px differ from the background; those at the ends may be smaller."""
+    height, width = pixels.shape[:2]
+    short = (-height % side, -width % side)
+    whole = np.pad(pixels, ((0, short[0]), (0, short[1]), (0, 0)), mode="edge") if any(short) else pixels
+    blocks = whole.reshape(whole.shape[0] // side, side, whole.shape[1] // side, side, 3)
+    means = blocks.mean(axis=(1, 3), dtype=np.float32)  # (h, w, 3)
+
+    density = np.log10(np.maximum(background, 1) / np.maximum(means, 1))
+    return (np.abs(density) > DIFFERENT).any(axis=2) & ~_unscanned(means)

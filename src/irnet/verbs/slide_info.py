@@ -1,0 +1,112 @@
+"""`irnet slide info`: how a slide is read, what is on it, and how long it would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from irnet.cells import check_mpp
+from irnet.errors import InputError
+from irnet.inference.weights import find_weights, read_settings
+from irnet.slides.layout import Layout, pixels_of
+from irnet.slides.readers.opening import open_slide
+from irnet.slides.readers.slide import Slide
+from irnet.slides.tissue import Tissue, find_tissue
+from irnet.wording import number_of
+
+SECONDS_A_MEGAPIXEL = 4.8  # of one CPU core, crowded: `python benchmarks/slides.py`
+
+
+@dataclass(frozen=True)
+class SlideInfo:
+    """What `irnet slide info` finds."""
+
+    name: str
+    reader: str
+    levels: tuple[tuple[int, int], ...]  # (H, W)
+    planes: int
+    plane: int
+    mpp: float | None
+    notes: tuple[str, ...]
+    tissue: Tissue | None = None  # None where um per pixel is not known, as all below
+    layout: Layout | None = None
+    seen: int = 0  # windows that show something
+    windows: int = 0
+    megapixels: float = 0.0  # that the network looks at
+
+    def lines(self) -> Iterator[str]:
+        """What a user should know."""
+        height, width = self.levels[0]
+        yield f"{self.name}: {width} x {height} px, read by {self.reader}"
+        yield f"  levels: {', '.join(f'{width} x {height}' for height, width in self.levels)}"
+        if self.planes > 1:
+            yield f"  focal planes: {self.planes}, of which plane {self.plane} is taken"
+        for note in self.notes:
+            yield f"  {note}"
+        if self.mpp is None:
+            yield "  um per pixel unknown: give --mpp"
+            return
+
+        assert self.layout
+        assert self.tissue
+        area = height * width * (self.mpp / 1000) ** 2
+        shown = f"{self.tissue.share * area:.4g} mm2 show something"
+        yield f"  {self.mpp:.4g} um per pixel, {area:.4g} mm2, of which {shown}"
+        size = f"{self.layout.core} px at {self.layout.scaled_mpp:.4g} um per pixel"
+        yield f"  {number_of(self.windows, 'window')} of {size}, of which {self.seen} show something"
+        rate = f"{self.megapixels:.0f} megapixels with their margins, at {SECONDS_A_MEGAPIXEL:g} s each"
+        yield f"  about {_duration(self.megapixels * SECONDS_A_MEGAPIXEL)} of one CPU core: {rate}"
+
+
+def slide_info(
+    path: str | Path,
+    *,
+    model: str | Path | None = None,
+    mpp: float | None = None,
+    plane: int | None = None,
+) -> SlideInfo:
+    """Look at a slide as the network of a weights file would, None for the bundled ones.
+
+    Raises InputError: slide or weights cannot be read, or an option is wrong.
+    """
+    check_mpp(mpp)
+    settings, _ = read_settings(find_weights(model))
+    with open_slide(path) as slide:
+        taken = choose_plane(slide, plane)
+        known = mpp or slide.mpp
+        info = SlideInfo(
+            slide.path.name,
+            slide.reader,
+            tuple(slide.levels),
+            slide.planes,
+            taken,
+            known,
+            tuple(slide.notes),
+        )
+        if known is None:
+            return info
+
+        layout = Layout.of(slide, known, settings.data.mpp, plane=taken)
+        tissue = find_tissue(slide, taken, known)
+        windows = layout.windows()
+        seen = [window for window in windows if layout.shows(window, tissue)]
+        return replace(
+            info,
+            tissue=tissue,
+            layout=layout,
+            seen=len(seen),
+            windows=len(windows),
+            megapixels=pixels_of(seen) / 1e6,
+        )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{max(1, round(seconds / 60))} min"
+
+
+def choose_plane(slide: Slide, plane: int | None) -> int:
+    """The focal plane that is asked for, or the middle one. Raises InputError for one that is not there."""
+    if plane is not None and not 0 <= plane < slide.planes:
+        raise InputError(f"{slide.path}: plane {plane} of {slide.planes}: give 0 to {slide.planes - 1}")
+    return slide.planes // 2 if plane is None else plane
