@@ -16,6 +16,7 @@ NAVIGATION = {  # heading -> pages, in this order; a pattern stands for what no 
         "/docs/how-to/bring-your-own-annotations",
         "/docs/how-to/read-a-report",
         "/docs/how-to/review-and-correct",
+        "/docs/how-to/annotate-with-the-network",
         "/docs/how-to/figures-for-a-paper",
         "/docs/how-to/train-on-your-own",
         "/docs/how-to/*",

@@ -10,6 +10,7 @@ from types import FunctionType
 
 import irnet
 from irnet.inference.predict import Predictor
+from irnet.inference.prompts import EncodedImage
 from irnet.shortcuts import Shortcuts
 
 PAGE = Path(__file__).parent / "reference" / "python.md"
@@ -27,7 +28,8 @@ are the classes; a cytoplasm is the whole cell outline, nucleus included.
 CLASSES = {  # heading -> the class, where its methods are defined, and which of them
     "Cells": (irnet.Cells, (Shortcuts, irnet.Cells), None),
     "Content": (irnet.Content, (), None),
-    "Predictor": (Predictor, (Predictor,), ("predict",)),
+    "Predictor": (Predictor, (Predictor,), ("predict", "encode")),
+    "EncodedImage": (EncodedImage, (EncodedImage,), ("candidates", "mask_of")),
 }
 FUNCTIONS = ("load", "read_coco", "write_coco", "measure", "score_image", "summarise", "generate")
 FIELD = re.compile(r"^    (\w+): ([^#]+?)(?: = [^#]+)?  # (.+)$", re.M)
@@ -41,6 +43,7 @@ def write() -> str:
         HEAD,
         *_function("load", irnet.load, 2),
         *_class("Predictor"),
+        *_class("EncodedImage"),
         *_class("Cells"),
         *_class("Content"),
     ]

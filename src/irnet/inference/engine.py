@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from irnet.config import PredictSettings
 from irnet.errors import InputError
+from irnet.inference.encoding import Encoding
 from irnet.models.pasting import Found
 
 EngineName = Literal["auto", "torch", "openvino"]
@@ -40,6 +41,10 @@ class Engine(ABC):
     ) -> list[Found]:
         """Return the same of each of several images (H, W, 3) of one size."""
         return [self.find(image, predict, views=views) for image in images]
+
+    def encode(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Encoding:
+        """Return the same image looked at once, to be asked about places in it."""
+        raise InputError("the network takes no prompts: load one of irnet or maskrcnn")
 
 
 def check_views(views: int, method: str) -> None:

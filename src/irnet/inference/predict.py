@@ -28,12 +28,12 @@ from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.inference.engine import EngineName, Precision
 from irnet.inference.engines import open_engine
+from irnet.inference.prompts import EncodedImage, encode
 from irnet.inference.scale import (
     LOOKED_AT,
     OWN,
     Scale,
     choose_scale,
-    digest,
     evenly_spaced,
     given_scale,
 )
@@ -42,8 +42,6 @@ from irnet.inference.weights import find_weights
 from irnet.models.pasting import Found
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.wording import Progress
-
-SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
 
 _logger = logging.getLogger(__name__)
 
@@ -171,6 +169,15 @@ class Predictor(Segmenter):
 
     __call__ = predict
 
+    def encode(
+        self, image: ImageLike, mpp: float | None = None, *, scale: float | None = None
+    ) -> EncodedImage:
+        """Return an image encoded once, in the time of one `predict`, to be asked at points and boxes.
+
+        Arguments and errors are those of `predict`. CSPNet takes no prompts (`InputError`).
+        """
+        return encode(self, image, mpp, scale=scale)
+
     def _each(
         self,
         images: Iterable[ImageLike],
@@ -224,7 +231,7 @@ class Predictor(Segmenter):
         asked = []
         for picture, mpp in zip(opened, scales, strict=True):
             zoom = None if mpp is None else self.zoom_of(mpp)
-            if mpp is None and taken and _seen_before(picture.pixels, taken) is None:
+            if mpp is None and taken and taken.saw(picture.pixels) is None:
                 zoom = taken.zoom
             asked.append((zoom, picture.pixels))
         return self.see_at_once(asked)
@@ -266,12 +273,6 @@ class Predictor(Segmenter):
             return OWN
         return choose_scale(images, self.find_at, self.choose, nucleus_px)
 
-    def zoom_of(self, mpp: float) -> float:
-        """At how many times its size an image of so many um per pixel is taken."""
-        target = self.settings.data.mpp
-        zoom = mpp / target if target else 1.0
-        return 1.0 if abs(zoom - 1) <= SAME_SCALE else zoom
-
     def find(
         self,
         image: NDArray[np.uint8],
@@ -290,11 +291,6 @@ class Predictor(Segmenter):
             return self.find_at(self.zoom_of(mpp), image, mpp, seen)
 
         taken = self.scale_of([image]) if scale is None else scale
-        found = _seen_before(image, taken) or self.find_at(taken.zoom, image, seen=seen)
+        found = taken.saw(image) or self.find_at(taken.zoom, image, seen=seen)
         notes = taken.notes if scale is None else ()
         return found._replace(zoom_estimated=taken.estimated, notes=(*notes, *found.notes))
-
-
-def _seen_before(image: NDArray[np.uint8], scale: Scale) -> ImageDetections | None:
-    """What was found in an image when its scale was looked for, where it is taken at its own size."""
-    return scale.seen.get(digest(image)) if scale.zoom == 1 and scale.seen else None

@@ -64,6 +64,10 @@ class Scale(NamedTuple):
         """Return what run.json says of it; `Scale(**record)` is the same scale."""
         return {name: value for name, value in self._asdict().items() if name != "seen"}
 
+    def saw(self, image: NDArray[np.uint8]) -> ImageDetections | None:
+        """What was found in an image when the scale was looked for, where it is taken at its own size."""
+        return self.seen.get(digest(image)) if self.zoom == 1 and self.seen else None
+
 
 OWN = Scale()  # images are taken as they are
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from irnet.inference.networks import Network
 
+SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
 ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
 
 
@@ -86,6 +87,12 @@ class Segmenter:
         """The operating threshold of each class, chosen on validation images."""
         return by_label(self.settings.predict.score)
 
+    def zoom_of(self, mpp: float) -> float:
+        """At how many times its size an image of so many um per pixel is taken."""
+        target = self.settings.data.mpp
+        zoom = mpp / target if target else 1.0
+        return 1.0 if abs(zoom - 1) <= SAME_SCALE else zoom
+
     def find_at(
         self,
         zoom: float,
@@ -137,7 +144,7 @@ class Segmenter:
         height, width = image.shape[:2]
         size = scaled_shape((height, width), zoom)
         scaled = image if zoom == 1 else resize_image(image, size)
-        if self.resizes or max(size) <= ONE_PIECE:
+        if seen is not None or self.resizes or max(size) <= ONE_PIECE:
             try:
                 cells, full = self._segment(scaled, (height, width), mpp, seen)
                 return ImageDetections(self.suppress(cells), zoom, (self._cap_note,) if full else ())

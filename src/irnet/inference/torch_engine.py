@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from irnet.config import PredictSettings
 from irnet.inference.devices import autocast, memory_errors
+from irnet.inference.encoding import Encoding
 from irnet.inference.engine import Engine
 from irnet.inference.networks import Network, detect
+from irnet.inference.torch_encoding import TorchEncoding
+from irnet.models.irnet import IRNet
 from irnet.models.pasting import Found
 from irnet.models.postprocess import Instances
 
@@ -60,6 +63,11 @@ class TorchEngine(Engine):
             pictures = [self._picture(image) for image in images]
             with autocast(self.device, self.precision):
                 return [_taken_off(found) for found in self.model(pictures)]
+
+    def encode(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Encoding:
+        if not isinstance(self.model, IRNet):
+            return super().encode(image, predict, views=views)
+        return TorchEncoding(self, self.model, self._picture(image), predict, views)
 
     def _picture(self, image: NDArray[np.uint8]) -> torch.Tensor:
         return torch.tensor(image, device=self.device).permute(2, 0, 1)  # (3, H, W)

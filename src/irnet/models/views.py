@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from irnet.models.box_branch import BoxBranch, Features
-from irnet.models.boxes import Proposed
 from irnet.models.candidates import ScoredCandidates
 from irnet.models.constants import Sizes
 from irnet.models.irnet import IRNet
@@ -83,17 +82,30 @@ def score_in_views(
     model: IRNet, images: Sequence[Tensor], views: Sequence[View] = VIEWS
 ) -> tuple[list[ViewFeatures], ScoredCandidates]:
     """What the pyramid holds of images (3, H, W) of one size in each view, and candidates in the first."""
+    seen = look_in_views(model, images, views)
+    (boxes, valid), _ = model.rpn(list(seen[0].features.values()), seen[0].sizes)
+    box = model.roi_heads.box
+    hidden, score, place = read_in_views(box, seen, boxes)
+    return seen, box.score_candidates(hidden, score, place, valid, seen[0].sizes)
+
+
+def look_in_views(model: IRNet, images: Sequence[Tensor], views: Sequence[View]) -> list[ViewFeatures]:
+    """What the pyramid holds of images (3, H, W) of one size in each view."""
     seen = []
     for view in views:
         batch, sizes, scales = model.prepare([view.turn(image) for image in images])
         seen.append(ViewFeatures(view, model.backbone(batch), sizes, scales))
-    proposals, _ = model.rpn(list(seen[0].features.values()), seen[0].sizes)
-    return seen, _score(model.roi_heads.box, seen, proposals)
+    return seen
 
 
-def _score(box: BoxBranch, seen: Sequence[ViewFeatures], proposals: Proposed) -> ScoredCandidates:
-    """Candidates in the first view: class scores, boxes and the DRM's features are means over the views."""
-    size, (boxes, valid) = seen[0].sizes[0], proposals
+def read_in_views(
+    box: BoxBranch, seen: Sequence[ViewFeatures], boxes: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The DRM's features (B, R, F), class probabilities (B, R, C) and boxes (B, R, C, 4) of boxes (B, R, 4).
+
+    Places are of the first view, all are means over the views.
+    """
+    size = seen[0].sizes[0]
     features, scores, decoded = [], [], []
     for one in seen:
         mine = one.view.turn_boxes(boxes, size)
@@ -103,7 +115,7 @@ def _score(box: BoxBranch, seen: Sequence[ViewFeatures], proposals: Proposed) ->
         decoded.append(one.view.turn_boxes(box.decode(codes, mine, one.sizes), size))
 
     hidden, score, place = (torch.stack(values).mean(dim=0) for values in (features, scores, decoded))
-    return box.score_candidates(hidden, score, place, valid, seen[0].sizes)
+    return hidden, score, place
 
 
 def draw_in_views(

@@ -91,3 +91,18 @@ def test_four_views(image: np.ndarray) -> None:
 )
 def test_other_networks(image: np.ndarray, overrides: tuple[str, ...]) -> None:
     assert_same(image, *overrides, sizes=[(97, 161), (200, 130)])
+
+
+def test_an_encoded_image_answers_as_that_of_torch(image: np.ndarray):
+    reference, fast, settings = engines()
+    theirs, mine = (each.encode(image[:200, :161], settings.predict, views=1) for each in (reference, fast))
+    assert mine.boxes.shape == (*mine.scores.shape, 4)
+    assert len(mine.found.boxes) == len(theirs.found.boxes) > 0
+
+    boxes = np.array([[10, 20, 90, 80], [40, 30, 60, 45], [0, 0, 160, 199]], np.float32)
+    labels = np.array([1, 2, 1])
+    for one, other in zip(mine.read(boxes), theirs.read(boxes), strict=True):
+        assert np.allclose(one, other, atol=1e-2)
+    drawn, expected = mine.draw(boxes, labels), theirs.draw(boxes, labels)
+    assert np.allclose(drawn.masks, expected.masks, atol=SCORES)
+    assert np.allclose(drawn.boxes, expected.boxes)

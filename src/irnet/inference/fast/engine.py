@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.config import ModelSettings, PredictSettings
+from irnet.inference.encoding import Encoding
 from irnet.inference.engine import Engine, Precision
 from irnet.inference.fast.boxes import (
     VIEWS,
@@ -81,16 +82,11 @@ class OpenVINOEngine(Engine):
         }
 
     def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
+        return self.encode(image, predict, views=views).found
+
+    def encode(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Encoding:
         self._release()  # of the last image
-        seen = [self._look(image, view) for view in VIEWS[:views]]
-        proposals = self._propose(seen[0])
-
-        candidates = self._candidates(seen, proposals)
-        places, scores = self._select(candidates, predict, seen[0].size)
-        labels = places // candidates.boxes.shape[1] + 1
-
-        frames = enlarge(candidates.boxes.reshape(-1, 4)[places], self.settings.mask_box_scale)
-        return Found(frames, labels, scores, self._draw(seen, frames, labels))
+        return _Encoding(self, [self._look(image, view) for view in VIEWS[:views]], predict)
 
     def _release(self) -> None:
         """Give back the memory of graphs that have computed: what the next one takes comes on top."""
@@ -141,8 +137,11 @@ class OpenVINOEngine(Engine):
             scores.append(score[kept])
         return np.concatenate(boxes)[best(np.concatenate(scores), most_in_all)]
 
-    def _candidates(self, seen: Sequence[Seen], proposals: Floats) -> Candidates:
-        """Return candidates in the first view: features, scores and boxes are means over the views."""
+    def _read(self, seen: Sequence[Seen], proposals: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return features (R, F), scores (R, C) and boxes (R, C, 4) of proposals (R, 4) in the first view.
+
+        They are means over the views.
+        """
         features, scores, boxes = [], [], []
         for one in seen:
             mine = one.view.turn_boxes(proposals, seen[0].size)
@@ -153,7 +152,7 @@ class OpenVINOEngine(Engine):
             scores.append(score[:, 1:])
             boxes.append(one.view.turn_boxes(decoded, seen[0].size))
         features, scores, boxes = (np.mean(values, axis=0) for values in (features, scores, boxes))
-        return self._rank(features, scores, boxes, seen[0].size)
+        return features, scores, boxes
 
     def _rank(self, features: Floats, scores: Floats, boxes: Floats, size: tuple[int, int]) -> Candidates:
         """Return the best of R boxes with features (R, F), scores (R, C) and boxes (R, C, 4)."""
@@ -225,3 +224,25 @@ class OpenVINOEngine(Engine):
         levels, order = by_level(boxes)
         pooled = self.graphs[name]([*seen.pyramid, *levels])[0]
         return pooled[np.argsort(order)]
+
+
+class _Encoding(Encoding):
+    """See `Encoding`: the views of one image as an engine has seen them."""
+
+    def __init__(self, engine: OpenVINOEngine, seen: Sequence[Seen], predict: PredictSettings) -> None:
+        self.engine, self.seen = engine, seen
+        features, self.scores, self.boxes = engine._read(seen, engine._propose(seen[0]))
+
+        candidates = engine._rank(features, self.scores, self.boxes, seen[0].size)
+        places, scores = engine._select(candidates, predict, seen[0].size)
+        labels = places // candidates.boxes.shape[1] + 1
+        self.found = self.draw(candidates.boxes.reshape(-1, 4)[places], labels)._replace(scores=scores)
+
+    def read(self, boxes: Floats) -> tuple[Floats, Floats]:
+        _, scores, places = self.engine._read(self.seen, boxes)
+        return places, scores
+
+    def draw(self, boxes: Floats, labels: Places) -> Found:
+        frames = enlarge(boxes, self.engine.settings.mask_box_scale)
+        scores = np.ones(len(labels), np.float32)
+        return Found(frames, labels, scores, self.engine._draw(self.seen, frames, labels))
