@@ -93,7 +93,7 @@ def made(graphs: dict[str, runtime.Graph], monkeypatch: pytest.MonkeyPatch) -> l
     """The networks that graphs were made of so far; each time they are the same, which takes no time."""
     networks = []
 
-    def make(model: IRNet) -> dict[str, runtime.Graph]:
+    def make(model: IRNet, _: str) -> dict[str, runtime.Graph]:
         networks.append(model)
         return graphs
 
@@ -153,7 +153,7 @@ def test_a_folder_that_may_not_be_written_to(weights: Path, caplog) -> None:
 
 @installed
 def test_a_network_without_graphs(weights: Path, caplog, monkeypatch: pytest.MonkeyPatch) -> None:
-    def give_up(_: IRNet) -> None:
+    def give_up(*_: object) -> None:
         raise InputError("OpenVINO takes no graph of it")
 
     monkeypatch.setattr("irnet.inference.fast.export.make_graphs", give_up)

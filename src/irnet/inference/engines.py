@@ -124,15 +124,15 @@ def _open_openvino(path: Path, precision: Precision) -> tuple[Engine, Settings]:
     runtime.check_precision(precision)
     settings, digest = read_settings(path)
 
-    kept = find_graphs(path, digest)
-    graphs = _make_graphs(path, digest) if kept is None else kept[1]
+    kept = find_graphs(path, digest, precision)
+    graphs = _make_graphs(path, digest, precision) if kept is None else kept[1]
     engine = OpenVINOEngine(graphs, settings.model, precision)
     del kept, graphs
     runtime.trim()
     return engine, settings
 
 
-def _make_graphs(path: Path, digest: str) -> dict[str, Graph]:
+def _make_graphs(path: Path, digest: str, precision: Precision) -> dict[str, Graph]:
     """Return the graphs of a weights file, made with torch, and keep them for the next time."""
     from irnet.inference.fast.export import make_graphs
     from irnet.inference.weights import load_weights
@@ -141,9 +141,9 @@ def _make_graphs(path: Path, digest: str) -> dict[str, Graph]:
     with stage("making the graphs of the network, once"):
         model, _, _ = load_weights(path)
         assert isinstance(model, IRNet)
-        graphs = make_graphs(model)
+        graphs = make_graphs(model, precision)
     try:
-        keep_graphs(path, digest, graphs)
+        keep_graphs(path, digest, graphs, precision)
     except InputError as error:
         _logger.warning("the graphs of %s are made anew each time: %s", path.name, error)
     return graphs

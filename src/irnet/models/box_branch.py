@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from irnet.models.box_coder import BoxCoder
 from irnet.models.boxes import Proposed, clip
 from irnet.models.candidates import ScoredCandidates
-from irnet.models.constants import BOX_CODE, STRIDES, Sizes
+from irnet.models.constants import BOX_CODE, BOX_SIDE, STRIDES, Sizes
 from irnet.models.constants import LEVELS as POOLED
 from irnet.models.losses import class_loss, giou, mean_over, smooth_l1
 from irnet.models.postprocess import Selection, select_places
@@ -21,7 +21,6 @@ from irnet.models.vision import FastRCNNPredictor, TwoMLPHead, pyramid_pool
 
 LEVELS = [str(level) for level in range(POOLED)]
 LEVEL_STRIDES = STRIDES[:POOLED]
-SIDE = 7  # of the pooled features
 
 Features = dict[str, Tensor]
 Detections = tuple[Tensor, Tensor, Tensor]  # boxes (n, 4), labels (n,), scores (n,) of one image
@@ -80,7 +79,7 @@ class BoxBranch(nn.Module):
         selection: Selection,
     ) -> None:
         super().__init__()
-        self.head = TwoMLPHead(width * SIDE * SIDE, fc_width)
+        self.head = TwoMLPHead(width * BOX_SIDE * BOX_SIDE, fc_width)
         self.predictor = FastRCNNPredictor(fc_width, classes + 1)
         nn.init.normal_(self.predictor.cls_score.weight, std=0.01)  # each class as likely at first
         nn.init.normal_(self.predictor.bbox_pred.weight, std=0.001)  # and the proposals unchanged
@@ -88,7 +87,7 @@ class BoxBranch(nn.Module):
         nn.init.zeros_(self.predictor.bbox_pred.bias)
         self.drm = drm
 
-        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE, inside=True)
+        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=BOX_SIDE, inside=True)
         self.coder = BoxCoder(*BOX_CODE)
         self.classes = classes
         self.sampling, self.selection = sampling, selection

@@ -12,6 +12,7 @@ Sizes = list[tuple[int, int]]  # height and width of each image inside the padde
 STRIDE = 32  # sides of a batch are multiples of it
 STRIDES = (4, 8, 16, 32, 64)  # of P2 to P6
 LEVELS = 4  # P2 to P5, from which boxes are pooled
+BOX_SIDE, MASK_SIDE = 7, 14  # of the pooled features; masks have twice as many samples
 CANONICAL = (224, 2)  # side of a box (px), and the level from P2 on that it is pooled from
 
 SMALLEST_PROPOSAL = 1e-3  # px; thinner boxes have no overlap to speak of

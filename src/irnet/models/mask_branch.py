@@ -6,14 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from irnet.models.box_branch import LEVEL_STRIDES, LEVELS, Features, SampledBoxes
-from irnet.models.constants import Sizes
+from irnet.models.constants import MASK_SIDE, Sizes
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_loss, mask_targets
 from irnet.models.mask_head import MaskHead
 from irnet.models.truths import Truths
 from irnet.models.vision import pyramid_pool
-
-SIDE = 14  # of the pooled features; masks have twice as many samples
 
 
 class MaskBranch(nn.Module):
@@ -30,7 +28,7 @@ class MaskBranch(nn.Module):
         self.head, self.predictor = head
         self.irm = irm
         self.box_scale = box_scale
-        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=SIDE, inside=box_scale == 1)
+        self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=MASK_SIDE, inside=box_scale == 1)
 
     def forward(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
         """Deep features (n, mask_width, 14, 14) and logits (n, 1 + C, 28, 28) of the frames `boxes`."""
@@ -43,7 +41,7 @@ class MaskBranch(nn.Module):
     def masks(self, features: Features, boxes: list[Tensor], labels: Tensor, sizes: Sizes) -> Tensor:
         """Final mask probabilities of the class of each frame, (n, 28, 28)."""
         if not len(labels):
-            return labels.new_zeros((0, 2 * SIDE, 2 * SIDE), dtype=torch.float32)
+            return labels.new_zeros((0, 2 * MASK_SIDE, 2 * MASK_SIDE), dtype=torch.float32)
         deep, logits = self(features, boxes, sizes)
         if self.irm is not None:
             logits, _ = self.irm(deep, logits, labels, image_of(boxes))
@@ -64,7 +62,7 @@ class MaskBranch(nn.Module):
         # What each frame should show; padding gets the truth of any pixel
         somewhere = torch.cat([flat[:, :2], flat[:, :2] + 1], dim=1)
         truth = torch.where(real[:, None], truths.boxes[image, match], somewhere)
-        targets = mask_targets(flat, truth, truths.masks[image, match], side=2 * SIDE)  # (n, 28, 28)
+        targets = mask_targets(flat, truth, truths.masks[image, match], side=2 * MASK_SIDE)  # (n, 28, 28)
         losses = {"mask": mask_loss(logits, labels, targets, real)}
         if self.irm is None:
             return losses, {}

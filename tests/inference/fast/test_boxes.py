@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from irnet.inference.fast import boxes as fast
+from irnet.inference.fast.pooling import pool
 from irnet.models import views
 from irnet.models.box_coder import BoxCoder
 from irnet.models.boxes import box_iou, clip
 from irnet.models.constants import LEVELS, STRIDES
 from irnet.models.mask_branch import enlarge
 from irnet.models.postprocess import soften
-from irnet.models.vision import AnchorGenerator, initLevelMapper
+from irnet.models.vision import AnchorGenerator, initLevelMapper, pyramid_pool
 
 RATIOS = (0.5, 1.0, 2.0)
 
@@ -50,11 +51,23 @@ def test_cut_enlarged_and_overlapping(some: np.ndarray) -> None:
 
 
 def test_levels(some: np.ndarray) -> None:
-    levels, order = fast.by_level(some)
     expected = initLevelMapper(2, 5)([torch.tensor(some)]).numpy()
-    assert [len(level) for level in levels] == np.bincount(expected, minlength=LEVELS).tolist()
-    np.testing.assert_array_equal(np.concatenate(levels)[:, 1:], some[order])
-    assert (np.diff(expected[order]) >= 0).all()
+    assert set(expected) == set(range(LEVELS))
+    np.testing.assert_array_equal(fast.level_of(some), expected)
+
+
+@pytest.mark.parametrize(("size", "side"), [((512, 416), 7), ((64, 96), 14), ((32, 32), 7)])
+def test_pooled_samples(some: np.ndarray, size: tuple[int, int], side: int) -> None:
+    rng = np.random.default_rng(3)
+    shapes = [(size[0] // stride, size[1] // stride) for stride in STRIDES[:LEVELS]]
+    levels = [rng.normal(size=(*shape, 24)).astype(np.float32) for shape in shapes]
+    pooler = pyramid_pool(list("0123"), STRIDES[:LEVELS], side=side, inside=False)
+    features = {str(i): torch.tensor(level).permute(2, 0, 1)[None] for i, level in enumerate(levels)}
+    expected = pooler(features, [torch.tensor(some)], [size]).permute(0, 2, 3, 1)
+
+    pyramid = np.concatenate([level.reshape(-1, 24) for level in levels])
+    np.testing.assert_allclose(pool(pyramid, shapes, some, side), expected, atol=1e-3)
+    assert pool(pyramid, shapes, some[:0], side).shape == (0, side, side, 24)
 
 
 def test_soft_suppression(some: np.ndarray) -> None:

@@ -84,6 +84,7 @@ def test_four_views(image: np.ndarray) -> None:
         ("model.drm.enabled=false", "model.irm.enabled=false"),
         ("model.drm.across_classes=true", "model.irm.inputs=msk"),
         ("model.drm.relation=false", "model.irm.relation=false", "model.mask_box_scale=1.5"),
+        ("predict.drm_power={cytoplasm=0.0, nucleus=0.5}",),
         ("predict.suppression=soft", "model.irm.affinity=dot"),
         ("predict.suppression=mask", "model.field_megapixels=0.01", "model.head_norm=none"),
         ("model.backbone=efficientnet_lite0", "model.trunk_weights=package", "model.trunk_norm=frozen_bn"),

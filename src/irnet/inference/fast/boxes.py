@@ -93,17 +93,13 @@ def enlarge(boxes: Floats, factor: float) -> Floats:
     return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1, dtype=np.float32)
 
 
-def by_level(boxes: Floats) -> tuple[list[Floats], Places]:
-    """Return boxes (n, 4) as RoIAlign takes them, (n_l, 5) of each level, and their order in these, (n,)."""
+def level_of(boxes: Floats) -> Places:
+    """Return the level of the pyramid, from 0 on, that each of boxes (n, 4) is pooled from, (n,)."""
     side, level = CANONICAL
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     with np.errstate(divide="ignore"):  # a box without area is of the first level
         place = np.floor(level + np.log2(np.sqrt(area) / np.float32(side)) + np.float32(1e-6))
-    place = np.clip(place, 0, LEVELS - 1)
-
-    order = np.lexsort((boxes[:, 1], place))  # neighbours one after the other: they share what caches hold
-    listed = np.concatenate([np.zeros((len(boxes), 1), np.float32), boxes], axis=1)[order]
-    return np.split(listed, np.searchsorted(place[order], range(1, LEVELS))), order
+    return np.clip(place, 0, LEVELS - 1).astype(np.int64)
 
 
 def soften(boxes: Floats, scores: Floats) -> Floats:

@@ -8,35 +8,41 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from irnet.errors import InputError
+from irnet.inference.engine import Precision
 from irnet.inference.fast.runtime import Graph, installed_version
 from irnet.inference.tensors import read_arrays, write_arrays
 
-VERSION = 2  # of the graphs, and of what `engine.py` expects of them: older ones are made again
+VERSION = 3  # of the graphs, and of what `engine.py` expects of them: older ones are made again
 SUFFIX = ".openvino"
 
 
-def key_of(digest: str) -> dict[str, str | int]:
+def key_of(digest: str, precision: Precision) -> dict[str, str | int]:
     """Return what graphs depend on: the weights (their digest), the engine, and how graphs are made."""
-    return {"weights": digest, "openvino": installed_version(), "version": VERSION}
+    made = {"weights": digest, "openvino": installed_version(), "version": VERSION}
+    return made | {"precision": precision}
 
 
-def find_graphs(weights: Path, digest: str) -> tuple[Path, dict[str, Graph]] | None:
+def find_graphs(
+    weights: Path, digest: str, precision: Precision = "fp32"
+) -> tuple[Path, dict[str, Graph]] | None:
     """Return the file that holds the graphs of a weights file, and them; None: there are none that fit.
 
     A damaged file, or one of other weights or another version, is none.
     """
-    for path in _places(weights, digest):
+    for path in _places(weights, digest, precision):
         try:
             arrays, meta = read_arrays(path)
         except InputError:
             continue
-        if meta.get("key") == key_of(digest):
+        if meta.get("key") == key_of(digest, precision):
             names = meta["names"]
             return path, {name: Graph(arrays[f"{name}.xml"], arrays[f"{name}.bin"]) for name in names}
     return None
 
 
-def keep_graphs(weights: Path, digest: str, graphs: Mapping[str, Graph]) -> Path:
+def keep_graphs(
+    weights: Path, digest: str, graphs: Mapping[str, Graph], precision: Precision = "fp32"
+) -> Path:
     """Write graphs, whole or not at all, where they are found again; return the file.
 
     Raises `InputError` where neither place may be written to.
@@ -45,19 +51,21 @@ def keep_graphs(weights: Path, digest: str, graphs: Mapping[str, Graph]) -> Path
     for name, graph in graphs.items():
         arrays[f"{name}.xml"], arrays[f"{name}.bin"] = graph
 
-    *before, last = _places(weights, digest)
+    meta = {"kind": "graphs", "key": key_of(digest, precision), "names": list(graphs)}
+    *before, last = _places(weights, digest, precision)
     for path in before:
         try:
-            write_arrays(path, arrays, {"kind": "graphs", "key": key_of(digest), "names": list(graphs)})
+            write_arrays(path, arrays, meta)
         except InputError:
             continue
         return path
-    write_arrays(last, arrays, {"kind": "graphs", "key": key_of(digest), "names": list(graphs)})
+    write_arrays(last, arrays, meta)
     return last
 
 
-def _places(weights: Path, digest: str) -> tuple[Path, Path]:
-    return weights.with_suffix(SUFFIX), cache_folder() / f"{digest[:16]}{SUFFIX}"
+def _places(weights: Path, digest: str, precision: Precision) -> tuple[Path, Path]:
+    suffix = SUFFIX if precision == "fp32" else f".{precision}{SUFFIX}"
+    return weights.with_suffix(suffix), cache_folder() / f"{digest[:16]}{suffix}"
 
 
 def cache_folder() -> Path:

@@ -19,17 +19,19 @@ from irnet.inference.fast.boxes import (
     anchor_shapes,
     are_real,
     best,
-    by_level,
     clip,
     decode,
     enlarge,
     lay,
     soften,
 )
+from irnet.inference.fast.pooling import pool
 from irnet.inference.fast.runtime import Compiled, Graph, installed_version, trim
 from irnet.models.constants import (
     BOX_CODE,
+    BOX_SIDE,
     LEVELS,
+    MASK_SIDE,
     PROPOSAL_CODE,
     PROPOSAL_NMS_IOU,
     SMALLEST_BOX,
@@ -42,7 +44,7 @@ from irnet.models.constants import (
 from irnet.models.pasting import Found
 
 PAIRS_AT_ONCE = 256 * 256  # of candidates whose geometry is held in memory together
-EXACT = ("pool_boxes", "pool_masks", "rank", "suppress")  # graphs that meet places in px: always in float32
+EXACT = ("rank", "suppress")  # graphs that meet places in px: always in float32
 
 
 class Seen(NamedTuple):
@@ -50,7 +52,8 @@ class Seen(NamedTuple):
 
     view: View
     size: tuple[int, int]  # height and width of the view, px
-    pyramid: list[Floats]  # P2 to P5, (1, width, h, w)
+    pyramid: Floats  # places of P2 to P5, level by level, (sum of h w, width)
+    shapes: list[tuple[int, int]]  # of these, (h, w)
     logits: list[Floats]  # of the anchors of each level, (n_l,)
     deltas: list[Floats]  # (n_l, 4)
 
@@ -104,14 +107,15 @@ class OpenVINOEngine(Engine):
             place[:] = (channel - np.float32(mean)) / np.float32(std)
 
         found = self.graphs["look"]([batch])
-        logits, deltas = np.split(np.arange(LEVELS, len(found)), 2)
         self.graphs["look"].release()
+        pyramid, *heads = found
         return Seen(
             view,
             (height, width),
-            pyramid=found[:LEVELS],
-            logits=[found[i][0] for i in logits],
-            deltas=[found[i][0] for i in deltas],
+            pyramid=pyramid,
+            shapes=[(batch.shape[2] // stride, batch.shape[3] // stride) for stride in STRIDES[:LEVELS]],
+            logits=[logits[0] for logits in heads[: len(STRIDES)]],
+            deltas=[deltas[0] for deltas in heads[len(STRIDES) :]],
         )
 
     def _propose(self, seen: Seen) -> Floats:
@@ -145,7 +149,7 @@ class OpenVINOEngine(Engine):
         features, scores, boxes = [], [], []
         for one in seen:
             mine = one.view.turn_boxes(proposals, seen[0].size)
-            pooled = self._pool("pool_boxes", one, mine)
+            pooled = pool(one.pyramid, one.shapes, mine, BOX_SIDE)
             hidden, score, codes = self.graphs["classify"]([pooled])
             decoded = clip(decode(codes[:, 1:], mine[:, None], BOX_CODE), one.size)
             features.append(hidden)
@@ -154,7 +158,14 @@ class OpenVINOEngine(Engine):
         features, scores, boxes = (np.mean(values, axis=0) for values in (features, scores, boxes))
         return features, scores, boxes
 
-    def _rank(self, features: Floats, scores: Floats, boxes: Floats, size: tuple[int, int]) -> Candidates:
+    def _rank(
+        self,
+        features: Floats,
+        scores: Floats,
+        boxes: Floats,
+        size: tuple[int, int],
+        predict: PredictSettings,
+    ) -> Candidates:
         """Return the best of R boxes with features (R, F), scores (R, C) and boxes (R, C, 4)."""
         drm = self.settings.drm
         if not drm.enabled:
@@ -165,16 +176,26 @@ class OpenVINOEngine(Engine):
         column = np.arange(len(top))[:, None]
         chosen = Candidates(boxes[top, column], scores[top, column], np.ones(top.shape, np.float32))
 
-        # The candidates of each class are a set, or those of all classes are one
+        # The candidates of each class are a set, or those of all classes are one; what the final score takes
+        # to the power of 0 need not be known
+        powers = np.array(list(by_label(predict.drm_power).values()))
+        asked = np.flatnonzero([powers.any()] if drm.across_classes else powers)
         sets = (1, top.size) if drm.across_classes else top.shape
         order = np.argsort(-chosen.scores.reshape(sets), axis=1, kind="stable")
         ranks = np.argsort(order, axis=1).astype(np.float32) / np.float32(growth)
         given = [features[top].reshape(*sets, -1), ranks, chosen.boxes.reshape(*sets, 4)]
 
-        step = max(1, PAIRS_AT_ONCE // max(1, top.size))
-        rows = [np.arange(low, min(low + step, sets[1])) for low in range(0, sets[1], step)]
-        correct = [self.graphs["rank"]([*given, some])[0] for some in rows]
-        return chosen._replace(correct=np.concatenate(correct, axis=1).reshape(top.shape)) if rows else chosen
+        correct = chosen.correct.reshape(sets)
+        if len(asked) and top.size:
+            correct[asked] = self._judge([values[asked] for values in given])
+        return chosen
+
+    def _judge(self, given: Sequence[Floats]) -> Floats:
+        """Return p(correct) (S, N) of sets of candidates, some rows of their pairs at a time."""
+        sets, count = given[1].shape
+        step = max(1, PAIRS_AT_ONCE // (sets * count))
+        rows = [np.arange(low, min(low + step, count)) for low in range(0, count, step)]
+        return np.concatenate([self.graphs["rank"]([*given, some])[0] for some in rows], axis=1)
 
     def _select(
         self, candidates: Candidates, predict: PredictSettings, size: tuple[int, int]
@@ -211,19 +232,14 @@ class OpenVINOEngine(Engine):
     def _draw(self, seen: Sequence[Seen], frames: Floats, labels: Places) -> Floats:
         """Return means over the views of the masks (n, 28, 28) of frames (n, 4) in the first."""
         if not len(frames):
-            return np.zeros((0, 28, 28), np.float32)
+            return np.zeros((0, 2 * MASK_SIDE, 2 * MASK_SIDE), np.float32)
 
         drawn = []
         for one in seen:
-            pooled = self._pool("pool_masks", one, one.view.turn_boxes(frames, seen[0].size))
+            placed = one.view.turn_boxes(frames, seen[0].size)
+            pooled = pool(one.pyramid, one.shapes, placed, MASK_SIDE)
             drawn.append(one.view.turn(self.graphs["draw"]([pooled, labels])[0]))
         return np.mean(drawn, axis=0)
-
-    def _pool(self, name: str, seen: Seen, boxes: Floats) -> Floats:
-        """Return samples (n, width, side, side) of the pyramid in boxes (n, 4) of the view."""
-        levels, order = by_level(boxes)
-        pooled = self.graphs[name]([*seen.pyramid, *levels])[0]
-        return pooled[np.argsort(order)]
 
 
 class _Encoding(Encoding):
@@ -233,7 +249,7 @@ class _Encoding(Encoding):
         self.engine, self.seen = engine, seen
         features, self.scores, self.boxes = engine._read(seen, engine._propose(seen[0]))
 
-        candidates = engine._rank(features, self.scores, self.boxes, seen[0].size)
+        candidates = engine._rank(features, self.scores, self.boxes, seen[0].size, predict)
         places, scores = engine._select(candidates, predict, seen[0].size)
         labels = places // candidates.boxes.shape[1] + 1
         self.found = self.draw(candidates.boxes.reshape(-1, 4)[places], labels)._replace(scores=scores)

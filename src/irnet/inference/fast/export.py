@@ -5,31 +5,28 @@ Around them is `engine.py`. Needs torch; what reads the graphs does not.
 
 from __future__ import annotations
 
-import tempfile
+import copy
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from irnet.errors import InputError
-from irnet.inference.fast.runtime import Compiled, Graph, load
-from irnet.models.box_branch import LEVEL_STRIDES, BoxBranch
-from irnet.models.box_branch import SIDE as BOX_SIDE
-from irnet.models.constants import LEVELS
+from irnet.inference.engine import Precision
+from irnet.inference.fast.runtime import Compiled, Graph, load, written
+from irnet.models.box_branch import BoxBranch
+from irnet.models.constants import BOX_SIDE, LEVELS, MASK_SIDE
 from irnet.models.irnet import IRNet
-from irnet.models.mask_branch import SIDE as MASK_SIDE
 from irnet.models.mask_branch import MaskBranch
 from irnet.models.object_relation import rank_embedding
 from irnet.models.ranking import CandidateRanking
-from irnet.models.vision import roi_align
 
 TOLERANCE = 1e-3  # of the largest value of an output, between a graph and its module
 EXAMPLES = ((96, 160), (224, 128))  # px: sizes that a graph is traced with, and checked with
-BOXES = ((3, 4, 5, 2), (6, 0, 1, 3))  # of each level, the same
+COUNTS = (14, 10)  # of boxes, the same
 
 
 class Part(NamedTuple):
@@ -40,28 +37,71 @@ class Part(NamedTuple):
     examples: list[tuple[Tensor, ...]]
 
 
-def make_graphs(model: IRNet) -> dict[str, Graph]:
+def make_graphs(model: IRNet, precision: Precision = "fp32") -> dict[str, Graph]:
     """Return the graphs of a network in eval mode on the CPU, each of any size of image and number of boxes.
+
+    Their weights are float32 whatever `precision` they are to compute in.
 
     Raises `InputError` where OpenVINO has no operation for a part, or a graph gives other numbers than its
     module at a size that it was not traced with.
     """
-    generator = torch.Generator().manual_seed(0)
+    parts = _parts(model)
     graphs = {}
-    for name, part in _parts(model, generator):
+    changed = parts if precision == "bf16" else _parts(_with_channel_norms(model))
+    for name, part in changed.items():
         try:
             graphs[name] = _convert(part)
         except InputError:
             raise
         except Exception as error:  # of many kinds, for an operation it does not know
             raise InputError(f"OpenVINO takes no graph of the network's part {name!r}: {error}") from error
-        _compare(name, part, graphs[name])
+        _compare(name, parts[name], graphs[name])
     graphs["suppress"] = _suppression()
     return graphs
 
 
+class ChannelNorm(nn.Module):
+    """A group norm whose moments are those of channels, mixed by a convolution.
+
+    As OpenVINO computes it, the usual one wants another order in memory than the convolutions around it. The
+    variance is a difference of squares: not for bfloat16.
+    """
+
+    mix: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        super().__init__()
+        share = norm.num_channels // norm.num_groups
+        groups = torch.block_diag(*[torch.full((share, share), 1 / share)] * norm.num_groups)
+        self.register_buffer("mix", groups[:, :, None, None])
+        self.register_buffer("weight", norm.weight.detach()[:, None, None])
+        self.register_buffer("bias", norm.bias.detach()[:, None, None])
+        self.eps = norm.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = F.conv2d(x.mean(dim=(2, 3), keepdim=True), self.mix)  # (n, C, 1, 1)
+        length = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)
+        square = F.conv2d(length * length / (x.shape[2] * x.shape[3]), self.mix)
+        factor = self.weight * torch.rsqrt((square - mean * mean).clamp(min=0) + self.eps)
+        return x * factor + (self.bias - mean * factor)
+
+
+def _with_channel_norms(model: IRNet) -> IRNet:
+    """A copy of a network whose group norms are `ChannelNorm`."""
+    model = copy.deepcopy(model)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.GroupNorm):
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, ChannelNorm(module))
+    return model
+
+
 class Look(nn.Module):
-    """Backbone, pyramid, proposals: (1, 3, H, W) -> P2 to P5, logits of each level, deltas of each level."""
+    """Backbone, pyramid, proposals: (1, 3, H, W) -> the places of P2 to P5 (sum of h w, width), then the
+    logits of each level, then its deltas.
+    """
 
     def __init__(self, model: IRNet) -> None:
         super().__init__()
@@ -70,21 +110,8 @@ class Look(nn.Module):
     def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
         features = list(self.backbone(batch).values())
         logits, deltas = self.head(features)
-        return (*features[:LEVELS], *logits, *deltas)
-
-
-class Pool(nn.Module):
-    """RoIAlign of boxes (n_l, 5) from the level that each belongs to, in the order of the levels."""
-
-    def __init__(self, side: int) -> None:
-        super().__init__()
-        self.side = side
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        levels = zip(inputs[:LEVELS], inputs[LEVELS:], LEVEL_STRIDES, strict=True)
-        return torch.cat(
-            [roi_align(level, boxes, self.side, 1 / stride, 2) for level, boxes, stride in levels]
-        )
+        places = [level[0].permute(1, 2, 0).flatten(0, 1) for level in features[:LEVELS]]  # (h w, width)
+        return (torch.cat(places), *logits, *deltas)
 
 
 class Classify(nn.Module):
@@ -95,7 +122,7 @@ class Classify(nn.Module):
         self.head, self.predictor = box.head, box.predictor
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        hidden = self.head(pooled)
+        hidden = self.head(pooled.permute(0, 3, 1, 2))
         logits, codes = self.predictor(hidden)
         return hidden, logits.softmax(dim=1), codes.unflatten(1, (-1, 4))
 
@@ -119,7 +146,7 @@ class Draw(nn.Module):
         self.head, self.predictor, self.irm = mask.head, mask.predictor, mask.irm
 
     def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
-        deep = self.head(pooled)
+        deep = self.head(pooled.permute(0, 3, 1, 2))
         logits = self.predictor(deep)
         if self.irm is not None:
             logits, _ = self.irm(deep, logits, labels)
@@ -127,48 +154,38 @@ class Draw(nn.Module):
         return logits.gather(1, channel)[:, 0].sigmoid()
 
 
-def _parts(model: IRNet, generator: torch.Generator) -> Iterator[tuple[str, Part]]:
-    look = Look(model)
-    images = [torch.randn(1, 3, *size, generator=generator) for size in EXAMPLES]
-    yield "look", Part(look, [[1, 3, -1, -1]], [(image,) for image in images])
-    with torch.inference_mode():
-        pyramids = [look(image)[:LEVELS] for image in images]
+def _parts(model: IRNet) -> dict[str, Part]:
+    """The parts of a network; the same inputs are tried whatever its modules are."""
+    generator = torch.Generator().manual_seed(0)
+    images = [(torch.randn(1, 3, *size, generator=generator),) for size in EXAMPLES]
+    box, mask = model.roi_heads.box, model.roi_heads.mask
+    width = model.rpn.head.cls_logits.in_channels
 
-    width = pyramids[0][0].shape[1]
-    boxes = []
-    for levels, counts in zip(pyramids, BOXES, strict=True):
-        boxes.append((*levels, *(_random_boxes(n, generator) for n in counts)))
-    shapes = [[1, width, -1, -1]] * LEVELS + [[-1, 5]] * LEVELS
-    pools = {"pool_boxes": Pool(BOX_SIDE), "pool_masks": Pool(MASK_SIDE)}
-    yield from ((name, Part(pool, shapes, boxes)) for name, pool in pools.items())
+    def pooled(side: int) -> list[Tensor]:
+        return [torch.randn(count, side, side, width, generator=generator) for count in COUNTS]
 
-    pooled = [(pools["pool_boxes"](*example),) for example in boxes]
-    yield "classify", Part(Classify(model.roi_heads.box), [[-1, width, BOX_SIDE, BOX_SIDE]], pooled)
-
-    deep = [pools["pool_masks"](*example) for example in boxes]
-    labels = [torch.randint(1, 3, (sum(counts),), generator=generator) for counts in BOXES]
-    shapes = [[-1, width, MASK_SIDE, MASK_SIDE], [-1]]
-    yield "draw", Part(Draw(model.roi_heads.mask), shapes, list(zip(deep, labels, strict=True)))
-
-    if drm := model.roi_heads.box.drm:
-        features = drm.appearance.in_features
+    labels = [torch.randint(1, 1 + box.classes, (count,), generator=generator) for count in COUNTS]
+    shape = [-1, MASK_SIDE, MASK_SIDE, width]
+    parts = {
+        "look": Part(Look(model), [[1, 3, -1, -1]], images),
+        "classify": Part(
+            Classify(box), [[-1, BOX_SIDE, BOX_SIDE, width]], [(one,) for one in pooled(BOX_SIDE)]
+        ),
+        "draw": Part(Draw(mask), [shape, [-1]], list(zip(pooled(MASK_SIDE), labels, strict=True))),
+    }
+    if box.drm:
+        features = box.drm.appearance.in_features
         shapes = [[-1, -1, features], [-1, -1], [-1, -1, 4], [-1]]
         sets = [_random_candidates(*counts, features, generator) for counts in ((2, 50, 30), (1, 70, 70))]
-        yield "rank", Part(Rank(drm), shapes, sets)
-
-
-def _random_boxes(count: int, generator: torch.Generator) -> Tensor:
-    """Boxes (n, 5) inside the smallest example, the number of their image first."""
-    low = torch.rand(count, 2, generator=generator) * 60
-    return torch.cat(
-        [torch.zeros(count, 1), low, low + 4 + torch.rand(count, 2, generator=generator) * 30], dim=1
-    )
+        parts["rank"] = Part(Rank(box.drm), shapes, sets)
+    return parts
 
 
 def _random_candidates(
     sets: int, count: int, rows: int, features: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
-    boxes = _random_boxes(sets * count, generator)[:, 1:].view(sets, count, 4)
+    low = torch.rand(sets, count, 2, generator=generator) * 60
+    boxes = torch.cat([low, low + 4 + torch.rand(sets, count, 2, generator=generator) * 30], dim=2)
     ranks = torch.arange(float(count)).expand(sets, count).clone()
     return torch.rand(sets, count, features, generator=generator), ranks, boxes, torch.arange(rows)
 
@@ -177,18 +194,7 @@ def _convert(part: Part) -> Graph:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the tracer, about shapes that are constants: `_compare` looks
         model = load().convert_model(part.module.eval(), example_input=part.examples[0], input=part.shapes)
-    return _written(model)
-
-
-def _written(model: Any) -> Graph:
-    """A model as OpenVINO writes it, weights in float32."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "graph.xml")
-        load().save_model(model, path, compress_to_fp16=False)
-        text, weights = (
-            np.frombuffer(file.read_bytes(), np.uint8) for file in (path, path.with_suffix(".bin"))
-        )
-    return Graph(text, weights)
+    return written(model)
 
 
 def _compare(name: str, part: Part, graph: Graph) -> None:
@@ -221,4 +227,4 @@ def _suppression() -> Graph:
     kept = ops.non_max_suppression(
         boxes, scores, every, iou, np.float32(-np.inf), sort_result_descending=False, output_type="i64"
     )
-    return _written(ov.Model([kept.output(0)], [boxes, scores, iou], "suppress"))
+    return written(ov.Model([kept.output(0)], [boxes, scores, iou], "suppress"))

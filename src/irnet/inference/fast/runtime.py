@@ -5,10 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -34,11 +37,7 @@ class Compiled:
     """A graph, ready to compute on the CPU."""
 
     def __init__(self, graph: Graph, precision: str) -> None:
-        core = _core()
-        model = core.read_model(
-            graph.text.tobytes(), load().Tensor(graph.weights) if len(graph.weights) else None
-        )
-        self._run = core.compile_model(model, "CPU", _options(precision))
+        self._run = _core().compile_model(read_graph(graph), "CPU", _options(precision))
 
     def __call__(self, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the outputs. Raises `MemoryError` where memory runs out."""
@@ -67,23 +66,47 @@ def installed_version() -> str:
     return version("openvino")
 
 
-@cache
-def load() -> ModuleType:
-    """Return the module `openvino`, imported without its telemetry: irnet sends nothing to anybody.
-
-    Raises `InputError` where it is missing or does not load.
-    """
+@contextmanager
+def without_telemetry() -> Iterator[None]:
+    """Within, what OpenVINO's tools would report with cannot be imported: irnet sends nothing to anybody."""
     there = sys.modules.get(_TELEMETRY)
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
     try:
-        import openvino
-    except ImportError as error:
-        raise InputError(f"the engine openvino does not load ({error}): {install_extra('fast')}") from error
+        yield
     finally:
         del sys.modules[_TELEMETRY]
         if there is not None:
             sys.modules[_TELEMETRY] = there
+
+
+@cache
+def load() -> ModuleType:
+    """Return the module `openvino`. Raises `InputError` where it is missing or does not load."""
+    with without_telemetry():
+        try:
+            import openvino
+        except ImportError as error:
+            raise InputError(
+                f"the engine openvino does not load ({error}): {install_extra('fast')}"
+            ) from error
     return openvino
+
+
+def read_graph(graph: Graph) -> Any:
+    """Return a graph as OpenVINO's model."""
+    weights = load().Tensor(graph.weights) if len(graph.weights) else None
+    return _core().read_model(graph.text.tobytes(), weights)
+
+
+def written(model: Any) -> Graph:
+    """Return OpenVINO's model as a graph, weights as they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "graph.xml")
+        load().save_model(model, path, compress_to_fp16=False)
+        text, weights = (
+            np.frombuffer(file.read_bytes(), np.uint8) for file in (path, path.with_suffix(".bin"))
+        )
+    return Graph(text, weights)
 
 
 def check_precision(precision: Precision) -> None:

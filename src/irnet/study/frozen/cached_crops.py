@@ -17,9 +17,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from irnet.inference.tensors import read_tensors, write_tensors
 from irnet.models.boxes import Proposed
+from irnet.models.constants import MASK_SIDE
 from irnet.models.irnet import IRNet
 from irnet.models.losses import mask_targets
-from irnet.models.mask_branch import SIDE, enlarge
+from irnet.models.mask_branch import enlarge
 from irnet.models.truths import Truths
 from irnet.study.frozen.network import compute_features
 from irnet.training.crops import CropDataset, Item
@@ -127,7 +128,7 @@ def _cache(model: IRNet, item: Item, folder: Path, number: int, device: torch.de
     for scale in SCALES:
         frames = enlarge(flat, scale)
         deep, masks = heads.mask(seen.features, [frames], [seen.size])
-        targets = mask_targets(frames, truths.boxes[0, match], truths.masks[0, match], side=2 * SIDE)
+        targets = mask_targets(frames, truths.boxes[0, match], truths.masks[0, match], side=2 * MASK_SIDE)
         masks_of_crop = {
             "deep": deep.half(),
             "first": masks.half(),
