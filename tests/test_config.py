@@ -17,6 +17,7 @@ NAMES = [
     "finetune",
     "paper",
     "release",
+    "study-scarce",
     "study-small",
     "study-tiny",
     "tiny",

@@ -89,6 +89,19 @@ def test_every_row_trains_on_the_part_that_is_kept(opened, circles):
     assert [sample.name for sample in source.read_validation(0, 1)] == kept["val"]
 
 
+def test_a_study_of_fewer_fields_trains_on_those_and_no_other(circles, tmp_path):
+    study = open_study(circles, tmp_path / "out", Options(size="tiny", overrides=("data.fields=1",)))
+    assert study.record["data"]["images"] == {"train": 1, "val": 2, "test": 2}
+    assert [e.name for e in open_source(study.recipe(), circles).crops.source] == study.parts.names()["train"]
+    with pytest.raises(InputError, match="was started with|holds another study"):
+        open_study(circles, tmp_path / "out", Options(size="tiny", overrides=()))
+
+
+def test_where_data_is_scarce_rows_start_from_imagenet(circles, tmp_path):
+    record = open_study(circles, tmp_path, Options(size="scarce")).record
+    assert (record["protocol"], record["trunk"], record["steps"]) == ("scratch", None, 1500)
+
+
 def test_a_split_set_keeps_its_parts(circles, tmp_path):
     (tmp_path / "annotations.json").write_bytes((circles / "annotations.json").read_bytes())
     (tmp_path / "images").symlink_to(circles / "images")

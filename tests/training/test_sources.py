@@ -1,6 +1,7 @@
 """Where training images come from."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from irnet.cells import NUCLEUS, Content
-from irnet.config import Settings, load_recipe
+from irnet.config import Settings, change_settings, load_recipe
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import sha256
 from irnet.data.own import OwnData
@@ -52,6 +53,42 @@ def test_a_split_on_disk_is_used(circles: Path, tiny: Settings, tmp_path: Path):
         }
     write_coco(tmp_path / "val.json", entries[4:])
     assert open_source(tiny, tmp_path).identity != source.identity
+
+
+def test_fewer_fields_are_a_part_of_more_and_of_fewer_patients(
+    circles: Path, tiny: Settings, tmp_path: Path
+):
+    (tmp_path / "images").symlink_to(circles / "images")
+    entries = read_coco(circles)
+    write_coco(tmp_path / "train.json", entries[:4])  # two of each of two patients
+    write_coco(tmp_path / "val.json", entries[4:])
+    taken = [_trained_on(tiny, tmp_path, count) for count in (1, 2, 3, 4)]
+    names = [{entry.name for entry in some} for some in taken]
+    assert names[0] < names[1] < names[2] < names[3] == {entry.name for entry in entries[:4]}
+    assert [len({entry.patient for entry in some}) for some in taken] == [1, 1, 2, 2]
+
+    identities = [open_source(_with_fields(tiny, count), tmp_path).identity for count in (0, 3)]
+    assert [identity["images"] for identity in identities] == [4, 3]
+    with pytest.raises(InputError, match=r"data.fields = 5: the training part has 4 images; name fewer"):
+        _trained_on(tiny, tmp_path, 5)
+
+
+def test_fewer_fields_of_few_patients_hold_nothing_back(circles: Path, tiny: Settings, tmp_path: Path):
+    (tmp_path / "images").symlink_to(circles / "images")
+    write_coco(tmp_path / "annotations.json", read_coco(circles)[:2])
+    source = open_source(_with_fields(tiny, 1), tmp_path)
+    assert len(source.crops.source) == 1
+    assert not source.facts["held_back"]
+
+
+def _with_fields(settings: Settings, count: int) -> Settings:
+    return change_settings(settings, [f"data.fields={count}"])
+
+
+def _trained_on(settings: Settings, data: Path, count: int) -> Sequence[Entry]:
+    source = open_source(_with_fields(settings, count), data).crops.source
+    assert not callable(source)
+    return source
 
 
 def test_few_patients_are_all_trained_on(

@@ -162,7 +162,9 @@ class DataSettings(Section):
     split: tuple[Fraction, Fraction, Fraction] = (0.7, 0.1, 0.2)
     """Shares of the patients for training, validation and test (section 3); 0 leaves a part out."""
     split_seed: CountOrZero = 0
-    """Seed of that split."""
+    """Seed of that split, and of the order in which `fields` takes patients."""
+    fields: CountOrZero = 0
+    """Training images, taken patient by patient, so that fewer are a part of more; 0 takes all."""
     augment: AugmentSettings = AugmentSettings()
     generated: GeneratedSettings = GeneratedSettings()
 

@@ -14,7 +14,7 @@ from irnet.data.coco.split import PARTS
 from irnet.data.files import sha256
 from irnet.data.sample import Entry
 from irnet.errors import InputError
-from irnet.training.sources import split_entries
+from irnet.training.sources import split_entries, take_fields
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,6 +62,7 @@ def open_parts(data: Path, settings: DataSettings) -> Parts:
     if empty := [part for part in PARTS if not entries.get(part)]:
         raise InputError(f"{data}: no image for {', '.join(empty)}: a study needs all three parts")
     _check_patients(data, entries)
+    entries["train"] = take_fields(entries["train"], settings)
     return Parts(**entries, files=files)
 
 

@@ -17,7 +17,7 @@ from irnet.inference.versions import versions
 from irnet.inference.weights import find_weights
 from irnet.study.parts import Parts, open_parts
 
-Size = Literal["tiny", "small", "paper"]
+Size = Literal["tiny", "small", "scarce", "paper"]
 Protocol = Literal["forked", "scratch"]
 
 RECORD, SPLIT = "study.json", "split.json"
@@ -42,8 +42,11 @@ class StudyBudget(NamedTuple):
 SIZES: dict[Size, StudyBudget] = {
     "tiny": StudyBudget("study-tiny", 40, 40),
     "small": StudyBudget("study-small", 3000, 400),
+    "scarce": StudyBudget("study-scarce", 1000, 500),
     "paper": StudyBudget("paper", 40_000, 10_000),
 }
+
+FROM_SCRATCH = ("scarce", "paper")  # sizes whose rows start from ImageNet by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ class Options:
     size: Size | None = None  # small
     seeds: int | None = None  # 3: how many times each row is trained
     trunk: str | None = None  # weights to fork from ("bundled" or a file); none: a base is trained first
-    protocol: Protocol | None = None  # forked; scratch for size paper
+    protocol: Protocol | None = None  # forked; scratch for sizes scarce and paper
     steps: int | None = None  # optimiser steps of each row
     trunk_steps: int | None = None
     overrides: tuple[str, ...] | None = None  # of the recipe, for all rows
@@ -157,7 +160,7 @@ def _complete(options: Options, frozen: dict[str, Any] | None) -> Options:
         return replace(Options(**known), **_given(options))
 
     size = options.size or "small"
-    protocol = options.protocol or ("scratch" if size == "paper" else "forked")
+    protocol = options.protocol or ("scratch" if size in FROM_SCRATCH else "forked")
     if protocol == "scratch" and (options.trunk or options.trunk_steps):
         raise InputError("--protocol scratch knows no trunk: leave --trunk and --trunk-steps out")
     if options.trunk and options.trunk_steps:

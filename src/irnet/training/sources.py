@@ -15,7 +15,7 @@ from irnet.config import DataSettings, Settings
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.document import locate
-from irnet.data.coco.split import PARTS, assign_parts
+from irnet.data.coco.split import PARTS, assign_parts, in_drawn_order
 from irnet.data.files import sha256
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry, Sample
@@ -75,6 +75,8 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
         training, validation = _split(own.complete(read_coco(path), path), settings.data)
         files = [locate(path)]
 
+    held_back = validation is not training
+    training = take_fields(training, settings.data)
     need_annotated(training, path)
     need_annotated(validation, f"{path}: validation")
     need_images([*training, *validation], path)
@@ -98,7 +100,7 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
             "files": dict(zip(names, hashes, strict=True)),
             "training": _count(training),
             "validation": _count(validated),
-            "held_back": validation is not training,
+            "held_back": held_back,
             "scale": {"given": own.mpp, **_scales(training)},
         },
         scaled=any(entry.content.cells.mpp is not None for entry in training),
@@ -124,6 +126,25 @@ def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, lis
     for entry, key in zip(entries, keys, strict=True):
         divided[parts[key]].append(entry)
     return divided
+
+
+def take_fields(entries: list[Entry], data: DataSettings) -> list[Entry]:
+    """Return the `data.fields` training images, 0 all; patients come whole, one after the other, by hash.
+
+    Raises `InputError` where there are fewer.
+    """
+    if not data.fields:
+        return entries
+    if data.fields > len(entries):
+        raise InputError(
+            f"data.fields = {data.fields}: the training part has {number_of(len(entries), 'image')}; "
+            "name fewer, or 0 for all"
+        )
+
+    keys = _split_keys(entries)
+    places = {key: place for place, key in enumerate(in_drawn_order(keys, seed=data.split_seed))}
+    order = sorted(range(len(entries)), key=lambda index: places[keys[index]])
+    return [entries[index] for index in sorted(order[: data.fields])]
 
 
 def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:

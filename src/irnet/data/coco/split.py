@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,10 +101,15 @@ def assign_parts(
     >>> sorted(assign_parts([f"patient {i}" for i in range(10)]).values())
     ['test', 'test', 'train', 'train', 'train', 'train', 'train', 'train', 'train', 'val']
     """
-    distinct = sorted(set(keys), key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
+    distinct = in_drawn_order(keys, seed=seed)
     counts = _apportion(len(distinct), ratios, parts)
     names = [part for part, count in zip(parts, counts, strict=True) for _ in range(count)]
     return dict(zip(distinct, names, strict=True))
+
+
+def in_drawn_order(keys: Iterable[str], *, seed: int) -> list[str]:
+    """The distinct keys by hash of seed and key: chance, yet the same for any order of `keys`."""
+    return sorted(set(keys), key=lambda key: hashlib.sha256(f"{seed}/{key}".encode()).digest())
 
 
 def _apportion(total: int, ratios: Sequence[float], parts: Sequence[str]) -> list[int]:
