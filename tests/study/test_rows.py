@@ -5,7 +5,7 @@ import pytest
 from irnet.config import load_recipe
 from irnet.errors import InputError
 from irnet.metrics.statistics import relative_gain
-from irnet.study.rows import FIGURES, TABLE1, TABLE2, choose_rows
+from irnet.study.rows import END_TO_END, FIGURES, TABLE1, TABLE2, choose_rows
 
 ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}
 
@@ -29,7 +29,7 @@ def test_the_slip_of_the_papers_text():
 
 def test_the_tables_share_their_rows():
     assert [row.key for row in TABLE2 if row in TABLE1] == ["irnet-no-irm", "irnet"]
-    assert len(ROWS) == len({row.title for row in ROWS.values()}) == 9
+    assert len(ROWS) == len({row.title for row in ROWS.values()}) == 10
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS.values() if row.key not in ("jomls", "cspnet")])
@@ -42,11 +42,14 @@ def test_each_row_is_a_recipe_of_its_own(row):
     }
     if row.parts:
         assert row.parts == tuple(name for name, on in parts.items() if on)
-    assert settings.irm.enabled == (row.key not in ("maskrcnn", "irnet-no-irm"))
+    assert settings.irm.enabled == (row.key not in ("maskrcnn", "irnet-no-irm", END_TO_END.key))
+    assert settings.drm.end_to_end == (row == END_TO_END)
     assert settings.drm.enabled == (row.key not in ("maskrcnn", "irnet-no-drm"))
 
 
 def test_rows_are_chosen_by_key():
-    assert choose_rows(TABLE1, None) == TABLE1
+    assert choose_rows(TABLE2, None) == TABLE2
+    assert END_TO_END not in choose_rows(TABLE1, None)
+    assert choose_rows(TABLE1, END_TO_END.key) == (END_TO_END,)
     with pytest.raises(InputError, match="choose from jomls, cspnet"):
         choose_rows(TABLE1, "irnet,cellpose")

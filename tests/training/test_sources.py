@@ -55,9 +55,7 @@ def test_a_split_on_disk_is_used(circles: Path, tiny: Settings, tmp_path: Path):
     assert open_source(tiny, tmp_path).identity != source.identity
 
 
-def test_fewer_fields_are_a_part_of_more_and_of_fewer_patients(
-    circles: Path, tiny: Settings, tmp_path: Path
-):
+def test_fewer_fields_are_a_part_of_more_and_of_fewer_patients(circles: Path, tiny: Settings, tmp_path: Path):
     (tmp_path / "images").symlink_to(circles / "images")
     entries = read_coco(circles)
     write_coco(tmp_path / "train.json", entries[:4])  # two of each of two patients

@@ -16,7 +16,10 @@ class StudyExtent:
 
     size: Annotated[
         Literal["tiny", "small", "scarce", "paper"] | None,
-        typer.Option(help="tiny: a test; small: hours on two cores; scarce: from ImageNet; paper: a GPU.", show_default="small"),
+        typer.Option(
+            help="tiny: a test; small: hours on two cores; scarce: from ImageNet; paper: a GPU.",
+            show_default="small",
+        ),
     ] = None
     seeds: Annotated[
         int | None, typer.Option(help="How many times each row is trained.", min=1, show_default="3")

@@ -10,10 +10,10 @@ from irnet.study.fig3 import make_figure
 from irnet.study.frozen.beyond import BEYOND, make_beyond
 from irnet.study.protocol import Say
 from irnet.study.record import Study
-from irnet.study.render import number_table
+from irnet.study.render import PageSection, number_table
 from irnet.study.results import RowResult
 from irnet.study.rows import MASK_RCNN, WITHOUT_IRM, Row, choose_rows
-from irnet.study.tables import PageSection, StudyPage, StudyTable, make_table
+from irnet.study.tables import StudyPage, StudyTable, make_table
 
 PARTS = ("DF", "MSK", "RL")
 
@@ -105,7 +105,9 @@ def _table2(
 
 
 TABLE1 = StudyTable("table1", "Table 1: methods", rows.TABLE1, MASK_RCNN, _table1, curves=True)
-TABLE2 = StudyTable("table2", "Table 2: the instance relation module", rows.TABLE2, WITHOUT_IRM, _table2)
+TABLE2 = StudyTable(
+    "table2", "Table 2: the instance relation module", rows.TABLE2, WITHOUT_IRM, _table2, curves=True
+)
 TABLES = {table.name: table for table in (TABLE1, TABLE2)}
 ROWS = {table.name: table.rows for table in (TABLE1, TABLE2, BEYOND)} | {"fig3": TABLE1.rows}
 

@@ -6,13 +6,21 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from irnet.data.files import as_json, write_atomic
 from irnet.markdown import table
 from irnet.metrics.statistics import Difference, Estimate
 
 NONE = "-"  # an undefined figure
+
+
+class PageSection(NamedTuple):
+    """A part of a page."""
+
+    title: str
+    text: str  # what it shows; may be empty
+    table: str
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from irnet.cells import LABEL_NAMES
@@ -68,12 +68,16 @@ def gain_table(results: Sequence[RowResult], control: RowResult | None) -> str:
 
 def difference_table(results: Sequence[RowResult], control: RowResult | None) -> str:
     """Paired differences to the control row, and the smallest that they could have shown."""
+    return table_of_differences({result.row.title: compare_rows(result, control) for result in results})
+
+
+def table_of_differences(differences: Mapping[str, Mapping[str, Difference]]) -> str:
+    """The same of differences by row and figure."""
     names = TITLES | {OVERLAP_RECALL: "overlap recall"}
     rows = []
-    for result in results:
-        differences = compare_rows(result, control)
-        for figure, texts in zip(differences, by_subject(DIFFERENCES, differences.values()), strict=True):
-            rows.append([f"{result.row.title}, {names[figure]}", *texts])
+    for title, parts in differences.items():
+        for figure, texts in zip(parts, by_subject(DIFFERENCES, parts.values()), strict=True):
+            rows.append([f"{title}, {names[figure]}", *texts])
     return number_table(["row, figure", *titles(DIFFERENCES)], rows)
 
 

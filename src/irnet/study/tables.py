@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from irnet.cells import Cells
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.metrics.statistics import SeededEstimate
 from irnet.study.costs import read_cost
-from irnet.study.curves import LOOSE_CUT, Sweep, loose_table, sweep, write_curves
+from irnet.study.curves import Sweep, sweep, write_curves
 from irnet.study.jobs import Missing, jobs_of, run_rows
+from irnet.study.one_cut import ONE_CUTS, CutRow, one_cut_sections, rows_at
 from irnet.study.protocol import Say
 from irnet.study.record import Study
-from irnet.study.render import bullets, number, write_table
+from irnet.study.render import PageSection, bullets, write_table
 from irnet.study.results import RowResult, compare_rows, gains, row_result
 from irnet.study.rows import FIGURES, SLIPS, Row, choose_rows
 from irnet.study.scoring import TEST, patient_weights, read_predicted_cells, score_seed
@@ -29,20 +31,6 @@ HOW_TO_READ = (
     "Thresholds are chosen for each row, seed and class on validation images, by F1; test images are scored "
     "at them alone.",
 )
-LOOSE = (
-    f"All rows from a score of {number(LOOSE_CUT, 2)} on",
-    "Mean of images, and the relative gain over the control, without thresholds of their own: the authors' "
-    "later code keeps all boxes from that score on. What a row gains here and not above, it gains by "
-    "scores that are low where they should be, which a threshold gives as well.",
-)
-
-
-class PageSection(NamedTuple):
-    """A part of a page."""
-
-    title: str
-    text: str  # what it shows; may be empty
-    table: str
 
 
 class StudyTable(NamedTuple):
@@ -53,7 +41,7 @@ class StudyTable(NamedTuple):
     rows: tuple[Row, ...]
     control: Row  # that gains and differences are over
     sections: Callable[[Sequence[RowResult], RowResult | None, dict[str, int]], list[PageSection]]
-    curves: bool = False
+    curves: bool = False  # and what rows score at one cut for all
 
 
 class StudyPage(NamedTuple):
@@ -86,12 +74,16 @@ def make_table(
     results = score_rows(study, table.rows, say)
     control = find_row(results, table.control)
     sweeps = [_sweep(study, result) for result in results] if table.curves else []
+    at_one_cut = {cut: rows_at(cut, sweeps, results, control) for cut in ONE_CUTS if sweeps}
 
-    page = render_page(study, table, results, missing, sweeps)
+    page = render_page(study, table, results, missing, at_one_cut)
     values = {
         "study": study.record,
         "control": table.control.key,
         "rows": [_row_values(result, control) for result in results],
+        "one_cut": [
+            {"cut": cut, "rows": [row.to_json() for row in rows]} for cut, rows in at_one_cut.items()
+        ],
         "missing": [str(one) for one in missing],
     }
     write_table(study.out, table.name, page=page, values=values, flat=list(flat_rows(results, control)))
@@ -131,14 +123,14 @@ def render_page(
     table: StudyTable,
     results: Sequence[RowResult],
     missing: Sequence[Missing],
-    sweeps: Sequence[Sweep] = (),
+    at_one_cut: Mapping[float, Sequence[CutRow]] = MappingProxyType({}),
 ) -> str:
-    """The Markdown page of a table; `sweeps` are those of its rows where it has curves."""
+    """The Markdown page of a table; `at_one_cut` has its rows at cuts that all of them share."""
     present = Counter(d.kind for entry in study.parts.test for d in entry.content.distractors)
     control = find_row(results, table.control)
     sections = table.sections(results, control, dict(present))
-    if sweeps:
-        sections += [PageSection(*LOOSE, loose_table(sweeps, results, control))]
+    for cut, rows in at_one_cut.items():
+        sections += one_cut_sections(cut, rows, control)
 
     parts = [f"# {table.title}", describe(study, frozen=table.control.base == "frozen")]
     for section in sections:

@@ -19,9 +19,9 @@ from irnet.study.frozen.rows import CONTROL, DRAWN, ROWS
 from irnet.study.jobs import Job, is_finished
 from irnet.study.protocol import Say
 from irnet.study.record import Study
-from irnet.study.render import NONE, number, number_table
+from irnet.study.render import NONE, PageSection, number, number_table
 from irnet.study.results import RowResult
-from irnet.study.tables import PageSection, StudyPage, StudyTable, make_table
+from irnet.study.tables import StudyPage, StudyTable, make_table
 
 ASSOCIATIONS = "associations.png"
 RELATION = {  # title -> figure of the instance relation module

@@ -1,0 +1,86 @@
+"""One score cut for all rows, as the paper may have had it: what they gain without own thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from irnet.cells import LABEL_NAMES
+from irnet.metrics.statistics import Difference, SeededEstimate, difference, relative_gain
+from irnet.study.curves import Sweep
+from irnet.study.render import PageSection, number, number_table, percent, with_bounds
+from irnet.study.results import RowResult
+from irnet.study.rows import FIGURES, TITLES
+from irnet.study.sections import table_of_differences
+
+ONE_CUTS = {  # why it is read
+    0.05: "the authors' later code keeps all boxes from that score on",
+    0.5: "the cut of `irnet predict` for weights that nobody calibrated",
+}
+_LABELS = {name: label for label, name in LABEL_NAMES.items()}
+
+
+class CutRow(NamedTuple):
+    """A row at the cut that all rows share."""
+
+    title: str
+    scores: dict[str, SeededEstimate]  # figure of the main table -> mean of images
+    differences: dict[str, Difference]  # to the control row; empty for that itself
+    gains: dict[str, float | None]  # relative, over the control row
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        scores = {figure: estimate.to_json() for figure, estimate in self.scores.items()}
+        differences = {figure: part.to_json() for figure, part in self.differences.items()}
+        return {"row": self.title, "scores": scores, "differences": differences, "gains": self.gains}
+
+
+def rows_at(
+    cut: float, sweeps: Sequence[Sweep], results: Sequence[RowResult], control: RowResult | None
+) -> list[CutRow]:
+    """Every row whose finds have scores, at one cut."""
+    scored = {result.row.title for result in results if result.row.scored}
+    table = {one.title: _scores(one, cut) for one in sweeps if one.title in scored}
+    base = table.get(control.row.title) if control else None
+    return [_against(base, title, scores) for title, scores in table.items()]
+
+
+def one_cut_sections(cut: float, rows: Sequence[CutRow], control: RowResult | None) -> list[PageSection]:
+    """The parts of a page about one cut."""
+    title = f"All rows from a score of {number(cut, 2)} on"
+    main = PageSection(
+        title,
+        "Mean of images, and the relative gain over the control, without thresholds of their own: "
+        f"{ONE_CUTS[cut]}. What a row gains here and not above, it gains by scores that are low where they "
+        "should be, which a threshold gives as well.",
+        number_table(["row", *TITLES.values()], [[row.title, *_texts(row)] for row in rows]),
+    )
+    if control is None:
+        return [main]
+    paired = table_of_differences({row.title: row.differences for row in rows})
+    return [main, PageSection(f"{title}: paired difference to {control.row.title}", "", paired)]
+
+
+def _scores(one: Sweep, cut: float) -> dict[str, SeededEstimate]:
+    scores = {}
+    for figure in FIGURES:
+        score, _, name = figure.partition("/")
+        scores[figure] = one.at(score, _LABELS[name], cut)
+    return scores
+
+
+def _against(base: dict[str, SeededEstimate] | None, title: str, scores: dict[str, SeededEstimate]) -> CutRow:
+    if base is None or base is scores:
+        return CutRow(title, scores, {}, {})
+    differences = {figure: difference(scores[figure], base[figure]) for figure in FIGURES}
+    known = {figure: part for figure, part in differences.items() if part.value is not None}
+    shares = {figure: relative_gain(scores[figure].value, base[figure].value) for figure in FIGURES}
+    return CutRow(title, scores, known, shares)
+
+
+def _texts(row: CutRow) -> list[str]:
+    texts = []
+    for figure, estimate in row.scores.items():
+        gain = row.gains.get(figure)
+        texts.append(with_bounds(estimate) + ("" if gain is None else f" ({percent(gain)})"))
+    return texts
