@@ -6,10 +6,16 @@
 40 fields of 512 x 512 px at 0.37 um per pixel with 2 to 10 cells each, on generated background. With
 `--covered 0.6` every second cell shares more than 60 % of its area with the union of the others.
 
+Training, validation and test fields of one set, for `irnet study`, are three calls into one folder:
+
+    python benchmarks/composites.py HERLEV --mpp 0.201 --palette pap -o SET --part train --rank 2 3 4
+    python benchmarks/composites.py HERLEV --mpp 0.201 --palette pap -o SET --part val --rank 1 --seed 1000
+    python benchmarks/composites.py HERLEV --mpp 0.201 --palette pap -o SET --part test --rank 0 --seed 2000
+
 One cell on both sides measures memory, so cells are chosen by capture, the first number in the name of their
 image: by `--captures`, or by `--rank`, the place of the capture's number among all of them, modulo 5.
-sources.json names the source of each cytoplasm, in the order of annotations.json, so that scores can be
-resampled by source cell: image and number of the free-lying cell there.
+sources.json (PART-sources.json) names the source of each cytoplasm, in the order of the annotations, so that
+scores can be resampled by source cell: image and number of the free-lying cell there.
 """
 
 import argparse
@@ -25,6 +31,7 @@ from PIL import Image
 
 from irnet.cells import CYTOPLASM
 from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.coco.split import PARTS
 from irnet.data.files import sha256, write_atomic
 from irnet.data.sample import Entry
 from irnet.metrics.degree import degrees
@@ -42,7 +49,8 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--mpp", type=float, help="um per pixel of images that do not say theirs")
     parser.add_argument("--captures", type=int, nargs="+", help="of the cells; all unless given")
-    parser.add_argument("--rank", type=int, choices=range(RANKS), help="of the captures, modulo 5")
+    parser.add_argument("--rank", type=int, nargs="+", choices=range(RANKS), help="of captures, modulo 5")
+    parser.add_argument("--part", choices=PARTS, help="of a set: PART.json instead of annotations.json")
     parser.add_argument("--fields", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0, help="of the first field; the others follow")
     parser.add_argument("--palette", choices=["grey", "pap", "pale", "vivid", "strong"], default="grey")
@@ -51,6 +59,8 @@ def main() -> None:
     entries = read_coco(arguments.data)
     chosen = choose(entries, arguments.captures, arguments.rank)
     cutouts = [cutout for entry in chosen for cutout in named_cutouts(entry, arguments.mpp)]
+    part = f"{arguments.part}-" if arguments.part else ""
+    target = arguments.out / f"{arguments.part or 'annotations'}.json"
     (arguments.out / "images").mkdir(parents=True, exist_ok=True)
     composed, sources = [], {}
     for number in range(arguments.fields):
@@ -64,28 +74,30 @@ def main() -> None:
             palette=arguments.palette,
             covered=arguments.covered,
         )
-        path = arguments.out / "images" / f"{number:03d}.png"
+        path = arguments.out / "images" / f"{part}{number:03d}.png"
         Image.fromarray(image).save(path)
         cytoplasms = np.flatnonzero(truth.cells.labels == CYTOPLASM)
         sources[path.name] = [truth.kinds[i] for i in cytoplasms]
         composed.append(Entry(name=path.name, path=path, content=replace(truth, kinds=())))
-    write_coco(arguments.out / "annotations.json", composed)
-    write_atomic(arguments.out / "sources.json", json.dumps(sources, indent=1).encode())
+    write_coco(target, composed)
+    write_atomic(arguments.out / f"{part}sources.json", json.dumps(sources, indent=1).encode())
     shares = np.concatenate([degrees(entry.content.cells.of(CYTOPLASM)) for entry in composed])
     print(f"{len(composed)} fields with {len(shares)} cells, composed of {len(cutouts)} cut-outs")
     print(f"{np.mean(shares > COVERED):.2f} of the cells are covered by more than {COVERED}")
     pictures = hashlib.sha256(b"".join(entry.path.read_bytes() for entry in composed)).hexdigest()
-    print(f"sha256 annotations.json {sha256(arguments.out / 'annotations.json')}, images {pictures}")
+    print(f"sha256 {target.name} {sha256(target)}, images {pictures}")
 
 
-def choose(entries: Sequence[Entry], captures: Sequence[int] | None, rank: int | None) -> list[Entry]:
-    """The images of some captures."""
+def choose(
+    entries: Sequence[Entry], captures: Sequence[int] | None, chosen: Sequence[int] | None
+) -> list[Entry]:
+    """The images of some captures, by number or by rank; None are all."""
     numbers = [int(re.findall(r"\d+", entry.name)[0]) for entry in entries]
     ranks = {number: place % RANKS for place, number in enumerate(sorted(set(numbers)))}
     return [
         entry
         for entry, number in zip(entries, numbers, strict=True)
-        if (captures is None or number in captures) and (rank is None or ranks[number] == rank)
+        if (captures is None or number in captures) and (chosen is None or ranks[number] in chosen)
     ]
 
 
