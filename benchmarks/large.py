@@ -147,7 +147,7 @@ def predict(folder: Path) -> None:
 class _StandIn:
     """A method that finds the cells it was given, window by window."""
 
-    name, scored, scores, source = "irnet", True, dict.fromkeys(LABEL_NAMES, 0.0), None
+    name, scored, scores, source, batch = "irnet", True, dict.fromkeys(LABEL_NAMES, 0.0), None, 1
 
     def __init__(self, cells: Cells) -> None:
         self.cells = cells

@@ -4,8 +4,8 @@
     python benchmarks/side_by_side show -o runs/side
 
 Each look is a process of its own, tools take turns within a round, and ratios are within rounds: so other
-processes on the machine count little. `measure` adds what is not in OUT/looks.jsonl yet. Tools that irnet does not
-depend on are asked in the environment that `--others` names (`pip install ultralytics "cellpose<4"
+processes on the machine count little. `measure` adds what is not in OUT/looks.jsonl yet. Tools that irnet
+does not depend on are asked in the environment that `--others` names (`pip install ultralytics "cellpose<4"
 instanseg-torch stardist tensorflow-cpu`), untrained, one pass of their network without what follows it.
 torchvision's Mask R-CNN and irnet's paper recipe are untrained too, and told to find as many as were drawn.
 """
@@ -24,13 +24,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from look import MPP, NO_MEMORY, NOT_THERE
+from page import show
 
 import irnet
 from irnet.data.pixels import to_png
 from irnet.synthetic.smear import Patient
-
-sys.path.insert(0, str(Path(__file__).parent))
-from look import MPP, NO_MEMORY, NOT_THERE, TOOLS  # noqa: E402
 
 OTHERS = ("stardist", "instanseg", "cellpose", "yolo11s-seg")
 RIVAL = "torchvision-r50"
@@ -78,8 +77,6 @@ def main() -> None:
 
     args.out.mkdir(parents=True, exist_ok=True)
     if args.what == "show":
-        from page import show
-
         show(read(args.out), args.out, TITLES, RIVAL)
         return
     measure(args)

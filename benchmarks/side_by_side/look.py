@@ -39,7 +39,7 @@ def main() -> None:
     try:
         look = TOOLS[args.tool](args)
         _say(look, field)
-    except (ImportError, Unavailable) as error:
+    except (ImportError, UnavailableError) as error:
         print(error, file=sys.stderr)
         sys.exit(NOT_THERE)
     except (MemoryError, RuntimeError) as error:
@@ -48,7 +48,7 @@ def main() -> None:
         sys.exit(NO_MEMORY)
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The tool is installed but does not run here."""
 
 
@@ -109,7 +109,7 @@ def ours(engine: str, precision: str = "fp32", *, own: bool = False) -> Callable
                 args.weights if own else None, device="cpu", engine=engine, precision=precision
             )
         except InputError as error:
-            raise Unavailable(str(error)) from error
+            raise UnavailableError(str(error)) from error
         return lambda image: len(predictor.find(image, MPP).cells)
 
     return load
@@ -126,9 +126,7 @@ def instanseg(args: argparse.Namespace) -> Look:
     torch = _one_thread()
     from instanseg.utils.models.InstanSeg_UNet import InstanSeg_UNet
 
-    network = InstanSeg_UNet(
-        in_channels=3, layers=[256, 128, 64, 32], out_channels=[[2, 2, 1]], norm="BATCH"
-    )
+    network = InstanSeg_UNet(in_channels=3, layers=[256, 128, 64, 32], out_channels=[[2, 2, 1]], norm="BATCH")
     return _forward(torch, network.eval(), multiple=32)
 
 

@@ -47,7 +47,9 @@ def table(looks: Looks, titles: Mapping[str, str], rival: str) -> list[str]:
         larger = [_of_density(looks, tool, one, side, cells) for one in sizes]
         if not rows:
             reasons = [row["failed"] for row in looks if row["tool"] == tool and "failed" in row]
-            lines.append(f"| {title} | {reasons[0] if reasons else 'not measured'} |" + " |" * (2 + len(sizes)))
+            lines.append(
+                f"| {title} | {reasons[0] if reasons else 'not measured'} |" + " |" * (2 + len(sizes))
+            )
             continue
 
         seconds = statistics.median(row["cpu_s"] for row in rows)
@@ -77,7 +79,7 @@ def _of_density(looks: Looks, tool: str, side: int, first: int, cells: int) -> s
 
 
 def draw(looks: Looks, titles: Mapping[str, str], across: str) -> Figure:
-    """CPU seconds, and memory, over the side of fields of one density, or over the cells of fields of one side."""
+    """CPU seconds, and memory, over the side of fields or over the cells in them."""
     first = looks[0]
     density = first["cells"] / first["side"] ** 2
     figure = Figure(figsize=(9, 4.4), layout="constrained")
@@ -97,10 +99,8 @@ def draw(looks: Looks, titles: Mapping[str, str], across: str) -> Figure:
     return figure
 
 
-def _line(
-    axes: Axes, looks: Looks, tool: str, *, title: str, across: str, key: str, density: float
-) -> None:
-    """One curve for fields of one density, or one for each side that was seen with several numbers of cells."""
+def _line(axes: Axes, looks: Looks, tool: str, *, title: str, across: str, key: str, density: float) -> None:
+    """One curve for fields of one density, or one for each side with several numbers of cells."""
     curves: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in looks:
         if row["tool"] != tool or "failed" in row:

@@ -1,6 +1,10 @@
 """Images of one size seen at once: the same finds as one by one, and errors in their turn."""
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 
@@ -8,7 +12,10 @@ from irnet.cells import Cells
 from irnet.config import Settings
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
+from irnet.inference.torch_engine import TorchEngine
 from irnet.models.build import build_model
+from irnet.verbs import predict_files
+from irnet.verbs.predict_options import PredictOptions
 
 SHAPE = (96, 112)
 
@@ -108,3 +115,62 @@ def test_what_was_seen_for_its_scale_is_not_seen_again(
     together = blobs.predict(images)
     assert looked
     assert [len(cells) for cells in together] == [len(cells) for cells in alone]
+
+
+def test_files_are_seen_at_once_and_fail_alone(
+    untrained: Predictor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    smears = tmp_path / "smears"
+    smears.mkdir()
+    for number in range(5):
+        PIL.Image.fromarray(disc(40 + 5 * number, 50)).save(smears / f"{number}.png")
+    (smears / "2.png").write_bytes(b"no picture")
+    monkeypatch.setattr(predict_files, "open_method", lambda *_, **__: untrained)
+
+    def found(folder: str) -> list[int]:
+        options = PredictOptions(mpp=0.37, score=0.0, save=("coco",))
+        result = predict_files.predict_files([smears], tmp_path / folder, options)
+        assert [Path(error["file"]).name for error in result.errors] == ["2.png"]
+        assert [image["name"] for image in result.images] == ["0.png", "1.png", "3.png", "4.png"]
+        return [sum(image["found"].values()) for image in result.images]
+
+    alone = found("alone")
+    groups: list[int] = []
+    see = untrained.engine.find_all
+    monkeypatch.setattr(untrained.engine, "batch", 3)
+    monkeypatch.setattr(
+        untrained.engine,
+        "find_all",
+        lambda all_, *given, **asked: groups.append(len(all_)) or see(all_, *given, **asked),
+    )
+    together = found("together")
+    assert groups == [2, 2]
+    assert np.abs(np.subtract(alone, together)).max() <= 1
+
+
+def test_a_compiled_trunk_finds_the_same(untrained: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [disc(40, 50), disc(30, 30, (64, 80)), disc(35, 40, (75, 101))]
+    plain = untrained.predict(images, mpp=0.37, score=0.0)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # traced, not translated
+
+    compiled = TorchEngine(untrained.model, compiled=True)
+    same = Predictor(compiled, settings=untrained.recipe).predict(images, mpp=0.37, score=0.0)
+    assert compiled.model.backbone.is_compiled
+    for one, other in zip(plain, same, strict=True):
+        assert len(one) > 2
+        assert lost(one, other) + lost(other, one) <= (len(one) + len(other)) / 50
+
+
+def test_without_a_compiler_it_computes_all_the_same(
+    untrained: Predictor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(graph: object, inputs: object) -> object:
+        raise RuntimeError("no compiler here")
+
+    plain = untrained.predict(disc(40, 50), mpp=0.37, score=0.0)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
+    engine = TorchEngine(untrained.model, compiled=True)
+    found = Predictor(engine, settings=untrained.recipe).predict(disc(40, 50), mpp=0.37, score=0.0)
+    assert "PyTorch cannot compile here" in caplog.text
+    assert not engine.model.backbone.is_compiled
+    assert len(found) == len(plain)

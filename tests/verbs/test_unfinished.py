@@ -22,6 +22,7 @@ from irnet.data.coco.run_record import UNFINISHED
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import OWN, Scale
+from irnet.models.pasting import Found
 from irnet.verbs import predict_files as module
 from irnet.verbs.predict_files import predict_files
 from irnet.verbs.predict_options import PredictOptions
@@ -34,7 +35,7 @@ COUNT = 4
 class Stub:
     """A method that needs no network: the dark part of an image is a cell, the darkest its nucleus."""
 
-    name, scored, source = "stub", True, None
+    name, scored, source, batch = "stub", True, None, 1
     scores = dict.fromkeys(LABEL_NAMES, 0.5)
 
     def __init__(self, weights: str = "one", wait: float = 0.0) -> None:
@@ -54,7 +55,12 @@ class Stub:
         return self.scale
 
     def find(
-        self, image: np.ndarray, mpp: float | None = None, *, scale: Scale | None = None
+        self,
+        image: np.ndarray,
+        mpp: float | None = None,
+        *,
+        scale: Scale | None = None,
+        seen: Found | None = None,
     ) -> ImageDetections:
         self.calls += 1
         if self.calls == self.stop_at:

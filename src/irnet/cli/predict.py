@@ -56,6 +56,10 @@ class Computing:
     precision: Annotated[
         Literal["fp32", "bf16"], typer.Option(help="Of the arithmetic; bf16 for CPUs that have it.")
     ] = "fp32"
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile the network first: for hundreds of images of one size."),
+    ] = False
 
 
 @gathered
@@ -103,6 +107,7 @@ def predict(
         device=computing.device,
         engine=computing.engine,
         precision=computing.precision,
+        compiled=computing.compiled,
         save=fold_list(save),
         ids=ids,
     )

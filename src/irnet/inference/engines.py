@@ -31,7 +31,12 @@ class Choice(NamedTuple):
 
 
 def open_engine(
-    path: Path, *, device: str = "auto", engine: EngineName = "torch", precision: Precision = "fp32"
+    path: Path,
+    *,
+    device: str = "auto",
+    engine: EngineName = "torch",
+    precision: Precision = "fp32",
+    compiled: bool = False,
 ) -> tuple[Engine, Settings]:
     """Return what computes the network of a weights file, and its settings.
 
@@ -41,12 +46,17 @@ def open_engine(
         engine: "auto" takes OpenVINO where `choose_engine` allows it, and PyTorch where it takes no graph
             of the network.
         precision: see `choose_engine`.
+        compiled: whether PyTorch compiles the network first, see `TorchEngine`.
 
     Raises:
         InputError: the file is missing, damaged or foreign; the device or the engine is missing, or does not
             fit the network or the precision.
     """
+    if compiled and engine == "auto":
+        engine = "torch"
     choice = choose_engine(path, device=device, engine=engine, precision=precision)
+    if compiled and choice.name != "torch":
+        raise InputError("--compile is of the engine torch, OpenVINO always compiles: leave it out")
     if choice.name == "openvino":
         try:
             return _open_openvino(path, precision)
@@ -54,7 +64,7 @@ def open_engine(
             if engine == "openvino" or precision != "fp32":
                 raise
             _logger.warning("%s; PyTorch computes instead", error)
-    return _open_torch(path, device)
+    return _open_torch(path, device, compiled=compiled)
 
 
 def choose_engine(
@@ -107,14 +117,15 @@ def _has_gpu() -> bool:
     return choose_device("auto").type != "cpu"
 
 
-def _open_torch(path: Path, device: str) -> tuple[Engine, Settings]:
+def _open_torch(path: Path, device: str, *, compiled: bool) -> tuple[Engine, Settings]:
     from irnet.inference.devices import choose_device
     from irnet.inference.torch_engine import TorchEngine
     from irnet.inference.weights import load_weights
 
     chosen = choose_device(device)
     model, settings, _ = load_weights(path)
-    return TorchEngine(model, chosen, precision=settings.train.precision), settings
+    opened = TorchEngine(model, chosen, precision=settings.train.precision, compiled=compiled)
+    return opened, settings
 
 
 def _open_openvino(path: Path, precision: Precision) -> tuple[Engine, Settings]:

@@ -6,7 +6,7 @@ classical one: no weights, no scores, no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from irnet.inference.blank import BLANK, is_blank
 from irnet.inference.detections import ImageDetections
 from irnet.inference.engine import EngineName, Precision
 from irnet.inference.scale import OWN, Scale, resize_cells, resize_image, scaled_shape
+from irnet.models.pasting import Found
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.progress import stage
 
@@ -59,6 +60,20 @@ class Method(Protocol):
         """Return the cells of an (H, W, 3) image at the operating thresholds, nuclei linked."""
         ...
 
+    @property
+    def batch(self) -> int:
+        """How many images it is worth to see at once."""
+        ...
+
+    def see(
+        self, images: Sequence[tuple[NDArray[np.uint8], float | None]], scale: Scale | None = None
+    ) -> Sequence[Found | None]:
+        """Return what a network finds in (H, W, 3) images, each with its um per pixel, for `find`.
+
+        None of an image that has to be seen alone.
+        """
+        ...
+
     def check(self, *, mpp: float | None = None, score: float | None = None) -> None:
         """Refuse values that mean nothing to it (`InputError`)."""
         ...
@@ -68,11 +83,17 @@ class Method(Protocol):
         ...
 
     def find(
-        self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
+        self,
+        image: NDArray[np.uint8],
+        mpp: float | None = None,
+        *,
+        scale: Scale | None = None,
+        seen: Found | None = None,
     ) -> ImageDetections:
         """Return every candidate of an (H, W, 3) image. Raises `MemoryError` where even pieces do not fit.
 
-        Where `mpp` is unknown the image is taken at `scale`; None is what this image alone gives.
+        Where `mpp` is unknown the image is taken at `scale`; None is what this image alone gives. `seen` is
+        what `see` returned of it.
         """
         ...
 
@@ -93,6 +114,7 @@ def open_method(
     views: int = 1,
     engine: EngineName = "torch",
     precision: Precision = "fp32",
+    compiled: bool = False,
 ) -> Method:
     """Return a method, ready to segment.
 
@@ -101,7 +123,7 @@ def open_method(
         source: weights file or run's folder of a network; None is the bundled IRNet.
         device: "auto", "cpu", "cuda" ... for networks; JOMLS computes on the CPU.
         views: 1 or 4, for networks; see `Predictor`.
-        engine, precision: what computes a network, and with what; see `engines.open_engine`.
+        engine, precision, compiled: what computes a network, and how; see `engines.open_engine`.
 
     Raises:
         InputError: an unknown method, one whose weights are missing, weights of another one, or options
@@ -111,8 +133,8 @@ def open_method(
         raise InputError(f"unknown method {method!r}: choose from {', '.join(METHODS)}")
 
     if method == CLASSICAL:
-        if engine not in ("auto", "torch") or precision != "fp32":
-            raise InputError(f"{CLASSICAL} is no network: leave --engine and --precision out")
+        if engine not in ("auto", "torch") or precision != "fp32" or compiled:
+            raise InputError(f"{CLASSICAL} is no network: leave --engine, --precision and --compile out")
         return _open_classical(source, device, views)
     if method in TRAINED and source is None:
         raise InputError(
@@ -123,7 +145,9 @@ def open_method(
     with stage("loading the network"):
         from irnet.inference.predict import Predictor
 
-        predictor = Predictor.load(source, device=device, views=views, engine=engine, precision=precision)
+        predictor = Predictor.load(
+            source, device=device, views=views, engine=engine, precision=precision, compiled=compiled
+        )
     if method not in (None, predictor.name):
         raise InputError(f"{predictor.source}: holds {predictor.name}, not {method}: name other weights")
     return predictor
@@ -149,6 +173,7 @@ class ClassicalMethod:
     name = CLASSICAL
     scored = False
     source = None
+    batch = 1
 
     def __init__(self) -> None:
         from irnet.baselines.jomls import JOMLS  # InputError where its libraries are missing
@@ -174,8 +199,19 @@ class ClassicalMethod:
         """Return the images' own: it estimates no scale."""
         return OWN
 
+    def see(
+        self, images: Sequence[tuple[NDArray[np.uint8], float | None]], scale: Scale | None = None
+    ) -> Sequence[None]:
+        """Return nothing: it is no network."""
+        return [None] * len(images)
+
     def find(
-        self, image: NDArray[np.uint8], mpp: float | None = None, *, scale: Scale | None = None
+        self,
+        image: NDArray[np.uint8],
+        mpp: float | None = None,
+        *,
+        scale: Scale | None = None,
+        seen: Found | None = None,
     ) -> ImageDetections:
         """Return the cells of an (H, W, 3) image, all scores 1, each nucleus linked to its cell."""
         self.check(mpp=mpp)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, check_mpp, reaching
 from irnet.data.files import sha256
-from irnet.data.image import Image
 from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.picture import (
     ImageLike,
@@ -58,13 +57,16 @@ class Predictor(Segmenter):
         *,
         engine: EngineName = "torch",
         precision: Precision = "fp32",
+        compiled: bool = False,
     ) -> Self:
         """Return a predictor with the weights of a file or of a run's folder, None for the bundled ones.
 
         Raises what `open_engine` raises.
         """
         source = find_weights(path)
-        opened, settings = open_engine(source, device=device, engine=engine, precision=precision)
+        opened, settings = open_engine(
+            source, device=device, engine=engine, precision=precision, compiled=compiled
+        )
         predictor = cls(opened, settings=settings, views=views)
         predictor.source = source
         return predictor
@@ -203,10 +205,10 @@ class Predictor(Segmenter):
             _logger.warning(note)
 
         number, images = 0, iter(images)
-        while group := list(islice(images, self.engine.batch)):
+        while group := list(islice(images, self.batch)):
             opened, failure = open_before_failure(group)
             scales = [picture.mpp if mpp is None else mpp for picture in opened]
-            seen = self._see_at_once(opened, scales, taken)
+            seen = self.see([(one.pixels, own) for one, own in zip(opened, scales, strict=True)], taken)
 
             for one, picture, own, network in zip(group, opened, scales, seen, strict=False):
                 number += 1
@@ -220,21 +222,6 @@ class Predictor(Segmenter):
                 yield cells
             if failure:
                 raise failure
-
-    def _see_at_once(
-        self, opened: Sequence[Image], scales: Sequence[float | None], taken: Scale | None
-    ) -> list[Found | None]:
-        """What the network finds in the images of a group, None of those that it has to see alone."""
-        if len(opened) < 2:
-            return [None] * len(opened)
-
-        asked = []
-        for picture, mpp in zip(opened, scales, strict=True):
-            zoom = None if mpp is None else self.zoom_of(mpp)
-            if mpp is None and taken and taken.saw(picture.pixels) is None:
-                zoom = taken.zoom
-            asked.append((zoom, picture.pixels))
-        return self.see_at_once(asked)
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:
         """Return the candidates from `score` on (None: each class's threshold), nuclei linked to cells."""

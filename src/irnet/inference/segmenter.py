@@ -16,7 +16,7 @@ from irnet.inference.bare_ground import leave_bare_out
 from irnet.inference.blank import BLANK, drop_specks, is_blank
 from irnet.inference.detections import ImageDetections
 from irnet.inference.engine import Engine, check_views
-from irnet.inference.scale import resize_cells, resize_image, resized_shape, scaled_shape
+from irnet.inference.scale import Scale, resize_cells, resize_image, resized_shape, scaled_shape
 from irnet.inference.windows import WINDOWS, segment_in_windows
 from irnet.models.constants import area_growth, by_label
 from irnet.models.pasting import Found, to_cells
@@ -102,7 +102,7 @@ class Segmenter:
     ) -> ImageDetections:
         """Return every candidate of an (H, W, 3) image taken at `zoom` times its size.
 
-        `seen` is what the network finds in it, where it was seen before (`see_at_once`).
+        `seen` is what the network finds in it, where it was seen before (`see`).
         """
         if is_blank(image, zoom):
             return ImageDetections(Cells.empty(image.shape[:2], mpp), zoom, (BLANK,))
@@ -112,15 +112,29 @@ class Segmenter:
         large = found._replace(cells=drop_specks(found.cells, um_per_px))
         return leave_bare_out(large, image, self.scores, um_per_px=um_per_px, excess=excess)
 
-    def see_at_once(self, asked: Sequence[tuple[float | None, NDArray[np.uint8]]]) -> list[Found | None]:
-        """What the network finds in each image, taken at a zoom, where several have one size.
+    @property
+    def batch(self) -> int:
+        """How many images it is worth to see at once."""
+        return self.engine.batch
+
+    def see(
+        self, images: Sequence[tuple[NDArray[np.uint8], float | None]], scale: Scale | None = None
+    ) -> list[Found | None]:
+        """Return what the network finds in (H, W, 3) images, those of one size at once.
 
         None of an image that is seen alone: blank, large, of a size or a zoom of its own, or where memory
-        does not hold several.
+        does not hold several. With each stands its um per pixel, None where they are unknown: it is taken at
+        `scale`.
         """
-        seen: list[Found | None] = [None] * len(asked)
+        seen: list[Found | None] = [None] * len(images)
+        if len(images) < 2:
+            return seen
+
         alike: dict[tuple[int, int], list[int]] = {}
-        for place, (zoom, image) in enumerate(asked):
+        for place, (image, mpp) in enumerate(images):
+            zoom = None if mpp is None else self.zoom_of(mpp)
+            if mpp is None and scale and scale.saw(image) is None:
+                zoom = scale.zoom
             size = scaled_shape(image.shape[:2], zoom or 1.0)
             if zoom and max(size) <= ONE_PIECE and not (self.resizes or is_blank(image, zoom)):
                 alike.setdefault(size, []).append(place)
@@ -128,8 +142,8 @@ class Segmenter:
         for size, places in alike.items():
             if len(places) < 2:
                 continue
-            images = [asked[place][1] for place in places]
-            scaled = [image if image.shape[:2] == size else resize_image(image, size) for image in images]
+            pictures = [images[place][0] for place in places]
+            scaled = [one if one.shape[:2] == size else resize_image(one, size) for one in pictures]
             try:
                 found = self.engine.find_all(scaled, self.settings.predict, views=self.views)
             except MemoryError:

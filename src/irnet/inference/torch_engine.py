@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from irnet.config import PredictSettings
+from irnet.errors import InputError
 from irnet.inference.devices import autocast, memory_errors
 from irnet.inference.encoding import Encoding
 from irnet.inference.engine import Engine
@@ -21,6 +24,8 @@ from irnet.models.postprocess import Instances
 
 BATCH = 8  # images at once on a GPU
 
+_logger = logging.getLogger(__name__)
+
 
 class TorchEngine(Engine):
     """See `Engine`.
@@ -29,6 +34,11 @@ class TorchEngine(Engine):
         model: a network; it is moved to `device` and put into eval mode.
         device: where it computes; None is the CPU.
         precision: "fp32", or "bf16" where a GPU may compute with it.
+        compiled: whether backbone and pyramid are compiled by PyTorch when the first image is seen. It takes
+            up to a minute, and again for a second size of images.
+
+    Raises:
+        InputError: `compiled` is asked of a network that is not one detector.
     """
 
     name = "torch"
@@ -39,11 +49,16 @@ class TorchEngine(Engine):
         device: torch.device | None = None,
         *,
         precision: Literal["fp32", "bf16"] = "fp32",
+        compiled: bool = False,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.precision: Literal["fp32", "bf16"] = precision if self.device.type == "cuda" else "fp32"
         self.batch = BATCH if self.device.type == "cuda" else 1  # more at once gain nothing on a CPU
         self.model = model.to(self.device).eval()
+        if compiled:
+            if not isinstance(self.model, IRNet):
+                raise InputError("only IRNet and Mask R-CNN are compiled: leave --compile out")
+            self.model.add_module("backbone", Compiled(self.model.backbone))
 
     @torch.inference_mode()
     def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
@@ -75,3 +90,25 @@ class TorchEngine(Engine):
 
 def _taken_off(found: Instances) -> Found:
     return found._replace(boxes=found.boxes.float()).found()
+
+
+class Compiled(nn.Module):
+    """A module as PyTorch's compiler makes it faster, or as it is where there is no compiler that can."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module, self.is_compiled = module, True
+        self._compiled = torch.compile(module)
+
+    def forward(self, batch: Tensor) -> dict[str, Tensor]:
+        """What the module gives."""
+        if self.is_compiled:
+            from torch._dynamo.exc import TorchDynamoException  # slow to import
+
+            try:
+                return self._compiled(batch)
+            except TorchDynamoException as error:
+                reason = str(error).strip().partition("\n")[0]
+                _logger.warning("PyTorch cannot compile here, it computes without: %s", reason)
+                self.is_compiled = False
+        return self.module(batch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from irnet.data.beside import name_files
 from irnet.data.coco.coco import part_of
 from irnet.data.coco.run_record import OVERLAYS
 from irnet.data.files import remove_drafts
-from irnet.data.image import check_kinds, read_image
+from irnet.data.image import Image, check_kinds, read_image
 from irnet.data.listing import list_images
 from irnet.data.locking import writing
 from irnet.data.memory import check_room
@@ -32,6 +33,7 @@ from irnet.inference.first_look import scale_of_files
 from irnet.inference.methods import Method, open_method
 from irnet.inference.scale import Scale, given_scale
 from irnet.inference.versions import versions
+from irnet.models.pasting import Found
 from irnet.morphometry.images import summarise_image
 from irnet.morphometry.table import measure, to_csv
 from irnet.progress import each, tell
@@ -83,6 +85,7 @@ def predict_files(
             views=options.views,
             engine=options.engine,
             precision=options.precision,
+            compiled=options.compiled,
         )
         method.check(mpp=options.mpp, score=options.score)
         given_scale(options.scale, options.mpp)
@@ -102,6 +105,7 @@ class _Run:
         self.scale: Scale | None = None
         self.done: dict[Task, dict[str, Any]] = {}
         self.errors: list[dict[str, str]] = []
+        self.seen: dict[Task, tuple[Image, Found | None]] = {}  # of a group, before each has its turn
 
     def go(self, out: Path, tasks: Sequence[Task]) -> PredictResult:
         """Segment the images that are not done, then write the files that cover all of them."""
@@ -167,7 +171,8 @@ class _Run:
             _tell(row)
 
         left = [task for task in tasks if task not in self.done]
-        for task in each(left, "segmenting", lambda task: task.name):
+        for number, task in enumerate(each(left, "segmenting", lambda task: task.name)):
+            self._see(left[number : number + self.method.batch])
             if result := self._take(task):
                 kept.add(task, result)
                 self.done[task] = result.row
@@ -175,6 +180,21 @@ class _Run:
 
         self.done = {task: self.done[task] for task in tasks if task in self.done}
         return before
+
+    def _see(self, group: Sequence[Task]) -> None:
+        """Let the network see the images of a group at once; one that fails does so in its turn."""
+        if len(group) < 2 or group[0] in self.seen:
+            return
+        opened: dict[Task, Image] = {}
+        for task in group:
+            with suppress(Exception):
+                opened[task] = self._read(task)
+
+        found: Sequence[Found | None] = [None] * len(opened)
+        with suppress(Exception):
+            images = [(image.pixels, self._mpp(image)) for image in opened.values()]
+            found = self.method.see(images, self.scale)
+        self.seen = dict(zip(opened, zip(opened.values(), found, strict=True), strict=True))
 
     def _take(self, task: Task) -> Result | None:
         """Segment one image, or note why not: if it fails, the others go on."""
@@ -188,12 +208,8 @@ class _Run:
 
     def _segment(self, task: Task) -> Result:
         begun = time.monotonic()
-        image = read_image(task.file, self.options.page, hashed=True)
-        if "overlay" in self.save:
-            _check_drawing(image.pixels.shape)
-
-        mpp = image.mpp if self.options.mpp is None else self.options.mpp
-        found = self.method.find(image.pixels, mpp, scale=self.scale)
+        image, seen = self.seen.pop(task, None) or (self._read(task), None)
+        found = self.method.find(image.pixels, self._mpp(image), scale=self.scale, seen=seen)
         cells = self.method.choose(found.cells, self.options.score)
 
         entry = Entry(name=task.name, path=task.file, content=Content(cells=cells))
@@ -216,6 +232,15 @@ class _Run:
         table = to_csv(rows).partition("\n")[2]
         summary = summarise_image(cells, rows, name=task.name, notes=notes)
         return Result(row, part_of(entry, scores=self.method.scored), table, summary, picture)
+
+    def _read(self, task: Task) -> Image:
+        image = read_image(task.file, self.options.page, hashed=True)
+        if "overlay" in self.save:
+            _check_drawing(image.pixels.shape)
+        return image
+
+    def _mpp(self, image: Image) -> float | None:
+        return image.mpp if self.options.mpp is None else self.options.mpp
 
     def _draw(self, image: Picture, cells: Cells) -> Picture:
         drawn = overlay(image, cells)

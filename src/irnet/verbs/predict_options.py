@@ -28,6 +28,7 @@ class PredictOptions:
         device: "auto", "cpu", "cuda" ...
         engine: "auto", "torch" or "openvino", what computes a network; see `engines.open_engine`.
         precision: "fp32" or "bf16", of its arithmetic.
+        compiled: whether PyTorch compiles the network first.
         save: which of "coco", "overlay" and "csv".
         ids: whether overlays show the number of each instance.
     """
@@ -43,5 +44,6 @@ class PredictOptions:
     device: str = "auto"
     engine: EngineName = "auto"
     precision: Precision = "fp32"
+    compiled: bool = False
     save: Collection[str] = SAVES
     ids: bool = False
