@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.morphometry.evidence import TERMS, find_candidates
@@ -82,6 +83,30 @@ def test_the_edge_of_the_frame_is_no_outline():
         find_candidates(discs((x, 100, 40), (x, 100, 6), labels=[CYTOPLASM, NUCLEUS])) for x in (0, 100)
     )
     assert cut.terms[0, 1] == pytest.approx(whole.terms[0, 1], abs=0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_depths_of_many_cells_as_of_each_alone(seed: int):
+    rng = np.random.default_rng(seed)
+    circles = [(*rng.uniform(-5, (305, 205)), rng.uniform(6, 90)) for _ in range(12)]
+    inner = [(*rng.uniform(0, (300, 200)), rng.uniform(1, 5)) for _ in range(60)]
+    cells = discs(*circles, *inner, labels=[CYTOPLASM] * 12 + [NUCLEUS] * 60)
+    found = find_candidates(cells)
+    assert len(found.nuclei) > 30
+    for nucleus, cell, terms in zip(found.nuclei, found.cells, found.terms, strict=True):
+        mask, (x, y) = cells.masks[cell], cells.offsets[cell]
+        step = -(-max(mask.shape) // 64)
+        bottom, right = y + mask.shape[0], x + mask.shape[1]
+        sides = [(int(y > 0), int(bottom < FRAME[0])), (int(x > 0), int(right < FRAME[1]))]
+        distance = distance_transform_edt(np.pad(mask[::step, ::step], sides))
+
+        rows, columns = np.nonzero(cells.masks[nucleus])
+        middle = cells.offsets[nucleus] + (columns.mean(), rows.mean())
+        column, row = np.round((middle - (x, y)) / step).astype(int)
+        height, width = mask[::step, ::step].shape
+        column, row = min(max(column, 0), width - 1), min(max(row, 0), height - 1)
+        depth = distance[row + sides[0][0], column + sides[1][0]] / distance.max()
+        assert terms[TERMS.index("shallow")] == pytest.approx(1 - depth)
 
 
 def test_links_by_hand_may_be_doubted():

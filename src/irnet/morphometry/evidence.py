@@ -7,13 +7,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.geometry.sheets import Sheet, sheets
+from irnet.morphometry.shape import measure_places
+from irnet.morphometry.surroundings import touch_border
 
 Mask = NDArray[np.bool_]
 Terms = NDArray[np.float64]
+Places = NDArray[np.float64]
 
 LEAST_INSIDE = 0.5  # a cell that holds less of a nucleus is not its cell
 USUAL_RATIO = 0.04  # nucleus / cell: the median of generated smears
 LEAST_SCORE = 0.01
+FEW = 2**18  # pixels that distances are taken in at a time
 FINE_ENOUGH = 64  # px a side: larger cells are thinned before the distance to their outline is taken
 
 TERMS = ("outside", "shallow", "off_centre", "unusual_size", "doubtful")
@@ -37,18 +42,16 @@ def find_candidates(cells: Cells) -> CandidateLinks:
     - unusual_size: squared log of (area ratio / USUAL_RATIO)
     - doubtful: -log of the cell's score
     """
-    owners, nuclei = (
-        np.flatnonzero((cells.labels == label) & (cells.areas > 0)) for label in (CYTOPLASM, NUCLEUS)
-    )
+    areas, centres = measure_places(cells.masks)
+    centres += cells.offsets  # (n, 2)
+    owners, nuclei = (np.flatnonzero((cells.labels == label) & (areas > 0)) for label in (CYTOPLASM, NUCLEUS))
 
     # A nucleus and each cell that holds at least half of it.
-    areas = cells.areas.astype(np.float64)
     pairs, shared = cells.select(nuclei).shared_pixels(cells.select(owners))
     inside = shared / areas[nuclei[pairs[:, 0]]]  # (pairs,)
     pairs, inside = pairs[inside >= LEAST_INSIDE], inside[inside >= LEAST_INSIDE]
 
     mine, theirs = nuclei[pairs[:, 0]], owners[pairs[:, 1]]
-    centres = np.array([_centre(cells, index) for index in range(len(cells))]).reshape(-1, 2)  # (n, 2)
     apart = np.hypot(*(centres[mine] - centres[theirs]).T)
 
     terms = [
@@ -61,33 +64,57 @@ def find_candidates(cells: Cells) -> CandidateLinks:
     return CandidateLinks(mine, theirs, np.stack(terms, axis=1))
 
 
-def _centre(cells: Cells, index: int) -> NDArray[np.float64]:
-    """Centroid (x, y) of an instance; of one without pixels its offset."""
-    mask, offset = cells.masks[index], cells.offsets[index]
-    if not mask.any():
-        return offset.astype(np.float64)
-
-    columns, rows = mask.sum(axis=0), mask.sum(axis=1)
-    x, y = columns @ np.arange(len(columns)), rows @ np.arange(len(rows))
-    return offset + np.array([x, y]) / columns.sum()
-
-
-def _depths(cells: Cells, points: NDArray[np.float64], owners: NDArray[np.int64]) -> NDArray[np.float64]:
+def _depths(cells: Cells, points: Places, owners: NDArray[np.int64]) -> NDArray[np.float64]:
     """How deep in its cell of `owners` (k,) each point (k, 2) lies: 0 outside and on the outline, to 1."""
-    depths = np.zeros(len(owners))
-    order = np.argsort(owners, kind="stable")
+    which, of = np.unique(owners, return_inverse=True)
+    steps = np.array([-(-max(cells.masks[index].shape) // FINE_ENOUGH) for index in which], dtype=np.int64)
+    thin = [cells.masks[i][::step, ::step] for i, step in zip(which.tolist(), steps.tolist(), strict=True)]
 
-    # The points of one cell together, so that its distances are taken once.
-    for mine in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1) if len(owners) else []:
-        owner = int(owners[mine[0]])
-        mask, offset = cells.masks[owner], cells.offsets[owner]
+    last = np.array([mask.shape[::-1] for mask in thin], dtype=np.int64).reshape(-1, 2)[of] - 1
+    places = np.round((points - cells.offsets[owners]) / steps[of, None]).astype(np.int64)
+    places = np.clip(places, 0, last)  # (k, 2) x, y
 
-        step = -(-max(mask.shape) // FINE_ENOUGH)
-        field = _depth_field(mask[::step, ::step], _sides_inside(cells, owner))
-        places = np.round((points[mine] - offset) / step).astype(np.int64)
-        x, y = np.clip(places, 0, np.array(field.shape[::-1]) - 1).T
-        depths[mine] = field[y, x]
+    depths, whole = np.zeros(len(owners)), ~touch_border(cells)[which]
+    for sheet in sheets(
+        [mask if inside else mask[:0] for mask, inside in zip(thin, whole, strict=True)], FEW
+    ):
+        mine, x, y = _on_sheet(sheet, of, places)
+        squares = _squared_distances(sheet)
+        largest = np.maximum.reduceat(squares.reshape(-1, sheet.width).max(axis=1), sheet.tops)
+        row = np.searchsorted(sheet.tops, y, side="right") - 1
+        depths[mine] = np.sqrt(squares[y * sheet.width + x] / largest[row])
+
+    for place in np.flatnonzero(~whole).tolist():
+        mine = np.flatnonzero(of == place)
+        x, y = places[mine].T
+        depths[mine] = _depth_field(thin[place], _sides_inside(cells, int(which[place])))[y, x]
     return depths
+
+
+def _on_sheet(
+    sheet: Sheet, of: NDArray[np.int64], places: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Which of the places (k, 2) in masks `of` (k,) are in masks of a sheet, and their x and y on it."""
+    tops = np.full(int(of.max()) + 1, -1)
+    tops[sheet.members] = sheet.tops
+    mine = np.flatnonzero(tops[of] >= 0)
+    return mine, places[mine, 0], places[mine, 1] + tops[of[mine]]
+
+
+def _squared_distances(sheet: Sheet) -> NDArray[np.int32]:
+    """Squared distance of each pixel from the background, (rows * width,)."""
+    pixels, every = sheet.pixels, np.arange(len(sheet.pixels), dtype=np.int32)
+    before = np.maximum.accumulate(np.where(pixels, 0, every))
+    after = np.minimum.accumulate(np.where(pixels, len(every), every)[::-1])[::-1]
+    across = np.minimum(every - before, after - every) ** 2  # in its row
+
+    nearest, rows = across.copy(), 1
+    while rows**2 < nearest.max():
+        step = rows * sheet.width
+        for here, there in ((nearest[step:], across[:-step]), (nearest[:-step], across[step:])):
+            np.minimum(here, there + rows**2, out=here)
+        rows += 1
+    return nearest
 
 
 def _depth_field(mask: Mask, sides: list[tuple[int, int]]) -> NDArray[np.float64]:

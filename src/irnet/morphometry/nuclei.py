@@ -1,64 +1,82 @@
-"""How large the nuclei of a cell are, and how far from its middle they lie."""
+"""How large the nuclei of cells are, and how far from the middle of their cell they lie."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, NO_PARENT
-from irnet.geometry.masks import cover
-from irnet.morphometry.surroundings import Surroundings
+from irnet.cells import CYTOPLASM, NO_PARENT, Cells
+from irnet.geometry.masks import union
+from irnet.morphometry.shape import measure_places
+
+Floats = NDArray[np.float64]
 
 
 class Nuclei(NamedTuple):
-    """Nuclei of one cell, together; where the frame cuts the cell, and without a nucleus, only their number.
+    """Nuclei of each cell, together; nan where the frame cuts the cell or one of them, and without a nucleus.
 
     Several nuclei count as their union, and none is cut to the cell: masks that disagree show.
     """
 
-    count: int | None = None  # None for a nucleus
-    of_cell: float | None = None  # area of the nuclei over the area of the whole cell
-    of_rest: float | None = None  # over the area of the cell without them; None where they leave nothing
-    offset: float | None = None  # distance of the centroids over the radius of a disc of the cell's area
+    of_cell: Floats  # (n,) area of the nuclei over the area of the whole cell; nan for a nucleus
+    of_rest: Floats  # (n,) over the area of the cell without them; nan where they leave nothing
+    offset: Floats  # (n,) distance of the centroids over the radius of a disc of the cell's area
+
+    # Of a nucleus the offset is that of itself alone.
 
 
-def measure_nuclei(surroundings: Surroundings, index: int) -> Nuclei:
-    """The figures of a cell, or those of a nucleus alone in its cell (then only `offset`)."""
-    cells = surroundings.cells
-    is_cell = cells.labels[index] == CYTOPLASM
-    cell = index if is_cell else int(cells.parents[index])
-    if cell == NO_PARENT:
-        return Nuclei()
+def measure_nuclei(
+    cells: Cells,
+    area: NDArray[np.int64],
+    centroid: Floats,
+    cut: NDArray[np.bool_],
+    nuclei: Sequence[NDArray[np.int64]],
+) -> Nuclei:
+    """The figures of all n instances.
 
-    nuclei = surroundings.nuclei(cell)
-    chosen = nuclei if is_cell else np.array([index])
-    count = len(nuclei) if is_cell else None
-    cut = any(surroundings.touches_border(part) for part in (cell, *nuclei.tolist()))
+    Args:
+        cells: n instances.
+        area: px of each, (n,).
+        centroid: x, y of each in the frame, (n, 2); nan without pixels.
+        cut: whether the frame cuts it, (n,).
+        nuclei: for each the indices of its nuclei.
+    """
+    is_cell = cells.labels == CYTOPLASM
+    linked = cells.parents != NO_PARENT
+    owner = np.where(is_cell, np.arange(len(cells)), cells.parents)
+    has_owner = owner != NO_PARENT
 
-    x, y, area = _centroid(surroundings, chosen)
-    cell_x, cell_y, cell_area = _centroid(surroundings, np.array([cell]))
-    if cut or not area or not cell_area:
-        return Nuclei(count)
+    cut = cut.copy()  # the cell, or one of its nuclei
+    np.logical_or.at(cut, cells.parents[linked], cut[linked])
 
-    offset = float(np.hypot(x - cell_x, y - cell_y) / np.sqrt(cell_area / np.pi))
-    if not is_cell:
-        return Nuclei(offset=offset)
+    # What lies in the cell: of a cell its nuclei, one as it is and several as their union.
+    inner, place = np.where(is_cell, 0, area), np.where(is_cell[:, None], np.nan, centroid)
+    counts = np.array([len(own) for own in nuclei], dtype=np.int64)
+    single = np.flatnonzero(is_cell & (counts == 1))
+    child = np.array([nuclei[index][0] for index in single.tolist()], dtype=np.int64)
+    inner[single], place[single] = area[child], centroid[child]
+    several = np.flatnonzero(is_cell & (counts > 1))
+    inner[several], place[several] = _unions(cells, [nuclei[index] for index in several.tolist()])
 
-    rest = cell_area - area
-    return Nuclei(count, area / cell_area, area / rest if rest > 0 else None, offset)
+    whole = has_owner & ~cut[owner] & (inner > 0) & (area[owner] > 0)
+    known = np.flatnonzero(whole)
+    total = area[owner[known]]
+    offset, of_cell, of_rest = np.full((3, len(cells)), np.nan)
+    offset[known] = np.hypot(*(place[known] - centroid[owner[known]]).T) / np.sqrt(total / np.pi)
+
+    with_rest = known[is_cell[known] & (inner[known] < total)]
+    known = known[is_cell[known]]
+    of_cell[known] = inner[known] / area[known]
+    of_rest[with_rest] = inner[with_rest] / (area[with_rest] - inner[with_rest])
+    return Nuclei(of_cell, of_rest, offset)
 
 
-def _centroid(surroundings: Surroundings, indices: np.ndarray) -> tuple[float, float, int]:
-    """Mean x and y, and number, of the pixels under any of the instances."""
-    if not len(indices):
-        return 0.0, 0.0, 0
-
-    cells, boxes = surroundings.cells, surroundings.boxes[indices]
-    (x1, y1), (x2, y2) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
-    under = cover([cells.masks[i] for i in indices], cells.offsets[indices], (x1, y1, x2, y2))  # (h, w)
-
-    columns, rows = np.count_nonzero(under, axis=0), np.count_nonzero(under, axis=1)
-    area = int(columns.sum())
-    if not area:
-        return 0.0, 0.0, 0
-    x, y = columns @ np.arange(len(columns)) / area, rows @ np.arange(len(rows)) / area
-    return float(x) + x1, float(y) + y1, area
+def _unions(cells: Cells, groups: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], Floats]:
+    """Areas (k,) and centroids (k, 2) in the frame of all pixels under any instance of each group."""
+    joined = [
+        union([cells.masks[i] for i in group], [(int(x), int(y)) for x, y in cells.offsets[group]])
+        for group in groups
+    ]
+    area, centroid = measure_places([mask for mask, _ in joined])
+    return area, centroid + np.array([offset for _, offset in joined]).reshape(-1, 2)

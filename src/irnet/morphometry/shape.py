@@ -1,106 +1,102 @@
-"""Size and form of one mask, in pixels, as `skimage.measure.regionprops` has them, on its crop alone."""
+"""Size and form of masks, in pixels, as `skimage.measure.regionprops` has them, of all of them at once."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull
-from skimage.measure import perimeter_crofton
+
+from irnet.geometry.sheets import Runs, Sheet, runs_of, sheets
+from irnet.morphometry.hull import measure_hulls
 
 Mask = NDArray[np.bool_]
-Points = NDArray[np.float64]
+Floats = NDArray[np.float64]
+
+ACROSS = ((0, 1), (1, 1), (1, 0), (1, -1))  # neighbours in four directions: rows down, columns to the right
 
 
-class Shape(NamedTuple):
-    """Figures of a mask with at least one pixel."""
+class Shapes(NamedTuple):
+    """Figures of n masks; all but the area of a mask without pixels is nan."""
 
-    area: int  # px
-    centroid: tuple[float, float]  # x, y of the crop, in pixel centres
-    perimeter: float  # px, Crofton's formula in four directions
-    max_diameter: float  # px, largest caliper width
-    min_diameter: float  # px, smallest caliper width
-    eccentricity: float  # of the ellipse with the same second moments: 0 a circle, 1 a line
-    solidity: float  # area over the area of the convex hull
-    circularity: float  # 4 pi area / perimeter^2, at most 1
+    area: NDArray[np.int64]  # (n,) px
+    centroid: Floats  # (n, 2) x, y of the crop, in pixel centres
+    perimeter: Floats  # (n,) px, Crofton's formula in four directions
+    max_diameter: Floats  # (n,) px, largest caliper width
+    min_diameter: Floats  # (n,) px, smallest caliper width
+    eccentricity: Floats  # (n,) of the ellipse with the same second moments: 0 a circle, 1 a line
+    solidity: Floats  # (n,) area over the area of the convex hull
+    circularity: Floats  # (n,) 4 pi area / perimeter^2, at most 1
 
 
-def measure_shape(mask: Mask) -> Shape:
-    """The figures of a mask's crop (h, w), which may have several parts and holes.
+def measure_shapes(masks: Sequence[Mask]) -> Shapes:
+    """The figures of crops (h, w), each of which may have several parts and holes.
 
     The hull is that of the midpoints of the pixels' sides, the outline at level one half.
     """
-    area, (x, y), eccentricity = _moments(mask)
-
-    perimeter = float(perimeter_crofton(mask))
-    hull = hull_of(mask)
-    widest, narrowest = caliper_widths(hull)
-    return Shape(
-        area=area,
-        centroid=(x, y),
-        perimeter=perimeter,
-        max_diameter=widest,
-        min_diameter=narrowest,
-        eccentricity=eccentricity,
-        solidity=min(1.0, area / polygon_area(hull)),
-        circularity=min(1.0, 4 * np.pi * area / perimeter**2),
+    count = len(masks)
+    shapes = Shapes(
+        np.zeros(count, dtype=np.int64), np.full((count, 2), np.nan), *np.full((6, count), np.nan)
     )
 
+    for sheet in sheets(masks):
+        runs = runs_of(sheet, sheet.pixels)
+        if not len(runs.owners):
+            continue
+        begins = np.flatnonzero(np.diff(runs.owners, prepend=-1))
+        members = runs.owners[begins]
+        area, shapes.centroid[members], shapes.eccentricity[members] = _moments(runs, begins)
 
-def hull_of(mask: Mask) -> Points:
-    """Corners of the convex hull of the midpoints of the pixels' sides, in order, (k, 2) x, y."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-
-    left, right = _ends(mask[rows])
-    top, bottom = _ends(mask[:, columns].T)
-
-    points = np.concatenate(
-        [
-            np.stack([left - 0.5, rows], axis=1),
-            np.stack([right + 0.5, rows], axis=1),
-            np.stack([columns, top - 0.5], axis=1),
-            np.stack([columns, bottom + 0.5], axis=1),
-        ],
-        dtype=np.float64,
-    )
-    return points[ConvexHull(points).vertices]
+        perimeter, hulls = _perimeters(sheet, members, area), measure_hulls(runs)
+        shapes.area[members], shapes.perimeter[members] = area, perimeter
+        shapes.max_diameter[members], shapes.min_diameter[members] = hulls.widest, hulls.narrowest
+        shapes.solidity[members] = np.minimum(1, area / hulls.areas)
+        shapes.circularity[members] = np.minimum(1, 4 * np.pi * area / perimeter**2)
+    return shapes
 
 
-def caliper_widths(hull: Points) -> tuple[float, float]:
-    """Largest and smallest distance between parallel lines that hold a convex polygon (k, 2) between them.
-
-    >>> caliper_widths(np.array([[0, 0], [4, 0], [4, 3], [0, 3]]))
-    (5.0, 3.0)
-    """
-    apart = hull[:, None] - hull[None]  # (k, k, 2)
-
-    # The smallest width is reached where one of the lines holds a side of the polygon.
-    edges = np.roll(hull, -1, axis=0) - hull
-    normals = np.stack([-edges[:, 1], edges[:, 0]], axis=1) / np.hypot(*edges.T)[:, None]
-    along = normals @ hull.T  # (edges, corners)
-    return float(np.hypot(apart[..., 0], apart[..., 1]).max()), float(np.ptp(along, axis=1).min())
+def measure_places(masks: Sequence[Mask]) -> tuple[NDArray[np.int64], Floats]:
+    """Areas (n,) and centroids (n, 2) x, y of crops, as in `Shapes`, alone."""
+    area, centroid = np.zeros(len(masks), dtype=np.int64), np.full((len(masks), 2), np.nan)
+    for sheet in sheets(masks):
+        runs = runs_of(sheet, sheet.pixels)
+        if len(runs.owners):
+            begins = np.flatnonzero(np.diff(runs.owners, prepend=-1))
+            members = runs.owners[begins]
+            area[members], centroid[members], _ = _moments(runs, begins)
+    return area, centroid
 
 
-def polygon_area(ring: Points) -> float:
-    """Area inside a simple polygon (k, 2)."""
-    x, y = ring.T
-    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
+def _moments(runs: Runs, begins: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Areas, centroids and eccentricities of the masks whose runs begin at `begins`."""
+    lengths = runs.stops - runs.starts
+    sums_x = lengths * (runs.starts + runs.stops - 1) // 2
+    squares_x = _squares_below(runs.stops) - _squares_below(runs.starts)
+    parts = lengths, sums_x, lengths * runs.rows, squares_x, lengths * runs.rows**2, sums_x * runs.rows
 
-
-def _moments(mask: Mask) -> tuple[int, tuple[float, float], float]:
-    """Area, centroid (x, y) and eccentricity; regionprops takes ten times as long for the same."""
-    weights = mask.astype(np.float64)
-    columns, rows = weights.sum(axis=0), weights.sum(axis=1)
-    area = columns.sum()
-    x, y = columns @ np.arange(len(columns)) / area, rows @ np.arange(len(rows)) / area
-
-    u, v = np.arange(len(columns)) - x, np.arange(len(rows)) - y
-    uu, vv, uv = columns @ u**2, rows @ v**2, v @ weights @ u
+    whole = [np.add.reduceat(part, begins) for part in parts]
+    area, x, y, xx, yy, xy = (part.astype(np.float64) for part in whole)
+    uu, vv, uv = (area * squares - product for squares, product in ((xx, x * x), (yy, y * y), (xy, x * y)))
 
     major, spread = uu + vv, np.hypot(uu - vv, 2 * uv)  # twice the mean and the difference of both axes'
-    eccentricity = np.sqrt(2 * spread / (major + spread)) if major else 0.0
-    return int(area), (float(x), float(y)), float(eccentricity)
+    share = np.divide(2 * spread, major + spread, out=np.zeros_like(major), where=major > 0)
+    return whole[0], np.stack([x / area, y / area], axis=1), np.sqrt(share)
 
 
-def _ends(lines: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First and last true place of each line; every line has one."""
-    return lines.argmax(axis=1), lines.shape[1] - 1 - lines[:, ::-1].argmax(axis=1)
+def _squares_below(ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0 + 1 + 4 + ... + (end - 1)^2."""
+    return (ends - 1) * ends * (2 * ends - 1) // 6
+
+
+def _perimeters(sheet: Sheet, members: NDArray[np.int64], area: NDArray[np.int64]) -> Floats:
+    """Crofton's formula: how often lines in four directions enter the mask.
+
+    In each direction they enter as often as there are pixels without one before them in the mask.
+    """
+    order = np.argsort(members)
+    entered = np.zeros(len(members))
+    for down, right in ACROSS:
+        runs = runs_of(sheet, sheet.shifted(down, right))
+        place = order[np.searchsorted(members, runs.owners, sorter=order)]
+        pairs = np.bincount(place, runs.stops - runs.starts, minlength=len(members))
+        entered += (area - pairs) / np.hypot(down, right)
+    return np.pi / 4 * entered

@@ -1,73 +1,118 @@
-"""What lies on and around an instance: pixels of other cells, neighbours, the edge of the frame."""
+"""What lies on and around instances: pixels of other cells, neighbours, the edge of the frame."""
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import NO_PARENT, Cells
-from irnet.geometry.boxes import neighbours
+from irnet.geometry.boxes import overlapping_pairs
 from irnet.geometry.masks import Window, cover
 
 Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 REACH = 1  # px: masks that touch by a side or a corner are neighbours
+PIXELS = 2**21  # of a strip, about: no map of the whole image is made
 
 
-class Surroundings:
-    """Asked for one instance of `cells` after the other; looks at those alone whose boxes meet."""
+class Strip(NamedTuple):
+    """Rows of the frame that are looked at together, and one below, with which pixels are pairs."""
 
-    def __init__(self, cells: Cells) -> None:
-        self.cells, self.boxes = cells, cells.boxes.astype(np.int64)
-        self.families = np.where(cells.parents == NO_PARENT, np.arange(len(cells)), cells.parents)
+    top: int
+    bottom: int  # exclusive
+    end: int  # bottom + 1, or the frame's height
+    members: Ints  # (k,) instances with pixels in the rows from top to bottom
 
-        self._nuclei = _children(cells.parents)
-        grown = self.boxes + np.array([-REACH, -REACH, REACH, REACH])
-        self._near = neighbours(grown, self.boxes)
+    def window(self, cells: Cells, index: int) -> Window:
+        """What of an instance's crop lies in the rows from top to end: x1, y1, x2, y2 of the frame."""
+        x1, y1, x2, y2 = cells.window(index)
+        return x1, max(y1, self.top), x2, min(y2, self.end)
 
-    def foreign(self, index: int) -> Mask:
-        """Pixels of an instance that an instance of another cell covers as well, (h, w) of its crop.
+    def part(self, cells: Cells, index: int) -> Mask:
+        """That part of the crop."""
+        y = int(cells.offsets[index, 1])
+        return cells.masks[index][max(self.top - y, 0) : self.end - y]
 
-        A cell and its nuclei are one cell; so are the nuclei of one cell.
-        """
-        near = self._near[index]
-        others = near[self.families[near] != self.families[index]]
-        return self.cells.masks[index] & self._cover(others, self._window(index))
 
-    def own_nuclei(self, index: int) -> Mask:
-        """Pixels of a cell under its nuclei, (h, w) of its crop."""
-        return self.cells.masks[index] & self._cover(self.nuclei(index), self._window(index))
+def strips(cells: Cells) -> Iterator[Strip]:
+    """The frame from above, without rows in which nothing is."""
+    height, width = cells.image_shape
+    tops, bottoms = cells.boxes[:, [1, 3]].T
+    rows = max(1, PIXELS // max(width, 1))
+    top = 0
+    while (below := bottoms > top).any():
+        top = max(top, int(tops[below].min()))
+        bottom = min(top + rows, height)
+        members = np.flatnonzero(below & (tops < bottom))
+        yield Strip(top, bottom, min(bottom + 1, height), members)
+        top = bottom
 
-    def nuclei(self, index: int) -> NDArray[np.int64]:
-        """Indices of the k nuclei of a cell, (k,), ascending."""
-        return self._nuclei[index]
 
-    def count_neighbours(self, index: int) -> int:
-        """Instances of the same class that overlap or touch this one."""
-        near = self._near[index]
-        alike = near[(self.cells.labels[near] == self.cells.labels[index]) & (near != index)]
-        if not len(alike):
-            return 0
+def shared_by_cells(cells: Cells, strip: Strip) -> Mask:
+    """Pixels of a strip under instances of several cells, (end - top, W).
 
-        grown = _grown(self.cells.masks[index])
-        x, y = (self.cells.offsets[index] - REACH).tolist()
-        places = (self.cells.offsets[alike] - (x, y)).tolist()
-        return sum(
-            _meet(grown, self.cells.masks[other], place)
-            for other, place in zip(alike.tolist(), places, strict=True)
-        )
+    A cell and its nuclei are one cell; so are the nuclei of one cell.
+    """
+    shape = strip.end - strip.top, cells.image_shape[1]
+    once, twice = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    for index, before in _by_family(cells, strip.members):
+        x1, y1, x2, y2 = window = strip.window(cells, index)
+        part = strip.part(cells, index)
+        if before:
+            part = part > cover([cells.masks[i] for i in before], cells.offsets[before], window)
+        place = slice(y1 - strip.top, y2 - strip.top), slice(x1, x2)
+        twice[place] |= once[place] & part
+        once[place] |= part
+    return twice
 
-    def touches_border(self, index: int) -> bool:
-        """Whether the instance reaches the frame's edge, so that a part of it may be missing."""
-        (x1, y1, x2, y2), (height, width) = self._window(index), self.cells.image_shape
-        return x1 == 0 or y1 == 0 or x2 == width or y2 == height
 
-    def _window(self, index: int) -> Window:
-        x1, y1, x2, y2 = self.boxes[index].tolist()
-        return x1, y1, x2, y2
+def own_nuclei(cells: Cells, nuclei: Ints, window: Window) -> Mask:
+    """Pixels of a window under some of the instances, (h, w)."""
+    return cover([cells.masks[i] for i in nuclei], cells.offsets[nuclei], window)
 
-    def _cover(self, indices: NDArray[np.int64], window: Window) -> Mask:
-        return cover([self.cells.masks[i] for i in indices], self.cells.offsets[indices], window)
+
+def count_neighbours(cells: Cells) -> Ints:
+    """Of each instance how many others of its class overlap or touch it, (n,)."""
+    boxes = cells.boxes.astype(np.int64)
+    grown = boxes + np.array([-REACH, -REACH, REACH, REACH])
+    pairs = overlapping_pairs(grown, boxes)
+    pairs = pairs[(pairs[:, 0] < pairs[:, 1]) & (cells.labels[pairs[:, 0]] == cells.labels[pairs[:, 1]])]
+
+    met = np.zeros(len(pairs), dtype=bool)
+    places = (cells.offsets[pairs[:, 1]] - grown[pairs[:, 0], :2]).tolist()
+    last, mask = -1, np.zeros((0, 0), dtype=bool)
+    for number, ((one, other), place) in enumerate(zip(pairs.tolist(), places, strict=True)):
+        if one != last:
+            last, mask = one, _grown(cells.masks[one])
+        met[number] = _meet(mask, cells.masks[other], place)
+    return np.bincount(pairs[met].ravel(), minlength=len(cells))
+
+
+def touch_border(cells: Cells) -> Mask:
+    """Whether each instance reaches the frame's edge, so that a part of it may be missing, (n,)."""
+    height, width = cells.image_shape
+    return (cells.boxes[:, :2] == 0).any(axis=1) | (cells.boxes[:, 2:] == (width, height)).any(axis=1)
+
+
+def children(parents: Ints) -> list[Ints]:
+    """For each instance those whose parent it is, ascending."""
+    order = np.argsort(parents, kind="stable")
+    bounds = np.searchsorted(parents[order], np.arange(len(parents) + 1))
+    return [order[start:stop] for start, stop in pairwise(bounds.tolist())]
+
+
+def _by_family(cells: Cells, members: Ints) -> Iterator[tuple[int, list[int]]]:
+    """Each of the members, and those of its cell that came before it."""
+    families = np.where(cells.parents == NO_PARENT, np.arange(len(cells)), cells.parents)[members]
+    order = np.argsort(families, kind="stable")
+    last, before = -1, list[int]()
+    for index, family in zip(members[order].tolist(), families[order].tolist(), strict=True):
+        before = before if family == last else []
+        yield index, before
+        last, before = family, [*before, index]
 
 
 def _grown(mask: Mask) -> Mask:
@@ -86,10 +131,3 @@ def _meet(mask: Mask, other: Mask, place: list[int]) -> bool:
     part = mask[max(y, 0) : y + other.shape[0], max(x, 0) : x + other.shape[1]]
     left, top = max(-x, 0), max(-y, 0)
     return bool((part & other[top : top + part.shape[0], left : left + part.shape[1]]).any())
-
-
-def _children(parents: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """For each instance those whose parent it is, ascending."""
-    order = np.argsort(parents, kind="stable")
-    bounds = np.searchsorted(parents[order], np.arange(len(parents) + 1))
-    return [order[start:stop] for start, stop in pairwise(bounds.tolist())]

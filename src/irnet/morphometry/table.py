@@ -12,16 +12,24 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, Cells
 from irnet.errors import InputError
-from irnet.morphometry.colour import Colour, estimate_background, measure_colour
-from irnet.morphometry.nuclei import Nuclei, measure_nuclei
+from irnet.morphometry.colour import Part, Stains, StainSums, estimate_background
+from irnet.morphometry.nuclei import measure_nuclei
 from irnet.morphometry.pairing import pairing_confidence
-from irnet.morphometry.shape import Shape, measure_shape
-from irnet.morphometry.surroundings import Surroundings
+from irnet.morphometry.shape import Shapes, measure_shapes
+from irnet.morphometry.surroundings import (
+    children,
+    count_neighbours,
+    own_nuclei,
+    shared_by_cells,
+    strips,
+    touch_border,
+)
 from irnet.progress import each
 from irnet.wording import for_spreadsheet, install_extra, name_instance
 
 Value = str | int | float | None
 Row = dict[str, Value]
+Columns = dict[str, Sequence[Value] | NDArray | None]  # (n,) each; None where nothing is known
 
 COLUMNS: dict[str, type] = {  # docs/reference/measurements.md says what each one is
     "image": str,
@@ -101,29 +109,17 @@ def measure(
     """
     if picture is not None and picture.shape[:2] != cells.image_shape:
         raise InputError(f"cells of a frame of {cells.image_shape} on an image of {picture.shape[:2]} pixels")
+    nuclei = children(cells.parents)
+    shapes = measure_shapes(cells.masks)
 
-    background = None if picture is None else estimate_background(picture, cells)
-    confidence = pairing_confidence(cells)
-    surroundings = Surroundings(cells)
-    numbers = numbers or range(len(cells))
+    columns = (
+        _identity(cells, name, numbers or range(len(cells)), nuclei) | _place(cells) | _form(cells, shapes)
+    )
+    columns |= _nuclear(cells, shapes, nuclei)
+    columns |= _on_top(cells, picture, shapes.area, nuclei, exclude_overlap)
 
-    rows = []
-    for index, mask in enumerate(each(cells.masks, "instance")):
-        foreign = surroundings.foreign(index)
-        row = _identity(surroundings, index, confidence) | _place(surroundings, index, foreign)
-        row |= _names(cells, name, index, numbers)
-        row |= _form(measure_shape(mask) if mask.any() else None, cells, index)
-        row |= _nuclear(measure_nuclei(surroundings, index))
-
-        if picture is not None and background is not None:
-            stained = mask & ~surroundings.own_nuclei(index)
-            crop = _crop(picture, surroundings.boxes[index])
-            row |= _stain(
-                measure_colour(crop, stained & ~foreign if exclude_overlap else stained, background)
-            )
-
-        rows.append({column: _rounded(column, row.get(column)) for column in COLUMNS})
-    return rows
+    listed = [_listed(column, columns.get(column), len(cells)) for column in COLUMNS]
+    return [dict(zip(COLUMNS, values, strict=True)) for values in zip(*listed, strict=True)]
 
 
 def to_csv(rows: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:
@@ -169,89 +165,107 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
     return file.getvalue()
 
 
-def _names(cells: Cells, image: str, index: int, numbers: Sequence[int]) -> Row:
-    parent = int(cells.parents[index])
+def _identity(
+    cells: Cells, image: str, numbers: Sequence[int], nuclei: Sequence[NDArray[np.int64]]
+) -> Columns:
+    """Who each instance is; the confidence of a cell is that of its least sure nucleus."""
+    sure = pairing_confidence(cells)
+    for index in np.flatnonzero(cells.labels == CYTOPLASM).tolist():
+        if len(nuclei[index]):
+            sure[index] = sure[nuclei[index]].min()
     return {
-        "image": image,
-        "id": numbers[index],
-        "parent": None if parent == NO_PARENT else numbers[parent],
-        "name": name_instance(image, numbers[index]),
+        "image": [image] * len(cells),
+        "id": list(numbers),
+        "label": [LABEL_NAMES[label] for label in cells.labels.tolist()],
+        "parent": [None if parent == NO_PARENT else numbers[parent] for parent in cells.parents.tolist()],
+        "pairing_confidence": sure,
+        "score": cells.scores,
+        "name": [name_instance(image, number) for number in numbers],
     }
 
 
-def _identity(surroundings: Surroundings, index: int, confidence: NDArray[np.float64]) -> Row:
-    cells = surroundings.cells
-    is_cell = cells.labels[index] == CYTOPLASM
-
-    nuclei = confidence[surroundings.nuclei(index) if is_cell else [index]]
-    return {
-        "label": LABEL_NAMES[int(cells.labels[index])],
-        "pairing_confidence": float(nuclei.min()) if len(nuclei) else None,
-        "score": float(cells.scores[index]),
+def _place(cells: Cells) -> Columns:
+    boxes = dict(zip(("box_x1", "box_y1", "box_x2", "box_y2"), cells.boxes.astype(np.int64).T, strict=True))
+    return boxes | {
+        "touches_border": touch_border(cells).astype(np.int64),
+        "neighbours": count_neighbours(cells),
     }
 
 
-def _form(shape: Shape | None, cells: Cells, index: int) -> Row:
-    if shape is None:
-        return {"area_px": 0, "area_um2": None if cells.mpp is None else 0.0}
-    x, y = cells.offsets[index].tolist()
-
-    row: Row = {
-        "area_px": shape.area,
-        "area_um2": None if cells.mpp is None else shape.area * cells.mpp**2,
-        "eccentricity": shape.eccentricity,
-        "solidity": shape.solidity,
-        "circularity": shape.circularity,
-        "centroid_x_px": x + shape.centroid[0],
-        "centroid_y_px": y + shape.centroid[1],
+def _form(cells: Cells, shapes: Shapes) -> Columns:
+    centroid, mpp = shapes.centroid + cells.offsets, cells.mpp
+    columns: Columns = {
+        "area_px": shapes.area,
+        "area_um2": None if mpp is None else shapes.area * mpp**2,
+        "eccentricity": shapes.eccentricity,
+        "solidity": shapes.solidity,
+        "circularity": shapes.circularity,
+        "centroid_x_px": centroid[:, 0],
+        "centroid_y_px": centroid[:, 1],
     }
-
     for length in ("perimeter", "max_diameter", "min_diameter"):
-        value: float = getattr(shape, length)
-        row |= {f"{length}_px": value, f"{length}_um": None if cells.mpp is None else value * cells.mpp}
-    return row
+        values: NDArray[np.float64] = getattr(shapes, length)
+        columns |= {f"{length}_px": values, f"{length}_um": None if mpp is None else values * mpp}
+    return columns
 
 
-def _place(surroundings: Surroundings, index: int, foreign: NDArray[np.bool_]) -> Row:
-    area = np.count_nonzero(surroundings.cells.masks[index])
-    sides = dict(
-        zip(("box_x1", "box_y1", "box_x2", "box_y2"), surroundings.boxes[index].tolist(), strict=True)
-    )
-    return sides | {
-        "touches_border": int(surroundings.touches_border(index)),
-        "overlap_fraction": np.count_nonzero(foreign) / area if area else None,
-        "neighbours": surroundings.count_neighbours(index),
-    }
-
-
-def _nuclear(nuclei: Nuclei) -> Row:
+def _nuclear(cells: Cells, shapes: Shapes, nuclei: Sequence[NDArray[np.int64]]) -> Columns:
+    found = measure_nuclei(cells, shapes.area, shapes.centroid + cells.offsets, touch_border(cells), nuclei)
+    is_cell = (cells.labels == CYTOPLASM).tolist()
     return {
-        "nuclei": nuclei.count,
-        "nucleus_cell_ratio": nuclei.of_cell,
-        "nc_ratio": nuclei.of_rest,
-        "nuclear_offset": nuclei.offset,
+        "nuclei": [len(own) if cell else None for own, cell in zip(nuclei, is_cell, strict=True)],
+        "nucleus_cell_ratio": found.of_cell,
+        "nc_ratio": found.of_rest,
+        "nuclear_offset": found.offset,
     }
 
 
-def _stain(colour: Colour) -> Row:
+def _on_top(
+    cells: Cells,
+    picture: NDArray[np.uint8] | None,
+    area: NDArray[np.int64],
+    nuclei: Sequence[NDArray[np.int64]],
+    exclude_overlap: bool,
+) -> Columns:
+    """What other cells cover of each instance, and its stain, strip by strip of the frame."""
+    sums = None if picture is None else StainSums(len(cells), estimate_background(picture, cells))
+    shared = np.zeros(len(cells), dtype=np.int64)
+    for strip in each(strips(cells), "instances"):
+        several, parts = shared_by_cells(cells, strip), []
+        for index in strip.members.tolist():
+            x1, y1, x2, y2 = window = strip.window(cells, index)
+            part = strip.part(cells, index)
+            foreign = part & several[y1 - strip.top : y2 - strip.top, x1:x2]
+            shared[index] += np.count_nonzero(foreign[: strip.bottom - y1])
+
+            part = part > foreign if exclude_overlap else part  # and not
+            part = part > own_nuclei(cells, nuclei[index], window) if len(nuclei[index]) else part
+            parts.append(Part(index, x1, y1 - strip.top, part))
+        if sums is not None and picture is not None:
+            sums.add(picture[strip.top : strip.end], strip.bottom - strip.top, parts)
+
+    overlap: Columns = {"overlap_fraction": shared / np.where(area, area, np.nan)}
+    return overlap if sums is None else overlap | _stain(sums.finish())
+
+
+def _stain(stains: Stains) -> Columns:
     return {
-        "colour_px": colour.pixels,
-        "od_mean": colour.mean,
-        "od_sd": colour.sd,
-        "od_red": colour.red,
-        "od_green": colour.green,
-        "od_blue": colour.blue,
-        "od_entropy": colour.entropy,
-        "od_contrast": colour.contrast,
+        "colour_px": stains.pixels,
+        "od_mean": stains.mean,
+        "od_sd": stains.sd,
+        "od_red": stains.red,
+        "od_green": stains.green,
+        "od_blue": stains.blue,
+        "od_entropy": stains.entropy,
+        "od_contrast": stains.contrast,
     }
 
 
-def _crop(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> NDArray[np.uint8]:
-    x1, y1, x2, y2 = box.tolist()
-    return picture[y1:y2, x1:x2]
-
-
-def _rounded(column: str, value: Value) -> Value:
-    if not isinstance(value, float):
-        return value
-    return round(float(value), DIGITS[column]) if isfinite(value) else None
+def _listed(column: str, values: Sequence[Value] | NDArray | None, count: int) -> list[Value]:
+    """The values of a column as Python has them, rounded; None for what is not known."""
+    if values is None:
+        return [None] * count
+    if COLUMNS[column] is not float:
+        return values.tolist() if isinstance(values, np.ndarray) else list(values)
+    numbers, digits = np.asarray(values, dtype=np.float64).tolist(), DIGITS[column]
+    return [round(value, digits) if isfinite(value) else None for value in numbers]
