@@ -28,6 +28,10 @@ VERBS = (
     "data convert",
     "data split",
     "slide info",
+    "slide plan",
+    "slide run",
+    "slide status",
+    "slide finish",
 )
 
 

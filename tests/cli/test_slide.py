@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from made_slides import noise, write_ome, write_pyramid
 
+from irnet.synthetic import generate
 from irnet.verbs.slide_info import slide_info
 
 
@@ -27,7 +28,7 @@ def test_info_says_how_a_slide_is_read(run, tmp_path: Path) -> None:
         "600 x 500",
         "0.5 um per pixel",
         "0.3 mm2",
-        "1 window",
+        "of which 1 show something",
     ):
         assert said in ran.out
     assert "ANNA" not in ran.out + ran.err
@@ -56,3 +57,36 @@ def test_info_of_what_is_no_slide(run, tmp_path: Path) -> None:
         ran = run("slide", "info", tmp_path / name)
         assert ran.code == 2
         assert str(tmp_path) in ran.err
+
+
+def test_from_slide_to_table(run, network: Path, tmp_path: Path) -> None:
+    image, _ = generate(1, size=(300, 400), mpp=0.3, count=6)
+    slide, out = write_pyramid(tmp_path / "a.tif", image, mpp=0.3, levels=1), tmp_path / "out"
+    planned = run("slide", "plan", slide, "-o", out, "--model", network, "--window", 128, "--rename", "--all")
+    assert planned.code == 0
+    assert "slide-0001: 6 windows to segment of 6" in planned.out
+
+    assert run("slide", "finish", out).code == 2
+    first = run("slide", "run", out, "--shard", "1/2", "--device", "cpu")
+    assert (first.code, "3 windows done" in first.out) == (0, True), first.err
+    assert "3 done, 0 failed, 3 missing" in run("slide", "status", out).out
+    assert "3 windows done, 3 before" in run("slide", "run", out, "--device", "cpu").out
+
+    finished = run("slide", "finish", out)
+    assert finished.code == 0, finished.err
+    assert (out / "slides" / "slide-0001" / "cells.db").is_file()
+    table = (out / "slides.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert table[0].startswith("slide,cells,nuclei")
+    assert table[1].startswith("slide-0001,")
+    refused = run("slide", "run", out, "--shard", "half")
+    assert (refused.code, "2/4" in refused.err) == (2, True)
+
+
+def test_a_slide_of_unknown_scale_is_not_planned(run, network: Path, tmp_path: Path) -> None:
+    slide = write_pyramid(tmp_path / "a.tif", noise(1, 300, 300, 3), mpp=None)
+    refused = run("slide", "plan", slide, "-o", tmp_path / "out", "--model", network)
+    assert (refused.code, "give --mpp" in refused.err) == (2, True)
+    for region in ("1,2,3", "5000,0,10,10"):
+        told = ("-o", tmp_path / "out", "--model", network, "--mpp", 0.3, "--region", region)
+        assert run("slide", "plan", slide, *told).code == 2
+    assert not (tmp_path / "out" / "slides.json").exists()

@@ -33,7 +33,7 @@ def test_windows_with_a_pale_cell_are_never_skipped(tmp_path: Path, seed: int) -
     with open_slide(write_pyramid(tmp_path / "a.tif", image, levels=1 + seed % 4, compression=None)) as slide:
         assert slide.mpp
         tissue = find_tissue(slide, 0, slide.mpp)
-        layout = Layout.of(slide, slide.mpp, 0.37, plane=0, core=256, halo=64)
+        layout = Layout.of(slide, slide.mpp, 0.37, plane=0, window=(256, 64))
     assert tissue.background == pytest.approx(GLASS, abs=2)
 
     windows = layout.windows()
@@ -58,13 +58,15 @@ def test_what_was_not_scanned_differs_in_nothing() -> None:
 def test_the_level_and_scale_that_are_read(tmp_path: Path) -> None:
     path = write_pyramid(tmp_path / "a.tif", glass(1300), levels=4, mpp=0.1)
     with open_slide(path) as slide:
-        layout = Layout.of(slide, 0.1, 0.37, plane=0)
+        layout = Layout.of(slide, 0.1, 0.37, plane=0, window=(256, 64))
         assert (layout.level, layout.downsample) == (1, 2)  # .2 um; .4 um would be too coarse
         assert layout.scaled_mpp == pytest.approx(0.37, rel=1e-4)
-        assert Layout.of(slide, 0.09, 0.37, plane=0).level == 2  # .36 um, within 3 %
-        assert Layout.of(slide, 0.09, 0.37, plane=0).resampling.px == 1
-        assert Layout.of(slide, 0.5, 0.37, plane=0).level == 0
-        assert Layout.of(slide, 0.5, 0.0, plane=0).resampling.px == 1  # weights without a scale
+        assert Layout.of(slide, 0.09, 0.37, plane=0, window=(256, 64)).level == 2  # .36 um, within 3 %
+        assert Layout.of(slide, 0.09, 0.37, plane=0, window=(256, 64)).resampling.px == 1
+        assert Layout.of(slide, 0.5, 0.37, plane=0, window=(256, 64)).level == 0
+        assert (
+            Layout.of(slide, 0.5, 0.0, plane=0, window=(256, 64)).resampling.px == 1
+        )  # weights without a scale
 
         window = layout.windows()[0]
         assert layout.cut_out(slide, window).shape == (*window.frame_shape, 3)

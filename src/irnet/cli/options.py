@@ -141,6 +141,13 @@ Out = Annotated[
     typer.Option("-o", "--out", help="Folder to write to; created if it is missing.", callback=check_folder),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", callback=fold)]
+Engine = Annotated[
+    Literal["auto", "torch", "openvino"],
+    typer.Option(help="What computes; auto: OpenVINO on CPUs where it is installed, else PyTorch."),
+]
+Precision = Annotated[
+    Literal["fp32", "bf16"], typer.Option(help="Of the arithmetic; bf16 for CPUs that have it.")
+]
 Model = Annotated[
     str | None,
     typer.Option(

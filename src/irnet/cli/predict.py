@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Model, Out, Score, Views, fold_list, gathered
+from irnet.cli.options import Device, Engine, Model, Out, Precision, Score, Views, fold_list, gathered
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,8 @@ class Computing:
     """What computes a network."""
 
     device: Device = "auto"
-    engine: Annotated[
-        Literal["auto", "torch", "openvino"],
-        typer.Option(help="What computes; auto: OpenVINO on CPUs where it is installed, else PyTorch."),
-    ] = "auto"
-    precision: Annotated[
-        Literal["fp32", "bf16"], typer.Option(help="Of the arithmetic; bf16 for CPUs that have it.")
-    ] = "fp32"
+    engine: Engine = "auto"
+    precision: Precision = "fp32"
     compiled: Annotated[
         bool,
         typer.Option("--compile", help="Compile the network first: for hundreds of images of one size."),

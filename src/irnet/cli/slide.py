@@ -1,11 +1,12 @@
 """`irnet slide`: whole slides."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Model
+from irnet.cli.options import Device, Engine, Model, Out, Precision, Score, gathered
 
 app = typer.Typer(
     name="slide", help="Whole slides: files of scanners, and large images.", no_args_is_help=True
@@ -36,3 +37,134 @@ def info(
 
     for line in slide_info(slide, model=model, mpp=mpp, plane=plane).lines():
         typer.echo(line)
+
+
+@dataclass(frozen=True)
+class What:
+    """What of the slides is segmented, and by what."""
+
+    mpp: SlideMpp = None
+    plane: Plane = None
+    region: Annotated[str | None, typer.Option(help="Only here: x,y,width,height in px of the slide.")] = None
+    window: Annotated[
+        int | None,
+        typer.Option(help="px a side that own cells at a time; smaller needs less memory, and more time."),
+    ] = None
+    every: Annotated[bool, typer.Option("--all", help="Segment windows that show nothing, too.")] = False
+    rename: Annotated[
+        bool, typer.Option("--rename", help="Call slides slide-0001 ... instead of by their files.")
+    ] = False
+    full_hash: Annotated[
+        bool, typer.Option("--full-hash", help="Know slides by all of their bytes: takes as long as a copy.")
+    ] = False
+    model: Model = None
+    score: Score = None
+
+
+Planned = Annotated[Path, typer.Argument(help="Folder of a plan.", show_default=False)]
+
+
+@app.command()
+@gathered
+def plan(
+    slides: Annotated[list[Path], typer.Argument(help="Files of slides.", show_default=False)],
+    out: Out,
+    what: What,
+) -> None:
+    """Fix how slides will be segmented: scale, windows, background, weights.
+
+    Writes OUT/slides.json and OUT/slides/NAME/plan.json. What is found later
+    depends on them alone, and not on the machine. A slide whose um per pixel
+    are not known is refused.
+
+    Example:  irnet slide plan smear.svs -o found
+    """
+    from irnet.inference.windows import WINDOWS
+    from irnet.verbs.slide_plan import SlideOptions, plan_slides
+
+    core, halo = WINDOWS[0]
+    options = SlideOptions(
+        model=what.model,
+        score=what.score,
+        mpp=what.mpp,
+        plane=what.plane,
+        region=what.region,
+        window=(what.window or core, halo),
+        every=what.every,
+        rename=what.rename,
+        full_hash=what.full_hash,
+    )
+    planned = plan_slides(slides, out, options)
+    for name in planned.names:
+        slide = planned.slide(name)
+        typer.echo(f"{name}: {len(slide.windows())} windows to segment of {len(slide.layout.windows())}")
+        for note in slide.notes:
+            typer.echo(f"  {note}")
+    typer.echo(f"written to {out}: irnet slide run {out}")
+
+
+@app.command()
+def run(
+    folder: Planned,
+    shard: Annotated[
+        str, typer.Option(help="i/n: of all windows every n-th from the i-th on, for several machines.")
+    ] = "1/1",
+    only: Annotated[list[str] | None, typer.Option(help="Only this slide; repeatable.")] = None,
+    device: Device = "auto",
+    engine: Engine = "auto",
+    precision: Precision = "fp32",
+) -> None:
+    """Segment the windows that are not done yet. Stopped, the same command goes on.
+
+    Each window is a file of its own. One that fails is told and tried again
+    by the next run (exit code 3).
+
+    Example:  irnet slide run found --shard 2/4
+    """
+    from irnet.verbs.slide_run import RunOptions, read_shard, run_slides
+
+    options = RunOptions(read_shard(shard), only or (), device, engine, precision)
+    result = run_slides(folder, options)
+    for line in result.lines():
+        typer.echo(line)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def status(folder: Planned) -> None:
+    """Say how far the windows of a plan are.
+
+    Example:  irnet slide status found
+    """
+    from irnet.slides.plan import Plan
+    from irnet.verbs.slide_status import status_of
+
+    planned = Plan.read(folder)
+    for name in planned.names:
+        for line in status_of(planned, name).lines():
+            typer.echo(line)
+
+
+@app.command()
+def finish(
+    folder: Planned,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Go on without the windows that are not done.")
+    ] = False,
+) -> None:
+    """Put the windows of slides together: duplicates at seams go, nuclei get their cells.
+
+    Writes OUT/slides/NAME/cells.db (SQLite, a row a cell and nucleus) and
+    qc.json, and OUT/slides.csv, a row a slide.
+
+    Example:  irnet slide finish found
+    """
+    from irnet.verbs.slide_finish import finish_slides
+
+    result = finish_slides(folder, partial=partial)
+    for row in result.rows:
+        typer.echo(f"{row['slide']}: {row['cells']} cells, {row['nuclei']} nuclei on {row['area_mm2']:g} mm2")
+    if result.failed:
+        typer.echo(f"without {result.failed} windows that are not done", err=True)
+    typer.echo(f"written to {folder}")
+    raise typer.Exit(result.exit_code)

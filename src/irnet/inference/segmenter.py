@@ -112,6 +112,22 @@ class Segmenter:
         large = found._replace(cells=drop_specks(found.cells, um_per_px))
         return leave_bare_out(large, image, self.scores, um_per_px=um_per_px, excess=excess)
 
+    def find_in_window(self, image: NDArray[np.uint8], mpp: float) -> ImageDetections:
+        """Return every candidate of a window (H, W, 3) of a slide, at the network's scale and in one piece.
+
+        Raises `MemoryError` where it does not fit, and `InputError` where the limit of candidates is reached:
+        what is found may not depend on the machine, and nothing may be missing.
+        """
+        if is_blank(image):
+            return ImageDetections(Cells.empty(image.shape[:2], mpp), 1.0, (BLANK,))
+
+        cells, full = self._segment(image, None, mpp)
+        if full:
+            raise InputError(self._cap_note)
+        found = ImageDetections(drop_specks(self.suppress(cells), self.settings.data.mpp), 1.0, ())
+        excess = self.settings.predict.bare_ground
+        return leave_bare_out(found, image, self.scores, um_per_px=self.settings.data.mpp, excess=excess)
+
     @property
     def batch(self) -> int:
         """How many images it is worth to see at once."""

@@ -38,9 +38,17 @@ def pair_nuclei(cells: Cells, among: NDArray[np.bool_] | None = None) -> Cells:
     """
     chosen = np.arange(len(cells)) if among is None else np.flatnonzero(among)
     parents = np.full(len(cells), NO_PARENT)
-    for group in _groups(find_candidates(cells.select(chosen))):
-        parents[chosen[group.nuclei]] = np.append(chosen[group.cells], NO_PARENT)[group.solve()]
+    links = find_candidates(cells.select(chosen))
+    parents[chosen] = np.append(chosen, NO_PARENT)[solve_links(links, len(chosen))]
     return dataclasses.replace(cells, parents=parents)
+
+
+def solve_links(links: CandidateLinks, count: int) -> NDArray[np.int64]:
+    """The cell of each of so many instances (count,), by the links that are possible; NO_PARENT for none."""
+    parents = np.full(count, NO_PARENT)
+    for group in _groups(links):
+        parents[group.nuclei] = np.append(group.cells, NO_PARENT)[group.solve()]
+    return parents
 
 
 def pairing_confidence(cells: Cells) -> NDArray[np.float64]:
@@ -51,9 +59,16 @@ def pairing_confidence(cells: Cells) -> NDArray[np.float64]:
     `pair_nuclei` made have 0.5 at least, those by hand may have less; one to a cell that holds less than half
     of the nucleus has 0.
     """
-    confidence = np.where(cells.labels == NUCLEUS, (cells.parents == NO_PARENT).astype(float), np.nan)
-    for group in _groups(find_candidates(cells)):
-        confidence[group.nuclei] = group.confidence(cells.parents[group.nuclei])
+    return links_confidence(find_candidates(cells), cells.labels, cells.parents)
+
+
+def links_confidence(
+    links: CandidateLinks, labels: NDArray[np.integer], parents: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The same by the links that are possible, of instances (n,) of these labels and parents."""
+    confidence = np.where(labels == NUCLEUS, (parents == NO_PARENT).astype(float), np.nan)
+    for group in _groups(links):
+        confidence[group.nuclei] = group.confidence(parents[group.nuclei])
     return confidence
 
 

@@ -13,7 +13,6 @@ from irnet.slides.resample import STEPS, Resampling
 from irnet.slides.tiles import Window, plan_windows
 from irnet.slides.tissue import Tissue
 
-CORE, HALO = 2048, 512  # px at the network's scale
 SAME_SCALE = 0.03  # a level within 3 % of the network's scale is not resampled
 CELL_UM = 100.0  # a window without anything this far around its core owns no cell
 AUDITED = 0.01  # share of the windows that show nothing and are segmented all the same
@@ -40,16 +39,16 @@ class Layout:
     downsample: float
     shape: tuple[int, int]
     mpp: float
-    core: int = CORE
-    halo: int = HALO
+    core: int
+    halo: int
 
     @classmethod
     def of(
-        cls, slide: Slide, mpp: float, network_mpp: float, *, plane: int, core: int = CORE, halo: int = HALO
+        cls, slide: Slide, mpp: float, network_mpp: float, *, plane: int, window: tuple[int, int]
     ) -> Layout:
         """The layout for a network of `network_mpp` um per pixel, 0 where it has no scale.
 
-        Read is the coarsest level that is still as fine as the network's scale.
+        Read is the coarsest level that is still as fine as the network's scale. `window` is core and halo.
         """
         target = (network_mpp or mpp) * (1 + SAME_SCALE)
         level = max(
@@ -59,7 +58,7 @@ class Layout:
         )
         px = (network_mpp or mpp) / (mpp * slide.downsample(level))
         steps = STEPS if abs(1 / px - 1) <= SAME_SCALE else round(px * STEPS)
-        return cls(plane, level, steps, slide.downsample(level), slide.levels[level], mpp, core, halo)
+        return cls(plane, level, steps, slide.downsample(level), slide.levels[level], mpp, *window)
 
     @property
     def resampling(self) -> Resampling:

@@ -9,6 +9,7 @@ from pathlib import Path
 from irnet.cells import check_mpp
 from irnet.errors import InputError
 from irnet.inference.weights import find_weights, read_settings
+from irnet.inference.windows import WINDOWS
 from irnet.slides.layout import Layout, pixels_of
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Slide
@@ -87,7 +88,7 @@ def slide_info(
         if known is None:
             return info
 
-        layout = Layout.of(slide, known, settings.data.mpp, plane=taken)
+        layout = Layout.of(slide, known, settings.data.mpp, plane=taken, window=WINDOWS[0])
         tissue = find_tissue(slide, taken, known)
         windows = layout.windows()
         seen = [window for window in windows if layout.shows(window, tissue)]

@@ -1,0 +1,144 @@
+"""The plan of slides that are to be segmented: all that decides what is found, fixed before it begins.
+
+A plan lies in OUT/slides.json, for all slides, and OUT/slides/NAME/plan.json. What a window gives is a
+function of its key, so it does not matter which process computes it, how often, or in which order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from irnet.data.coco.document import parse
+from irnet.data.files import as_json, write_atomic
+from irnet.errors import InputError
+from irnet.slides.layout import Layout
+from irnet.slides.tiles import Window
+
+FORMAT = 1
+RUN, SLIDES, PLAN = "slides.json", "slides", "plan.json"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SlidePlan:
+    """What is fixed for one slide.
+
+    Args:
+        name: of the slide in the results, and of its folder.
+        path: of its file.
+        key: `slide_key` of its files.
+        reader: what reads it, with its version.
+        shape: (H, W) of its finest level.
+        background: grey levels of glass.
+        layout: level, scale and windows.
+        skipped: numbers of the windows that show nothing.
+        audited: those of them that are segmented all the same.
+        outside: numbers of the windows outside the region that was asked for.
+        notes: what a user should know.
+        full_hash: whether the key is that of all bytes.
+    """
+
+    name: str
+    path: str
+    key: str
+    reader: str
+    shape: tuple[int, int]
+    background: tuple[float, float, float]
+    layout: Layout
+    skipped: tuple[int, ...] = ()
+    audited: tuple[int, ...] = ()
+    outside: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    full_hash: bool = False
+
+    def windows(self) -> dict[int, Window]:
+        """The windows that are to be segmented, by number."""
+        left = ({*self.skipped} - {*self.audited}) | {*self.outside}
+        return {number: one for number, one in enumerate(self.layout.windows()) if number not in left}
+
+    def to_json(self) -> Row:
+        """What plan.json holds."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, row: Row) -> Self:
+        """The plan of such a row. Raises KeyError or TypeError for others."""
+        values: Row = {field.name: _frozen(row[field.name]) for field in fields(cls)}
+        layout = {field.name: _frozen(row["layout"][field.name]) for field in fields(Layout)}
+        values["layout"] = Layout(**layout)
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is fixed for all slides of a folder.
+
+    Args:
+        out: the folder.
+        names: of the slides, in order.
+        network: what finds cells: weights, their SHA-256, settings and thresholds.
+    """
+
+    out: Path
+    names: tuple[str, ...]
+    network: Mapping[str, Any]
+
+    def folder(self, name: str) -> Path:
+        """Where what belongs to a slide lies."""
+        return self.out / SLIDES / name
+
+    def slide(self, name: str) -> SlidePlan:
+        """The plan of a slide. Raises InputError."""
+        path = self.folder(name) / PLAN
+        try:
+            row = parse(path)
+            if row["format"] != FORMAT:
+                raise InputError(f"{path}: format {row['format']} is not read here: plan again")
+            return SlidePlan.from_json(row)
+        except (OSError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}: not a plan of irnet ({error}): plan again, to another folder"
+            ) from None
+
+    def key(self, slide: SlidePlan, window: Window) -> str:
+        """What the cells of a window are a function of, as SHA-256."""
+        said = {
+            "format": FORMAT,
+            "slide": slide.key,
+            "reader": slide.reader,
+            "background": slide.background,
+            "layout": asdict(slide.layout),
+            "window": asdict(window),
+            "network": {name: self.network[name] for name in ("sha256", "predict", "scores", "views")},
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def write(self, slides: Sequence[SlidePlan]) -> None:
+        """Write the plan, slides.json last: without it there is none."""
+        for slide in slides:
+            write_atomic(self.folder(slide.name) / PLAN, as_json(slide.to_json(), indent=None))
+        said = {"format": FORMAT, "slides": list(self.names), "network": dict(self.network)}
+        write_atomic(self.out / RUN, as_json(said))
+
+    @classmethod
+    def read(cls, out: Path) -> Self:
+        """The plan in a folder. Raises InputError where there is none."""
+        if not (out / RUN).is_file():
+            raise InputError(f"{out}: no {RUN} in it: make one with irnet slide plan SLIDE -o {out}")
+        try:
+            row = parse(out / RUN)
+            if row["format"] != FORMAT:
+                raise InputError(f"{out / RUN}: format {row['format']} is not read here: plan again")
+            return cls(out, tuple(row["slides"]), row["network"])
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{out / RUN}: not a plan of irnet ({error}): plan again") from None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

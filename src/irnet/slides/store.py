@@ -1,0 +1,107 @@
+"""cells.db: every cell and nucleus of a slide in one SQLite file, near ones side by side."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.cells import NO_PARENT
+from irnet.data.files import move, unwritable
+from irnet.geometry.masks import pack
+from irnet.slides.block import MEASURES, Block
+
+CELLS_DB = "cells.db"
+TILE = 1024  # px at the network's scale
+SORTED_BY = ("score", "area_um2", "circularity", "od_mean", "od_entropy")  # what a gallery sorts by
+_FORMAT = 1
+
+_COLUMNS = {
+    "tile": "INTEGER NOT NULL",  # row << 16 | column of the centre
+    "id": "INTEGER NOT NULL",
+    "label": "INTEGER NOT NULL",  # 1 cytoplasm, 2 nucleus
+    "parent": "INTEGER",  # id of a nucleus's cell
+    "confidence": "REAL",  # of that link
+    "score": "REAL NOT NULL",
+    **dict.fromkeys(("x1", "y1", "x2", "y2"), "INTEGER NOT NULL"),  # px at the network's scale
+    "mask": "BLOB NOT NULL",  # COCO's compressed run lengths inside the box
+    "cut": "INTEGER NOT NULL",  # 1: the edge of its window cuts it
+    **dict.fromkeys(MEASURES, "REAL"),
+}
+
+
+def tiles_of(boxes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The tile of each box (n, 4), by its centre, (n,)."""
+    columns, rows = ((boxes[:, :2] + boxes[:, 2:]).astype(np.int64) // 2 // TILE).T
+    return rows << 16 | columns
+
+
+def order_of(block: Block) -> NDArray[np.int64]:
+    """The order of ids, (n,): by tile, then by place; the same whoever computed what."""
+    x1, y1, x2, y2 = block.boxes.T
+    return np.lexsort((-block.scores, block.labels, y2, x2, x1, y1, tiles_of(block.boxes)))
+
+
+def write_store(
+    path: Path,
+    block: Block,
+    parents: NDArray[np.int64],
+    confidence: NDArray[np.float64],
+    meta: Mapping[str, Any],
+) -> None:
+    """Write n instances in the order of their ids, whole or not at all.
+
+    `parents` (n,) are ids or NO_PARENT, `confidence` (n,) nan for cells; `meta` is any JSON by name. Raises
+    InputError where the system refuses.
+    """
+    draft = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(draft)) as store, store:
+            store.execute("PRAGMA journal_mode = OFF")  # a draft: what goes wrong removes it
+            columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+            store.execute(f"CREATE TABLE cell ({columns}, PRIMARY KEY (tile, id)) WITHOUT ROWID")
+            store.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            marks = ", ".join("?" * len(_COLUMNS))
+            store.executemany(f"INSERT INTO cell VALUES ({marks})", _rows(block, parents, confidence))
+            said = {"format": _FORMAT, **meta}
+            store.executemany(
+                "INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in said.items()]
+            )
+            store.execute("CREATE UNIQUE INDEX by_id ON cell (id)")
+            store.execute("CREATE INDEX by_parent ON cell (parent) WHERE parent IS NOT NULL")
+            for name in SORTED_BY:
+                store.execute(f"CREATE INDEX by_{name} ON cell (label, {name})")
+        move(draft, path)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise unwritable(path, error if isinstance(error, OSError) else OSError(0, str(error))) from error
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()
+
+
+def _rows(
+    block: Block, parents: NDArray[np.int64], confidence: NDArray[np.float64]
+) -> Iterator[tuple[Any, ...]]:
+    tiles = tiles_of(block.boxes).tolist()
+    for number, tile in enumerate(tiles):
+        parent, sure = int(parents[number]), float(confidence[number])
+        yield (
+            tile,
+            number,
+            int(block.labels[number]),
+            None if parent == NO_PARENT else parent,
+            None if np.isnan(sure) else sure,
+            float(block.scores[number]),
+            *block.boxes[number].tolist(),
+            pack(block.counts(number)).encode("ascii"),
+            int(block.cut[number]),
+            *(None if np.isnan(value) else float(value) for value in block.measures[number]),
+        )

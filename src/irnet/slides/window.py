@@ -1,0 +1,40 @@
+"""One window of a slide: its pixels read, its candidates found, those that it owns measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from irnet.cells import Cells
+from irnet.slides.block import Block, measure_in_window
+from irnet.slides.plan import SlidePlan
+from irnet.slides.readers.slide import Pixels, Slide
+from irnet.slides.tiles import Window
+
+Detect = Callable[[Pixels, float], Cells]  # candidates of a window (h, w, 3) of so many um per pixel
+
+
+def find_block(slide: Slide, plan: SlidePlan, window: Window, detect: Detect) -> Block:
+    """What a window owns. A candidate that an edge cuts is looked for once more, with twice the halo.
+
+    `detect` returns scored candidates in the window's frame, and knows of no other window. Raises what it
+    raises, and InputError for damaged places of the slide.
+    """
+    mpp = plan.layout.scaled_mpp
+    pixels = plan.layout.cut_out(slide, window)
+    owned = _owned(detect(pixels, mpp), window)
+    if window.truncates(owned.boxes).any():
+        window = window.widen(2 * plan.layout.halo)
+        pixels = plan.layout.cut_out(slide, window)
+        owned = _owned(detect(pixels, mpp), window)
+
+    x, y = window.origin
+    local = owned.shift(-x, -y, window.frame_shape)
+    measures = measure_in_window(local, pixels, plan.background, mpp)
+    return Block.of(owned, measures, window.truncates(owned.boxes))
+
+
+def _owned(found: Cells, window: Window) -> Cells:
+    if found.image_shape != window.frame_shape:
+        raise ValueError(f"cells of a {found.image_shape} frame for a window of {window.frame_shape}")
+    placed = found.shift(*window.origin, window.image_shape)
+    return placed.select(window.owns(placed.boxes))

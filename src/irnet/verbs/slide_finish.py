@@ -1,0 +1,147 @@
+"""`irnet slide finish`: the blocks of slides put together, as cells.db, slides.csv and qc.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS
+from irnet.data.files import as_json, write_atomic
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
+from irnet.inference.slide_blocks import BlockFolder
+from irnet.morphometry.table import encode_csv, to_csv
+from irnet.progress import each
+from irnet.slides.block import MEASURES, Block
+from irnet.slides.linking import link_nuclei
+from irnet.slides.plan import Plan, SlidePlan
+from irnet.slides.store import CELLS_DB, order_of, write_store
+from irnet.slides.suppress import survivors_of
+from irnet.verbs.slide_status import SlideStatus, status_of
+from irnet.wording import number_of
+
+SLIDES_CSV, QC = "slides.csv", "qc.json"
+ENOUGH_CELLS = 5000  # of a smear that is adequate, liquid-based (Bethesda)
+_SUMMARISED = ("area_um2", "od_mean")  # of cells and of nuclei, in slides.csv
+
+Row = dict[str, Any]
+
+
+@dataclass
+class FinishResult:
+    """What finishing did."""
+
+    rows: list[Row] = field(default_factory=list)  # of slides.csv
+    failed: int = 0  # windows without a block
+
+    @property
+    def exit_code(self) -> int:
+        """0 all there, 3 without some windows."""
+        return DONE_WITH_ERRORS if self.failed else DONE
+
+
+def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
+    """Write OUT/slides/NAME/cells.db and qc.json of each slide of a plan, then OUT/slides.csv.
+
+    `partial`: without the windows that are not done. Raises InputError where there is no plan, windows are
+    missing, or a file cannot be written.
+    """
+    plan = Plan.read(Path(out))
+    states = [status_of(plan, name) for name in plan.names]
+    if (missing := sum(state.missing + state.failed for state in states)) and not partial:
+        raise InputError(
+            f"{out}: {number_of(missing, 'window')} not done: irnet slide run {out} does them, "
+            "--partial goes on without"
+        )
+
+    result = FinishResult(failed=missing)
+    for state in states:
+        result.rows.append(_finish_slide(plan, state))
+    write_atomic(plan.out / SLIDES_CSV, encode_csv(to_csv(result.rows, result.rows[0])))
+    return result
+
+
+def _finish_slide(plan: Plan, state: SlideStatus) -> Row:
+    slide, folder = state.slide, BlockFolder(plan.folder(state.slide.name))
+    blocks, owners = [Block.empty()], [np.zeros(0, np.int64)]
+    for number in each(sorted(state.done), f"reading blocks of {slide.name}"):
+        blocks.append(folder.read(state.done[number]))
+        owners.append(np.full(len(blocks[-1]), number))
+    candidates, windows = Block.concat(blocks), np.concatenate(owners)
+    del blocks
+
+    kept = survivors_of(candidates, windows, _limits(plan), masks=_by_masks(plan))
+    kept = kept[order_of(candidates.select(kept))]
+    cells, windows = candidates.select(kept), windows[kept]
+    mpp = slide.layout.scaled_mpp
+    parents, confidence = link_nuclei(cells, slide.layout.resampling.size, mpp)
+
+    meta = {"name": slide.name, "mpp": mpp, "px": slide.layout.px, "shape": slide.layout.resampling.size}
+    write_store(plan.folder(slide.name) / CELLS_DB, cells, parents, confidence, meta)
+    audited = int(np.isin(windows, slide.audited).sum())
+    row = _summary(slide, state, cells, parents) | {"found_where_nothing_shows": audited}
+    write_atomic(plan.folder(slide.name) / QC, as_json(_quality(slide, state, row, cells)))
+    return row
+
+
+def _limits(plan: Plan) -> dict[int, float]:
+    """The IoU of each class above which the lower score goes."""
+    predict = plan.network["predict"]
+    if predict["suppression"] == "soft":  # the scores have fallen instead
+        return dict.fromkeys(LABEL_NAMES, 1.0)
+    return {label: predict["nms"][name] for label, name in LABEL_NAMES.items()}
+
+
+def _by_masks(plan: Plan) -> bool:
+    return plan.network["predict"]["suppression"] == "mask"
+
+
+def _summary(slide: SlidePlan, state: SlideStatus, cells: Block, parents: np.ndarray) -> Row:
+    """The row of a slide in slides.csv."""
+    whole, nuclei = cells.labels == CYTOPLASM, cells.labels == NUCLEUS
+    areas = slide.windows()
+    seen = sum((w.core[2] - w.core[0]) * (w.core[3] - w.core[1]) for n, w in areas.items() if n in state.done)
+    mm2 = seen * (slide.layout.scaled_mpp / 1000) ** 2
+    row: Row = {
+        "slide": slide.name,
+        "cells": int(whole.sum()),
+        "nuclei": int(nuclei.sum()),
+        "area_mm2": round(mm2, 4),  # of the windows that were looked at
+        "cells_per_mm2": round(float(whole.sum() / mm2), 2) if mm2 else None,
+        "at_least_5000_cells": int(whole.sum() >= ENOUGH_CELLS),
+        "bare_nuclei": int((parents[nuclei] == NO_PARENT).sum()),
+        "cells_without_nucleus": int(whole.sum() - len(np.unique(parents[parents != NO_PARENT]))),
+    }
+    for name, chosen in (("cell", whole), ("nucleus", nuclei)):
+        for measure in _SUMMARISED:
+            values = cells.measures[chosen, MEASURES.index(measure)]
+            for text, share in (("median", 50), ("p95", 95)):
+                known = bool(len(values)) and not np.isnan(values).all()
+                row[f"{name}_{measure}_{text}"] = (
+                    round(float(np.nanpercentile(values, share)), 4) if known else None
+                )
+    return row | {
+        "mpp": slide.layout.mpp,
+        "windows": len(state.done),
+        "windows_failed": state.failed + state.missing,
+        "windows_skipped": len(slide.skipped) - len(slide.audited),
+        "cut": int(cells.cut.sum()),
+    }
+
+
+def _quality(slide: SlidePlan, state: SlideStatus, row: Row, cells: Block) -> Row:
+    """What qc.json says."""
+    return {
+        "slide": slide.name,
+        "reader": slide.reader,
+        "notes": list(slide.notes),
+        "background": list(slide.background),
+        "windows": {"done": len(state.done), "failed": state.failed, "missing": state.missing},
+        "skipped": len(slide.skipped),
+        "audited": len(slide.audited),
+        "found_where_nothing_shows": row["found_where_nothing_shows"],
+        "cut": int(cells.cut.sum()),
+        "errors": list(state.errors),
+    }

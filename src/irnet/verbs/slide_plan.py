@@ -1,0 +1,167 @@
+"""`irnet slide plan`: how slides will be segmented, fixed before any window is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from irnet.cells import LABEL_NAMES, check_mpp
+from irnet.data.files import clean_name, sha256
+from irnet.data.locking import writing
+from irnet.data.naming import name_images
+from irnet.errors import InputError
+from irnet.inference.weights import find_weights, read_settings
+from irnet.inference.windows import WINDOWS
+from irnet.models.constants import by_label
+from irnet.progress import each
+from irnet.slides.key import slide_key
+from irnet.slides.layout import Layout, audited
+from irnet.slides.plan import RUN, Plan, SlidePlan
+from irnet.slides.readers.opening import open_slide
+from irnet.slides.readers.slide import Slide
+from irnet.slides.tiles import Window
+from irnet.slides.tissue import find_tissue
+from irnet.verbs.slide_info import choose_plane
+
+_REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
+
+
+@dataclass(frozen=True)
+class SlideOptions:
+    """What is asked of a plan.
+
+    Args:
+        model: weights file or run's folder, None for the bundled weights.
+        score: cut for both classes, None for the operating threshold of each.
+        mpp: um per pixel of all slides, None for what each file says.
+        plane: focal plane, None for the middle one.
+        region: x, y, w, h in px of the finest level: windows whose cores lie outside are left out.
+        window: core and halo, px at the network's scale.
+        every: segment windows that show nothing as well.
+        rename: slide-0001 ... instead of the names of the files.
+        full_hash: tell slides apart by all of their bytes.
+    """
+
+    model: str | Path | None = None
+    score: float | None = None
+    mpp: float | None = None
+    plane: int | None = None
+    region: str | None = None
+    window: tuple[int, int] = WINDOWS[0]
+    every: bool = False
+    rename: bool = False
+    full_hash: bool = False
+
+
+def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOptions = SlideOptions()) -> Plan:
+    """Write the plan of slides to `out`, which gets slides.json and slides/NAME/plan.json.
+
+    The same plan may be made again; another one is refused where there is one. Raises InputError: a slide
+    cannot be read or says no um per pixel, the weights are none, an option is wrong.
+    """
+    check_mpp(options.mpp)
+    files, out = [Path(path) for path in paths], Path(out)
+    names = _names(files, rename=options.rename)
+    network = _network(options)
+    plan = Plan(out, tuple(names), network)
+
+    with writing(out, "irnet slide plan"):
+        named = each([*zip(names, files, strict=True)], "planning", lambda pair: pair[0])
+        slides = [_plan_slide(name, file, network["mpp"], options) for name, file in named]
+        if (out / RUN).exists():
+            _refuse_other(plan, slides)
+        plan.write(slides)
+    return plan
+
+
+def _plan_slide(name: str, file: Path, network_mpp: float, options: SlideOptions) -> SlidePlan:
+    with open_slide(file) as slide:
+        mpp = options.mpp or slide.mpp
+        if mpp is None:
+            raise InputError(f"{file}: um per pixel unknown: give --mpp, as the scanner's manual says it")
+        plane = choose_plane(slide, options.plane)
+        layout = Layout.of(slide, mpp, network_mpp, plane=plane, window=options.window)
+        tissue = find_tissue(slide, plane, mpp)
+
+        windows = layout.windows()
+        outside = _outside(windows, layout, options.region)
+        left = set() if options.every else {*range(len(windows))} - {*outside}
+        skipped = [number for number in sorted(left) if not layout.shows(windows[number], tissue)]
+        return SlidePlan(
+            name,
+            str(file.resolve()),
+            slide_key(slide.files, full=options.full_hash),
+            slide.reader,
+            slide.shape,
+            tissue.background,
+            layout,
+            tuple(skipped),
+            tuple(audited(skipped)),
+            outside,
+            (*slide.notes, *_plane_note(slide, plane)),
+            options.full_hash,
+        )
+
+
+def _plane_note(slide: Slide, plane: int) -> list[str]:
+    return [f"focal plane {plane} of {slide.planes} is taken"] if slide.planes > 1 else []
+
+
+def _outside(windows: Sequence[Window], layout: Layout, region: str | None) -> tuple[int, ...]:
+    """Numbers of the windows whose cores lie outside of a region. Raises InputError for no such text."""
+    if region is None:
+        return ()
+    found = _REGION.fullmatch(region.replace(" ", ""))
+    if found is None or 0 in map(int, found.groups()[2:]):
+        raise InputError(f"region {region!r}: give x,y,width,height in px, such as 10000,20000,4096,4096")
+
+    x, y, width, height = (int(value) / layout.px for value in found.groups())
+    outside = []
+    for number, window in enumerate(windows):
+        x1, y1, x2, y2 = window.core
+        if x2 <= x or y2 <= y or x1 >= x + width or y1 >= y + height:
+            outside.append(number)
+    if len(outside) == len(windows):
+        raise InputError(f"region {region}: it lies outside of the slide")
+    return tuple(outside)
+
+
+def _network(options: SlideOptions) -> dict[str, Any]:
+    """What the results depend on besides the slides."""
+    source = find_weights(options.model)
+    settings, _ = read_settings(source)
+    if options.score is not None and not settings.predict.floor <= options.score <= 1:
+        raise InputError(f"score {options.score} is out of range: give {settings.predict.floor} to 1")
+    cuts = by_label(settings.predict.score)
+    if options.score is not None:
+        cuts = dict.fromkeys(LABEL_NAMES, options.score)
+    return {
+        "method": settings.method,
+        "model": str(source.resolve()),
+        "sha256": sha256(source),
+        "mpp": settings.data.mpp,
+        "views": 1,
+        "scores": {LABEL_NAMES[label]: cut for label, cut in cuts.items()},
+        "predict": settings.predict.model_dump(mode="json"),
+    }
+
+
+def _names(files: Sequence[Path], *, rename: bool) -> list[str]:
+    """A folder's name for each slide, no two alike."""
+    if not files:
+        raise InputError("no slide is named")
+    if rename:
+        return [f"slide-{number:04}" for number in range(1, len(files) + 1)]
+    stems = [file.with_name(file.name.partition(".")[0] or file.name) for file in files]
+    return [clean_name(name.replace("/", "-")) for name in name_images(stems)]
+
+
+def _refuse_other(plan: Plan, slides: Sequence[SlidePlan]) -> None:
+    """Raise InputError where a folder holds another plan: its blocks would be no part of this one."""
+    there = Plan.read(plan.out)
+    same = there.names == plan.names and dict(there.network) == dict(plan.network)
+    if not same or any(there.slide(slide.name) != slide for slide in slides):
+        raise InputError(f"{plan.out}: it holds another plan: write to another folder, or run that one")

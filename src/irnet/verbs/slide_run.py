@@ -1,0 +1,204 @@
+"""`irnet slide run`: the windows of planned slides that are not done yet, one after the other.
+
+What a window gives is a file of its own, and a function of its key. So whatever ends the process, the same
+command goes on. Shards, or two processes at one window, do no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from irnet.cells import LABEL_NAMES, Cells, reaching
+from irnet.data.files import sha256
+from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
+from irnet.inference.engine import EngineName, Precision
+from irnet.inference.slide_blocks import BlockFolder
+from irnet.progress import each, tell
+from irnet.slides.key import slide_key
+from irnet.slides.plan import Plan, SlidePlan
+from irnet.slides.readers.opening import open_slide
+from irnet.slides.readers.slide import Pixels, Slide
+from irnet.slides.tiles import Window
+from irnet.slides.window import Detect, find_block
+from irnet.wording import number_of
+
+_logger = logging.getLogger(__name__)
+
+OpenDetector = Callable[[Plan], Detect]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is asked of a run.
+
+    Args:
+        shard: (i, n): of all windows every n-th from the i-th on, i from 1.
+        only: names of slides, () for all.
+        device, engine, precision: see `PredictOptions`.
+    """
+
+    shard: tuple[int, int] = (1, 1)
+    only: Sequence[str] = ()
+    device: str = "auto"
+    engine: EngineName = "auto"
+    precision: Precision = "fp32"
+
+
+@dataclass
+class RunResult:
+    """What a run did."""
+
+    done: int = 0  # windows, now
+    before: int = 0  # and before
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 2 nothing done, 3 done except for the errors."""
+        if not self.errors:
+            return DONE
+        return DONE_WITH_ERRORS if self.done + self.before else NOTHING_DONE
+
+    def lines(self) -> Iterator[str]:
+        """What a user should know."""
+        done = f"{number_of(self.done, 'window')} done"
+        yield f"{done}, {self.before} before" if self.before else done
+        if self.errors:
+            yield f"{number_of(len(self.errors), 'window')} failed: the same command tries them again"
+
+
+def run_slides(
+    out: str | Path, options: RunOptions = RunOptions(), open_detector: OpenDetector | None = None
+) -> RunResult:
+    """Segment the windows of a plan that are not done. A window that fails is told, and the others go on.
+
+    Args:
+        out: folder of a plan.
+        options: which windows, and what computes.
+        open_detector: makes what finds candidates, None for the plan's network.
+
+    Raises:
+        InputError: there is no plan, a slide or the weights are not those that were planned, a shard or a
+            name is none, or nothing can be written.
+        KeyboardInterrupt: stopped; its text says how to go on.
+    """
+    part, parts = options.shard
+    if not 1 <= part <= parts:
+        raise InputError(f"shard {part}/{parts}: give 1/{parts} to {parts}/{parts}")
+    plan = Plan.read(Path(out))
+    if unknown := sorted({*options.only} - {*plan.names}):
+        raise InputError(f"{out}: no slide {unknown[0]!r} in its plan: choose from {', '.join(plan.names)}")
+
+    @cache
+    def detector() -> Detect:  # opened once something is to do
+        return open_detector(plan) if open_detector else _open_network(plan, options)
+
+    result = RunResult()
+    for name in options.only or plan.names:
+        _run_slide(plan, plan.slide(name), options.shard, detector, result)
+    return result
+
+
+def read_shard(text: str) -> tuple[int, int]:
+    """The shard of text such as 2/4. Raises InputError."""
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+    if found is None:
+        raise InputError(f"shard {text!r}: give i/n, such as 2/4")
+    return int(found[1]), int(found[2])
+
+
+def _run_slide(
+    plan: Plan, slide: SlidePlan, shard: tuple[int, int], detector: Callable[[], Detect], result: RunResult
+) -> None:
+    folder = BlockFolder(plan.folder(slide.name))
+    left = []
+    for number, window in slide.windows().items():
+        if number % shard[1] == shard[0] - 1:
+            key = plan.key(slide, window)
+            if folder.has(key):
+                result.before += 1
+            else:
+                left.append((number, window, key))
+    if not left:
+        return
+
+    with open_planned(slide) as opened:
+        detect = detector()
+        windows = each(left, f"segmenting {slide.name}", lambda item: f"window {item[0]}")
+        try:
+            for number, window, key in windows:
+                _run_window(folder, (number, window, key), (opened, slide, detect), result)
+        except KeyboardInterrupt as stop:
+            stop.args = (f"{str(stop) or 'stopped'}; what is done is kept: the same command goes on",)
+            raise
+
+
+def _run_window(
+    folder: BlockFolder,
+    what: tuple[int, Window, str],
+    having: tuple[Slide, SlidePlan, Detect],
+    result: RunResult,
+) -> None:
+    number, window, key = what
+    try:
+        block = find_block(*having[:2], window, having[2])
+    except Exception as error:
+        reason = _explain(error)
+        result.errors.append(reason)
+        tell(f"{having[1].name}, window {number}: {reason}", error=True)
+        folder.fail(key, number, reason)
+        return
+    folder.write(key, block, number)
+    result.done += 1
+
+
+def open_planned(slide: SlidePlan) -> Slide:
+    """The slide of a plan, open. Raises InputError where it is not the one that was planned."""
+    opened = open_slide(slide.path)
+    try:
+        _check_same(opened, slide)
+    except InputError:
+        opened.close()
+        raise
+    return opened
+
+
+def _check_same(opened: Slide, slide: SlidePlan) -> None:
+    if opened.reader != slide.reader:
+        there = f"planned with {slide.reader}, and {opened.reader} reads it here"
+        raise InputError(f"{slide.path}: {there}: install that version, or plan again to another folder")
+    if slide.key != slide_key(opened.files, full=slide.full_hash):
+        raise InputError(f"{slide.path}: not the file that was planned: put it back, or plan again")
+
+
+def _open_network(plan: Plan, options: RunOptions) -> Detect:
+    """What finds candidates with the network of a plan. Raises InputError where its weights have changed."""
+    from irnet.inference.predict import Predictor
+
+    model, labels = Path(plan.network["model"]), {text: label for label, text in LABEL_NAMES.items()}
+    if not model.is_file() or sha256(model) != plan.network["sha256"]:
+        raise InputError(f"{model}: not the weights that were planned with: put them back, or plan again")
+    predictor = Predictor.load(
+        model, options.device, engine=options.engine, precision=options.precision, views=plan.network["views"]
+    )
+    cuts = {labels[name]: cut for name, cut in plan.network["scores"].items()}
+
+    def detect(pixels: Pixels, mpp: float) -> Cells:
+        found = predictor.find_in_window(pixels, mpp).cells
+        return found.select(reaching(found, cuts))
+
+    return detect
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory for a window: plan with a smaller --window, or use a device with more"
+    _logger.error("a window failed in a way that is not foreseen", exc_info=error)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,244 @@
+"""Slides from plan to table: the cells of the whole slide, whoever computes what, whatever goes wrong."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_slides import write_pyramid
+from oracle import LARGEST, REACH, Scene, as_set, dump, suppressing_masks
+
+from irnet.cells import Cells
+from irnet.errors import InputError
+from irnet.geometry.masks import decode, unpack
+from irnet.inference.slide_blocks import BlockFolder
+from irnet.slides.plan import Plan
+from irnet.verbs.slide_finish import finish_slides
+from irnet.verbs.slide_plan import SlideOptions, plan_slides
+from irnet.verbs.slide_run import RunOptions, run_slides
+from irnet.verbs.slide_status import status_of
+
+HALO = 128  # at least LARGEST / 2 + REACH
+WINDOW = (256, HALO)
+assert LARGEST / 2 + REACH <= HALO
+
+
+def planned(folder: Path, scene: Scene, px: float = 1.48, window: tuple[int, int] = WINDOW) -> Plan:
+    """A plan of a scene, read through a pyramid of TIFF."""
+    slide = write_pyramid(folder / "smear.tif", scene.image(px), mpp=0.37 / px, compression=None)
+    return suppressing_masks(plan_slides([slide], folder / "out", SlideOptions(window=window)))
+
+
+def found(plan: Plan) -> Cells:
+    """What cells.db holds."""
+    with closing(sqlite3.connect(plan.folder(plan.names[0]) / "cells.db")) as store:
+        rows = store.execute("SELECT x1, y1, x2, y2, mask, label, score FROM cell ORDER BY id").fetchall()
+        size = json.loads(store.execute("SELECT value FROM meta WHERE key = 'shape'").fetchone()[0])
+    masks = [
+        decode(unpack(mask.decode()), (y2 - y1, x2 - x1), (0, 0, x2 - x1, y2 - y1))[0]
+        for x1, y1, x2, y2, mask, _, _ in rows
+    ]
+    offsets = np.array([row[:2] for row in rows]).reshape(-1, 2)
+    labels, scores = [row[5] for row in rows], [row[6] for row in rows]
+    return Cells.build(masks, offsets, labels, tuple(size), scores=scores)
+
+
+@pytest.mark.parametrize(("seed", "px"), [(1, 1.0), (2, 1.48), (3, 2.9)])
+def test_windows_give_what_the_whole_slide_gives(tmp_path: Path, seed: int, px: float) -> None:
+    scene = Scene(seed, (1000, 1300), 400)
+    plan = planned(tmp_path, scene, px)
+    assert run_slides(plan.out, open_detector=lambda _: scene.detect).exit_code == 0
+    rows = finish_slides(plan.out).rows
+    cells = found(plan)
+    assert as_set(cells) == scene.answer()
+    assert rows[0]["cells"] + rows[0]["nuclei"] == len(cells) > 300
+
+
+def test_a_halo_that_is_too_small_is_not_enough(tmp_path: Path) -> None:
+    scene = Scene(4, (900, 900), 300)
+    plan = planned(tmp_path, scene, window=(256, 64))
+    run_slides(plan.out, open_detector=lambda _: scene.detect)
+    finish_slides(plan.out)
+    assert as_set(found(plan)) != scene.answer()
+
+
+def test_shards_and_orders_give_one_answer(tmp_path: Path) -> None:
+    scene = Scene(5, (700, 900), 300)
+    plan = planned(tmp_path, scene)
+    run_slides(plan.out, open_detector=lambda _: scene.detect)
+    finish_slides(plan.out)
+    whole = dump(plan.out)
+
+    (tmp_path / "again").mkdir()
+    again = planned(tmp_path / "again", scene)
+    for part in (3, 1, 2):
+        with pytest.raises(InputError, match="irnet slide run"):
+            finish_slides(again.out)
+        assert run_slides(again.out, RunOptions(shard=(part, 3)), lambda _: scene.detect).done > 0
+    finish_slides(again.out)
+    assert dump(again.out) == whole
+    assert run_slides(again.out, open_detector=lambda _: scene.detect).done == 0
+
+
+def test_a_window_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
+    scene = Scene(6, (700, 900), 200)
+    plan = planned(tmp_path, scene)
+    calls = []
+
+    def fail_at_third(pixels: np.ndarray, mpp: float) -> Cells:
+        calls.append(mpp)
+        if len(calls) == 3:
+            raise RuntimeError("out of luck")
+        return scene.detect(pixels, mpp)
+
+    ran = run_slides(plan.out, open_detector=lambda _: fail_at_third)
+    assert (ran.exit_code, len(ran.errors)) == (3, 1)
+    status = status_of(plan, plan.names[0])
+    assert (status.failed, status.missing, status.errors[0]["tries"]) == (1, 0, 1)
+    assert "out of luck" in status.errors[0]["reason"]
+
+    with pytest.raises(InputError, match="1 window not done"):
+        finish_slides(plan.out)
+    assert finish_slides(plan.out, partial=True).exit_code == 3
+    assert run_slides(plan.out, open_detector=lambda _: scene.detect).done == 1
+    assert status_of(plan, plan.names[0]).failed == 0
+    finish_slides(plan.out)
+    assert as_set(found(plan)) == scene.answer()
+
+
+def test_a_damaged_tile_costs_its_windows_alone(tmp_path: Path) -> None:
+    import tifffile
+
+    scene = Scene(7, (900, 1200), 200)
+    slide = write_pyramid(tmp_path / "smear.tif", scene.image(1.0), mpp=0.37, levels=1)
+    plan = suppressing_masks(plan_slides([slide], tmp_path / "out", SlideOptions(window=WINDOW, every=True)))
+    with tifffile.TiffFile(slide) as file:
+        place = file.pages[0].aspage().dataoffsets[0]
+    with open(slide, "r+b") as file:
+        file.seek(place + 20)
+        kept = file.read(100)
+        file.seek(place + 20)
+        file.write(bytes(100))
+    _plan_anew(plan, slide)
+
+    ran = run_slides(plan.out, open_detector=lambda _: scene.detect)
+    assert ran.exit_code == 3
+    assert 0 < len(ran.errors) < ran.done
+    assert all("damaged at" in error for error in ran.errors)
+    assert len(kept) == 100
+
+
+def _plan_anew(plan: Plan, slide: Path) -> None:
+    """The plan for a file that has changed."""
+    from dataclasses import replace
+
+    from irnet.slides.key import slide_key
+
+    plan.write([replace(plan.slide(plan.names[0]), key=slide_key([slide]))])
+
+
+def test_a_flipped_bit_in_a_block_is_computed_again(tmp_path: Path) -> None:
+    scene = Scene(8, (700, 700), 200)
+    plan = planned(tmp_path, scene)
+    run_slides(plan.out, open_detector=lambda _: scene.detect)
+    finish_slides(plan.out)
+    before = dump(plan.out)
+
+    blocks = sorted(plan.out.glob("slides/*/blocks/*/*.safetensors"))
+    content = bytearray(blocks[1].read_bytes())
+    content[-5] ^= 16
+    blocks[1].write_bytes(content)
+    with pytest.raises(InputError, match="SHA-256"):
+        finish_slides(plan.out)
+    assert run_slides(plan.out, open_detector=lambda _: scene.detect).done == 1
+    finish_slides(plan.out)
+    assert dump(plan.out) == before
+
+
+def test_blocks_of_another_slide_or_plan_are_no_blocks_of_this_one(tmp_path: Path) -> None:
+    scene = Scene(9, (500, 500), 50)
+    plan = planned(tmp_path, scene)
+    with pytest.raises(InputError, match="another plan"):
+        plan_slides([tmp_path / "smear.tif"], plan.out, SlideOptions(window=(320, HALO)))
+    write_pyramid(tmp_path / "smear.tif", Scene(10, (500, 500), 50).image(1.48), compression=None)
+    with pytest.raises(InputError, match="not the file that was planned"):
+        run_slides(plan.out, open_detector=lambda _: scene.detect)
+
+
+def test_what_is_no_plan_and_options_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="irnet slide plan"):
+        run_slides(tmp_path)
+    plan = planned(tmp_path, Scene(11, (500, 500), 20))
+    with pytest.raises(InputError, match="shard 3/2"):
+        run_slides(plan.out, RunOptions(shard=(3, 2)))
+    with pytest.raises(InputError, match="no slide 'other'"):
+        run_slides(plan.out, RunOptions(only=("other",)))
+    (plan.out / "slides.json").write_text("{}")
+    with pytest.raises(InputError, match="plan again"):
+        run_slides(plan.out)
+
+
+RUNNER = """
+import sys, time
+sys.path[:0] = {paths!r}
+from pathlib import Path
+from oracle import Scene
+from irnet.verbs.slide_run import RunOptions, run_slides
+
+scene = Scene(12, (800, 1000), 300)
+
+def slowly(pixels, mpp):
+    time.sleep(0.05)
+    return scene.detect(pixels, mpp)
+
+if {limit}:
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+run_slides(Path(sys.argv[1]), RunOptions(shard=({part}, {parts})), lambda _: slowly)
+"""
+
+
+def start(out: Path, part: int = 1, parts: int = 1, limit: int = 0) -> subprocess.Popen:
+    """A process that runs a plan of scene 12."""
+    paths = [str(Path(__file__).parents[1] / "slides")]
+    script = RUNNER.format(paths=paths, part=part, parts=parts, limit=limit)
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(out)], stderr=subprocess.DEVNULL, env=os.environ
+    )
+
+
+@pytest.mark.slow
+def test_killed_out_of_disk_or_twice_at_once_the_answer_is_one(tmp_path: Path) -> None:
+    scene = Scene(12, (800, 1000), 300)
+    plan = planned(tmp_path, scene)
+    run_slides(plan.out, open_detector=lambda _: scene.detect)
+    finish_slides(plan.out)
+    whole, count = dump(plan.out), len(plan.slide("smear").windows())
+
+    (tmp_path / "killed").mkdir()
+    killed = planned(tmp_path / "killed", scene)
+    draw = np.random.default_rng(0)
+    for round_ in range(3):
+        process = start(killed.out)
+        wanted = min(count - 1, 3 * (round_ + 1))
+        while process.poll() is None and len([*killed.out.glob("slides/*/blocks/*/*")]) < wanted:
+            time.sleep(float(draw.uniform(0.001, 0.02)))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = len(status_of(killed, "smear").done)
+    assert 0 < done < count
+    assert start(killed.out, limit=2000).wait() != 0  # no block fits
+    both = [start(killed.out), start(killed.out), start(killed.out, 1, 2)]
+    assert [process.wait() for process in both] == [0, 0, 0]
+    finish_slides(killed.out)
+    assert dump(killed.out) == whole
+    folder = BlockFolder(killed.folder("smear"))
+    assert all(folder.has(key) for key in status_of(killed, "smear").done.values())
