@@ -99,7 +99,7 @@ def test_a_study_of_fewer_fields_trains_on_those_and_no_other(circles, tmp_path)
 
 def test_where_data_is_scarce_rows_start_from_imagenet(circles, tmp_path):
     record = open_study(circles, tmp_path, Options(size="scarce")).record
-    assert (record["protocol"], record["trunk"], record["steps"]) == ("scratch", None, 1500)
+    assert (record["protocol"], record["trunk"], record["steps"]) == ("scratch", None, 3000)
 
 
 def test_a_split_set_keeps_its_parts(circles, tmp_path):

@@ -42,7 +42,7 @@ class StudyBudget(NamedTuple):
 SIZES: dict[Size, StudyBudget] = {
     "tiny": StudyBudget("study-tiny", 40, 40),
     "small": StudyBudget("study-small", 3000, 400),
-    "scarce": StudyBudget("study-scarce", 1000, 500),
+    "scarce": StudyBudget("study-scarce", 2000, 1000),
     "paper": StudyBudget("paper", 40_000, 10_000),
 }
 
