@@ -15,6 +15,7 @@ VERBS = (
     "predict",
     "evaluate",
     "calibrate",
+    "annotate",
     "average",
     "import-predictions",
     "measure",

@@ -6,6 +6,8 @@ export const CELL: Label = 1;
 export const NUCLEUS: Label = 2;
 export type Ring = number[]; // x, y, x, y in image px
 
+export type Origin = "drawn" | "assisted" | "predicted";
+
 export type Measures = Record<string, number | string | null>;
 
 export interface Instance {
@@ -19,6 +21,7 @@ export interface Instance {
   colour: string | null; // of a cell; a nucleus has that of its cell
   accepted: boolean;
   edited: boolean;
+  origin: Origin | null; // null: the file does not say
   measures: Measures | null; // null: not made yet
 }
 
@@ -45,6 +48,8 @@ export interface Session {
   formats: string[];
   measures: string[]; // names of columns
   tile: number;
+  assisted: boolean; // a network draws where one points
+  origin: Origin | null; // of what says none itself
   images: Summary[];
 }
 
@@ -68,13 +73,25 @@ export interface Portion {
 }
 
 export type Edit =
-  | { op: "add"; label: Label; rings: Ring[]; cell?: Id }
+  | { op: "add"; label: Label; rings: Ring[]; cell?: Id; origin?: Origin }
   | { op: "reshape"; id: Id; how: "replace" | "extend" | "cut"; rings: Ring[] }
   | { op: "delete"; ids: Id[] }
   | { op: "relabel"; ids: Id[]; label: Label }
   | { op: "pair"; id: Id; cell: Id | null }
   | { op: "accept"; ids: Id[]; accepted: boolean }
   | { op: "finish"; ids: Id[]; finished: boolean };
+
+/** Where the network is asked; neither point nor box: it gets ready. */
+export interface Prompt {
+  label: Label;
+  point?: [number, number];
+  box?: [number, number, number, number];
+}
+
+export interface Found {
+  rings: Ring[];
+  score: number;
+}
 
 export interface ExportRequest {
   format: string;
@@ -100,6 +117,9 @@ export const work = (index: number): Promise<Portion> => ask(`api/images/${index
 
 export const edit = (index: number, revision: number, change: Edit): Promise<Told> =>
   ask(`api/images/${index}/edits`, { revision, edit: change });
+
+/** What the network holds there, best first. */
+export const prompt = (index: number, asked: Prompt): Promise<{ found: Found[] }> => ask(`api/images/${index}/prompt`, asked);
 
 export const step = (index: number, revision: number, way: "undo" | "redo"): Promise<Told> =>
   ask(`api/images/${index}/${way}`, { revision });

@@ -5,7 +5,7 @@ import { thinLine, type Point } from "./geometry";
 import type { Frame } from "./layer";
 import type { Pointer, Stage } from "./stage";
 import type { State } from "./state";
-import type { Active } from "./tools";
+import type { Active } from "./sketch";
 
 const STEP = 2; // px on the screen between the points of a stroke
 const ROUND = 12; // edges of half a circle

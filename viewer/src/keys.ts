@@ -59,6 +59,10 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
     state.shown[label] = !state.shown[label];
     state.refresh();
   };
+  const asking = [
+    key("w", "W", "the network draws a missing cell at a click or in a box; again: what else it holds", inTurn(() => tools.ask(CELL))),
+    key("q", "Q", "the same of a nucleus", inTurn(() => tools.ask(NUCLEUS))),
+  ];
   return [
     [
       "Go through",
@@ -90,6 +94,7 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
       [
         key("c", "C", "new cell", () => tools.take("cell")),
         key("n", "N", "new nucleus", () => tools.take("nucleus")),
+        ...(state.session.assisted ? asking : []),
         key("b", "B", "brush: paint over what belongs to the outline (Alt: what does not)", () => tools.take("brush")),
         key("v", "V", "eraser: paint over what does not belong to it (Alt: what does)", () => tools.take("erase")),
         key(", <", ",", "smaller brush", () => size(1 / 1.25)),

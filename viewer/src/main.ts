@@ -39,7 +39,8 @@ async function start(): Promise<void> {
 function bindButtons(state: State, tools: Tools, keys: Map<string, () => void>): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-tool]")) {
     const tool = button.dataset["tool"] as Tool;
-    button.addEventListener("click", () => (tool === "select" ? state.use(tool) : tools.take(tool)));
+    button.addEventListener("click", () => tools.take(tool));
+    button.hidden = tool.startsWith("ask-") && !state.session.assisted;
     state.on(["tool"], () => button.classList.toggle("chosen", state.tool === tool));
   }
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-key]")) {

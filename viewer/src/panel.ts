@@ -92,9 +92,11 @@ export function showDetail(state: State): void {
     const head = make("h2", {}, swatch, ` ${state.session.labels[each.label]} ${state.current.name}#${each.number}`, make("span", { class: "quiet" }, marks));
     const cell = each.cell === null ? undefined : state.instances.get(each.cell);
     const partner = each.label === 1 ? state.nucleiOf(each.id).map((n) => `#${n.number}`).join(" ") || "none" : cell ? `#${cell.number}` : "none";
+    const origin = each.origin ?? state.session.origin;
     const list = make("dl");
     const rows: [string, string, string?][] = [
       ["score", each.score.toFixed(3)],
+      ...(origin === null ? [] : [["origin", origin] as [string, string]]),
       [each.label === 1 ? "nuclei" : "cell", partner],
     ];
     for (const [name, value] of Object.entries(each.measures ?? {})) {

@@ -5,7 +5,7 @@ import { CELL, NUCLEUS, Refused, type Edit, type Id, type Instance, type Label, 
 import { parseFilter, type Filter } from "./filter";
 import { value } from "./measures";
 
-export type Tool = "select" | "cell" | "nucleus" | "reshape" | "brush" | "erase" | "extend" | "cut" | "pair";
+export type Tool = "select" | "cell" | "nucleus" | "reshape" | "brush" | "erase" | "extend" | "cut" | "pair" | "ask-cell" | "ask-nucleus";
 type Topic = "image" | "instances" | "outlines" | "measures" | "selection" | "hover" | "tool" | "message" | "view" | "loading";
 
 export interface Sort {

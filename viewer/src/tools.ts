@@ -1,10 +1,12 @@
 // Tools that change masks: drawing a region, moving the vertices of an outline, choosing a nucleus's cell.
 
-import { CELL, NUCLEUS, type Edit, type Instance, type Ring } from "./api";
+import { CELL, NUCLEUS, type Edit, type Instance, type Label, type Ring } from "./api";
 import { Brush } from "./brush";
 import { boxArea, centre, holds, thin, type Point } from "./geometry";
 import type { Frame } from "./layer";
-import type { Handler, Pointer, Stage } from "./stage";
+import { hint, Pointing, Prompter } from "./prompter";
+import { twice, type Active } from "./sketch";
+import type { Pointer, Stage } from "./stage";
 import type { State, Tool } from "./state";
 
 const STEP = 3; // px on the screen between the points of a stroke
@@ -20,28 +22,38 @@ export const HINTS: Record<Tool, string> = {
   extend: "Draw round what belongs to the chosen outline too. Esc leaves.",
   cut: "Draw round what does not belong to the chosen outline. Esc leaves.",
   reshape: "Drag vertices; drag an edge for a new one; Alt-click removes one. Enter keeps, Esc drops.",
+  "ask-cell": hint(CELL),
+  "ask-nucleus": hint(NUCLEUS),
   pair: "Click the cell of this nucleus; click beside all cells for none. Esc leaves.",
 };
 
-export interface Active extends Handler {
-  keep?(): void;
-  sketch?(context: CanvasRenderingContext2D, frame: Frame): void;
-}
-
 export class Tools {
   private active: Active | null = null;
+  private readonly prompter: Prompter;
 
   constructor(
     private readonly state: State,
     private readonly stage: Stage,
   ) {
+    this.prompter = new Prompter(state);
     state.on(["tool"], () => this.start());
+  }
+
+  /** Take up the tool that the network draws with; in use already, show the next that it holds. */
+  async ask(label: Label): Promise<void> {
+    const { state } = this;
+    const tool = label === CELL ? "ask-cell" : "ask-nucleus";
+    if (!state.session.assisted) return state.say("No network is loaded: start irnet view with --assist.");
+    if (state.tool === tool && (await this.prompter.next(label))) return;
+    state.use(tool);
+    this.prompter.prepare(label);
   }
 
   /** Take up a tool, where it can be used. */
   take(tool: Tool): void {
     const { chosen } = this.state;
     if (["reshape", "brush", "erase", "extend", "cut", "pair"].includes(tool) && !chosen) this.state.say("Choose a cell or nucleus first.");
+    else if (tool === "ask-cell" || tool === "ask-nucleus") void this.ask(tool === "ask-cell" ? CELL : NUCLEUS);
     else if (tool === "pair" && chosen!.label !== NUCLEUS) this.state.say("Choose a nucleus: it is paired to a cell.");
     else this.state.use(tool);
   }
@@ -73,6 +85,7 @@ export class Tools {
         return { op: "add", label, rings: [ring] };
       });
     }
+    if (tool === "ask-cell" || tool === "ask-nucleus") return new Pointing(stage, this.prompter, tool === "ask-cell" ? CELL : NUCLEUS);
     if (!chosen) return null;
     if (tool === "brush" || tool === "erase") return new Brush(state, stage, tool === "brush");
     if (tool === "extend" || tool === "cut") return new Lasso(state, stage, (ring) => ({ op: "reshape", id: chosen.id, how: tool, rings: [ring] }));
@@ -264,13 +277,4 @@ export async function giveToNext(state: State): Promise<void> {
 function owners(state: State, at: Point): Instance[] {
   const cells = [...state.instances.values()].filter((each) => each.label === CELL && holds(each, at));
   return cells.sort((a, b) => boxArea(a) - boxArea(b));
-}
-
-function twice(context: CanvasRenderingContext2D, line: number): void {
-  for (const [colour, width] of [["#000000", line + 2], ["#ffffff", line]] as const) {
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    context.setLineDash([]);
-    context.stroke();
-  }
 }

@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 
 import irnet
 from irnet.cli import (
+    annotate,
     average,
     calibrate,
     data,
@@ -93,6 +94,7 @@ app.command()(calibrate.calibrate)
 app.command()(average.average)
 app.command()(import_predictions.import_predictions)
 app.command()(view.view)
+app.command()(annotate.annotate)
 app.command()(measure.measure)
 app.command()(report.report)
 app.command()(export.export)

@@ -12,8 +12,10 @@ import irnet
 from irnet.cells import LABEL_NAMES
 from irnet.errors import InputError
 from irnet.server import schema
+from irnet.server.assistant import Assistant, Question
 from irnet.server.edits import change_of, draw
 from irnet.server.export import FORMATS, export
+from irnet.server.field import ORIGIN, near
 from irnet.server.guard import LOOPBACK_NAMES, Guard
 from irnet.server.pictures import TILE, ImageTiles, levels
 from irnet.server.scene import MEASURES, Scene
@@ -24,11 +26,15 @@ Answer = dict[str, Any]
 
 
 def create_app(
-    review: Review, *, names: frozenset[str] = LOOPBACK_NAMES, token: str | None = None
+    review: Review,
+    *,
+    names: frozenset[str] = LOOPBACK_NAMES,
+    token: str | None = None,
+    assistant: Assistant | None = None,
 ) -> FastAPI:
-    """The application over one review. `names` and `token`: see `guard.Guard`."""
+    """The application over one review. `names` and `token`: see `guard.Guard`; no `assistant`: no prompts."""
     app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    handlers = _Handlers(review)
+    handlers = _Handlers(review, assistant)
 
     app.add_middleware(Guard, names=names, token=token)
     app.add_exception_handler(InputError, _explain)
@@ -40,6 +46,7 @@ def create_app(
     app.post("/api/images/{index}/work")(handlers.work)
     app.get("/api/images/{index}/tiles/{halvings}/{column}/{row}")(handlers.tile)
     app.post("/api/images/{index}/edits")(handlers.edit)
+    app.post("/api/images/{index}/prompt")(handlers.prompt)
     app.post("/api/images/{index}/undo")(handlers.undo)
     app.post("/api/images/{index}/redo")(handlers.redo)
     app.post("/api/export")(handlers.export)
@@ -50,8 +57,8 @@ def create_app(
 class _Handlers:
     """The handlers. FastAPI calls them in threads; the review's lock puts them one after the other."""
 
-    def __init__(self, review: Review) -> None:
-        self.review = review
+    def __init__(self, review: Review, assistant: Assistant | None) -> None:
+        self.review, self.assistant = review, assistant
         shapes = [field.image.shape for field in review.fields]
         self.pictures = ImageTiles(review.paths, shapes, page=review.run.page)
         self.scenes = [Scene(field) for field in review.fields]
@@ -68,6 +75,8 @@ class _Handlers:
             "formats": FORMATS,
             "measures": MEASURES,
             "tile": TILE,
+            "assisted": self.assistant is not None,
+            "origin": review.origin.get(ORIGIN),
             "images": [self._summary(index) for index in range(len(review.fields))],
         }
 
@@ -102,6 +111,26 @@ class _Handlers:
             change = change_of(request.edit, drawn, scene.field, self.review)
             self.review.edit(index, request.edit.op, change)
             return self._answer(index, list(change.rows))
+
+    def prompt(self, index: int, request: schema.PromptRequest) -> Answer:
+        """What the network holds at a point and is not there yet, best first, or its mask of a box."""
+        if self.assistant is None:
+            raise HTTPException(404, "no network is loaded: start irnet view with --assist")
+        field = self._scene(index).field
+        with self.review.lock:
+            known = near(field, request.point)
+        question = Question(
+            path=self.review.paths[index],
+            page=self.review.run.page,
+            shape=field.image.shape,
+            mpp=field.image.mpp,
+            scale=self.review.scale,
+            label=request.label,
+            point=request.point,
+            box=request.box,
+            known=known,
+        )
+        return {"found": self.assistant.ask(question)}  # outside of the lock: edits go on
 
     def undo(self, index: int, request: schema.StepRequest) -> Response:
         """Take the last edit back."""

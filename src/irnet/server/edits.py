@@ -14,7 +14,7 @@ from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.server import schema
-from irnet.server.field import Change, ReviewedImage, to_cells
+from irnet.server.field import ORIGIN, Change, ReviewedImage, to_cells
 from irnet.server.store import Review
 
 Drawn = tuple[Mask, Offset]
@@ -88,6 +88,7 @@ def _add(edit: schema.Add, drawn: Drawn, field: ReviewedImage, review: Review) -
         **_shape(crop, offset, field),
         "iscrowd": 0,
         "number": field.last_number + 1,
+        ORIGIN: edit.origin,
         ACCEPTED: True,
     }
 

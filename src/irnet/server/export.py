@@ -82,7 +82,7 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
             for i, field in fields.items()
         ],
         "annotations": [
-            row | {"number": field.numbers[row["id"]]}
+            review.origin | row | {"number": field.numbers[row["id"]]}
             for field in fields.values()
             for row in _kept(field, cuts)
         ],

@@ -1,6 +1,6 @@
 """One image under review: its rows of annotations, and edits as exchanges of rows that can be undone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,8 @@ from irnet.data.coco.rows import AnnotationRow, ImageRow, check_link, parse_anno
 from irnet.data.numbers import read_number
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
+
+ORIGIN = "origin"  # key of a row: drawn, assisted (by the network, where a person asked) or predicted
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -119,6 +121,17 @@ def to_cells(instances: Mapping[Id, AnnotationRow], image: ImageRow) -> Cells:
         image_shape=image.shape,
         mpp=image.mpp,
     )
+
+
+def near(field: ReviewedImage, point: Sequence[float] | None) -> Cells:
+    """The instances whose boxes hold a point, in the frame of the image; no point: none."""
+    x, y = point or (-1.0, -1.0)
+    there = {}
+    for key, each in field.parsed().items():
+        (left, top), (height, width) = each.offset, each.crop.shape
+        if left <= x < left + width and top <= y < top + height:
+            there[key] = each
+    return to_cells(there, field.image)
 
 
 def _last(changes: list[Change], what: str) -> Change:

@@ -18,7 +18,7 @@ from irnet.geometry.masks import Mask, Offset
 from irnet.morphometry.table import COLUMNS, measure
 from irnet.report.colours import PALETTE, colour_cells
 from irnet.server.edits import ACCEPTED
-from irnet.server.field import ReviewedImage, to_cells
+from irnet.server.field import ORIGIN, ReviewedImage, to_cells
 
 SENT_APART = ("image", "id", "name", "label", "parent", "score")  # columns that the page has already
 MEASURES = [  # the others: what is measured without the picture
@@ -156,6 +156,7 @@ class Scene:
             "box": [x, y, x + instance.crop.shape[1], y + instance.crop.shape[0]],
             "colour": self._colours[key] if instance.label == CYTOPLASM else None,
             "accepted": bool(row.get(ACCEPTED)),
+            "origin": row.get(ORIGIN),
             "edited": any(row.get(name) != original.get(name) for name in _EDITABLE),
             "measures": self._measured.get(key),
         }

@@ -25,6 +25,7 @@ class Add(_Request):
     label: Label
     rings: Rings
     cell: Key | None = None
+    origin: Literal["drawn", "assisted"] = "drawn"
 
 
 class Reshape(_Request):
@@ -92,6 +93,14 @@ class StepRequest(_Request):
     """Undo or redo of an image as the page knows it."""
 
     revision: int
+
+
+class PromptRequest(_Request):
+    """What the network holds at a point (x, y), or its mask of a box (x1, y1, x2, y2); neither: get ready."""
+
+    label: Label
+    point: tuple[Number, Number] | None = None
+    box: tuple[Number, Number, Number, Number] | None = None
 
 
 class ExportRequest(_Request):

@@ -10,9 +10,13 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from irnet.errors import InputError
 from irnet.wording import install_extra, number_of
+
+if TYPE_CHECKING:
+    from irnet.server.assistant import Network
 
 
 def serve(
@@ -22,13 +26,14 @@ def serve(
     port: int,
     data: Path | None = None,
     browser: bool | None = None,
+    network: "Network | None" = None,
     announce: Callable[[str], object],
 ) -> None:
     """Serve the review of `out` until Ctrl-C or SIGTERM. `announce` is given lines for the user.
 
     Anyone who opens the page needs a random token, which is part of the address announced: other users of
     this machine reach its loopback addresses too. `browser` opens the page; None does where there is a
-    desktop. Raises InputError.
+    desktop. `network` draws where the user points. Raises InputError.
     """
     try:
         import uvicorn
@@ -37,14 +42,19 @@ def serve(
         from irnet.server.connection import Connection
     except ImportError as error:
         raise InputError(f"the viewer needs {error.name}: {install_extra('view')}") from error
+    from irnet.inference.weights import find_weights
+    from irnet.server.assistant import Assistant
     from irnet.server.guard import LOOPBACK_NAMES
     from irnet.server.store import Review
 
+    if network is not None:
+        find_weights(network.weights)  # before anything is shown
     review = Review(out, data=data)
     sock = _bind(host, port)
     token, beyond = secrets.token_urlsafe(32), not _is_loopback(sock)
     names = LOOPBACK_NAMES | ({host, socket.gethostname().lower()} if beyond else set())
-    app = create_app(review, names=names, token=token)
+    assistant = None if network is None else Assistant(network)
+    app = create_app(review, names=names, token=token, assistant=assistant)
     url = address(host, sock.getsockname()[1], token)
     images, edits = number_of(len(review.fields), "image"), number_of(len(review.journal.lines), "edit")
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, http=Connection)
@@ -56,6 +66,8 @@ def serve(
         if browser or (browser is None and _has_desktop()):
             webbrowser.open(url)
         uvicorn.Server(config).run(sockets=[sock])
+    if assistant is not None:
+        assistant.close()
 
 
 def address(host: str, port: int, token: str) -> str:

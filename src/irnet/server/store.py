@@ -13,7 +13,7 @@ from irnet.data.coco.run_record import JOURNAL, load_checked, made_from
 from irnet.data.files import sha256
 from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError
-from irnet.server.field import Change, ReviewedImage
+from irnet.server.field import ORIGIN, Change, ReviewedImage
 from irnet.server.journal import Journal, is_of
 
 MOST_ROWS = 20_000  # of an image: the page receives all rows at once, half a millisecond of the server each
@@ -60,6 +60,18 @@ class Review:
 
         self.journal = Journal(_find_journal(self.source, self.sha256), source_sha256=self.sha256)
         self._replay()
+
+    @property
+    def origin(self) -> Row:
+        """What a row says of its origin that says nothing itself: those of a run were predicted."""
+        return {ORIGIN: "predicted"} if self.run.said else {}
+
+    @property
+    def scale(self) -> float | None:
+        """At how many times their size the run took images of unknown um per pixel."""
+        scale = self.run.said.get("scale")
+        zoom = scale.get("zoom") if isinstance(scale, dict) else scale
+        return zoom if isinstance(zoom, int | float) else None
 
     def entry(self, place: int) -> Entry:
         """The image of a field, without its cells, to be copied: only the one that was segmented."""

@@ -1,0 +1,61 @@
+"""A set of images to annotate from nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irnet.data.coco.coco import read_coco
+from irnet.data.files import write_atomic
+from irnet.data.pixels import to_png
+from irnet.errors import InputError
+from irnet.server.beginning import begin
+from irnet.server.store import Review
+
+
+@pytest.fixture
+def smears(tmp_path: Path) -> Path:
+    for name, side in (("a.png", 40), ("b.png", 50)):
+        write_atomic(tmp_path / "smears" / name, to_png(np.full((side, 60, 3), side, np.uint8)))
+    return tmp_path / "smears"
+
+
+def test_a_set_without_a_cell_is_begun_and_gone_on_with(smears: Path, tmp_path: Path) -> None:
+    assert "2 images" in begin([smears], tmp_path / "set", 0.25)
+    entries = read_coco(tmp_path / "set")
+    assert [entry.name for entry in entries] == ["a.png", "b.png"]
+    assert [len(entry.content.cells) for entry in entries] == [0, 0]
+    assert entries[0].content.cells.mpp == 0.25
+    assert entries[0].read().image.shape == (40, 60, 3)
+    assert len(Review(tmp_path / "set").fields) == 2
+
+    before = (tmp_path / "set" / "annotations.json").read_bytes()
+    assert "going on" in begin([smears / "b.png"], tmp_path / "set")
+    assert (tmp_path / "set" / "annotations.json").read_bytes() == before
+
+
+def test_other_images_need_another_folder(smears: Path, tmp_path: Path) -> None:
+    begin([smears / "a.png"], tmp_path / "set")
+    with pytest.raises(InputError, match=r"without b\.png: name a new folder"):
+        begin([smears], tmp_path / "set")
+
+
+def test_what_cannot_be_begun_is_refused(smears: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.png").write_bytes((smears / "a.png").read_bytes())
+    with pytest.raises(InputError, match=r"a\.png is the name of several images"):
+        begin([smears, tmp_path / "more"], tmp_path / "set")
+    with pytest.raises(InputError, match="um per pixel is out of range"):
+        begin([smears], tmp_path / "set", 99)
+    with pytest.raises(InputError, match="no such file"):
+        begin([tmp_path / "nowhere"], tmp_path / "set")
+
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "predictions.json").write_text("{}")
+    with pytest.raises(InputError, match="holds predictions: correct them with irnet view"):
+        begin([smears], tmp_path / "found")
+
+    (smears / "c.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"c\.png"):
+        begin([smears], tmp_path / "set")
+    assert not (tmp_path / "set" / "annotations.json").exists()
