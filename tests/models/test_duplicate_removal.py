@@ -13,6 +13,7 @@ from irnet.models.duplicate_removal import (
     drm_loss,
     log1mexp,
     ranks_of,
+    ranks_within,
 )
 
 
@@ -109,16 +110,24 @@ def test_ranks_break_ties_by_index_and_put_padding_last() -> None:
 
 
 @torch.no_grad()
-def test_ranks_shrink_where_there_are_more_candidates(module: DuplicateRemoval) -> None:
-    """Without relation the p of a field and of the same field twice over must agree, rank by rank."""
-    features = torch.randn(6, 16)
-    boxes = torch.tensor([[0.0, 0.0, 9.0, 9.0]]).expand(6, 4)
-    scores = torch.linspace(0.9, 0.4, 6)
-    module.relation.value.weight.zero_()
-    module.relation.value.bias.zero_()
+def test_within_reach_a_large_image_is_judged_as_its_fields_are(module: DuplicateRemoval) -> None:
+    generator = torch.Generator().manual_seed(3)
+    torch.nn.init.normal_(module.relation.geometry.weight)
+    features, scores = torch.randn(20, 16, generator=generator), torch.rand(20, generator=generator)
+    boxes = torch.rand(20, 4, generator=generator).cumsum(dim=1) * 50
     alone = module(features, boxes, scores)
-    doubled = (field.repeat_interleave(2, dim=0) for field in (features, boxes, scores))
-    torch.testing.assert_close(module(*doubled, growth=2.0)[::2], alone)
+    places = torch.cat([boxes, boxes + 1024])  # the field twice, far apart
+    large = [features.repeat(2, 1), places, scores.repeat(2)]
+    torch.testing.assert_close(module(*large, reach=500.0), alone.repeat(2), atol=5e-3, rtol=0)
+    assert not torch.allclose(module(*large), alone.repeat(2), atol=5e-2)
+
+
+def test_ranks_count_those_in_reach() -> None:
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [50.0, 0.0, 60.0, 10.0], [100.0, 0.0, 110.0, 10.0]])
+    scores = torch.tensor([0.5, 0.9, 0.8])
+    assert ranks_within(50.0, scores, boxes).tolist() == [1, 0, 1]
+    assert ranks_within(49.0, scores, boxes).tolist() == [0, 0, 0]
+    assert ranks_within(1e9, scores, boxes).tolist() == ranks_of(scores).tolist()
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -38,6 +38,16 @@ def test_parameters_are_those_of_the_paper_and_the_temperature() -> None:
     assert sum(p.numel() for p in InstanceRelation().parameters()) == 1_810_517
 
 
+def test_instances_out_of_reach_are_not_heard() -> None:
+    module, (deep, logits, labels) = build(gamma=0.5), instances(6)
+    near = torch.eye(6, dtype=torch.bool)
+    near[:3, :3] = near[3:, 3:] = True
+    some, _ = module(deep, logits, labels, near=near)
+    for part in (slice(0, 3), slice(3, 6)):
+        torch.testing.assert_close(some[part], module(deep[part], logits[part], labels[part])[0])
+    assert not torch.allclose(some, module(deep, logits, labels)[0])
+
+
 @pytest.mark.parametrize("affinity", get_args(Affinity))
 def test_without_gamma_it_is_its_encoder(affinity: Affinity) -> None:
     batch = instances(5)

@@ -195,21 +195,41 @@ def test_padding_of_the_positives_changes_nothing(tiny, features, proposals, tru
 
 
 def test_across_classes_the_candidates_are_one_set(tiny, features, proposals, monkeypatch):
-    sets = {}
-    for across in ("false", "true"):
-        branch = tiny(f"model.drm.across_classes={across}").roi_heads.box
-        forward = branch.drm.forward
-        monkeypatch.setattr(
-            branch.drm, "forward", lambda *a, f=forward, k=across: sets.update({k: a}) or f(*a)
-        )
+    sets = {"false": [], "true": []}
+    for across, calls in sets.items():
+        branch = tiny(f"model.drm.across_classes={across}", "predict.floor=0.0").roi_heads.box
+        judge = branch.drm.judge
+        monkeypatch.setattr(branch.drm, "judge", lambda *a, f=judge, k=calls, **b: k.append(a) or f(*a, **b))
         with torch.no_grad():
             found = branch.detect(features, proposals, SIZES)
         assert len(found) == 2
     apart, joint = sets["false"], sets["true"]
-    assert apart[2].shape == (2, 2, 60)
-    assert joint[2].shape == (2, 120)
-    assert torch.equal(joint[1], apart[1].flatten(1, 2))
-    assert torch.equal(joint[3], apart[3].flatten(1, 2))
+    assert (len(apart), len(joint)) == (4, 2)  # of each image each class, or both
+    for image in range(2):
+        both = [
+            torch.cat([a, b]) for a, b in zip(*(call[:3:2] for call in apart[2 * image :][:2]), strict=True)
+        ]
+        assert [torch.equal(*pair) for pair in zip(joint[image][:3:2], both, strict=True)] == [True, True]
+
+
+@torch.no_grad()
+def test_only_what_may_stay_is_judged(tiny, features, proposals):
+    """p(correct) of all candidates gives the same scores above the floor."""
+    branch = tiny("predict.floor=0.3").roi_heads.box
+    torch.nn.init.normal_(branch.predictor.cls_score.weight)
+    hidden, logits, codes = branch(features, proposals.boxes, SIZES)
+    given = (
+        hidden,
+        logits.softmax(dim=2)[..., 1:],
+        branch.decode(codes, proposals.boxes, SIZES),
+        proposals.valid,
+    )
+    some = branch.drm.score_candidates(*given, SIZES, 0.3)
+    every = branch.drm.score_candidates(*given, SIZES, -1.0)
+    asked = some.scores > 0.3
+    assert 0 < asked.sum() < asked.numel()
+    torch.testing.assert_close(some.correct[asked], every.correct[asked])
+    assert (some.correct[~asked] == 1).all()
 
 
 @torch.no_grad()

@@ -139,7 +139,7 @@ class BoxBranch(nn.Module):
     ) -> ScoredCandidates:
         """The candidates of class probabilities (B, R, C) and boxes (B, R, C, 4), and their p(correct)."""
         if self.drm is not None:
-            return self.drm.score_candidates(hidden, scores, boxes, valid, sizes)
+            return self.drm.score_candidates(hidden, scores, boxes, valid, sizes, self.selection.floor)
         scores = (scores * valid[..., None]).transpose(1, 2)  # (B, C, R): every box is a candidate
         return ScoredCandidates(boxes.transpose(1, 2), scores, torch.ones_like(scores))
 

@@ -162,4 +162,4 @@ def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:
     head = build_mask_head(
         model.mask_head, width=model.fpn_width, mask_width=model.mask_width, classes=CLASSES, norm=norm
     )
-    return MaskBranch(head, irm=irm, box_scale=model.mask_box_scale)
+    return MaskBranch(head, irm=irm, box_scale=model.mask_box_scale, field_megapixels=model.field_megapixels)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irnet.models.object_relation import ObjectRelation, rank_embedding
+from irnet.models.object_relation import ObjectRelation, are_near, rank_embedding
 
 LabelRule = Literal["max_score", "max_iou", "quality"]
 LossForm = Literal["product", "probability"]
@@ -66,7 +66,7 @@ class DuplicateRemoval(nn.Module):
         boxes: Tensor,
         scores: Tensor,
         valid: Tensor | None = None,
-        growth: float = 1.0,
+        reach: float | None = None,
     ) -> Tensor:
         """Logits of p(correct), (..., N), in the order of the candidates.
 
@@ -75,11 +75,12 @@ class DuplicateRemoval(nn.Module):
             boxes: (..., N, 4) xyxy px, decoded for this class. No gradient flows to them.
             scores: (..., N) class probabilities; only their order counts.
             valid: (..., N) bool, false where a candidate is padding; None: all are real.
-            growth: how many times more candidates there are than in training, where the image is larger;
-                their ranks shrink by it, so that a rank means the same share of the candidates.
+            reach: in test, where the image is larger than those of training: a candidate ranks among those
+                within so many px in x and in y, and listens to them alone; None: all.
         """
-        embedded = rank_embedding(ranks_of(scores, valid) / growth).to(features.dtype)
-        return self.judge(features, embedded, boxes.detach(), valid=valid)
+        ranks = ranks_of(scores, valid) if reach is None else ranks_within(reach, scores, boxes, valid)
+        embedded = rank_embedding(ranks).to(features.dtype)
+        return self.judge(features, embedded, boxes.detach(), valid=valid, reach=reach)
 
     def judge(
         self,
@@ -88,6 +89,7 @@ class DuplicateRemoval(nn.Module):
         boxes: Tensor,
         rows: Tensor | None = None,
         valid: Tensor | None = None,
+        reach: float | Tensor | None = None,
     ) -> Tensor:
         """The same of candidates whose ranks are `embedded` (..., N, RANK_WIDTH).
 
@@ -95,7 +97,7 @@ class DuplicateRemoval(nn.Module):
         asks for some at a time, for there are pairs of boxes.
         """
         f = self.appearance(features) + self.rank(embedded)  # (..., N, width)
-        update = self.relation(f, boxes, valid, rows)
+        update = self.relation(f, boxes, valid, rows, reach)
         f = f if rows is None else f.index_select(-2, rows)
         return self.logit((f + update).relu()).squeeze(-1)
 
@@ -110,7 +112,12 @@ class PerBoxLayers(nn.Module):
         self.value = nn.Linear(hidden, width)
 
     def forward(
-        self, features: Tensor, boxes: Tensor, valid: Tensor | None = None, rows: Tensor | None = None
+        self,
+        features: Tensor,
+        boxes: Tensor,
+        valid: Tensor | None = None,
+        rows: Tensor | None = None,
+        reach: float | Tensor | None = None,
     ) -> Tensor:
         """The update of each box's features (..., N, width) from its own alone; see ObjectRelation."""
         features = features if rows is None else features.index_select(-2, rows)
@@ -127,6 +134,13 @@ def ranks_of(scores: Tensor, valid: Tensor | None = None) -> Tensor:
         scores = scores.masked_fill(~valid, -torch.inf)
     order = scores.argsort(dim=-1, descending=True, stable=True)
     return order.argsort(dim=-1)
+
+
+def ranks_within(reach: float, scores: Tensor, boxes: Tensor, valid: Tensor | None = None) -> Tensor:
+    """The same among the boxes (..., N, 4) that are within `reach` px in x and in y, (..., N)."""
+    ranks = ranks_of(scores, valid)
+    ahead = ranks.unsqueeze(-2) < ranks.unsqueeze(-1)  # (..., N, N) the second before the first
+    return (ahead & are_near(boxes, boxes, reach)).sum(dim=-1)
 
 
 def drm_labels(

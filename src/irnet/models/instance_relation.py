@@ -69,6 +69,7 @@ class InstanceRelation(nn.Module):
         images: Tensor | None = None,
         truths: Tensor | None = None,
         real: Tensor | None = None,
+        near: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Refined mask logits (n, classes, 28, 28) in the order of the instances, and figures to log.
 
@@ -82,6 +83,7 @@ class InstanceRelation(nn.Module):
             truths: (n,) in training, which truth of its image each instance is matched to, -1 for none.
             real: (n,) bool, false for padding, which the figures leave out and which needs a label of its
                 own; None: all are real.
+            near: (n, n) bool, in test of large images who is near enough to be heard; None: everybody.
 
         Returns:
             Logits, and detached scalars: gamma; self_weight, the mean w_pp; effective, the mean exp(entropy)
@@ -93,6 +95,7 @@ class InstanceRelation(nn.Module):
         figures = {}
         if self.gamma is not None:
             allowed = self._allowed(labels, images, truths)
+            allowed = allowed if near is None else allowed & near
             weights = self.associate(A, allowed)
             A = exchange(A, weights, self.gamma)
             real = torch.ones_like(labels, dtype=torch.bool) if real is None else real

@@ -10,6 +10,8 @@ from irnet.models.constants import MASK_SIDE, Sizes
 from irnet.models.instance_relation import InstanceRelation
 from irnet.models.losses import mask_loss, mask_targets
 from irnet.models.mask_head import MaskHead
+from irnet.models.neighbourhoods import relation_reach
+from irnet.models.object_relation import are_near
 from irnet.models.truths import Truths
 from irnet.models.vision import pyramid_pool
 
@@ -21,13 +23,16 @@ class MaskBranch(nn.Module):
         head: what draws the first masks.
         irm: None leaves them as they are.
         box_scale: factor by which boxes are enlarged to the frames that masks are drawn in.
+        field_megapixels: in larger images, in test, instances relate within half the side of such a field.
     """
 
-    def __init__(self, head: MaskHead, *, irm: InstanceRelation | None, box_scale: float) -> None:
+    def __init__(
+        self, head: MaskHead, *, irm: InstanceRelation | None, box_scale: float, field_megapixels: float
+    ) -> None:
         super().__init__()
         self.head, self.predictor = head
         self.irm = irm
-        self.box_scale = box_scale
+        self.box_scale, self.field_megapixels = box_scale, field_megapixels
         self.pool = pyramid_pool(LEVELS, LEVEL_STRIDES, side=MASK_SIDE, inside=box_scale == 1)
 
     def forward(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
@@ -44,7 +49,9 @@ class MaskBranch(nn.Module):
             return labels.new_zeros((0, 2 * MASK_SIDE, 2 * MASK_SIDE), dtype=torch.float32)
         deep, logits = self(features, boxes, sizes)
         if self.irm is not None:
-            logits, _ = self.irm(deep, logits, labels, image_of(boxes))
+            reach, flat = relation_reach(sizes, self.field_megapixels), torch.cat(boxes)
+            near = None if reach is None else are_near(flat, flat, reach)
+            logits, _ = self.irm(deep, logits, labels, image_of(boxes), near=near)
         return logits[torch.arange(len(labels), device=labels.device), labels].float().sigmoid()
 
     def losses(

@@ -41,7 +41,12 @@ class ObjectRelation(nn.Module):
         self.value = nn.Linear(width, width)
 
     def forward(
-        self, features: Tensor, boxes: Tensor, valid: Tensor | None = None, rows: Tensor | None = None
+        self,
+        features: Tensor,
+        boxes: Tensor,
+        valid: Tensor | None = None,
+        rows: Tensor | None = None,
+        reach: float | Tensor | None = None,
     ) -> Tensor:
         """The update of each box's features.
 
@@ -50,6 +55,7 @@ class ObjectRelation(nn.Module):
             boxes: (..., N, 4) xyxy px.
             valid: (..., N) bool, false where a box is padding that nobody may listen to; None: all are real.
             rows: (R,) places of the boxes that are asked for, all at once; None: all boxes, some at a time.
+            reach: boxes listen to those whose centres are at most so many px away in x and in y; None: all.
 
         Returns:
             (..., N, width), or of the `rows`, to be added to `features`. Rows of padding mean nothing.
@@ -62,19 +68,21 @@ class ObjectRelation(nn.Module):
         value = self._split(self.value(features))  # (..., heads, N, width / heads)
 
         if rows is not None:
-            return self._attend(query, key, value, places, boxes, valid).transpose(-2, -3).flatten(-2)
+            allowed = _allowed(places, boxes, valid, reach)
+            return self._attend(query, key, value, places, boxes, allowed).transpose(-2, -3).flatten(-2)
 
         # Row by row where all pairs at once would not fit
         n = boxes.shape[-2]
         step = max(1, PAIRS_AT_ONCE // max(1, boxes[..., 0].numel()))
-        updates = [
-            self._attend(query[..., i : i + step, :], key, value, boxes[..., i : i + step, :], boxes, valid)
-            for i in range(0, max(n, 1), step)
-        ]
+        updates = []
+        for i in range(0, max(n, 1), step):
+            some = boxes[..., i : i + step, :]
+            allowed = _allowed(some, boxes, valid, reach)
+            updates.append(self._attend(query[..., i : i + step, :], key, value, some, boxes, allowed))
         return torch.cat(updates, dim=-2).transpose(-2, -3).flatten(-2)  # (..., N, width)
 
     def _attend(
-        self, query: Tensor, key: Tensor, value: Tensor, rows: Tensor, boxes: Tensor, valid: Tensor | None
+        self, query: Tensor, key: Tensor, value: Tensor, rows: Tensor, boxes: Tensor, allowed: Tensor | None
     ) -> Tensor:
         """The update of the boxes `rows`, (..., heads, R, width / heads)."""
         embedded = sinusoid(pair_geometry(rows, boxes) * GEOMETRY_SCALE, self.geometry_width // 4)
@@ -83,12 +91,29 @@ class ObjectRelation(nn.Module):
 
         appearance = query @ key / math.sqrt(query.shape[-1])  # (..., heads, R, N)
         logits = (appearance + bias).to(torch.promote_types(query.dtype, torch.float32))
-        if valid is not None:
-            logits = logits.masked_fill(~valid[..., None, None, :], torch.finfo(logits.dtype).min)
+        if allowed is not None:
+            logits = logits.masked_fill(~allowed.unsqueeze(-3), torch.finfo(logits.dtype).min)
         return keep_top(logits, self.top_k).softmax(dim=-1).to(value.dtype) @ value
 
     def _split(self, features: Tensor) -> Tensor:
         return features.unflatten(-1, (self.heads, -1)).transpose(-2, -3)  # (..., heads, N, channels)
+
+
+def _allowed(
+    rows: Tensor, boxes: Tensor, valid: Tensor | None, reach: float | Tensor | None
+) -> Tensor | None:
+    """Who may listen to whom, (..., R, N) or (..., 1, N); None: everybody to everybody."""
+    allowed = None if valid is None else valid.unsqueeze(-2)
+    if reach is None:
+        return allowed
+    near = are_near(rows, boxes, reach)
+    return near if allowed is None else near & allowed
+
+
+def are_near(a: Tensor, b: Tensor, reach: float | Tensor) -> Tensor:
+    """Whether centres of boxes (..., n, 4), (..., m, 4) are within `reach` px in x and in y, (..., n, m)."""
+    centre_a, centre_b = ((boxes[..., :2] + boxes[..., 2:]) / 2 for boxes in (a, b))
+    return ((centre_a.unsqueeze(-2) - centre_b.unsqueeze(-3)).abs() <= reach).all(dim=-1)
 
 
 def keep_top(logits: Tensor, k: int) -> Tensor:

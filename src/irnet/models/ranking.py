@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from irnet.models.candidates import Candidates, ScoredCandidates, label_candidates, top_candidates
 from irnet.models.constants import Sizes, area_growth
-from irnet.models.duplicate_removal import DuplicateRemoval, LabelRule, LossForm, drm_loss
+from irnet.models.duplicate_removal import (
+    DuplicateRemoval,
+    LabelRule,
+    LossForm,
+    drm_loss,
+    ranks_of,
+    ranks_within,
+)
 from irnet.models.losses import mean_over
+from irnet.models.neighbourhoods import by_tiles, relation_reach
+from irnet.models.object_relation import PAIRS_AT_ONCE, rank_embedding
 from irnet.models.truths import Truths, ignored, truth_iou
 
 LABEL_IOU = 0.5  # with every truth: below it candidates are duplicates in any case
@@ -49,25 +60,53 @@ class CandidateRanking(DuplicateRemoval):
         self.rules = rules
 
     def score_candidates(
-        self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes
+        self, hidden: Tensor, scores: Tensor, boxes: Tensor, valid: Tensor, sizes: Sizes, floor: float = 0.0
     ) -> ScoredCandidates:
         """The best boxes of each class and their p(correct).
 
         Args:
             hidden: (B, R, F) of the box head; scores: (B, R, C); boxes: (B, R, C, 4); valid: (B, R) bool.
             sizes: of the images: larger ones have more candidates.
+            floor: candidates up to this score leave the network in any case.
         """
         growth = area_growth(sizes, self.rules.field_megapixels)
+        reach = relation_reach(sizes, self.rules.field_megapixels)
         among = valid[..., None].expand_as(scores)  # (B, R, C)
         best = top_candidates(hidden, boxes, scores, among, count=round(self.rules.count * growth))
-        return ScoredCandidates(best.boxes, best.scores, self.correctness(best, growth).float().sigmoid())
+        if hidden.device.type == "cpu":
+            return ScoredCandidates(best.boxes, best.scores, self._correct_above(floor, best, reach))
+        return ScoredCandidates(best.boxes, best.scores, self.correctness(best, reach).float().sigmoid())
 
-    def correctness(self, best: Candidates, growth: float = 1.0) -> Tensor:
+    def _correct_above(self, floor: float, best: Candidates, reach: float | None) -> Tensor:
+        """p(correct) (B, C, N) of the candidates of a score above `floor`, 1 of the others: far less work."""
+        sets = [field.flatten(1, 2) if self.rules.across_classes else field.flatten(0, 1) for field in best]
+        features, boxes, scores, valid = sets  # (S, N, ...)
+        ranks = ranks_of(scores, valid) if reach is None else ranks_within(reach, scores, boxes, valid)
+        embedded = rank_embedding(ranks).to(features.dtype)
+
+        correct = torch.ones_like(scores)
+        for number, score in enumerate(scores):
+            asked = (score > floor).nonzero()[:, 0].numpy()
+            for places in by_tiles(boxes[number].numpy(), asked, reach):
+                rows, near = map(torch.from_numpy, places)
+                judge = partial(
+                    self.judge,
+                    features[number, near],
+                    embedded[number, near],
+                    boxes[number, near],
+                    valid=valid[number, near],
+                    reach=reach,
+                )
+                inside = torch.searchsorted(near, rows).split(max(1, PAIRS_AT_ONCE // len(near)))
+                correct[number, rows] = torch.cat([judge(rows=some) for some in inside]).sigmoid()
+        return correct.view_as(best.scores)
+
+    def correctness(self, best: Candidates, reach: float | None = None) -> Tensor:
         """Logits of p(correct), (B, C, N): each class by itself, or the boxes of all classes as one set."""
         if not self.rules.across_classes:
-            return self(*best, growth)
+            return self(*best, reach)
         joint = [field.flatten(1, 2) for field in best]  # (B, C N, ...): ranks and geometry of one list
-        return self(*joint, growth).view_as(best.scores)
+        return self(*joint, reach).view_as(best.scores)
 
     def loss(
         self, hidden: Tensor, logits: Tensor, boxes: Tensor, valid: Tensor, truths: Truths

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from irnet.inference.fast import boxes as fast
+from irnet.inference.fast import ranking
 from irnet.inference.fast.pooling import pool
 from irnet.models import views
 from irnet.models.box_coder import BoxCoder
 from irnet.models.boxes import box_iou, clip
 from irnet.models.constants import LEVELS, STRIDES
+from irnet.models.duplicate_removal import ranks_within
 from irnet.models.mask_branch import enlarge
 from irnet.models.postprocess import soften
 from irnet.models.vision import AnchorGenerator, initLevelMapper, pyramid_pool
@@ -35,6 +37,15 @@ def test_anchors() -> None:
         every = np.arange(len(grid))
         laid = fast.lay(fast.anchor_shapes(size, RATIOS), every, columns=columns, stride=stride)
         np.testing.assert_array_equal(laid, grid.numpy())
+
+
+@pytest.mark.parametrize("reach", [1.0, 90.0, 1e9])
+def test_ranks(some: np.ndarray, reach: float) -> None:
+    scores = np.random.default_rng(2).integers(0, 50, 200).astype(np.float32)  # some tie
+    expected = ranks_within(reach, torch.tensor(scores), torch.tensor(some))
+    assert ranking.ranks_within(reach, scores, some).tolist() == expected.tolist()
+    if reach == 1e9:
+        assert ranking.ranks_within(None, scores, some).tolist() == expected.tolist()
 
 
 def test_codes(some: np.ndarray) -> None:

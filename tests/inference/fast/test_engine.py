@@ -63,7 +63,7 @@ def assert_same(image: np.ndarray, *overrides: str, sizes: list[tuple[int, int]]
         total += len(theirs)
         lost += missing(theirs, mine, floor) + missing(mine, theirs, floor)
     assert total >= 5 * len(sizes)
-    assert lost <= total / 200  # two equal scores may change places
+    assert lost <= max(2, total / 200)  # two equal scores may change places: both are lost
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_four_views(image: np.ndarray) -> None:
     "overrides",
     [
         ("model.drm.enabled=false", "model.irm.enabled=false"),
-        ("model.drm.across_classes=true", "model.irm.inputs=msk"),
+        ("model.drm.across_classes=true", "model.irm.inputs=msk", "model.field_megapixels=0.01"),
         ("model.drm.relation=false", "model.irm.relation=false", "model.mask_box_scale=1.5"),
         ("predict.drm_power={cytoplasm=0.0, nucleus=0.5}",),
         ("predict.suppression=soft", "model.irm.affinity=dot"),

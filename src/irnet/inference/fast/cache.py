@@ -12,7 +12,7 @@ from irnet.inference.engine import Precision
 from irnet.inference.fast.runtime import Graph, installed_version
 from irnet.inference.tensors import read_arrays, write_arrays
 
-VERSION = 3  # of the graphs, and of what `engine.py` expects of them: older ones are made again
+VERSION = 4  # of the graphs, and of what `engine.py` expects of them: older ones are made again
 SUFFIX = ".openvino"
 
 

@@ -26,6 +26,7 @@ from irnet.inference.fast.boxes import (
     soften,
 )
 from irnet.inference.fast.pooling import pool
+from irnet.inference.fast.ranking import Candidates, as_input, choose_candidates
 from irnet.inference.fast.runtime import Compiled, Graph, installed_version, trim
 from irnet.models.constants import (
     BOX_CODE,
@@ -41,9 +42,9 @@ from irnet.models.constants import (
     area_growth,
     by_label,
 )
+from irnet.models.neighbourhoods import relation_reach
 from irnet.models.pasting import Found
 
-PAIRS_AT_ONCE = 256 * 256  # of candidates whose geometry is held in memory together
 EXACT = ("rank", "suppress")  # graphs that meet places in px: always in float32
 
 
@@ -56,14 +57,6 @@ class Seen(NamedTuple):
     shapes: list[tuple[int, int]]  # of these, (h, w)
     logits: list[Floats]  # of the anchors of each level, (n_l,)
     deltas: list[Floats]  # (n_l, 4)
-
-
-class Candidates(NamedTuple):
-    """The best boxes of each class, and the two scores that their rank is made of."""
-
-    boxes: Floats  # (C, N, 4)
-    scores: Floats  # (C, N) class probability
-    correct: Floats  # (C, N) p(correct) of the DRM, 1 without it
 
 
 class OpenVINOEngine(Engine):
@@ -158,45 +151,6 @@ class OpenVINOEngine(Engine):
         features, scores, boxes = (np.mean(values, axis=0) for values in (features, scores, boxes))
         return features, scores, boxes
 
-    def _rank(
-        self,
-        features: Floats,
-        scores: Floats,
-        boxes: Floats,
-        size: tuple[int, int],
-        predict: PredictSettings,
-    ) -> Candidates:
-        """Return the best of R boxes with features (R, F), scores (R, C) and boxes (R, C, 4)."""
-        drm = self.settings.drm
-        if not drm.enabled:
-            return Candidates(boxes.swapaxes(0, 1), scores.T, np.ones_like(scores.T))
-
-        growth = area_growth([size], self.settings.field_megapixels)
-        top = np.stack([best(score, round(drm.candidates * growth)) for score in scores.T])  # (C, N)
-        column = np.arange(len(top))[:, None]
-        chosen = Candidates(boxes[top, column], scores[top, column], np.ones(top.shape, np.float32))
-
-        # The candidates of each class are a set, or those of all classes are one; what the final score takes
-        # to the power of 0 need not be known
-        powers = np.array(list(by_label(predict.drm_power).values()))
-        asked = np.flatnonzero([powers.any()] if drm.across_classes else powers)
-        sets = (1, top.size) if drm.across_classes else top.shape
-        order = np.argsort(-chosen.scores.reshape(sets), axis=1, kind="stable")
-        ranks = np.argsort(order, axis=1).astype(np.float32) / np.float32(growth)
-        given = [features[top].reshape(*sets, -1), ranks, chosen.boxes.reshape(*sets, 4)]
-
-        correct = chosen.correct.reshape(sets)
-        if len(asked) and top.size:
-            correct[asked] = self._judge([values[asked] for values in given])
-        return chosen
-
-    def _judge(self, given: Sequence[Floats]) -> Floats:
-        """Return p(correct) (S, N) of sets of candidates, some rows of their pairs at a time."""
-        sets, count = given[1].shape
-        step = max(1, PAIRS_AT_ONCE // (sets * count))
-        rows = [np.arange(low, min(low + step, count)) for low in range(0, count, step)]
-        return np.concatenate([self.graphs["rank"]([*given, some])[0] for some in rows], axis=1)
-
     def _select(
         self, candidates: Candidates, predict: PredictSettings, size: tuple[int, int]
     ) -> tuple[Places, Floats]:
@@ -234,11 +188,11 @@ class OpenVINOEngine(Engine):
         if not len(frames):
             return np.zeros((0, 2 * MASK_SIDE, 2 * MASK_SIDE), np.float32)
 
-        drawn = []
+        reach, drawn = as_input(relation_reach([seen[0].size], self.settings.field_megapixels)), []
         for one in seen:
             placed = one.view.turn_boxes(frames, seen[0].size)
             pooled = pool(one.pyramid, one.shapes, placed, MASK_SIDE)
-            drawn.append(one.view.turn(self.graphs["draw"]([pooled, labels])[0]))
+            drawn.append(one.view.turn(self.graphs["draw"]([pooled, labels, frames, reach])[0]))
         return np.mean(drawn, axis=0)
 
 
@@ -249,7 +203,10 @@ class _Encoding(Encoding):
         self.engine, self.seen = engine, seen
         features, self.scores, self.boxes = engine._read(seen, engine._propose(seen[0]))
 
-        candidates = engine._rank(features, self.scores, self.boxes, seen[0].size, predict)
+        read = features, self.scores, self.boxes
+        candidates = choose_candidates(
+            read, seen[0].size, engine.settings, predict, engine.graphs.get("rank")
+        )
         places, scores = engine._select(candidates, predict, seen[0].size)
         labels = places // candidates.boxes.shape[1] + 1
         self.found = self.draw(candidates.boxes.reshape(-1, 4)[places], labels)._replace(scores=scores)

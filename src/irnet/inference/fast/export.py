@@ -21,12 +21,13 @@ from irnet.models.box_branch import BoxBranch
 from irnet.models.constants import BOX_SIDE, LEVELS, MASK_SIDE
 from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import MaskBranch
-from irnet.models.object_relation import rank_embedding
+from irnet.models.object_relation import are_near, rank_embedding
 from irnet.models.ranking import CandidateRanking
 
 TOLERANCE = 1e-3  # of the largest value of an output, between a graph and its module
 EXAMPLES = ((96, 160), (224, 128))  # px: sizes that a graph is traced with, and checked with
 COUNTS = (14, 10)  # of boxes, the same
+REACHES = (torch.tensor([25.0]), torch.tensor([1e9]))  # px, the same
 
 
 class Part(NamedTuple):
@@ -128,28 +129,34 @@ class Classify(nn.Module):
 
 
 class Rank(nn.Module):
-    """p(correct) (S, R) of the candidates `rows` (R,) among features, ranks and boxes (S, N, ...)."""
+    """p(correct) (S, R) of the candidates `rows` (R,) among features, ranks and boxes (S, N, ...).
+
+    They hear of those within `reach` (1,) px in x and in y.
+    """
 
     def __init__(self, drm: CandidateRanking) -> None:
         super().__init__()
         self.drm = drm
 
-    def forward(self, features: Tensor, ranks: Tensor, boxes: Tensor, rows: Tensor) -> Tensor:
-        return self.drm.judge(features, rank_embedding(ranks), boxes, rows).sigmoid()
+    def forward(self, features: Tensor, ranks: Tensor, boxes: Tensor, rows: Tensor, reach: Tensor) -> Tensor:
+        return self.drm.judge(features, rank_embedding(ranks), boxes, rows, reach=reach).sigmoid()
 
 
 class Draw(nn.Module):
-    """Mask probabilities (n, 28, 28) of pooled boxes of the given labels (n,)."""
+    """Mask probabilities (n, 28, 28) of pooled boxes (n, 4) of the given labels (n,).
+
+    Instances hear of those within `reach` (1,) px in x and in y.
+    """
 
     def __init__(self, mask: MaskBranch) -> None:
         super().__init__()
         self.head, self.predictor, self.irm = mask.head, mask.predictor, mask.irm
 
-    def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, pooled: Tensor, labels: Tensor, boxes: Tensor, reach: Tensor) -> Tensor:
         deep = self.head(pooled.permute(0, 3, 1, 2))
         logits = self.predictor(deep)
         if self.irm is not None:
-            logits, _ = self.irm(deep, logits, labels)
+            logits, _ = self.irm(deep, logits, labels, near=are_near(boxes, boxes, reach))
         channel = labels.view(-1, 1, 1, 1).expand(-1, 1, *logits.shape[2:])
         return logits.gather(1, channel)[:, 0].sigmoid()
 
@@ -165,27 +172,36 @@ def _parts(model: IRNet) -> dict[str, Part]:
         return [torch.randn(count, side, side, width, generator=generator) for count in COUNTS]
 
     labels = [torch.randint(1, 1 + box.classes, (count,), generator=generator) for count in COUNTS]
+    places = [_random_boxes(1, count, generator)[0] for count in COUNTS]
+    drawn = list(zip(pooled(MASK_SIDE), labels, places, REACHES, strict=True))
     shape = [-1, MASK_SIDE, MASK_SIDE, width]
     parts = {
         "look": Part(Look(model), [[1, 3, -1, -1]], images),
         "classify": Part(
             Classify(box), [[-1, BOX_SIDE, BOX_SIDE, width]], [(one,) for one in pooled(BOX_SIDE)]
         ),
-        "draw": Part(Draw(mask), [shape, [-1]], list(zip(pooled(MASK_SIDE), labels, strict=True))),
+        "draw": Part(Draw(mask), [shape, [-1], [-1, 4], [1]], drawn),
     }
     if box.drm:
         features = box.drm.appearance.in_features
-        shapes = [[-1, -1, features], [-1, -1], [-1, -1, 4], [-1]]
-        sets = [_random_candidates(*counts, features, generator) for counts in ((2, 50, 30), (1, 70, 70))]
+        shapes = [[-1, -1, features], [-1, -1], [-1, -1, 4], [-1], [1]]
+        first, second = (
+            _random_candidates(*counts, features, generator) for counts in ((2, 50, 30), (1, 70, 70))
+        )
+        sets = [(*first, REACHES[0]), (*second, REACHES[1])]
         parts["rank"] = Part(Rank(box.drm), shapes, sets)
     return parts
+
+
+def _random_boxes(sets: int, count: int, generator: torch.Generator) -> Tensor:
+    low = torch.rand(sets, count, 2, generator=generator) * 60
+    return torch.cat([low, low + 4 + torch.rand(sets, count, 2, generator=generator) * 30], dim=2)
 
 
 def _random_candidates(
     sets: int, count: int, rows: int, features: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
-    low = torch.rand(sets, count, 2, generator=generator) * 60
-    boxes = torch.cat([low, low + 4 + torch.rand(sets, count, 2, generator=generator) * 30], dim=2)
+    boxes = _random_boxes(sets, count, generator)
     ranks = torch.arange(float(count)).expand(sets, count).clone()
     return torch.rand(sets, count, features, generator=generator), ranks, boxes, torch.arange(rows)
 
