@@ -172,7 +172,9 @@ class _StandIn:
             again = window.widen(2 * halo) if cut and not again else None
             return held
 
-        kept = segment_windows(see, image, core=core, halo=halo, nms=dict.fromkeys(LABEL_NAMES, 1.0))
+        kept = segment_windows(
+            see, image, core=core, halo=halo, suppress=lambda cells, windows: np.arange(len(cells))
+        )
         return ImageDetections(kept, 1.0, ())
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:

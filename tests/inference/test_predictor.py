@@ -400,9 +400,7 @@ def test_masks_suppress_each_other_where_boxes_did_not(blobs: Predictor, suppres
     predict = blobs.settings.predict.model_copy(update={"suppression": suppression})
     settings = blobs.settings.model_copy(update={"predict": predict})
     found = Predictor(Twice(blobs.model), settings=settings).find(image).cells  # type: ignore[arg-type]
-    in_windows = shape[1] > ONE_PIECE
-    once = suppression == "mask" or (suppression == "box" and in_windows)  # boxes: the network's own part
-    assert len(found) == (4 if once else 8)
+    assert len(found) == (4 if suppression == "mask" else 8)  # boxes: the network's own part
     assert_discs(pair_nuclei(found.select(found.scores > 0.46)), image)
 
 

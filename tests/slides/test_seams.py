@@ -8,7 +8,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.errors import InputError
-from irnet.slides.seams import WindowNotes, segment_windows, survivors
+from irnet.slides.seams import WindowNotes, segment_windows, survivors, survivors_at_seams
 
 REACH = 14  # R: the oracle needs to see this much around a cell
 DIAMETER = 100  # D: no box of `random_scene` is longer
@@ -87,6 +87,10 @@ def suppress(scene: Cells) -> Cells:
     return scene.select(survivors(scene, nms=NMS))
 
 
+def by_masks(cells: Cells, owners: np.ndarray) -> np.ndarray:
+    return survivors(cells, nms=NMS)
+
+
 def tiled(
     find: Callable[[np.ndarray], Cells],
     scene: Cells,
@@ -96,7 +100,7 @@ def tiled(
     tally: WindowNotes | None = None,
 ) -> Cells:
     image = Oracle(scene).image
-    return segment_windows(find, image, core=core, halo=halo, nms=NMS, least_halo=0, tally=tally)
+    return segment_windows(find, image, core=core, halo=halo, suppress=by_masks, least_halo=0, tally=tally)
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -141,6 +145,32 @@ def _pairs(scene: Cells) -> tuple[np.ndarray, np.ndarray]:
     return half_hidden, column[:, None] != column[None, :]
 
 
+def test_only_where_something_is_the_image_is_looked_at() -> None:
+    scene = place([(300, 300, 60, 60, 0.9), (420, 330, 50, 50, 0.9)], (1152, 1152))  # in a few of 36 cores
+    tally, looked_at = WindowNotes(), []
+
+    def where(core: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+        x1, y1, x2, y2 = core
+        return (280, 280, 500, 400) if x1 < 500 and y1 < 400 and x2 > 280 and y2 > 280 else None
+
+    def find(window: np.ndarray) -> Cells:
+        looked_at.append(window.shape[:2])
+        return Oracle(scene)(window)
+
+    image = Oracle(scene).image
+    found = segment_windows(
+        find, image, core=192, halo=64, suppress=by_masks, least_halo=0, tally=tally, where=where
+    )
+    assert identities(found) == identities(suppress(scene))
+    assert (tally.windows, tally.blank) == (4, 32)
+    assert sum(h * w for h, w in looked_at) < 4 * (192 + 2 * 64) ** 2
+
+    nothing = segment_windows(
+        find, image, core=192, halo=64, suppress=by_masks, least_halo=0, where=lambda core: None
+    )
+    assert (len(nothing), nothing.image_shape) == (0, scene.image_shape)
+
+
 def test_an_object_wider_than_its_window_is_looked_at_again() -> None:
     scene = place([(10, 300, 580, 60, 0.9)], (768, 768))
     tally = WindowNotes()
@@ -168,8 +198,8 @@ def test_windows_off_the_feature_grid_are_refused(core: int, halo: int) -> None:
 
 def test_a_small_halo_is_refused_unless_asked_for() -> None:
     scene = random_scene(0)
-    with pytest.raises(InputError, match="use 384 px"):
-        segment_windows(Oracle(scene), Oracle(scene).image, core=192, halo=64, nms=NMS)
+    with pytest.raises(InputError, match="use 256 px"):
+        segment_windows(Oracle(scene), Oracle(scene).image, core=192, halo=64, suppress=by_masks)
 
 
 def test_a_segmenter_that_changes_the_frame_is_an_error() -> None:
@@ -196,3 +226,19 @@ def test_classes_never_suppress_each_other() -> None:
     mixed = Cells.build(pair.masks, pair.offsets, [CYTOPLASM, NUCLEUS], pair.image_shape, scores=pair.scores)
     assert len(suppress(pair)) == 1
     assert len(suppress(mixed)) == 2
+
+
+def test_at_seams_only_cells_of_different_windows_suppress_each_other() -> None:
+    twice = place([(10, 10, 60, 60, 0.9), (11, 10, 60, 60, 0.8), (12, 10, 60, 60, 0.7)], (100, 100))
+    kept = survivors_at_seams(twice, np.array([0, 0, 1]), nms=NMS)
+    assert kept.tolist() == [0, 1]
+    assert survivors_at_seams(twice, np.array([0, 0, 0]), nms=NMS).tolist() == [0, 1, 2]
+
+
+def test_at_seams_boxes_are_compared_as_a_network_does() -> None:
+    """Two halves of one box: their masks share nothing, their boxes are the same."""
+    left, right = np.tri(60, dtype=bool), ~np.tri(60, dtype=bool)
+    left[0], right[-1], right[:, 0], left[:, -1] = True, True, True, True
+    pair = Cells.build([left, right], [(5, 5)] * 2, [CYTOPLASM] * 2, (100, 100), scores=[0.9, 0.8])
+    assert len(suppress(pair)) == 2
+    assert survivors_at_seams(pair, np.array([3, 4]), nms=NMS).tolist() == [0]

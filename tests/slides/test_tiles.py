@@ -20,6 +20,24 @@ def test_every_pixel_is_in_one_core_and_its_frame(shape: tuple[int, int]) -> Non
     assert (owners == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("length", "cores"), [(2100, [1088, 1012]), (1536, [1536]), (9000, [1536] * 5 + [1320])]
+)
+def test_cores_of_a_side_are_about_as_large_as_one_another(length: int, cores: list[int]) -> None:
+    windows = list(plan_windows((100, length), core=1536, halo=256))
+    assert [window.core[2] - window.core[0] for window in windows] == cores
+
+
+def test_a_core_shrinks_to_a_box_on_the_grid() -> None:
+    (window,) = plan_windows((700, 1000), core=1024, halo=64)
+    some = window.around((200, -50, 530, 100), 64)
+    assert some is not None
+    assert (some.core, some.frame) == ((192, 0, 576, 128), (128, 0, 640, 192))
+    everything = window.around((0, 0, 1000, 700), 64)
+    assert everything == window
+    assert window.around((1024, 0, 1200, 700), 64) is None
+
+
 def test_a_centre_on_a_seam_belongs_to_the_window_that_starts_there() -> None:
     left, right = plan_windows((64, 128), core=64, halo=0)
     on_the_seam = np.array([[60.0, 0.0, 68.0, 8.0]])

@@ -20,7 +20,7 @@ from irnet.inference.scale import Scale, resize_cells, resize_image, resized_sha
 from irnet.inference.windows import WINDOWS, segment_in_windows
 from irnet.models.constants import area_growth, by_label
 from irnet.models.pasting import Found, to_cells
-from irnet.slides.seams import survivors
+from irnet.slides.seams import survivors, survivors_at_seams
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from irnet.inference.networks import Network
 
 SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
-ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
+ONE_PIECE = WINDOWS[0][0] + 2 * WINDOWS[0][1]  # px a side at the network's scale: of the largest window
 
 
 class Segmenter:
@@ -182,7 +182,9 @@ class Segmenter:
                 if self.resizes or max(size) <= WINDOWS[-1][0]:
                     raise
 
-        cells, notes = segment_in_windows(self._segment, scaled, nms=self._nms, cap_note=self._cap_note)
+        cells, notes = segment_in_windows(
+            self._segment, scaled, suppress=self._suppress_parts, cap_note=self._cap_note
+        )
         return ImageDetections(resize_cells(cells, (height, width), mpp), zoom, notes)
 
     @property
@@ -216,9 +218,15 @@ class Segmenter:
             return cells
         return cells.select(survivors(cells, nms=self._nms))
 
+    def _suppress_parts(self, cells: Cells, windows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which candidates (n,) of `windows` (n,) stay in the image they share, best first."""
+        if self.settings.predict.suppression == "box":
+            return survivors_at_seams(cells, windows, nms=self._nms)
+        return survivors(cells, nms=self._nms)
+
     @property
     def _nms(self) -> dict[int, float]:
-        """Return the mask IoU of each class above which the lower score goes."""
+        """Return the IoU of each class above which the lower score goes."""
         predict = self.settings.predict
         if predict.suppression == "soft":  # the scores have fallen instead
             return dict.fromkeys(LABEL_NAMES, 1.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,23 +50,38 @@ class Window:
         high = np.where([x2 < width, y2 < height], [x2, y2], np.inf)
         return np.any(np.hstack([boxes[:, :2] <= low, boxes[:, 2:] >= high]), axis=1)
 
+    def around(self, box: tuple[int, int, int, int], halo: int) -> "Window | None":
+        """The part of the core that a box meets, up to the grid, with a halo; None: they are apart."""
+        x1, y1, x2, y2 = self.core
+        low = max(x1, box[0] // PHASE * PHASE), max(y1, box[1] // PHASE * PHASE)
+        high = min(x2, _round_up(box[2])), min(y2, _round_up(box[3]))
+        if low[0] >= high[0] or low[1] >= high[1]:
+            return None
+        return _window((*low, *high), halo, self.image_shape)
+
     def widen(self, halo: int) -> "Window":
         """The same core in a frame that reaches `halo` pixels beyond it, as far as the image goes."""
         return _window(self.core, halo, self.image_shape)
 
 
 def plan_windows(image_shape: tuple[int, int], *, core: int, halo: int) -> Iterator[Window]:
-    """Windows over an image (H, W), row by row; cores of `core` pixels a side, the last ones smaller.
+    """Windows over an image (H, W), row by row: as few cores of up to `core` pixels a side as cover it.
 
-    Raises InputError when a frame would not start on a multiple of 64.
+    They are about as large as one another, for a narrow one at the end would be mostly halo. Raises
+    InputError when a frame would not start on a multiple of 64.
     """
     if core <= 0 or halo < 0 or core % PHASE or halo % PHASE:
         core, halo = max(PHASE, _round_up(core)), max(0, _round_up(halo))
         raise InputError(f"core and halo must be multiples of {PHASE} px: use core {core} and halo {halo}")
-    height, width = image_shape
-    for y in range(0, height, core):
-        for x in range(0, width, core):
-            yield _window((x, y, min(x + core, width), min(y + core, height)), halo, image_shape)
+    rows, columns = (pairwise(_edges(length, core)) for length in image_shape)
+    for (y1, y2), (x1, x2) in product(rows, columns):
+        yield _window((x1, y1, x2, y2), halo, image_shape)
+
+
+def _edges(length: int, core: int) -> list[int]:
+    """Where cores begin and end along a side of `length` px."""
+    side = _round_up(-(-length // -(-length // core)))
+    return [*range(0, length, side), length]
 
 
 def _window(core: tuple[int, int, int, int], halo: int, image_shape: tuple[int, int]) -> Window:
