@@ -292,9 +292,9 @@ class Content:
                 raise InputError(f"{len(self.cells)} instances, but {name} has {len(values)}")
 
     @property
-    def numbered(self) -> tuple[int, ...]:
+    def numbered(self) -> Sequence[int]:
         """The number of each instance in its image, whether `numbers` says it or not."""
-        return self.numbers or tuple(range(len(self.cells)))
+        return self.numbers or range(len(self.cells))
 
 
 Truth = Content  # the name in earlier documentation

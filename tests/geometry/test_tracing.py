@@ -20,9 +20,9 @@ def turned(ring: Ring) -> list[tuple[float, ...]]:
     return points[least:] + points[:least]
 
 
-@pytest.mark.parametrize("batch", [1, 400, 2**21])
-def test_rings_are_those_of_scikit_image(batch: int, monkeypatch) -> None:
-    monkeypatch.setattr(tracing, "_BATCH", batch)
+@pytest.mark.parametrize("together", [1, 7, 1024])
+def test_rings_are_those_of_scikit_image(together: int, monkeypatch) -> None:
+    monkeypatch.setattr(tracing, "_TOGETHER", together)
     for mask, offset, rings in zip(MASKS, OFFSETS, trace(MASKS, OFFSETS), strict=True):
         expected = find_contours(np.pad(mask, 1).astype(float), 0.5, fully_connected="high")
         expected = [ring[:, ::-1] - 0.5 + offset for ring in expected]

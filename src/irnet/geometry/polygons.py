@@ -149,10 +149,12 @@ def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
     if not rings:
         return []
     points = np.concatenate(rings)  # (n, 2)
+    x, y = np.ascontiguousarray(points.T)
     bounds = np.cumsum([0, *map(len, rings)])
     kept = np.zeros(len(points), dtype=bool)
     for start, ring in zip(bounds, rings, strict=False):  # a closed ring needs a second fixed vertex
-        kept[[start, start + np.linalg.norm(ring - ring[0], axis=1).argmax(), start + len(ring) - 1]] = True
+        away = np.hypot(ring[:, 0] - ring[0, 0], ring[:, 1] - ring[0, 1])
+        kept[[start, start + away.argmax(), start + len(ring) - 1]] = True
 
     left = np.flatnonzero(~kept)  # vertices that may still be needed
     for _ in range(_ROUNDS):
@@ -160,23 +162,33 @@ def simplify(rings: Sequence[Ring], tolerance: float = TOLERANCE) -> list[Ring]:
             break
 
         ends = np.flatnonzero(kept)
-        piece = np.searchsorted(ends, left)
-        distance = _distance(points[left], points[ends[piece - 1]], points[ends[piece]])
+        piece = np.cumsum(kept)[left]
+        distance = _distance(x, y, left, ends[piece - 1], ends[piece])
 
         # Of the vertices of each piece the furthest stays where it lies too far off; then the others of the
         # piece are looked at again, between nearer ends.
         begins = np.diff(piece, prepend=-1) > 0
         furthest = np.maximum.reduceat(distance, np.flatnonzero(begins))[np.cumsum(begins) - 1]
-        kept[left[(distance == furthest) & (furthest > tolerance)]] = True
-        left = left[(distance < furthest) & (furthest > tolerance)]
+        far = furthest > tolerance
+        kept[left[(distance == furthest) & far]] = True
+        left = left[(distance < furthest) & far]
 
     kept[left] = True
     return [points[start:end][kept[start:end]] for start, end in pairwise(bounds)]
 
 
-def _distance(points: Ring, starts: Ring, ends: Ring) -> NDArray[np.float64]:
-    """Distance of each point from the line between its two, (n,)."""
-    chords = ends - starts
-    squares = np.maximum((chords**2).sum(axis=1), np.finfo(float).tiny)  # the two may be one
-    along = ((points - starts) * chords).sum(axis=1) / squares
-    return np.linalg.norm(points - (starts + np.clip(along, 0, 1)[:, None] * chords), axis=1)
+def _distance(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    some: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Distance of some of the points x, y (n,) from the line between two others, (k,)."""
+    left, top = x[starts], y[starts]
+    across, down = x[ends] - left, y[ends] - top
+    squares = np.maximum(across**2 + down**2, np.finfo(float).tiny)  # the two may be one
+
+    right, below = x[some] - left, y[some] - top
+    along = np.clip((right * across + below * down) / squares, 0, 1)
+    return np.sqrt((x[some] - (left + along * across)) ** 2 + (y[some] - (top + along * down)) ** 2)

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.geometry.masks import Mask
+from irnet.geometry.sheets import Sheet, sheets
 
 Ring = NDArray[np.float64]
-_BATCH = 2**21  # pixels of masks that are looked at together
+_TOGETHER = 1024  # masks that are looked at together
 
 # Of a square of four pixels (bits 1, 2, 4, 8: upper left and right, lower left and right) the sides that its
 # piece of outline joins: 0 is the top, 1 the left, 2 the right, 3 the bottom. Pixels that touch by a corner
@@ -23,67 +24,75 @@ def trace(masks: Sequence[Mask], offsets: NDArray[np.int64]) -> Iterator[list[Ri
 
     `offsets` (n, 2) are the x, y of the crops. Pixel centres lie half a pixel inside.
     """
-    begin = 0
-    while begin < len(masks):
-        end, width, height = begin, 0, 1
-        while end < len(masks):
-            wider, higher = max(width, masks[end].shape[1]), height + masks[end].shape[0] + 1
-            if end > begin and (wider + 2) * higher > _BATCH:
-                break
-            end, width, height = end + 1, wider, higher
-        yield from _trace(masks[begin:end], offsets[begin:end], (height, width + 2))
-        begin = end
+    for begin in range(0, len(masks), _TOGETHER):
+        some, corners = masks[begin : begin + _TOGETHER], offsets[begin : begin + _TOGETHER]
+        drawn: list[list[Ring]] = [[] for _ in some]
+        for sheet in sheets(some):
+            for owner, ring in _trace(sheet, corners):
+                drawn[owner].append(ring)
+        yield from (sorted(rings, key=len, reverse=True) for rings in drawn)
 
 
-def _trace(masks: Sequence[Mask], offsets: NDArray[np.int64], shape: tuple[int, int]) -> list[list[Ring]]:
-    """Of masks that lie below each other in one picture of `shape`, a row of background between them."""
-    picture, tops, top = np.zeros(shape, dtype=np.uint8), [], 1
-    for mask in masks:
-        picture[top : top + mask.shape[0], 1 : 1 + mask.shape[1]] = mask
-        tops.append(top)
-        top += mask.shape[0] + 1
-    points, bounds = _rings(picture)
+def _trace(sheet: Sheet, offsets: NDArray[np.int64]) -> Iterator[tuple[int, Ring]]:
+    """The outlines of the masks of a sheet, each with which of all masks it is of."""
+    points, bounds = _rings(sheet)
 
     # A ring lies in the mask whose first row is the last one above its first vertex.
-    first = points[bounds[:-1], 1] if len(bounds) > 1 else np.zeros(0)
-    owners = np.searchsorted(np.array(tops), first, side="right") - 1
+    first = points[bounds[:-1], 1]
+    place = np.searchsorted(sheet.tops, first, side="right") - 1
 
-    rows = np.repeat(owners, np.diff(bounds))
-    points += offsets[rows] - np.stack([np.ones(len(rows)), np.array(tops)[rows]], axis=1)
-
-    drawn: list[list[Ring]] = [[] for _ in masks]
-    for owner, start, stop in zip(owners.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        drawn[owner].append(points[start:stop])
-    return [sorted(rings, key=len, reverse=True) for rings in drawn]
+    corners = offsets[sheet.members] - np.stack([np.ones_like(sheet.tops), sheet.tops], axis=1)
+    points += np.repeat(corners[place], np.diff(bounds), axis=0)
+    ends = bounds.tolist()
+    for owner, start, stop in zip(sheet.members[place].tolist(), ends[:-1], ends[1:], strict=True):
+        yield owner, points[start:stop]
 
 
-def _rings(picture: NDArray[np.uint8]) -> tuple[Ring, NDArray[np.int64]]:
-    """Vertices of all outlines, ring after ring, (n, 2) from the picture's corner, and where each begins."""
-    codes = picture[:-1, :-1] + 2 * picture[:-1, 1:] + 4 * picture[1:, :-1] + 8 * picture[1:, 1:]
-    rows, columns = np.nonzero((codes > 0) & (codes < 15))
-    kinds = codes[rows, columns]
+def _rings(sheet: Sheet) -> tuple[Ring, NDArray[np.int64]]:
+    """Vertices of all outlines, ring after ring, (n, 2), and where each begins.
 
-    starts, ends = _pieces(_FIRST, kinds, rows, columns, picture.shape[1])
-    more = _pieces(_SECOND, kinds, rows, columns, picture.shape[1])
+    They count from the upper left corner of a picture with a column of background before the sheet.
+    """
+    # The last column is background, so the pixel before a row's first is some, too: squares need no column.
+    width, pixels = sheet.width, np.concatenate([np.zeros(1, dtype=np.uint8), sheet.pixels.view(np.uint8)])
+    codes = pixels[: -width - 1] + 2 * pixels[1:-width] + 4 * pixels[width:-1] + 8 * pixels[width + 1 :]
+    found = np.flatnonzero((codes > 0) & (codes < 15))
+    rows, columns = np.divmod(found, width)
+
+    starts, ends = _pieces(_FIRST, codes[found], rows, columns, width + 1)
+    more = _pieces(_SECOND, codes[found], rows, columns, width + 1)
     starts, ends = np.concatenate([starts, more[0]]), np.concatenate([ends, more[1]])
 
     order = np.argsort(starts)  # each vertex is the start of one piece and the end of another
-    follows = np.searchsorted(starts[order], ends[order]).tolist()
+    walked, bounds = _walk(np.searchsorted(starts[order], ends[order]))
+    y, x = np.divmod(starts[order][walked], 2 * (width + 1))
+    return np.stack([x, y], axis=1) / 2, bounds
 
-    walked, bounds, seen = list[int](), [0], bytearray(len(follows))
-    for begin in range(len(follows)):
-        if seen[begin]:
-            continue
-        place = begin
-        while not seen[place]:
-            seen[place] = 1
-            walked.append(place)
-            place = follows[place]
-        walked.append(begin)
-        bounds.append(len(walked))
 
-    y, x = np.divmod(starts[order][walked], 2 * picture.shape[1])
-    return np.stack([x, y], axis=1) / 2, np.array(bounds)
+def _walk(follows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rings of a permutation, each from its least member to that again, and where each begins.
+
+    Members jump 1, 2, 4 ... places at a time: a few rounds for rings of thousands (Wyllie 1979).
+    """
+    every = np.arange(len(follows))
+    least, further, jump = every, np.minimum(every, follows), follows
+    while (further != least).any():
+        least, jump = further, jump[jump]
+        further = np.minimum(least, least[jump])
+
+    # Steps from each to the least member, where all jumps end.
+    left, jump = (least != every).astype(np.int64), np.where(least == every, every, follows)
+    while (jump != least).any():
+        left, jump = left + left[jump], jump[jump]
+
+    # The first of a ring is its least member, and comes again as its last.
+    begins, lengths = np.unique(least, return_counts=True)
+    bounds = np.append(0, np.cumsum(lengths + 1))
+    ring = np.searchsorted(begins, least)
+    walked = np.empty(bounds[-1], dtype=np.int64)
+    walked[bounds[ring] + (lengths[ring] - left) % lengths[ring]] = every
+    walked[bounds[1:] - 1] = begins
+    return walked, bounds
 
 
 def _pieces(

@@ -157,6 +157,10 @@ class _Runs(NamedTuple):
     starts: Ints  # (r,) columns
     stops: Ints  # (r,)
 
+    def above(self, row: int) -> _Runs:
+        """Those in rows above this one."""
+        return _Runs(*(values[self.rows < row] for values in self))
+
     def lengths(self, count: int) -> Floats:
         """Pixels of each of so many owners."""
         return np.bincount(self.owners, self.stops - self.starts, minlength=count).astype(np.float64)
@@ -174,7 +178,7 @@ class _Runs(NamedTuple):
 
 def _find_runs(parts: Sequence[Part], left: int, rows: int) -> tuple[_Runs, list[_Runs]]:
     """Runs of the pixels of the first rows, and of those that have a neighbour in each direction."""
-    owners, x, y = (np.array(values) for values in zip(*((p.owner, p.x, p.y) for p in parts), strict=True))
+    owners, x, y = np.array([(part.owner, part.x, part.y) for part in parts]).T
 
     def place(found: Runs) -> _Runs:
         of = found.owners
@@ -187,7 +191,7 @@ def _find_runs(parts: Sequence[Part], left: int, rows: int) -> tuple[_Runs, list
             found[direction].append(place(runs_of(sheet, sheet.shifted(down, across))))
 
     joined = [_Runs(*map(np.concatenate, zip(*several, strict=True))) for several in found]
-    inside = [_Runs(*(values[runs.rows < rows] for values in runs)) for runs in joined]
+    inside = [runs.above(rows) for runs in joined]
     return inside[0], inside[1:]
 
 

@@ -74,9 +74,9 @@ def measure_nuclei(
 
 def _unions(cells: Cells, groups: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], Floats]:
     """Areas (k,) and centroids (k, 2) in the frame of all pixels under any instance of each group."""
-    joined = [
-        union([cells.masks[i] for i in group], [(int(x), int(y)) for x, y in cells.offsets[group]])
-        for group in groups
-    ]
+    joined = []
+    for group in groups:
+        offsets = [(int(x), int(y)) for x, y in cells.offsets[group]]
+        joined.append(union([cells.masks[i] for i in group], offsets))
     area, centroid = measure_places([mask for mask, _ in joined])
     return area, centroid + np.array([offset for _, offset in joined]).reshape(-1, 2)

@@ -134,6 +134,18 @@ def to_csv(rows: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:
     return text.getvalue()
 
 
+def from_csv(text: str) -> list[Row] | None:
+    """The rows of what `to_csv` wrote, its text as it stands there; None where the columns are others."""
+    header, *lines = csv.reader(io.StringIO(text))
+    if header != list(COLUMNS):
+        return None
+    rows: list[Row] = []
+    for line in lines:
+        values = zip(line, COLUMNS.items(), strict=True)
+        rows.append({column: kind(text) if text else None for text, (column, kind) in values})
+    return rows
+
+
 def encode_csv(text: str) -> bytes:
     """A CSV file: UTF-8 with the mark without which Excel garbles names."""
     return text.encode("utf-8-sig")

@@ -49,7 +49,7 @@ class MeasuredImage:
         return self.entry.content.cells
 
     @property
-    def numbers(self) -> tuple[int, ...]:
+    def numbers(self) -> Sequence[int]:
         """The number of each instance."""
         return self.entry.content.numbered
 

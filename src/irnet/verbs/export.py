@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.table import Row, check_parquet, encode_csv, to_csv, to_parquet
 from irnet.progress import each
-from irnet.verbs.measure import measure_entry
+from irnet.verbs.measure import measure_entry, measured_by_run
 from irnet.wording import number_of
 
 FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
@@ -40,6 +40,7 @@ WHOLE = {  # the one file of all images
     "csv": "cells.csv",
     "parquet": "cells.parquet",
 }
+MEASURED = ("qupath", "csv", "parquet")  # what holds measurements
 AS_STORED = {"qupath": "QuPath", "imagej": "ImageJ"}  # they obey no orientation tag
 
 
@@ -51,6 +52,7 @@ class Exported:
     images: int
     notes: list[str] = field(default_factory=list)  # what the format cannot hold
     errors: list[str] = field(default_factory=list)  # what could not be done, because an image is missing
+    measured: Mapping[str, list[Row]] = field(default_factory=dict)  # rows that predict measured, by image
 
     @property
     def exit_code(self) -> int:
@@ -90,6 +92,7 @@ def export(
     entries = read_found(source)
     done = Exported(made_from(source, to) if out is None else Path(out), len(entries))
 
+    done.measured = measured_by_run(source, entries) if to in MEASURED else {}
     if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
         done.notes.append(f"{regions} regions to ignore are not written")
     if to in AS_STORED:
@@ -239,6 +242,8 @@ def _table(entries: Sequence[Entry], done: Exported) -> list[Row]:
 
 def _measure(entry: Entry, done: Exported) -> list[Row]:
     """The rows of an image; without its pixels there is no stain."""
+    if entry.name in done.measured:
+        return done.measured[entry.name]
     rows, error = measure_entry(entry)
     done.errors += [error] if error else []
     return rows

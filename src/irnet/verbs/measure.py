@@ -8,16 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irnet.data.coco.found import read_found
-from irnet.data.coco.run_record import CELLS, IMAGES, RunRecord, made_from
-from irnet.data.files import remove_drafts, write_atomic
+from irnet.data.coco.run_record import CELLS, IMAGES, PREDICTIONS, RunRecord, made_from
+from irnet.data.files import remove_drafts, sha256, write_atomic
 from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.images import IMAGE_COLUMNS, summarise_image
-from irnet.morphometry.table import Row, check_parquet, encode_csv, measure, to_csv, to_parquet
+from irnet.morphometry.table import (
+    Row,
+    Value,
+    check_parquet,
+    encode_csv,
+    from_csv,
+    measure,
+    to_csv,
+    to_parquet,
+)
 from irnet.progress import each
 from irnet.verbs.own_data import Completion
+from irnet.wording import for_spreadsheet, name_instance
 
 SAVES = ("csv", "parquet")
 
@@ -116,6 +126,41 @@ class MeasuredImages:
         if "parquet" in save:
             files["cells.parquet"] = to_parquet(self.rows)
         return files
+
+
+def measured_by_run(source: str | Path, entries: Sequence[Entry]) -> dict[str, list[Row]]:
+    """Rows of each image as predict measured them, by name: those of a cells.csv that is as the run left it.
+
+    `entries` are what was read from `source`; none where it is another file than the run's, or where a run
+    did not record the file's SHA-256.
+    """
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    table = folder / CELLS
+    of_run = Path(source).is_dir() or Path(source).name == PREDICTIONS
+    if not of_run or not (folder / PREDICTIONS).is_file():
+        return {}
+    hashes = RunRecord.read(folder).said.get("hashes")
+    if not isinstance(hashes, dict) or not table.is_file() or hashes.get(CELLS) != sha256(table):
+        return {}
+
+    rows: dict[Value, list[Row]] = {}
+    for row in from_csv(table.read_text(encoding="utf-8-sig")) or []:
+        rows.setdefault(row["image"], []).append(row)
+    named = {}
+    for entry in entries:
+        mine = rows.get(for_spreadsheet(entry.name), [])
+        if [row["id"] for row in mine] != list(entry.content.numbered):
+            return {}
+        named[entry.name] = _named(entry, mine)
+    return named
+
+
+def _named(entry: Entry, rows: Sequence[Row]) -> list[Row]:
+    """Rows of a spreadsheet with their names as they are."""
+    return [
+        row | {"image": entry.name, "name": name_instance(entry.name, number)}
+        for row, number in zip(rows, entry.content.numbered, strict=True)
+    ]
 
 
 def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[Row], str | None]:

@@ -30,6 +30,8 @@ def check() -> None:
 def geometry_of(rings: list[Ring]) -> Row:
     """The Polygon or MultiPolygon of a mask, given by its outlines."""
     check()
+    if len(rings) == 1 and _is_simple(rings[0]):
+        return {"type": "Polygon", "coordinates": [rings[0].tolist()]}  # as shapely would say it
     return _mapping(_parts(rings))
 
 
@@ -53,6 +55,13 @@ def nuclei_of(masks: Sequence[list[Ring]]) -> NucleiGeometry:
     return NucleiGeometry(_mapping(polygons), members, parts)
 
 
+def _is_simple(ring: Ring) -> bool:
+    """Whether a closed ring bounds a valid polygon."""
+    import shapely
+
+    return bool(shapely.is_valid(shapely.polygons(ring)))
+
+
 def _mapping(parts: list[Any]) -> Row:
     import shapely
 
@@ -63,8 +72,8 @@ def _parts(rings: list[Ring]) -> list[Any]:
     """Polygons of a mask's pieces, holes cut out, as shapely has them."""
     import shapely
 
-    if len(rings) == 1 and (area := shapely.Polygon(rings[0])).is_valid:
-        return [area]  # its vertices are halves of a pixel: on the grid
+    if len(rings) == 1 and _is_simple(rings[0]):
+        return [shapely.Polygon(rings[0])]  # its vertices are halves of a pixel: on the grid
     area = shapely.set_precision(
         shapely.make_valid(shapely.build_area(shapely.MultiLineString(rings))), PRECISION
     )
