@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from made_slides import noise, write_ome, write_pyramid
 
@@ -28,7 +29,7 @@ def test_info_says_how_a_slide_is_read(run, tmp_path: Path) -> None:
         "600 x 500",
         "0.5 um per pixel",
         "0.3 mm2",
-        "of which 1 show something",
+        "show something",
     ):
         assert said in ran.out
     assert "ANNA" not in ran.out + ran.err
@@ -90,3 +91,22 @@ def test_a_slide_of_unknown_scale_is_not_planned(run, network: Path, tmp_path: P
         told = ("-o", tmp_path / "out", "--model", network, "--mpp", 0.3, "--region", region)
         assert run("slide", "plan", slide, *told).code == 2
     assert not (tmp_path / "out" / "slides.json").exists()
+
+
+def test_predict_takes_a_slide(run, network: Path, tmp_path: Path) -> None:
+    image, _ = generate(1, size=(200, 300), mpp=0.3, count=3)
+    slide = write_pyramid(
+        tmp_path / "a.svs", image, levels=1, description="Aperio |MPP = 0.3|Name = ANNA EXAMPLE"
+    )
+    out, told = tmp_path / "out", ("--model", network, "--device", "cpu")
+    ran = run("predict", slide, "-o", out, *told)
+    assert (ran.code, "1 window done" in ran.out) == (0, True), ran.err
+    assert "0 windows done, 1 before" in run("predict", tmp_path, "-o", out, *told).out
+    for file in out.rglob("*"):
+        assert not file.is_file() or b"ANNA" not in file.read_bytes()
+
+    refused = run("predict", slide, "-o", out, *told, "--scale", 1)
+    assert (refused.code, "no --scale" in refused.err) == (2, True)
+    PIL.Image.fromarray(image).save(tmp_path / "b.png")
+    mixed = run("predict", slide, tmp_path / "b.png", "-o", tmp_path / "both", *told)
+    assert (mixed.code, "two calls" in mixed.err) == (2, True)

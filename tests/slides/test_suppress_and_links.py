@@ -10,7 +10,7 @@ from irnet.morphometry.pairing import pair_nuclei, pairing_confidence
 from irnet.slides import linking
 from irnet.slides.block import MEASURES, Block, measure_in_window
 from irnet.slides.linking import link_nuclei
-from irnet.slides.seams import survivors
+from irnet.slides.seams import survivors, survivors_at_seams
 from irnet.slides.suppress import survivors_of
 from irnet.synthetic import generate
 
@@ -51,6 +51,7 @@ def test_boxes_are_compared_across_windows_alone() -> None:
     cells = Scene(3, (400, 400), 150).whole()
     owners = np.random.default_rng(1).integers(0, 3, len(cells))
     kept = survivors_of(block_of(cells), owners, NMS, masks=False)
+    np.testing.assert_array_equal(kept, survivors_at_seams(cells, owners, nms=NMS))
 
     overlap, order = iou(cells.boxes, cells.boxes), np.argsort(-cells.scores)
     expected: list[int] = []

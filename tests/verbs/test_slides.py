@@ -24,6 +24,7 @@ from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from irnet.verbs.slide_run import RunOptions, run_slides
 from irnet.verbs.slide_status import status_of
+from irnet.verbs.slide_workers import run_workers
 
 HALO = 128  # at least LARGEST / 2 + REACH
 WINDOW = (256, HALO)
@@ -242,3 +243,85 @@ def test_killed_out_of_disk_or_twice_at_once_the_answer_is_one(tmp_path: Path) -
     assert dump(killed.out) == whole
     folder = BlockFolder(killed.folder("smear"))
     assert all(folder.has(key) for key in status_of(killed, "smear").done.values())
+
+
+WORKER = """
+import sys
+sys.path[:0] = {paths!r}
+import os, signal
+from pathlib import Path
+from oracle import Scene
+from irnet.verbs.slide_run import RunOptions, run_slides
+
+scene, marks, seen = Scene(12, (800, 1000), 300), Path({marks!r}), []
+
+def detect(pixels, mpp):
+    cells = scene.detect(pixels, mpp)
+    seen.append(cells)
+    once = marks / str({part})
+    if {mode!r} == "once" and len(seen) == 3 and not once.exists():
+        once.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if {mode!r} == "always" and len(cells) == {crowd}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if {mode!r} == "broken":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return cells
+
+options = RunOptions(shard=({part}, {parts}), most_tries={tries})
+sys.exit(run_slides(Path({out!r}), options, lambda _: detect).exit_code)
+"""
+
+
+def commands(out: Path, marks: Path, mode: str, crowd: int = -1):
+    """What workers run: an oracle that ends its process."""
+
+    def command(own: RunOptions) -> list[str]:
+        (part, parts), tries = own.shard, own.most_tries
+        paths = [str(Path(__file__).parents[1] / "slides")]
+        said = {"paths": paths, "marks": str(marks), "out": str(out), "mode": mode, "crowd": crowd}
+        return [sys.executable, "-c", WORKER.format(part=part, parts=parts, tries=tries, **said)]
+
+    return command
+
+
+@pytest.mark.slow
+def test_workers_that_die_are_started_again(tmp_path: Path) -> None:
+    scene = Scene(12, (800, 1000), 300)
+    plan = planned(tmp_path, scene)
+    ran = run_workers(plan.out, RunOptions(), 2, commands(plan.out, tmp_path, "once"))
+    assert (ran.exit_code, ran.done) == (0, len(plan.slide("smear").windows()))
+    assert sorted(mark.name for mark in tmp_path.glob("[12]")) == ["1", "2"]
+    finish_slides(plan.out)
+    assert as_set(found(plan)) == scene.answer()
+
+
+@pytest.mark.slow
+def test_a_window_that_ends_its_process_is_an_error_in_the_end(tmp_path: Path) -> None:
+    scene = Scene(12, (800, 1000), 300)
+    plan = planned(tmp_path, scene)
+    numbers = []
+    run_slides(
+        plan.out,
+        RunOptions(shard=(2, 3)),
+        lambda _: lambda *given: numbers.append(scene.detect(*given)) or numbers[-1],
+    )
+    crowd = max(map(len, numbers))
+    for block in plan.out.glob("slides/*/blocks/*/*"):
+        block.unlink()
+
+    ran = run_workers(plan.out, RunOptions(), 2, commands(plan.out, tmp_path, "always", crowd))
+    assert ran.exit_code == 3
+    assert 1 <= len(ran.errors) < ran.done
+    assert all("a process ended" in error for error in ran.errors)
+    assert {row["tries"] for row in status_of(plan, "smear").errors} == {3}
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_work_stop_with_the_reason(tmp_path: Path) -> None:
+    plan = planned(tmp_path, Scene(12, (800, 1000), 300))
+    with pytest.raises(InputError, match=r"died 4 times in a row \(signal SIGSEGV"):
+        run_workers(plan.out, RunOptions(), 1, commands(plan.out, tmp_path, "broken"))
+    (tmp_path / "smear.tif").unlink()
+    with pytest.raises(InputError, match="no such file"):
+        run_workers(plan.out, RunOptions(), 2)

@@ -78,13 +78,16 @@ def predict(
     errors.json, in place of an earlier run. An image that cannot be read is
     reported and the others go on (exit code 3); if none can be, nothing is
     written. The classical method, jomls, needs no weights and gives no
-    scores.
+    scores. Files of slide scanners are taken as irnet slide takes them, and
+    give slides.csv and slides/NAME/cells.db instead.
 
     Example:  irnet predict smears/ -o found --mpp 0.25
     """
     from irnet.errors import InputError
+    from irnet.slides.readers.names import slides_among
     from irnet.verbs.predict_files import predict_files
     from irnet.verbs.predict_options import PredictOptions
+    from irnet.verbs.slide_predict import predict_slides, written
 
     scale = reading.scale
     if reading.keep_scale and scale not in (None, 1.0):
@@ -106,6 +109,12 @@ def predict(
         save=fold_list(save),
         ids=ids,
     )
+    if slides := slides_among(images):
+        slides_report = predict_slides(slides, out, options)
+        for line in slides_report.lines():
+            typer.echo(line)
+        typer.echo(written(out))
+        raise typer.Exit(slides_report.exit_code)
     report = predict_files(images, out, options)
 
     for line in report.last_lines():

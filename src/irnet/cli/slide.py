@@ -61,6 +61,15 @@ class What:
     score: Score = None
 
 
+@dataclass(frozen=True)
+class Computing:
+    """What computes a network."""
+
+    device: Device = "auto"
+    engine: Engine = "auto"
+    precision: Precision = "fp32"
+
+
 Planned = Annotated[Path, typer.Argument(help="Folder of a plan.", show_default=False)]
 
 
@@ -104,15 +113,23 @@ def plan(
 
 
 @app.command()
+@gathered
 def run(
     folder: Planned,
     shard: Annotated[
         str, typer.Option(help="i/n: of all windows every n-th from the i-th on, for several machines.")
     ] = "1/1",
+    *,
     only: Annotated[list[str] | None, typer.Option(help="Only this slide; repeatable.")] = None,
-    device: Device = "auto",
-    engine: Engine = "auto",
-    precision: Precision = "fp32",
+    workers: Annotated[
+        int,
+        typer.Option(help="Processes on this machine that share the work; one that dies is started again."),
+    ] = 1,
+    computing: Computing,
+    most_tries: Annotated[
+        int | None,
+        typer.Option(help="Leave windows that failed so often.", show_default="all are tried again"),
+    ] = None,
 ) -> None:
     """Segment the windows that are not done yet. Stopped, the same command goes on.
 
@@ -122,9 +139,10 @@ def run(
     Example:  irnet slide run found --shard 2/4
     """
     from irnet.verbs.slide_run import RunOptions, read_shard, run_slides
+    from irnet.verbs.slide_workers import run_workers
 
-    options = RunOptions(read_shard(shard), only or (), device, engine, precision)
-    result = run_slides(folder, options)
+    options = RunOptions(read_shard(shard), only or (), **vars(computing), most_tries=most_tries)
+    result = run_slides(folder, options) if workers == 1 else run_workers(folder, options, workers)
     for line in result.lines():
         typer.echo(line)
     raise typer.Exit(result.exit_code)

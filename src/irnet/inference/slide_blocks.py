@@ -16,6 +16,7 @@ from irnet.inference.tensors import read_arrays, write_arrays
 from irnet.slides.block import MEASURES, Block
 
 SUFFIX = ".safetensors"
+ENDED = "a process ended while it segmented this window"
 DAMAGED = ".damaged"  # a block whose bytes have changed is moved aside and computed again
 
 
@@ -62,10 +63,24 @@ class BlockFolder:
             return False
         return True
 
-    def fail(self, key: str, number: int, reason: str) -> None:
-        """Keep why a window gave no block, and how often it was tried."""
-        row = {"window": number, "reason": reason, "tries": self.tries(key) + 1}
+    def begin(self, key: str, number: int) -> Row | None:
+        """Note that a window is begun, in case its process ends there. Return the error that it had."""
+        before = self.error(key)
+        row = {"window": number, "reason": ENDED, "tries": self.tries(key) + 1}
         write_atomic(self.error_path(key), as_json(row))
+        return before
+
+    def fail(self, key: str, number: int, reason: str) -> None:
+        """Keep why a window that was begun gave no block."""
+        row = {"window": number, "reason": reason, "tries": max(1, self.tries(key))}
+        write_atomic(self.error_path(key), as_json(row))
+
+    def leave(self, key: str, before: Row | None) -> None:
+        """Take back that a window was begun; `before` is what `begin` returned."""
+        if before:
+            write_atomic(self.error_path(key), as_json(before))
+        else:
+            self.error_path(key).unlink(missing_ok=True)
 
     def error(self, key: str) -> Row | None:
         """Window, reason and tries of a window that failed, None where it did not."""

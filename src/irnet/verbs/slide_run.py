@@ -29,6 +29,8 @@ from irnet.wording import number_of
 
 _logger = logging.getLogger(__name__)
 
+TRY_AGAIN = "failed: the same command tries them again"
+
 OpenDetector = Callable[[Plan], Detect]
 
 
@@ -40,6 +42,7 @@ class RunOptions:
         shard: (i, n): of all windows every n-th from the i-th on, i from 1.
         only: names of slides, () for all.
         device, engine, precision: see `PredictOptions`.
+        most_tries: windows that failed so often are left; None tries all of them again.
     """
 
     shard: tuple[int, int] = (1, 1)
@@ -47,6 +50,7 @@ class RunOptions:
     device: str = "auto"
     engine: EngineName = "auto"
     precision: Precision = "fp32"
+    most_tries: int | None = None
 
 
 @dataclass
@@ -69,7 +73,7 @@ class RunResult:
         done = f"{number_of(self.done, 'window')} done"
         yield f"{done}, {self.before} before" if self.before else done
         if self.errors:
-            yield f"{number_of(len(self.errors), 'window')} failed: the same command tries them again"
+            yield f"{number_of(len(self.errors), 'window')} {TRY_AGAIN}"
 
 
 def run_slides(
@@ -100,7 +104,7 @@ def run_slides(
 
     result = RunResult()
     for name in options.only or plan.names:
-        _run_slide(plan, plan.slide(name), options.shard, detector, result)
+        _run_slide(plan, plan.slide(name), options, detector, result)
     return result
 
 
@@ -113,17 +117,21 @@ def read_shard(text: str) -> tuple[int, int]:
 
 
 def _run_slide(
-    plan: Plan, slide: SlidePlan, shard: tuple[int, int], detector: Callable[[], Detect], result: RunResult
+    plan: Plan, slide: SlidePlan, options: RunOptions, detector: Callable[[], Detect], result: RunResult
 ) -> None:
     folder = BlockFolder(plan.folder(slide.name))
     left = []
     for number, window in slide.windows().items():
-        if number % shard[1] == shard[0] - 1:
-            key = plan.key(slide, window)
-            if folder.has(key):
-                result.before += 1
-            else:
-                left.append((number, window, key))
+        if number % options.shard[1] != options.shard[0] - 1:
+            continue
+        key = plan.key(slide, window)
+        if folder.has(key):
+            result.before += 1
+        elif (tries := folder.tries(key)) and options.most_tries and tries >= options.most_tries:
+            result.errors.append(f"window {number} failed {tries} times")
+        else:
+            left.append((number, window, key))
+    left.sort(key=lambda item: folder.tries(item[2]))  # those that never failed first
     if not left:
         return
 
@@ -145,8 +153,12 @@ def _run_window(
     result: RunResult,
 ) -> None:
     number, window, key = what
+    before = folder.begin(key, number)
     try:
         block = find_block(*having[:2], window, having[2])
+    except KeyboardInterrupt:
+        folder.leave(key, before)
+        raise
     except Exception as error:
         reason = _explain(error)
         result.errors.append(reason)

@@ -6,33 +6,16 @@ from pathlib import Path
 
 from irnet.errors import InputError
 from irnet.slides.readers import openslide
+from irnet.slides.readers.names import SCANNERS, is_slide_name
 from irnet.slides.readers.openslide import OpenSlideSlide
 from irnet.slides.readers.picture import PictureSlide
 from irnet.slides.readers.slide import Slide
 from irnet.slides.readers.tiff import TiffSlide, look
 
-SLIDE_SUFFIXES = (
-    *(".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm"),
-    *(".ome.tif", ".ome.tiff", ".btf", ".tf8"),
-)
-_BY_OPENSLIDE = (
-    ".mrxs",
-    ".scn",
-    ".bif",
-    ".vms",
-    ".vmu",
-    ".svslide",
-    ".czi",
-    ".dcm",
-)  # without it: no picture
+_BY_OPENSLIDE = {*SCANNERS} - {".svs", ".ndpi"}  # without it they are no picture
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _UNSEEN = "whether it has more focal planes than the one that is read is not known"
 _ANY_TIFF = "generic-tiff"  # OpenSlide's name for what no scanner is known to write
-
-
-def is_slide_name(path: Path) -> bool:
-    """Whether a file is called as files of scanners are."""
-    return path.name.lower().endswith(SLIDE_SUFFIXES)
 
 
 def open_slide(path: str | Path) -> Slide:

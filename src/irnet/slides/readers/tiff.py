@@ -180,6 +180,15 @@ def look(path: Path) -> Literal["planes", "tiles", "plain", "unknown"]:
         return "unknown"
 
 
+def pixels_in(path: Path) -> int:
+    """Pixels of the largest image of a TIFF file, 0 where it is none."""
+    try:
+        with _quiet(), tifffile.TiffFile(path, _multifile=False) as file:
+            return max(_size(one.keyframe) for one in file.series)
+    except Exception:  # opening says what is wrong
+        return 0
+
+
 def _size(frame: Page) -> int:
     return frame.imagelength * frame.imagewidth
 

@@ -1,0 +1,53 @@
+"""Which files are slides, by their names: what is asked before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from irnet.data.image import MAX_PIXELS
+from irnet.data.listing import IMAGE_SUFFIXES
+from irnet.errors import InputError
+
+SCANNERS = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm")
+SLIDE_SUFFIXES = (*SCANNERS, ".ome.tif", ".ome.tiff", ".btf", ".tf8")
+_PARTS = ".dcm"  # several files are one slide
+_TIFF, _LARGE = (".tif", ".tiff"), 2**27  # bytes: smaller files hold no more pixels than an image may have
+
+
+def is_slide_name(path: Path) -> bool:
+    """Whether a file is called as files of scanners are."""
+    return path.name.lower().endswith(SLIDE_SUFFIXES)
+
+
+def slides_among(paths: Sequence[Path]) -> list[Path]:
+    """The slides, where all that is named are such; none where images are named.
+
+    Slides are files of scanners, TIFF too large for an image, and those in folders without any image. Raises
+    InputError where both are named.
+    """
+    slides, images = [], []
+    for path in paths:
+        inside = _in_folder(path) if path.is_dir() else [path] if _is_slide(path) else []
+        slides += inside
+        images += [] if inside else [path]
+    if slides and images:
+        raise InputError(f"{slides[0]} is a slide and {images[0]} is none: name them in two calls")
+    return slides
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    slides = [file for file in files if file.suffix.lower() in SCANNERS and file.suffix.lower() != _PARTS]
+    plain = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    return [] if plain else slides
+
+
+def _is_slide(path: Path) -> bool:
+    if path.suffix.lower() in (*SCANNERS, ".btf", ".tf8"):
+        return True
+    if path.suffix.lower() not in _TIFF or not path.is_file() or path.stat().st_size < _LARGE:
+        return False
+    from irnet.slides.readers.tiff import pixels_in
+
+    return pixels_in(path) > MAX_PIXELS

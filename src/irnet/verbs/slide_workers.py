@@ -1,0 +1,252 @@
+"""Several processes at the windows of a plan: each runs a shard, and one that dies is started again.
+
+Workers are `irnet slide run` themselves, and give nothing back but files. So their supervisor holds no
+result, and what is done stays done whatever happens to it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+
+from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
+from irnet.inference.slide_blocks import ENDED, BlockFolder
+from irnet.progress import stage, tell
+from irnet.slides.plan import Plan
+from irnet.verbs.slide_run import TRY_AGAIN, RunOptions, RunResult
+
+MOST_TRIES = 3  # of a window: then it is an error, even if it ended its process each time
+MOST_DEATHS = 4  # of a worker in a row, without a window done or given up in between
+PATIENCE = 10.0  # medians of a window without any done: the workers stand still
+LEAST_PATIENCE = 300.0  # s
+Command = Callable[[RunOptions], list[str]]
+
+_LOOK = 0.5  # s between two looks at the workers
+_GRACE = 30.0  # s that a worker has to stop
+
+
+def run_workers(
+    out: str | Path, options: RunOptions, workers: int, command: Command | None = None
+) -> RunResult:
+    """Segment the windows of a plan that are not done, in so many processes of this machine.
+
+    Args:
+        out: folder of a plan.
+        options: as for `run_slides`; its shard is shared out among the workers.
+        workers: 1 to 64.
+        command: makes what a worker runs of the options that are its own, None for `irnet slide run`.
+
+    Raises:
+        InputError: what `run_slides` raises, or a worker died several times in a row.
+        KeyboardInterrupt: stopped; what is done is kept.
+    """
+    if not 1 <= workers <= 64:
+        raise InputError(f"{workers} workers: give 1 to 64")
+    plan = Plan.read(Path(out))
+    windows = _Windows(plan, options)
+    windows.forgive()
+
+    before = len(windows.keys) - len(windows.left)
+    make = command or (lambda own: _command(out, own))
+    team = [_Worker(make(own), workers) for own in _shares(options, workers)]
+    with _all_ended(team), stage("segmenting", len(windows.keys)) as progress:
+        progress.first = before
+        for worker in team:
+            worker.start()
+        while sum(worker.look_after(windows.settled) for worker in team):  # all of them
+            time.sleep(_LOOK)
+            progress.at(len(windows.keys) - len(windows.look()))
+            if windows.stand_still():
+                _start_again(team, windows)
+
+    windows.look()
+    done = len(windows.keys) - len(windows.left) - before
+    return RunResult(done, before, windows.reasons())
+
+
+class _Windows:
+    """Windows of the slides of a plan, and what is left of them."""
+
+    def __init__(self, plan: Plan, options: RunOptions) -> None:
+        part, parts = options.shard
+        self.folders: dict[str, BlockFolder] = {}  # by key
+        self.keys: dict[str, str] = {}  # slide and number of each window, by key
+        for name in options.only or plan.names:
+            slide, folder = plan.slide(name), BlockFolder(plan.folder(name))
+            for number, window in slide.windows().items():
+                if number % parts == part - 1:
+                    key = plan.key(slide, window)
+                    self.folders[key], self.keys[key] = folder, f"{name}, window {number}"
+        self.left = {key for key in self.keys if not self.folders[key].path(key).is_file()}
+        self._since, self._took = time.monotonic(), list[float]()
+
+    def look(self) -> set[str]:
+        """Those that are left now."""
+        done = {key for key in self.left if self.folders[key].path(key).is_file()}
+        if done:
+            now = time.monotonic()
+            self._took.append((now - self._since) / len(done))
+            self._since = now
+            self.left -= done
+        return self.left
+
+    def forgive(self) -> None:
+        """Let windows that failed often be tried again."""
+        for key in self.left:
+            if self.folders[key].tries(key) >= MOST_TRIES:
+                self.folders[key].leave(key, None)
+
+    def stand_still(self) -> bool:
+        """Whether no window was done for far longer than windows take."""
+        usual = median(self._took) if self._took else 0.0
+        return time.monotonic() - self._since > max(LEAST_PATIENCE, PATIENCE * usual)
+
+    def wait_anew(self) -> None:
+        """Begin to count the time without a window again."""
+        self._since = time.monotonic()
+
+    def settled(self) -> int:
+        """How many are done, or were tried often enough."""
+        given_up = sum(self.folders[key].tries(key) >= MOST_TRIES for key in self.look())
+        return len(self.keys) - len(self.left) + given_up
+
+    def begun(self) -> list[str]:
+        """Those that were begun and neither done nor failed."""
+        rows = ((key, self.folders[key].error(key)) for key in self.left)
+        return sorted(self.keys[key] for key, row in rows if row and row.get("reason") == ENDED)
+
+    def reasons(self) -> list[str]:
+        """Why those that are left gave nothing."""
+        said = []
+        for key in sorted(self.left, key=lambda key: self.keys[key]):
+            row = self.folders[key].error(key) or {}
+            said.append(f"{self.keys[key]}: {row.get('reason', 'not tried')}")
+        return said
+
+
+@dataclass
+class _Worker:
+    """A process, started again when it dies."""
+
+    command: Sequence[str]
+    share: int  # of how many the machine's cores are shared out
+    deaths: int = 0  # in a row
+    settled: int = -1  # windows of all workers, when it died last
+    process: subprocess.Popen | None = None
+    log: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="irnet-worker-")[1]))
+
+    def start(self) -> None:
+        """Start its process."""
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(self.share)
+            )
+
+    def look_after(self, settled: Callable[[], int]) -> bool:
+        """Whether it is at work; where it died it is started again. `settled` counts windows, of all workers.
+
+        Raises InputError for bad input, or too many deaths in a row.
+        """
+        code = self.process.poll() if self.process else None
+        if code is None:
+            return True
+        if code == NOTHING_DONE and TRY_AGAIN not in self.said():
+            raise InputError(self.said().rpartition("irnet: ")[2] or "a worker found bad input")
+        if code in (DONE, DONE_WITH_ERRORS, NOTHING_DONE):
+            return False
+
+        now = settled()
+        self.deaths, self.settled = 1 if now > self.settled else self.deaths + 1, now
+        if self.deaths >= MOST_DEATHS:
+            said = self.said() or "it said nothing"
+            raise InputError(f"a worker died {self.deaths} times in a row ({_cause(code)}): {said}")
+        tell(f"a worker died ({_cause(code)}) and is started again", error=True)
+        self.start()
+        return True
+
+    def said(self) -> str:
+        """The last lines that it printed."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return "; ".join(line for line in lines[-3:] if not line.startswith("segmenting "))
+
+    def stop(self) -> None:
+        """Ask it to stop."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+
+    def end(self, until: float) -> None:
+        """Wait until it has ended, and end it where it does not."""
+        if self.process:
+            try:
+                self.process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.unlink(missing_ok=True)
+
+
+@contextmanager
+def _all_ended(team: Sequence[_Worker]) -> Iterator[None]:
+    """No worker outlives the block."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.args = (f"{str(stop) or 'stopped'}; what is done is kept: the same command goes on",)
+        raise
+    finally:
+        for worker in team:
+            worker.stop()
+        until = time.monotonic() + _GRACE
+        for worker in team:
+            worker.end(until)
+
+
+def _start_again(team: Sequence[_Worker], windows: _Windows) -> None:
+    """End workers that stand still: they are looked after as dead ones."""
+    begun = ", ".join(windows.begun()) or "none begun"
+    tell(f"no window is done for long ({begun}): the workers are started again", error=True)
+    for worker in team:
+        if worker.process and worker.process.poll() is None:
+            worker.process.kill()
+            worker.process.wait()
+    windows.wait_anew()
+
+
+def _shares(options: RunOptions, workers: int) -> list[RunOptions]:
+    """The options of each worker: its shard, and how often it tries a window."""
+    part, parts = options.shard
+    shards = [(part + parts * number, parts * workers) for number in range(workers)]
+    return [replace(options, shard=shard, most_tries=MOST_TRIES) for shard in shards]
+
+
+def _command(out: str | Path, own: RunOptions) -> list[str]:
+    part, parts = own.shard
+    command = [sys.executable, "-m", "irnet", "slide", "run", str(out), "--shard", f"{part}/{parts}"]
+    command += ["--most-tries", str(own.most_tries), "--device", own.device, "--engine", own.engine]
+    command += ["--precision", own.precision]
+    for name in own.only:
+        command += ["--only", name]
+    return command
+
+
+def _environment(share: int) -> Mapping[str, str]:
+    threads = str(max(1, (os.cpu_count() or 1) // share))
+    return {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    return f"exit code {code}"
