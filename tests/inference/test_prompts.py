@@ -47,7 +47,7 @@ class Held(Encoding):
         dark = [image[(y1 + y2) // 2, (x1 + x2) // 2, 0] < 100 for x1, y1, x2, y2 in places]
 
         exact = np.array(places, np.float32).reshape(-1, 4)
-        both = np.concatenate([exact, exact + 2, exact - 12])
+        both = np.concatenate([exact, exact + np.float32([2, 3, 2, 3]), exact - 12])
         self.boxes = np.stack([both, both], axis=1)
         self.scores = np.repeat([[0.9, 0.1], [0.8, 0.1], [0.3, 0.1]], len(exact), axis=0).astype(np.float32)
         kept = exact[np.array(dark, bool)]
@@ -91,7 +91,7 @@ def test_a_click_gives_what_was_held_and_marks_what_was_kept(predictor: Predicto
     assert not rejected.kept.any()
 
     there = encoded.candidates((50, 60), "cytoplasm")
-    assert [box_of(one) for one in there.cells] == [[32, 42, 72, 82], [18, 28, 58, 68]]
+    assert [box_of(one) for one in there.cells] == [[32, 43, 72, 83], [18, 28, 58, 68]]
     assert there.kept.tolist() == [True, False]
 
 

@@ -67,6 +67,12 @@ def test_edit_undo_redo_and_export(client: httpx.Client, found: Path) -> None:
     assert len(json.loads((found / "corrected.json").read_text())["annotations"]) == 11
 
 
+def test_scores_just_above_the_threshold_that_nobody_accepted_are_counted(client: httpx.Client) -> None:
+    assert [image["doubtful"] for image in client.get("/api/session").json()["images"]] == [1, 1]  # .6
+    told = post(client, 0, op="accept", ids=[3], accepted=True).json()
+    assert told["doubtful"] == 0
+
+
 def test_an_edit_of_something_older_is_refused(client: httpx.Client) -> None:
     assert post(client, 0, op="delete", ids=[1]).status_code == 200
     answer = post(client, 0, op="delete", ids=[2])

@@ -143,6 +143,23 @@ def test_a_whole_review_by_keyboard(reader: Reader, review: Review, found: Path)
     assert list(Review(found).fields[0].parsed()) == [1, 3, 4, 5]
 
 
+def test_what_needs_a_look_comes_first(reader: Reader) -> None:
+    reader.sees("#doubts", "1")  # the cell of .6; the nucleus of .3 is hidden
+    reader.sees(".image.chosen .mark", "1")
+    reader.press("t")
+    reader.sees("#detail h2", "cytoplasm a.png#2")
+    reader.sees("#message", "near the threshold of 0.50")
+    reader.press("a")
+    reader.sees("#doubts", "0")
+    reader.press("t")  # the next image
+    reader.sees(".image.chosen", "b.png")
+    reader.sees("#detail h2", "cytoplasm b.png#2")
+    reader.press("d", "t")
+    reader.sees("#detail h2", "nucleus b.png#3")  # which has lost its cell, and is shown for that
+    reader.press("a", "t")
+    reader.sees("#message", "Nothing else needs a look")
+
+
 def test_keys_faster_than_the_server_wait_for_their_turn(reader: Reader, review: Review) -> None:
     reader.press("ArrowDown", "a", "d", "a", "z", "ArrowUp", "l")
     playwright.expect(reader.page.locator("#detail h2")).to_contain_text("edited", timeout=10_000)
@@ -246,16 +263,21 @@ def test_the_brush_adds_and_takes_off_and_is_undone(reader: Reader, review: Revi
     reader.complaints.clear()  # the browser notes the refusal
 
 
-def test_buttons_show_their_keys_and_headings_stand_apart(reader: Reader) -> None:
+def assert_buttons_fit(reader: Reader, width: int, expected: str) -> None:
+    """The buttons show these keys, one beside the other in a page of `width` px."""
     page = reader.page
+    page.set_viewport_size({"width": width, "height": 720})
+    keys = [key for key in page.locator("header button kbd").all() if key.is_visible()]
+    assert "".join(key.inner_text() for key in keys) == expected
+    boxes = [button.bounding_box() for button in page.locator("header button:visible").all()]
+    assert boxes[-1]["x"] + boxes[-1]["width"] <= width
+    assert all(left["x"] + left["width"] <= right["x"] for left, right in pairwise(boxes))
+
+
+def test_buttons_show_their_keys_and_headings_stand_apart(reader: Reader) -> None:
     for width in (1280, 1440, 1920):
-        page.set_viewport_size({"width": width, "height": 720})
-        keys = [key for key in page.locator("header button kbd").all() if key.is_visible()]
-        assert "".join(key.inner_text() for key in keys) == "EscCNRBVEXPADZYS"
-        boxes = [button.bounding_box() for button in page.locator("header button").all()]
-        assert boxes[-1]["x"] + boxes[-1]["width"] <= width
-        assert all(left["x"] + left["width"] <= right["x"] for left, right in pairwise(boxes))
-        ends = page.evaluate(HEADINGS)
+        assert_buttons_fit(reader, width, "EscCNRBVEXPADZYS")
+        ends = reader.page.evaluate(HEADINGS)
         assert all(right[0] - left[1] > 4 for left, right in pairwise(ends)), ends
 
 

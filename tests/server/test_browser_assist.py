@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from drawn import ring
-from test_browser import Reader, browser, chosen, playwright, pytestmark
+from test_browser import Reader, assert_buttons_fit, browser, chosen, playwright, pytestmark
 
 from irnet.errors import InputError
 from irnet.server.app import create_app
@@ -106,6 +106,10 @@ def test_nothing_held_and_a_network_that_stops_are_said(helped: Reader, review: 
     helped.click(120, 90)
     helped.sees("#detail h2", "cytoplasm a.png#5")
     assert len(review.journal.lines) == 1
+
+
+def test_its_buttons_fit_too(helped: Reader) -> None:
+    assert_buttons_fit(helped, 1280, "EscCNWQRBVEXPADZYS")
 
 
 def test_without_a_network_nothing_offers_it(review: Review, browser, serving: Callable, found: Path) -> None:

@@ -34,6 +34,7 @@ export interface Summary {
   mpp: number | null;
   patient: string | null;
   finished: boolean;
+  doubtful: number; // instances that nobody accepted whose scores are near the threshold
   revision: number;
   undo: number;
   redo: number;

@@ -3,6 +3,7 @@
 import { CELL, NUCLEUS } from "./api";
 import { resize } from "./brush";
 import { byId, make } from "./dom";
+import { lookNext } from "./doubts";
 import type { Stage } from "./stage";
 import type { State } from "./state";
 import { giveToNext, type Tools } from "./tools";
@@ -71,6 +72,7 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
         key("ArrowUp k", "↑ K", "cell before", inTurn(() => state.move(-1))),
         key("PageDown ]", "PgDn ]", "next image", image(1)),
         key("PageUp [", "PgUp [", "image before", image(-1)),
+        key("t", "T", "what most needs a look, and the next of it", inTurn(() => lookNext(state))),
         key("g", "G", "go to the chosen cell", () => stage.reveal(true)),
         key("/", "/", "search by id, or filter the table", () => byId("filter").focus()),
       ],

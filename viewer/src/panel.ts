@@ -2,6 +2,7 @@
 
 import * as api from "./api";
 import { byId, digits, make } from "./dom";
+import { doubts } from "./doubts";
 import { FORMULAS, inMicrons, nameOf } from "./measures";
 import type { Stage } from "./stage";
 import type { State } from "./state";
@@ -25,9 +26,9 @@ export function listImages(state: State): void {
     const { images } = state.session;
     byId("progress").textContent = `${images.filter((each) => each.finished).length} of ${images.length} finished`;
     for (const [index, { mark }] of entries.entries()) {
-      const { finished, undo } = images[index]!;
-      mark.textContent = finished ? "✓" : undo ? "•" : "";
-      mark.title = finished ? "finished" : undo ? "edited" : "";
+      const { finished, undo, doubtful } = images[index]!;
+      mark.textContent = finished ? "✓" : `${undo ? "• " : ""}${doubtful || ""}`;
+      mark.title = finished ? "finished" : [undo ? "edited" : "", doubtful ? `${doubtful} near the threshold` : ""].filter(Boolean).join(", ");
     }
     if (shown === state.current.index) return;
     entries[shown]?.entry.classList.remove("chosen");
@@ -36,6 +37,7 @@ export function listImages(state: State): void {
     entries[shown]!.entry.scrollIntoView({ block: "nearest" });
   };
   state.on(["instances"], update);
+  state.on(["instances", "measures"], () => (byId("doubts").textContent = String(doubts(state).length)));
 }
 
 export function showFilters(state: State): void {

@@ -14,8 +14,8 @@ from irnet.geometry.boxes import iou
 from irnet.inference.encoding import Encoding
 from irnet.models.pasting import Found
 
-DRAWN = 24  # masks at a point: more change nothing and take their time
-SAME_BOX = 0.9  # box IoU from which two proposals of a class draw one mask
+DRAWN = 16  # masks at a point: more change nothing and take their time
+SAME_BOX = 0.8  # box IoU from which two proposals of a class draw one mask
 SAME = 0.75  # mask IoU from which two candidates are one
 SURE = 0.4  # probability from which a pixel counts for how certain a mask is
 

@@ -186,6 +186,7 @@ class _Handlers:
             "mpp": field.image.mpp,
             "patient": field.image.patient,
             "finished": field.finished,
+            "doubtful": self.review.doubtful(field),
             "revision": field.revision,
             "undo": len(field.undoable),
             "redo": len(field.redoable),

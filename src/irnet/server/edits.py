@@ -14,13 +14,12 @@ from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.server import schema
-from irnet.server.field import ORIGIN, Change, ReviewedImage, to_cells
+from irnet.server.field import ACCEPTED, ORIGIN, Change, ReviewedImage, to_cells
 from irnet.server.store import Review
 
 Drawn = tuple[Mask, Offset]
 How = Literal["replace", "extend", "cut"]
 MOST_PIXELS = 10**9  # that the outlines of an edit may enclose, each by itself: a few seconds of filling
-ACCEPTED = "accepted"  # key of a row that a person looked at
 
 
 def draw(edit: schema.Edit, shape: Shape) -> Drawn:

@@ -11,8 +11,7 @@ from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.locking import writing
 from irnet.data.pixels import to_png
 from irnet.errors import InputError
-from irnet.server.edits import ACCEPTED
-from irnet.server.field import ReviewedImage
+from irnet.server.field import ACCEPTED, ReviewedImage
 from irnet.server.store import Review
 from irnet.verbs import export as others
 

@@ -12,6 +12,7 @@ from irnet.data.numbers import read_number
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 
+ACCEPTED = "accepted"  # key of a row that a person looked at
 ORIGIN = "origin"  # key of a row: drawn, assisted (by the network, where a person asked) or predicted
 
 

@@ -17,8 +17,7 @@ from irnet.geometry.boxes import overlapping_pairs
 from irnet.geometry.masks import Mask, Offset
 from irnet.morphometry.table import COLUMNS, measure
 from irnet.report.colours import PALETTE, colour_cells
-from irnet.server.edits import ACCEPTED
-from irnet.server.field import ORIGIN, ReviewedImage, to_cells
+from irnet.server.field import ACCEPTED, ORIGIN, ReviewedImage, to_cells
 
 SENT_APART = ("image", "id", "name", "label", "parent", "score")  # columns that the page has already
 MEASURES = [  # the others: what is measured without the picture

@@ -13,9 +13,10 @@ from irnet.data.coco.run_record import JOURNAL, load_checked, made_from
 from irnet.data.files import sha256
 from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError
-from irnet.server.field import ORIGIN, Change, ReviewedImage
+from irnet.server.field import ACCEPTED, ORIGIN, Change, ReviewedImage
 from irnet.server.journal import Journal, is_of
 
+NEAR = 0.2  # scores so little above the threshold of the run are doubtful
 MOST_ROWS = 20_000  # of an image: the page receives all rows at once, half a millisecond of the server each
 
 
@@ -72,6 +73,19 @@ class Review:
         scale = self.run.said.get("scale")
         zoom = scale.get("zoom") if isinstance(scale, dict) else scale
         return zoom if isinstance(zoom, int | float) else None
+
+    def doubtful(self, field: ReviewedImage) -> int:
+        """How many rows that nobody accepted have a score just above the threshold of the run."""
+        cuts = {}
+        for key, name in self.categories.items():
+            cuts[key] = self.run.scores.get(LABEL_NAMES.get(label_of(name) or 0, ""))
+
+        count = 0
+        for row in field.rows.values():
+            cut = None if row is None or row.get(ACCEPTED) else cuts.get(row["category_id"])
+            score = None if row is None else row.get("score")
+            count += cut is not None and isinstance(score, int | float) and 0 <= score - cut < NEAR
+        return count
 
     def entry(self, place: int) -> Entry:
         """The image of a field, without its cells, to be copied: only the one that was segmented."""
