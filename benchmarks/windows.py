@@ -1,6 +1,6 @@
 """How far the answer from windows is from that in one piece, and what it costs, with the bundled weights.
 
-    python benchmarks/windows.py --fields 3 --windows 1536/256 1024/256 1536/384
+    python benchmarks/windows.py --fields 3 --windows 1280/256 1024/384
 
 The rule of ownership is exact for candidates that do not depend on where a window lies
 (tests/slides/test_seams.py); a network's do a little: through its receptive field, the norms of its pyramid,
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--fields", type=int, default=3)
     parser.add_argument("--side", type=int, default=3072)
     parser.add_argument("--seed", type=int, default=500)
-    parser.add_argument("--windows", nargs="+", default=["1536/256"])
+    parser.add_argument("--windows", nargs="+", default=["1280/256"])
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--model")
     arguments = parser.parse_args()

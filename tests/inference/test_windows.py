@@ -52,4 +52,4 @@ def test_ground_is_not_looked_at(shape: tuple[int, int]):
     )
     assert len(seen) == 1
     assert max(seen[0]) < 1100
-    assert notes == ("1 window of up to 2048 px, and bare ground, 1 window, that was not looked at",)
+    assert notes == ("1 window of up to 1792 px, and bare ground, 1 window, that was not looked at",)

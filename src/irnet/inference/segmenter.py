@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from irnet.inference.networks import Network
 
 SAME_SCALE = 0.03  # images within 3 % of the network's scale are not resampled
-ONE_PIECE = WINDOWS[0][0] + 2 * WINDOWS[0][1]  # px a side at the network's scale: of the largest window
+ONE_PIECE = 2048  # px a side at the network's scale; larger images go window by window
 
 
 class Segmenter:

@@ -12,7 +12,7 @@ from irnet.inference.blank import PATCH, Patches, to_patches
 from irnet.slides.seams import Box, Suppress, WindowNotes, segment_windows
 from irnet.wording import number_of
 
-WINDOWS = ((1536, 256), (768, 256), (256, 256))  # core and halo (px), the next when memory runs out
+WINDOWS = ((1280, 256), (768, 256), (256, 256))  # core and halo (px), the next when memory runs out
 REACH = 192  # px from whatever stands out to the centre of its cell: half of one of 140 um
 
 Segment = Callable[[NDArray[np.uint8]], tuple[Cells, bool]]  # cells, and whether their limit was reached

@@ -78,7 +78,9 @@ class OpenVINOEngine(Engine):
         }
 
     def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
-        return self.encode(image, predict, views=views).found
+        found = self.encode(image, predict, views=views).found
+        self._release()  # whoever draws or measures next needs the room
+        return found
 
     def encode(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Encoding:
         self._release()  # of the last image
