@@ -1,0 +1,94 @@
+"""What finishing a slide costs: suppression, links and cells.db of generated candidates, without a network.
+
+OMP_NUM_THREADS=1 python benchmarks/slide_finish.py --cells 100000
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.slides.block import MEASURES, Block
+from irnet.slides.linking import link_nuclei
+from irnet.slides.store import order_of, write_store
+from irnet.slides.suppress import survivors_of
+
+DENSITY = 100e-6  # cells a px, each with a nucleus: crowded
+MPP, CORE, SHAPES = 0.37, 1536, 64
+DOUBLED = 0.2  # share of the candidates that two windows have
+
+
+def discs(seed: int, low: int, high: int) -> Block:
+    """Ellipses of so many px."""
+    draw, masks = np.random.default_rng(seed), []
+    for _ in range(SHAPES):
+        height, width = draw.integers(low, high, 2)
+        rows, columns = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+        masks.append(rows**2 + columns**2 <= 1)
+    cells = Cells.build(
+        masks, np.zeros((SHAPES, 2), int), np.ones(SHAPES), (high, high), scores=np.ones(SHAPES)
+    )
+    return Block.of(cells, np.zeros((SHAPES, len(MEASURES)), np.float32), np.zeros(SHAPES, bool))
+
+
+def candidates(count: int) -> tuple[Block, np.ndarray, int]:
+    """Cells with a nucleus each, some of them twice; the windows that own them; px a side of the slide."""
+    draw, side = np.random.default_rng(0), int((count / DENSITY) ** 0.5)
+    parts = []
+    centres = draw.integers(200, side - 200, (count, 2))
+    for label, low, high in ((CYTOPLASM, 90, 220), (NUCLEUS, 15, 35)):
+        shapes = discs(label, low, high)
+        block = shapes.select(draw.integers(0, SHAPES, count))
+        sizes = block.boxes[:, 2:]
+        corners = centres - sizes // 2
+        block.boxes[:] = np.concatenate([corners, corners + sizes], axis=1)
+        block.labels[:], block.scores[:] = label, draw.random(count)
+        parts.append(block)
+    block = Block.concat(parts)
+    twice = np.flatnonzero(draw.random(len(block)) < DOUBLED)
+    again = block.select(twice)
+    again.boxes[:] += 2
+    again.scores[:] *= 0.9
+    block = Block.concat([block, again])
+    x, y = (block.boxes[:, :2] + block.boxes[:, 2:]).T // 2 // CORE
+    windows = (y * (side // CORE + 1) + x).astype(np.int64)
+    windows[-len(again) :] += 1  # as if the neighbour owned it
+    return block, windows, side
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=100_000)
+    count = parser.parse_args().cells
+    print(
+        f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {count} cells"
+    )
+
+    block, windows, side = candidates(count)
+    clock = time.process_time
+    begun = clock()
+    kept = survivors_of(block, windows, {CYTOPLASM: 0.5, NUCLEUS: 0.5}, masks=False)
+    kept = kept[order_of(block.select(kept))]
+    cells = block.select(kept)
+    print(f"suppression: {clock() - begun:.1f} CPU s, {len(block)} candidates, {len(cells)} stay")
+
+    begun = clock()
+    parents, confidence = link_nuclei(cells, (side, side), MPP)
+    print(f"links: {clock() - begun:.1f} CPU s, {(parents >= 0).sum()} nuclei linked")
+
+    begun = clock()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.db"
+        write_store(path, cells, parents, confidence, {})
+        size = path.stat().st_size
+    print(f"cells.db: {clock() - begun:.1f} CPU s, {size / 1e6:.0f} MB, {size / len(cells):.0f} bytes a row")
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
