@@ -114,6 +114,23 @@ def test_a_window_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
     assert as_set(found(plan)) == scene.answer()
 
 
+def test_a_window_that_is_worked_on_has_not_failed(tmp_path: Path) -> None:
+    plan = planned(tmp_path, Scene(6, (700, 900), 100))
+    slide = plan.slide("smear")
+    keys = [plan.key(slide, window) for window in slide.windows().values()]
+    folder = BlockFolder(plan.folder("smear"))
+    folder.leave(keys[0], folder.begin(keys[0], 0))
+    assert folder.error(keys[0]) is None
+
+    folder.begin(keys[1], 1)
+    status = status_of(plan, "smear")
+    assert (status.failed, status.missing, status.begun) == (0, len(keys), 1)
+    folder.begin(keys[1], 1)
+    folder.begin(keys[1], 1)  # its process ended each time
+    status = status_of(plan, "smear")
+    assert (status.failed, status.missing) == (1, len(keys) - 1)
+
+
 def test_a_damaged_tile_costs_its_windows_alone(tmp_path: Path) -> None:
     import tifffile
 

@@ -16,7 +16,8 @@ from irnet.inference.tensors import read_arrays, write_arrays
 from irnet.slides.block import MEASURES, Block
 
 SUFFIX = ".safetensors"
-ENDED = "a process ended while it segmented this window"
+ENDED = "a process ended while it segmented this window"  # or is at it
+MOST_TRIES = 3  # of a window by workers: then it is an error, even if it ended its process each time
 DAMAGED = ".damaged"  # a block whose bytes have changed is moved aside and computed again
 
 

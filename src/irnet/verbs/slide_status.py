@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from irnet.data.coco.document import Row
-from irnet.inference.slide_blocks import BlockFolder
+from irnet.inference.slide_blocks import ENDED, MOST_TRIES, BlockFolder
 from irnet.slides.plan import Plan, SlidePlan
 
 _RECENT = 50  # blocks that give the rate
@@ -22,6 +22,7 @@ class SlideStatus:
     done: Mapping[int, str]  # key of each window that has a block, by number
     errors: Sequence[Row]  # window, reason and tries of those that failed
     missing: int  # neither done nor failed
+    begun: int = 0  # of the missing: a process is at them, or ended at them
     rate: float | None = None  # windows a second, of late; None where nothing runs
 
     @property
@@ -33,7 +34,8 @@ class SlideStatus:
         """What a user should know."""
         counts = f"{len(self.done)} done, {self.failed} failed, {self.missing} missing"
         skipped = len(self.slide.skipped) - len(self.slide.audited)
-        yield f"{self.slide.name}: {counts}, {skipped} show nothing"
+        begun = f" ({self.begun} begun)" if self.begun else ""
+        yield f"{self.slide.name}: {counts}{begun}, {skipped} show nothing"
         for row in self.errors:
             yield f"  window {row.get('window')}: {row.get('reason')} (tries: {row.get('tries')})"
         if self.rate and self.missing:
@@ -45,18 +47,21 @@ def status_of(plan: Plan, name: str) -> SlideStatus:
     """How far a slide of a plan is; blocks are not opened. Raises InputError for a damaged plan."""
     slide = plan.slide(name)
     folder = BlockFolder(plan.folder(name))
-    done, errors, written, missing = {}, [], [], 0
+    done, errors, written, missing, begun = {}, [], [], 0, 0
     for number, window in slide.windows().items():
         key = plan.key(slide, window)
         path = folder.path(key)
         if path.is_file():
             done[number] = key
             written.append(path.stat().st_mtime)
-        elif row := folder.error(key):
+            continue
+        row = folder.error(key)
+        if row and (row.get("reason") != ENDED or folder.tries(key) >= MOST_TRIES):
             errors.append(row)
         else:
             missing += 1
-    return SlideStatus(slide, done, errors, missing, _rate(written))
+            begun += row is not None
+    return SlideStatus(slide, done, errors, missing, begun, _rate(written))
 
 
 def _rate(written: Sequence[float]) -> float | None:

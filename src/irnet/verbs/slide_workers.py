@@ -19,12 +19,11 @@ from pathlib import Path
 from statistics import median
 
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
-from irnet.inference.slide_blocks import ENDED, BlockFolder
+from irnet.inference.slide_blocks import ENDED, MOST_TRIES, BlockFolder
 from irnet.progress import stage, tell
 from irnet.slides.plan import Plan
 from irnet.verbs.slide_run import TRY_AGAIN, RunOptions, RunResult
 
-MOST_TRIES = 3  # of a window: then it is an error, even if it ended its process each time
 MOST_DEATHS = 4  # of a worker in a row, without a window done or given up in between
 PATIENCE = 10.0  # medians of a window without any done: the workers stand still
 LEAST_PATIENCE = 300.0  # s
