@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
 from irnet.errors import InputError
-from irnet.geometry import masks
+from irnet.geometry import masks, run_lengths
 
 frames = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 
@@ -85,3 +85,27 @@ def test_extent_is_that_of_the_crop(frame: np.ndarray) -> None:
 def test_no_run_lengths_of_a_frame_that_cannot_be_read() -> None:
     with pytest.raises(InputError, match="size"):
         masks.encode(np.ones((1, 1), dtype=bool), (0, 0), (2**17, 2**17))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_run_lengths_of_many_masks_at_once_as_of_each_alone(seed: int):
+    rng, shape = np.random.default_rng(seed), (13, 17)
+    drawn = [rng.random(shape) < share for share in (0, 0.05, 0.5, 0.95, 1) for _ in range(8)]
+    drawn += [np.pad(np.ones((13, 1), dtype=bool), ((0, 0), (x, 16 - x))) for x in (0, 8, 16)]
+    counts = [masks.encode(mask, (0, 0), shape) for mask in drawn]
+    counts += [[0, 5, 0, 3, 213], [221], [], [10], [-1, 222], [222, -1, 0]]  # some are of no such frame
+    texts = [masks.pack(one) if one else "" for one in counts]
+
+    every, bounds = run_lengths.unpack(texts)
+    windows, valid = run_lengths.windows(every, bounds, shape)
+    for number, one in enumerate(counts):
+        assert every[bounds[number] : bounds[number + 1]].tolist() == one
+        assert valid[number] == (sum(one) == 221 and min(one) >= 0)
+        if valid[number]:
+            assert tuple(windows[number]) == masks.extent(one, shape)
+
+
+@pytest.mark.parametrize("texts", [["11", "1P"], ["11", "ab\u00e9"], ["\u4e00"], ["P" * 12 + "1"]])
+def test_one_text_of_many_that_coco_never_writes_is_refused(texts: list[str]):
+    with pytest.raises(InputError, match="compressed run lengths"):
+        run_lengths.unpack(texts)

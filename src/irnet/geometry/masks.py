@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.errors import InputError
-from irnet.geometry import boxes
+from irnet.geometry import boxes, run_lengths
 
 Mask = NDArray[np.bool_]
 Offset = tuple[int, int]
@@ -22,7 +22,6 @@ MAX_SIDE = 2**20
 MAX_PIXELS = 2**32 - 1  # COCO's own tools count them in 32 bits
 _MAX_DIGITS = 8  # of five bits
 _PAIRS = 2**16  # of masks whose places are held as numbers of Python
-_FOREIGN = "compressed run lengths hold characters that COCO never writes"
 
 
 def trim(mask: NDArray) -> tuple[Mask, Offset]:
@@ -193,31 +192,7 @@ def pack(counts: Sequence[int]) -> str:
 
 def unpack(text: str) -> list[int]:
     """The run lengths of COCO's compressed text. Raises InputError on text that COCO never writes."""
-    try:
-        codes = np.frombuffer(text.encode("latin-1"), dtype=np.uint8) - np.uint8(48)  # below 0 is above 200
-    except UnicodeEncodeError:
-        raise InputError(_FOREIGN) from None
-    if not len(codes):
-        return []
-
-    if codes.max() >= 64:
-        raise InputError(_FOREIGN)
-    if codes[-1] & 0x20:
-        raise InputError("compressed run lengths end in the middle of a number")
-
-    ends = np.flatnonzero(codes < 0x20)
-    starts = np.append(0, ends[:-1] + 1)
-    lengths = ends - starts + 1
-    if (digits := int(lengths.max())) > _MAX_DIGITS:
-        raise InputError("compressed run lengths hold a number that no frame can have")
-
-    bits = (codes & 0x1F).astype(np.int64)
-    counts = bits[starts]
-    for place in range(1, digits):
-        longer = np.flatnonzero(lengths > place)
-        counts[longer] |= bits[starts[longer] + place] << 5 * place
-    counts -= (bits[ends] >> 4) << 5 * lengths  # the last digit's upper bit is the sign
-    counts[1::2], counts[2::2] = np.cumsum(counts[1::2]), np.cumsum(counts[2::2])
+    counts, _ = run_lengths.unpack([text])
     return counts.tolist()
 
 

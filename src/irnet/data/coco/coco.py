@@ -12,14 +12,13 @@ from irnet.data.coco.remarks import MAKE_CELLS, Crowd, Remarks
 from irnet.data.coco.rows import (
     AnnotationRow,
     ImageRow,
-    Runs,
     check_link,
     number_rows,
     parse_annotation,
     parse_image,
-    with_runs,
 )
 from irnet.data.coco.run_record import load_checked
+from irnet.data.coco.runs import Runs, with_runs
 from irnet.data.coco.written import IGNORE_ID, annotation_rows, check_readable, image_row, renumber
 from irnet.data.files import write_atomic
 from irnet.data.room import MASK_PIXELS, MaskRoom
@@ -193,12 +192,13 @@ def _parse(
 def _read_runs(image: ImageRow, rows: Sequence[Row]) -> Sequence[Row]:
     """The rows with run lengths read: what stands for too much is refused before any is decoded."""
     height, width = image.shape
+    readable = with_runs(rows, image.shape)
     if len(rows) * height * width <= MASK_PIXELS:  # each may be the whole frame
-        return rows
-    room, readable = MaskRoom(), []
-    for row in rows:
-        readable.append(with_runs(row, image.shape))
-        segmentation = readable[-1].get("segmentation")
+        return readable
+
+    room = MaskRoom()
+    for row in readable:
+        segmentation = row.get("segmentation")
         room.take(segmentation.pixels if isinstance(segmentation, Runs) else 0)
     return readable
 

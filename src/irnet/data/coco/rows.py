@@ -4,19 +4,17 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Document, Id, Row, identity, short
+from irnet.data.coco.runs import Runs, read_runs
 from irnet.data.numbers import fill_numbers, read_number
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
-from irnet.geometry.masks import Mask, Offset, Shape, Window
+from irnet.geometry.masks import Mask, Offset, Shape
 
 AS_SHARES = "outlines lie within the first pixel: are they shares of the image's size? Pixels are meant"
 
@@ -61,19 +59,6 @@ class AnnotationRow:
     cell_id: Id | None
     kind: str
     score: float
-
-
-class Runs(NamedTuple):
-    """Valid run lengths in a frame of less than 2^32 pixels."""
-
-    lengths: NDArray[np.uint32]
-    window: Window  # the smallest that holds the mask
-
-    @property
-    def pixels(self) -> int:
-        """How many the crop will have."""
-        x1, y1, x2, y2 = self.window
-        return (x2 - x1) * (y2 - y1)
 
 
 def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None = None) -> ImageRow:
@@ -186,7 +171,7 @@ def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], lef
 def parse_mask(segmentation: Any, shape: Shape, room: MaskRoom) -> tuple[Mask, Offset, bool]:
     """A `segmentation` as a crop, its (x, y), and whether a polygon left the frame. Raises InputError."""
     if isinstance(segmentation, dict):
-        segmentation = _read_runs(segmentation, shape)
+        segmentation = read_runs(segmentation, shape)
     if isinstance(segmentation, Runs):
         room.take(segmentation.pixels)
         return *masks.decode(segmentation.lengths, shape, segmentation.window), False
@@ -209,38 +194,6 @@ def _without_stray(segmentation: Any) -> Any:
     if not isinstance(segmentation, list) or not all(isinstance(ring, list) for ring in segmentation):
         return segmentation
     return [ring for ring in segmentation if len(ring) not in (0, 2, 4)] or segmentation
-
-
-def with_runs(row: Row, shape: Shape) -> Row:
-    """The row with its run lengths as `Runs`, from which `parse_mask` makes the mask.
-
-    One with polygons is left as it is, and one that is refused when it is parsed.
-    """
-    segmentation = row.get("segmentation")
-    if not isinstance(segmentation, dict):
-        return row
-    try:
-        return row | {"segmentation": _read_runs(segmentation, shape)}
-    except InputError:
-        return row
-
-
-def _read_runs(rle: Row, shape: Shape) -> Runs:
-    lengths = _lengths(rle, shape)
-    return Runs(np.array(lengths, dtype=np.uint32), masks.extent(lengths, shape))
-
-
-def _lengths(rle: Row, shape: Shape) -> Sequence[int]:
-    counts = rle.get("counts")
-    if rle.get("size") != list(shape):
-        raise InputError(
-            f"run lengths of size {short(rle.get('size'))} in an image of {list(shape)} (height, width)"
-        )
-    if not isinstance(counts, str | list):
-        raise InputError(f"counts must be text or a list, not {short(counts)}")
-    lengths = masks.unpack(counts) if isinstance(counts, str) else counts
-    masks.validate_rle(lengths, shape)
-    return lengths
 
 
 def _annotated(row: Row, mapping: Mapping[str, str] | None) -> frozenset[int]:

@@ -44,7 +44,7 @@ def annotation_rows(content: Content, image_id: int, *, scores: bool) -> list[Ro
     ids = {int(index): 1 + place for place, index in enumerate(kept)}
     rows, numbers = _rows(cells.select(kept), image_id, 1), content.numbered
     for row, index in zip(rows, kept, strict=True):
-        row["number"] = numbers[index]
+        row["number"] = numbers[int(index)]
         if (parent := int(cells.parents[index])) in ids:
             row["cell_id"] = ids[parent]
         if content.kinds and content.kinds[index]:
