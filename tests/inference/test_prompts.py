@@ -229,7 +229,7 @@ def test_known_cells_are_of_the_image(predictor: Predictor):
         predictor.encode(IMAGE, mpp=0.37).candidates((5, 5), known=Cells.empty((9, 9)))
 
 
-LARGE = squares((100, 100, 60), (1900, 400, 150), (2400, 600, 150), shape=(900, 2600))
+LARGE = squares((100, 100, 60), (1900, 400, 150), (4200, 600, 150), shape=(900, 4400))
 
 
 def test_a_large_image_is_encoded_where_it_is_asked(predictor: Predictor):
@@ -238,12 +238,12 @@ def test_a_large_image_is_encoded_where_it_is_asked(predictor: Predictor):
 
     found = encoded.candidates((1920, 420), "cytoplasm")
     assert box_of(found.cells) == [1900, 400, 1940, 440]
-    assert found.cells.image_shape == (900, 2600)
+    assert found.cells.image_shape == (900, 4400)
     assert len(predictor.engine.looked) == 1
     encoded.candidates((1915, 415))
     assert len(predictor.engine.looked) == 1
 
-    given = [[2400, 600, 2440, 640], [100, 100, 140, 140], [2300, 500, 2350, 550]]
+    given = [[4200, 600, 4240, 640], [100, 100, 140, 140], [4100, 500, 4150, 550]]
     assert np.abs(encoded.mask_of(given, "cytoplasm").boxes - given).max() < 5
     assert len(predictor.engine.looked) == 3
 
@@ -251,7 +251,7 @@ def test_a_large_image_is_encoded_where_it_is_asked(predictor: Predictor):
 def test_few_windows_are_kept(predictor: Predictor, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(encoded_windows, "KEPT", 1)
     encoded = predictor.encode(LARGE, mpp=0.37)
-    for point in ((120, 120), (2420, 620), (120, 120)):
+    for point in ((120, 120), (4220, 620), (120, 120)):
         assert len(encoded.candidates(point, "cytoplasm").cells)
     assert len(predictor.engine.looked) == 3
 
@@ -259,7 +259,7 @@ def test_few_windows_are_kept(predictor: Predictor, monkeypatch: pytest.MonkeyPa
 def test_smaller_windows_when_memory_runs_out(tiny: Settings):
     small = Predictor(Squares(memory_px=1000 * 1300), settings=tiny)
     encoded = small.encode(LARGE, mpp=0.37)
-    given = [[2400, 600, 2440, 640], [100, 100, 140, 140]]
+    given = [[4200, 600, 4240, 640], [100, 100, 140, 140]]
     assert np.abs(encoded.mask_of(given, "cytoplasm").boxes - given).max() < 5
 
     with pytest.raises(MemoryError):

@@ -17,7 +17,7 @@ from irnet.models.irnet import IRNet
 from irnet.models.mask_branch import enlarge
 from irnet.models.pasting import Found
 from irnet.models.postprocess import Instances
-from irnet.models.views import VIEWS, draw_in_views, look_in_views, read_in_views
+from irnet.models.views import VIEWS, ViewFeatures, draw_in_views, look_in_views, read_in_views
 
 if TYPE_CHECKING:
     from irnet.inference.torch_engine import TorchEngine
@@ -31,11 +31,12 @@ class TorchEncoding(Encoding):
     ) -> None:
         self.engine, self.box, self.mask = engine, model.roi_heads.box, model.roi_heads.mask
         with torch.inference_mode(), memory_errors(), autocast(engine.device, engine.precision):
-            self.seen = look_in_views(model, [picture], VIEWS[:views])
-            self.size = self.seen[0].sizes
-            self.stretch = self.seen[0].scales[0].repeat(2)  # px that the network sees per px of the image
+            seen = look_in_views(model, [picture], VIEWS[:views])
+            self.size = seen[0].sizes
+            self.stretch = seen[0].scales[0].repeat(2)  # px that the network sees per px of the image
 
-            proposals, valid = model.rpn(list(self.seen[0].features.values()), self.size)[0]
+            proposals, valid = model.rpn(list(seen[0].features.values()), self.size)[0]
+            self.seen = [_laid_out(one) for one in seen]
             hidden, scores, boxes = read_in_views(self.box, self.seen, proposals)
             ranked = self.box.score_candidates(hidden, scores, boxes, valid, self.size)
             self.boxes, self.scores = _arrays(boxes[0] / self.stretch, scores[0])
@@ -64,6 +65,12 @@ class TorchEncoding(Encoding):
         frames = enlarge(boxes, self.mask.box_scale)
         masks = draw_in_views(self.mask, self.seen, [frames], labels)
         return Instances((frames / self.stretch).float(), labels, scores, masks).found()
+
+
+def _laid_out(seen: ViewFeatures) -> ViewFeatures:
+    """The same, laid out as RoIAlign takes it: it would copy all of it at each prompt."""
+    levels = {name: level.contiguous() for name, level in seen.features.items()}
+    return seen._replace(features=levels)
 
 
 def _arrays(boxes: Tensor, scores: Tensor) -> tuple[Floats, Floats]:
