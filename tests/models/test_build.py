@@ -68,3 +68,15 @@ def test_missing_weights_are_refused():
 @pytest.mark.parametrize("channels", [16, 32, 128, 256])
 def test_one_pixel_at_the_top_of_the_pyramid_is_normalised(channels: int) -> None:
     assert torch.isfinite(group_norm(channels)(torch.ones(1, channels, 1, 1))).all()
+
+
+def test_networks_of_one_seed_share_their_first_weights():
+    states = []
+    for modules in ("true", "false"):
+        overrides = [f"model.{name}.enabled={modules}" for name in ("drm", "irm")]
+        torch.manual_seed(3)
+        states.append(build_model(load_recipe("tiny", overrides).model, pretrained=False).state_dict())
+        states[-1]["next draw"] = torch.rand(1)
+    both, plain = states
+    assert both.keys() > plain.keys()
+    assert all(torch.equal(both[name], plain[name]) for name in plain)

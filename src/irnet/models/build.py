@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
 from torch import nn
 
 from irnet.cells import LABEL_NAMES
@@ -82,6 +86,17 @@ def group_norm(channels: int) -> nn.Module:
     return nn.GroupNorm(32 if channels >= 256 else min(16, channels // 2), channels)
 
 
+@contextmanager
+def own_draws() -> Iterator[None]:
+    """First weights that are drawn inside change none that are drawn after them.
+
+    So networks of one seed, with the module or without, start from the same weights in all that they share.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**31, ())))
+        yield
+
+
 def _backbone(model: ModelSettings, norm: Norm | None, *, read: bool) -> Pyramid:
     state = None
     if read and model.trunk_weights:
@@ -111,7 +126,11 @@ def _rpn(model: ModelSettings, norm: Norm | None) -> RegionProposals:
 
 
 def _box_branch(model: ModelSettings, loss: LossSettings, predict: PredictSettings) -> BoxBranch:
-    drm = _ranking(model, predict) if model.drm.enabled else None
+    drm = None
+    if model.drm.enabled:
+        with own_draws():
+            drm = _ranking(model, predict)
+
     return BoxBranch(
         width=model.fpn_width,
         fc_width=model.fc_width,
@@ -148,16 +167,17 @@ def _ranking(model: ModelSettings, predict: PredictSettings) -> CandidateRanking
 def _mask_branch(model: ModelSettings, norm: Norm | None) -> MaskBranch:
     irm = None
     if model.irm.enabled:
-        irm = InstanceRelation(
-            channels=model.mask_width,
-            classes=CLASSES + 1,
-            inputs=model.irm.inputs,
-            relation=model.irm.relation,
-            affinity=model.irm.affinity,
-            temperature=model.irm.temperature,
-            width=model.mask_width,
-            exclude_same_truth=model.irm.exclude_same_truth,
-        )
+        with own_draws():
+            irm = InstanceRelation(
+                channels=model.mask_width,
+                classes=CLASSES + 1,
+                inputs=model.irm.inputs,
+                relation=model.irm.relation,
+                affinity=model.irm.affinity,
+                temperature=model.irm.temperature,
+                width=model.mask_width,
+                exclude_same_truth=model.irm.exclude_same_truth,
+            )
 
     head = build_mask_head(
         model.mask_head, width=model.fpn_width, mask_width=model.mask_width, classes=CLASSES, norm=norm
