@@ -98,7 +98,7 @@ class CandidateRanking(DuplicateRemoval):
                     reach=reach,
                 )
                 inside = torch.searchsorted(near, rows).split(max(1, PAIRS_AT_ONCE // len(near)))
-                correct[number, rows] = torch.cat([judge(rows=some) for some in inside]).sigmoid()
+                correct[number, rows] = torch.cat([judge(rows=some) for some in inside]).float().sigmoid()
         return correct.view_as(best.scores)
 
     def correctness(self, best: Candidates, reach: float | None = None) -> Tensor:
