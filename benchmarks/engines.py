@@ -2,13 +2,16 @@
 
     OMP_NUM_THREADS=1 python benchmarks/engines.py [--rounds 5] [--rival]
 
-Seconds are of the CPU, so that other processes count little; rounds of the engines take turns. `--rival` adds
-the network of torchvision's Mask R-CNN with a ResNet-50, untrained, on the same field.
+Seconds are of the CPU, so that other processes count little; rounds of the engines take turns. In 8-bit
+integers where `irnet quantise bundled` was run. `--rival` adds the network of torchvision's Mask R-CNN with a
+ResNet-50 on the same field, and the paper's recipe, which has a ResNet-50 too, at the same size; both are
+untrained, so that no box reaches their mask heads.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
@@ -16,12 +19,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
 import irnet
+from irnet.config import load_recipe
+from irnet.errors import InputError
 from irnet.inference.predict import Predictor
 
 ENGINES = ("torch", "openvino")
@@ -45,9 +51,12 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     predictors = {name: Predictor.load(device="cpu", engine=name) for name in ENGINES}
     looks = {name: _looking(predictor, field) for name, predictor in predictors.items()}
+    with contextlib.suppress(InputError):  # irnet quantise was not run
+        quantised = Predictor.load(device="cpu", engine="openvino", precision="int8")
+        looks["openvino, int8"] = _looking(quantised, field)
     times = _take_turns(looks, args.rounds)
     if args.rival:
-        times |= _take_turns({"torchvision": _rival(field)}, 1)
+        times |= _take_turns({"torchvision": _rival(field), **_paper(field)}, args.rounds)
 
     print(f"torch {torch.__version__}, {predictors['openvino'].engine.name}, one thread, {_processor()}")
     print("| engine | start of `irnet predict`, CPU s | its peak memory on the field, MiB | network, CPU s |")
@@ -85,6 +94,22 @@ def _rival(field: np.ndarray) -> Callable[[], object]:
         return model([picture])
 
     return look
+
+
+def _paper(field: np.ndarray) -> dict[str, Callable[[], object]]:
+    from irnet.inference.fast.engine import OpenVINOEngine
+    from irnet.inference.fast.export import make_graphs
+    from irnet.inference.torch_engine import TorchEngine
+    from irnet.models.build import build_model
+
+    sizes = [f"model.{name}={SIDE}" for name in ("min_size", "max_size")]
+    settings = load_recipe("paper", [*sizes, "predict.floor=0.5"])
+    model = build_model(settings.model, settings.loss, settings.predict, pretrained=False).eval()
+    engines = {
+        "paper, torch": TorchEngine(model),
+        "paper, openvino": OpenVINOEngine(make_graphs(model), settings.model, "fp32"),
+    }
+    return {name: partial(engine.find, field, settings.predict, views=1) for name, engine in engines.items()}
 
 
 def _commands(engine: str, field: np.ndarray, rounds: int) -> tuple[str, str]:

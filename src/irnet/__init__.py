@@ -64,7 +64,7 @@ def load(
         device: "auto" (the GPU where there is one), "cpu", "cuda" or "cuda:1".
         engine: "torch" or "openvino" (the extra `fast`); "auto" takes OpenVINO where it is installed, a CPU
             computes and it has graphs of the network, which it makes once.
-        precision: "fp32", or "bf16" where OpenVINO and the CPU have it.
+        precision: "fp32"; "bf16" where OpenVINO and the CPU have it; "int8" after `irnet quantise`.
 
     Returns:
         A `Predictor`: call its `predict` with an image.

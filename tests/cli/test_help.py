@@ -16,6 +16,7 @@ VERBS = (
     "evaluate",
     "calibrate",
     "annotate",
+    "quantise",
     "average",
     "import-predictions",
     "measure",

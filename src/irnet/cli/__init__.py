@@ -35,6 +35,7 @@ from irnet.cli import (
     import_predictions,
     measure,
     predict,
+    quantise,
     report,
     slide,
     study,
@@ -91,6 +92,7 @@ app.command()(predict.predict)
 app.add_typer(slide.app)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
+app.command()(quantise.quantise)
 app.command()(average.average)
 app.command()(import_predictions.import_predictions)
 app.command()(view.view)

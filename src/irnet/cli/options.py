@@ -146,7 +146,8 @@ Engine = Annotated[
     typer.Option(help="What computes; auto: OpenVINO on CPUs where it is installed, else PyTorch."),
 ]
 Precision = Annotated[
-    Literal["fp32", "bf16"], typer.Option(help="Of the arithmetic; bf16 for CPUs that have it.")
+    Literal["fp32", "bf16", "int8"],
+    typer.Option(help="Of the arithmetic; bf16 for CPUs that have it, int8 after irnet quantise."),
 ]
 Model = Annotated[
     str | None,

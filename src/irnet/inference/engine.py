@@ -15,7 +15,7 @@ from irnet.inference.encoding import Encoding
 from irnet.models.pasting import Found
 
 EngineName = Literal["auto", "torch", "openvino"]
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
 
 VIEW_COUNTS = (1, 4)
 

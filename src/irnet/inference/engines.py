@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from irnet.config import Settings
+from irnet.config import OperatingPoint, Settings
 from irnet.errors import InputError
 from irnet.inference.engine import Engine, EngineName, Precision
 from irnet.inference.fast import runtime
 from irnet.inference.fast.cache import find_graphs, keep_graphs
 from irnet.inference.fast.runtime import Graph
-from irnet.inference.weights import find_weights, read_settings
+from irnet.inference.weights import BUNDLED, find_weights, read_settings
 from irnet.progress import stage
 from irnet.wording import install_extra
 
@@ -72,8 +72,8 @@ def choose_engine(
 ) -> Choice:
     """Return the engine for a weights file, and why, without torch.
 
-    `precision` is that of the arithmetic: "bf16" is OpenVINO's alone. Raises `InputError` where what is asked
-    for does not go together.
+    `precision` is that of the arithmetic: "bf16" and "int8" are OpenVINO's alone. Raises `InputError` where
+    what is asked for does not go together.
     """
     for name, value, kind in (("engine", engine, EngineName), ("precision", precision, Precision)):
         if value not in get_args(kind):
@@ -101,8 +101,6 @@ def _against_openvino(path: Path, device: str) -> tuple[str, str] | None:
     settings, _ = read_settings(path)
     if settings.method == "cspnet":
         return "it has no graphs of CSPNet", "give --engine torch"
-    if settings.model.min_size:
-        return "the network resizes its images", "give --engine torch"
     return None
 
 
@@ -134,13 +132,39 @@ def _open_openvino(path: Path, precision: Precision) -> tuple[Engine, Settings]:
     runtime.load()
     runtime.check_precision(precision)
     settings, digest = read_settings(path)
+    if precision == "int8":
+        graphs, settings = _quantised(path, digest, settings)
+    else:
+        graphs = open_graphs(path, precision)
 
-    kept = find_graphs(path, digest, precision)
-    graphs = _make_graphs(path, digest, precision) if kept is None else kept[1]
     engine = OpenVINOEngine(graphs, settings.model, precision)
-    del kept, graphs
+    del graphs
     runtime.trim()
     return engine, settings
+
+
+def _quantised(path: Path, digest: str, settings: Settings) -> tuple[dict[str, Graph], Settings]:
+    """Return the graphs that `irnet quantise` has kept, and settings with the thresholds chosen for them."""
+    kept = find_graphs(path, digest, "int8")
+    if kept is None:
+        name = "bundled" if path == BUNDLED else path
+        raise InputError(
+            f"{path.name} has not been made ready for 8-bit integers with OpenVINO "
+            f"{runtime.installed_version()}: run irnet quantise {name}"
+        )
+    point = OperatingPoint.model_validate(kept.said["point"])
+    predict = settings.predict.model_copy(update=dict(point))
+    return kept.graphs, settings.model_copy(update={"predict": predict})
+
+
+def open_graphs(path: Path, precision: Precision = "fp32") -> dict[str, Graph]:
+    """Return the graphs of a weights file, made with torch where they are not kept.
+
+    Raises `InputError` where OpenVINO takes none.
+    """
+    digest = read_settings(path)[1]
+    kept = find_graphs(path, digest, precision)
+    return kept.graphs if kept else _make_graphs(path, digest, precision)
 
 
 def _make_graphs(path: Path, digest: str, precision: Precision) -> dict[str, Graph]:
@@ -165,8 +189,11 @@ def describe_engine(source: str | None = None) -> str:
     path = find_weights(source)
     choice = choose_engine(path)
     if choice.name == "torch":
-        return f"torch: {choice.why}"
+        return f"torch, fp32: {choice.why}"
 
-    kept = find_graphs(path, read_settings(path)[1])
-    graphs = f"graphs in {kept[0]}" if kept else "graphs are made at first use, with PyTorch"
-    return f"openvino {runtime.installed_version()}: {choice.why}; {graphs}"
+    digest = read_settings(path)[1]
+    kept, quantised = (find_graphs(path, digest, precision) for precision in ("fp32", "int8"))
+    graphs = f"graphs in {kept.path}" if kept else "graphs are made at first use, with PyTorch"
+    named = "" if path == BUNDLED else f" {path}"
+    int8 = f"int8 in {quantised.path}" if quantised else f"int8 after irnet quantise{named or ' bundled'}"
+    return f"openvino {runtime.installed_version()}, fp32: {choice.why}; {graphs}; {int8}"

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from irnet.cells import LABEL_NAMES, Cells
-from irnet.config import OperatingPoint, PerClass, Settings
+from irnet.config import OperatingPoint, PerClass, PredictSettings, Settings
 from irnet.data.sample import Sample
-from irnet.inference.engine import check_views
+from irnet.inference.engine import Engine, check_views
 from irnet.inference.networks import Network
 from irnet.inference.predict import Predictor
-from irnet.inference.scale import Scale
+from irnet.inference.scale import Scale, digest
 from irnet.models.irnet import IRNet
+from irnet.models.pasting import Found
 from irnet.models.postprocess import Instances
 from irnet.models.views import VIEWS, find_in_views
 
@@ -36,12 +39,18 @@ class Rehearsal:
     """Finds the candidates of an image under each option.
 
     Args:
-        network, settings, device: see `Predictor`.
+        network: see `Predictor`; with an engine the powers are the present ones, and the view is one.
+        settings, device: see `Predictor`.
         views: how many views of an image the network sees; the present options are those of as many.
     """
 
     def __init__(
-        self, network: Network, *, settings: Settings, device: torch.device | None = None, views: int = 1
+        self,
+        network: Network | Engine,
+        *,
+        settings: Settings,
+        device: torch.device | None = None,
+        views: int = 1,
     ) -> None:
         check_views(views, settings.method)
         self.settings = settings.model_copy(update={"predict": settings.predict.at(views)})
@@ -52,8 +61,12 @@ class Rehearsal:
         thresholds = {*(option.mask_threshold for option in own), *THRESHOLDS}
         self.options = [Option(*pair) for pair in product(sorted(powers), sorted(thresholds))]
 
-        self.memory = _Memory(network, views=views, powers=sorted(powers))
-        self.device = device
+        self.network, self.views, self.device = network, views, device
+        self.memory: _Remembered | _Memory
+        if isinstance(network, Engine):
+            self.memory = _Remembered(network)
+        else:
+            self.memory = _Memory(network, views=views, powers=sorted(powers))
 
     @property
     def point(self) -> dict[str, dict[str, float]]:
@@ -71,8 +84,7 @@ class Rehearsal:
     @property
     def now(self) -> Predictor:
         """The predictor of the present point, that of each class: what `irnet predict` is."""
-        network, views = self.memory.network, self.memory.views
-        return Predictor(network, settings=self.settings, device=self.device, views=views)
+        return Predictor(self.network, settings=self.settings, device=self.device, views=self.views)
 
     def find(self, sample: Sample, scale: Scale) -> dict[Option, Cells]:
         """Return every candidate of an image under each option, down to `predict.floor`; see `find_all`."""
@@ -87,7 +99,8 @@ class Rehearsal:
 
     def predictor(self, option: Option) -> Predictor:
         """Return a predictor that finds what there is under an option; it looks where no other has looked."""
-        self.memory.power = option.drm_power
+        if isinstance(self.memory, _Memory):
+            self.memory.power = option.drm_power
         values = {name: PerClass(cytoplasm=value, nucleus=value) for name, value in option._asdict().items()}
         predict = self.settings.predict.model_copy(update=values)
         settings = self.settings.model_copy(update={"predict": predict})
@@ -117,3 +130,18 @@ class _Memory(nn.Module):
             return [self.network([picture])[0]] * len(self.powers)
         views = VIEWS[: self.views]
         return find_in_views(self.network, picture, [(power, power) for power in self.powers], views=views)
+
+
+class _Remembered(Engine):
+    """Stands in for an engine: looks at each picture once for each power and answers from memory."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.name, self.device = engine, engine.name, engine.device
+        self.precision = engine.precision
+        self.pictures: dict[tuple[object, ...], Found] = {}
+
+    def find(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Found:
+        key = (digest(image), predict.drm_power)
+        if key not in self.pictures:
+            self.pictures[key] = self.engine.find(image, predict, views=views)
+        return self.pictures[key]

@@ -79,7 +79,7 @@ def calibrate(
     target, card = new_files(out)
     for data in sets:
         refuse_swapped("calibrate", source, data)
-    _refuse_doubled(sets)
+    refuse_doubled(sets)
     entries = [read_coco(data) for data in sets]
     for data, images in zip(sets, entries, strict=True):
         need_annotated(images, data)
@@ -89,17 +89,17 @@ def calibrate(
     model, settings, trained = load_weights(path)
     rehearsal = Rehearsal(model, settings=settings, views=views, device=choose_device(device))
     cuts = np.arange(settings.predict.floor, 1, STEP).round(3).tolist()
-    parts = [_try_all(rehearsal, images, cuts, exclude_border) for images in entries]
-    _warn_of_few(parts)
+    parts = [try_all(rehearsal, images, cuts, exclude_border) for images in entries]
+    warn_of_few(parts)
 
-    points, before = _choose(rehearsal, parts, cuts), rehearsal.point
+    points, before = choose_points(rehearsal, parts, cuts), rehearsal.point
     calibration = Calibration(
         chosen=before | {name: point.values() for name, point in points.items()},
         before=before,
         sets=[_describe(Path(data), part, points) for data, part in zip(sets, parts, strict=True)],
     )
 
-    changed = _changed(settings, calibration.chosen, views)
+    changed = with_point(settings, calibration.chosen, views)
     record = {**calibration._asdict(), "exclude_border": exclude_border, "least_gain": LEAST_GAIN}
     title = "calibrated" if views == 1 else f"calibrated_{views}_views"
     if earlier := trained.get(title):
@@ -123,14 +123,14 @@ def new_files(out: str | Path) -> tuple[Path, Path]:
     return target, card
 
 
-def _refuse_doubled(sets: Sequence[str | Path]) -> None:
+def refuse_doubled(sets: Sequence[str | Path]) -> None:
     """Raise InputError where a set is named twice: it would count as two."""
     counts = Counter(locate(data).resolve() for data in sets)
     if doubled := [str(file) for file, number in counts.items() if number > 1]:
         raise InputError(f"{doubled[0]} is named twice: every set counts the same, name each once")
 
 
-def _changed(settings: Settings, chosen: dict[str, dict[str, float]], views: int) -> Settings:
+def with_point(settings: Settings, chosen: Mapping[str, dict[str, float]], views: int) -> Settings:
     """The settings with the point that was chosen for so many views."""
     by_field: dict[str, dict[str, float]] = {}
     for field in OperatingPoint.model_fields:
@@ -141,7 +141,7 @@ def _changed(settings: Settings, chosen: dict[str, dict[str, float]], views: int
     return settings.model_copy(update={"predict": settings.predict.model_copy(update=update)})
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """One data set: pooled `merit_ratios` (k, 4, 2) of its classes under each option."""
 
     images: int
@@ -149,7 +149,7 @@ class _Part(NamedTuple):
     ratios: dict[str, dict[Option, NDArray[np.float64]]]  # of the classes that have a truth
 
 
-class _Point(NamedTuple):
+class Point(NamedTuple):
     """What was chosen for a class."""
 
     score: float
@@ -160,9 +160,7 @@ class _Point(NamedTuple):
         return {"score": self.score, **self.option._asdict()}
 
 
-def _try_all(
-    rehearsal: Rehearsal, entries: Sequence[Entry], cuts: list[float], exclude_border: bool
-) -> _Part:
+def try_all(rehearsal: Rehearsal, entries: Sequence[Entry], cuts: list[float], exclude_border: bool) -> Part:
     """Every option and cut on one data set."""
     instances = Counter[str]()
     ratios: dict[str, dict[Option, NDArray[np.float64]]] = {name: {} for name in LABEL_NAMES.values()}
@@ -181,7 +179,7 @@ def _try_all(
                 table[option] = table.get(option, np.zeros_like(one)) + one
 
     present = {name: tables for name, tables in ratios.items() if instances[name]}
-    return _Part(len(entries), {name: instances[name] for name in present}, present)
+    return Part(len(entries), {name: instances[name] for name in present}, present)
 
 
 def _scored(truth: Content, found: Cells, label: int) -> tuple[Cells, ...]:
@@ -189,7 +187,7 @@ def _scored(truth: Content, found: Cells, label: int) -> tuple[Cells, ...]:
     return tuple(outside_ignored(cells.of(label), truth.ignore) for cells in (truth.cells, found))
 
 
-def _warn_of_few(sets: Sequence[_Part]) -> None:
+def warn_of_few(sets: Sequence[Part]) -> None:
     """Warn of points that hang on a few images or instances."""
     images = sum(part.images for part in sets)
     totals = sum((Counter(part.instances) for part in sets), Counter())
@@ -206,8 +204,13 @@ def _warn_of_few(sets: Sequence[_Part]) -> None:
         )
 
 
-def _choose(rehearsal: Rehearsal, sets: Sequence[_Part], cuts: list[float]) -> dict[str, _Point]:
-    """The point of each class that has a truth and is found under the present option."""
+def choose_points(
+    rehearsal: Rehearsal, sets: Sequence[Part], cuts: list[float], *, least_gain: float = 0.0
+) -> dict[str, Point]:
+    """The point of each class that has a truth and is found under the present option.
+
+    Another cut than the present one, which is among `cuts`, has to gain `least_gain` of merit.
+    """
     chosen = {}
     for label, name in LABEL_NAMES.items():
         tables = [part.ratios[name] for part in sets if name in part.ratios]
@@ -224,13 +227,16 @@ def _choose(rehearsal: Rehearsal, sets: Sequence[_Part], cuts: list[float]) -> d
 
         top = np.flatnonzero(curves[best] == curves[best].max())
         place = int(top[len(top) // 2])  # the middle of those that are alike
-        chosen[name] = _Point(cuts[place], best, place)
+        if least_gain and best == present:
+            own = cuts.index(rehearsal.point[name]["score"])
+            place = place if curves[best][place] >= curves[best][own] + least_gain else own
+        chosen[name] = Point(cuts[place], best, place)
     if not chosen:
         raise InputError("nothing annotated on these images is found: the thresholds stay as they are")
     return chosen
 
 
-def _describe(data: Path, part: _Part, points: Mapping[str, _Point]) -> dict[str, Any]:
+def _describe(data: Path, part: Part, points: Mapping[str, Point]) -> dict[str, Any]:
     """What the weights file says of a data set."""
     file = locate(data)
     said: dict[str, Any] = {

@@ -32,6 +32,7 @@ EXTRAS = {  # extra -> (what it is for, modules that it brings)
     "view": ("irnet view", ("fastapi", "uvicorn")),
     "napari": ("the napari plugin", ("napari",)),
     "fast": ("OpenVINO, the engine for CPUs", ("openvino",)),
+    "quantise": ("irnet quantise: NNCF, for 8-bit integers", ("nncf",)),
     "jomls": ("JOMLS, the classical method", ("numba",)),
 }
 

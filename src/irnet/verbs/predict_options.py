@@ -27,7 +27,7 @@ class PredictOptions:
         views: 1 or 4, for networks; see `Predictor`.
         device: "auto", "cpu", "cuda" ...
         engine: "auto", "torch" or "openvino", what computes a network; see `engines.open_engine`.
-        precision: "fp32" or "bf16", of its arithmetic.
+        precision: "fp32", "bf16" or "int8", of its arithmetic.
         compiled: whether PyTorch compiles the network first.
         save: which of "coco", "overlay" and "csv".
         ids: whether overlays show the number of each instance.

@@ -12,6 +12,7 @@ from irnet.models.box_coder import BoxCoder
 from irnet.models.boxes import box_iou, clip
 from irnet.models.constants import LEVELS, STRIDES
 from irnet.models.duplicate_removal import ranks_within
+from irnet.models.image_batch import ImageBatch
 from irnet.models.mask_branch import enlarge
 from irnet.models.postprocess import soften
 from irnet.models.vision import AnchorGenerator, initLevelMapper, pyramid_pool
@@ -85,6 +86,16 @@ def test_soft_suppression(some: np.ndarray) -> None:
     scores = np.random.default_rng(2).random(200).astype(np.float32)
     expected = soften(torch.tensor(some), torch.tensor(scores))
     np.testing.assert_allclose(fast.soften(some, scores), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(70, 51), (64, 64), (130, 91)])
+def test_resampled(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(4).integers(0, 256, (3, *shape)).astype(np.uint8)
+    batch = ImageBatch(mean=(0.0,) * 3, std=(1.0,) * 3, min_size=64, max_size=90)
+    expected, sizes, _ = batch([torch.tensor(image)])
+    for channel, values in zip(image, expected[0].numpy(), strict=True):
+        found = fast.resample(channel, sizes[0])
+        np.testing.assert_allclose(found, values[: sizes[0][0], : sizes[0][1]], atol=1e-3)
 
 
 def test_the_best() -> None:

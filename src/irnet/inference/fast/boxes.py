@@ -1,4 +1,4 @@
-"""Boxes of one image in NumPy: what `models` does with tensors around the parts that are graphs.
+"""An image and its boxes in NumPy: what `models` does with tensors around the parts that are graphs.
 
 Boxes are xyxy px, float32; each function gives what its namesake in `models` gives.
 """
@@ -41,6 +41,21 @@ class View(NamedTuple):
 
 
 VIEWS = (View(), View((-1,)), View((-2,)), View(transposed=True))
+
+
+def resample(channel: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Return a channel (H, W) resized to `size` between its nearest pixels, as `ImageBatch` does."""
+    for axis, length in enumerate(size):
+        if channel.shape[axis] == length:
+            continue
+
+        step = channel.shape[axis] / length
+        place = np.maximum((np.arange(length, dtype=np.float32) + 0.5) * step - 0.5, 0)
+        low = place.astype(np.int64)
+        high = np.minimum(low + 1, channel.shape[axis] - 1)
+        share = np.expand_dims((place - low).astype(np.float32), 1 - axis)
+        channel = channel.take(low, axis) * (1 - share) + channel.take(high, axis) * share
+    return channel
 
 
 def best(scores: Floats, count: int) -> Places:

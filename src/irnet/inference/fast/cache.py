@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from irnet.errors import InputError
 from irnet.inference.engine import Precision
 from irnet.inference.fast.runtime import Graph, installed_version
 from irnet.inference.tensors import read_arrays, write_arrays
 
-VERSION = 4  # of the graphs, and of what `engine.py` expects of them: older ones are made again
+VERSION = 5  # of the graphs, and of what `engine.py` expects of them: older ones are made again
 SUFFIX = ".openvino"
 
 
@@ -22,10 +23,16 @@ def key_of(digest: str, precision: Precision) -> dict[str, str | int]:
     return made | {"precision": precision}
 
 
-def find_graphs(
-    weights: Path, digest: str, precision: Precision = "fp32"
-) -> tuple[Path, dict[str, Graph]] | None:
-    """Return the file that holds the graphs of a weights file, and them; None: there are none that fit.
+class Kept(NamedTuple):
+    """A file of graphs."""
+
+    path: Path
+    graphs: dict[str, Graph]
+    said: dict[str, Any]  # what else it says
+
+
+def find_graphs(weights: Path, digest: str, precision: Precision = "fp32") -> Kept | None:
+    """Return the file that holds the graphs of a weights file; None: there are none that fit.
 
     A damaged file, or one of other weights or another version, is none.
     """
@@ -35,23 +42,29 @@ def find_graphs(
         except InputError:
             continue
         if meta.get("key") == key_of(digest, precision):
-            names = meta["names"]
-            return path, {name: Graph(arrays[f"{name}.xml"], arrays[f"{name}.bin"]) for name in names}
+            graphs = {}
+            for name in meta["names"]:
+                graphs[name] = Graph(arrays[f"{name}.xml"], arrays[f"{name}.bin"])
+            return Kept(path, graphs, meta["said"])
     return None
 
 
 def keep_graphs(
-    weights: Path, digest: str, graphs: Mapping[str, Graph], precision: Precision = "fp32"
+    weights: Path,
+    digest: str,
+    graphs: Mapping[str, Graph],
+    precision: Precision = "fp32",
+    said: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write graphs, whole or not at all, where they are found again; return the file.
+    """Write graphs, whole or not at all, and what is said of them where they are found again.
 
-    Raises `InputError` where neither place may be written to.
+    Returns the file. Raises `InputError` where neither place may be written to.
     """
     arrays = {}
     for name, graph in graphs.items():
         arrays[f"{name}.xml"], arrays[f"{name}.bin"] = graph
 
-    meta = {"kind": "graphs", "key": key_of(digest, precision), "names": list(graphs)}
+    meta = {"kind": "graphs", "key": key_of(digest, precision), "names": list(graphs), "said": said or {}}
     *before, last = _places(weights, digest, precision)
     for path in before:
         try:

@@ -23,11 +23,13 @@ from irnet.inference.fast.boxes import (
     decode,
     enlarge,
     lay,
+    resample,
     soften,
 )
 from irnet.inference.fast.pooling import pool
 from irnet.inference.fast.ranking import Candidates, as_input, choose_candidates
 from irnet.inference.fast.runtime import Compiled, Graph, installed_version, trim
+from irnet.inference.scale import resized_shape
 from irnet.models.constants import (
     BOX_CODE,
     BOX_SIDE,
@@ -84,7 +86,8 @@ class OpenVINOEngine(Engine):
 
     def encode(self, image: NDArray[np.uint8], predict: PredictSettings, *, views: int) -> Encoding:
         self._release()  # of the last image
-        return _Encoding(self, [self._look(image, view) for view in VIEWS[:views]], predict)
+        seen = [self._look(image, view) for view in VIEWS[:views]]
+        return _Encoding(self, seen, predict, image.shape[:2])
 
     def _release(self) -> None:
         """Give back the memory of graphs that have computed: what the next one takes comes on top."""
@@ -94,12 +97,12 @@ class OpenVINOEngine(Engine):
 
     def _look(self, image: NDArray[np.uint8], view: View) -> Seen:
         picture = view.turn(image.transpose(2, 0, 1))  # (3, H, W)
-        _, height, width = picture.shape
+        height, width = resized_shape(picture.shape[1:], self.settings)
         batch = np.zeros((1, 3, -(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE), np.float32)
         for place, channel, mean, std in zip(
             batch[0, :, :height, :width], picture, self.settings.mean, self.settings.std, strict=True
         ):
-            place[:] = (channel - np.float32(mean)) / np.float32(std)
+            place[:] = (resample(channel, (height, width)) - np.float32(mean)) / np.float32(std)
 
         found = self.graphs["look"]([batch])
         self.graphs["look"].release()
@@ -201,23 +204,30 @@ class OpenVINOEngine(Engine):
 class _Encoding(Encoding):
     """See `Encoding`: the views of one image as an engine has seen them."""
 
-    def __init__(self, engine: OpenVINOEngine, seen: Sequence[Seen], predict: PredictSettings) -> None:
+    def __init__(
+        self, engine: OpenVINOEngine, seen: Sequence[Seen], predict: PredictSettings, shape: tuple[int, int]
+    ) -> None:
         self.engine, self.seen = engine, seen
-        features, self.scores, self.boxes = engine._read(seen, engine._propose(seen[0]))
+        (height, width), size = shape, seen[0].size
+        # px that the network sees per px of the image
+        self.stretch = np.array([size[1] / width, size[0] / height] * 2, np.float32)
 
-        read = features, self.scores, self.boxes
-        candidates = choose_candidates(
-            read, seen[0].size, engine.settings, predict, engine.graphs.get("rank")
-        )
-        places, scores = engine._select(candidates, predict, seen[0].size)
+        features, self.scores, boxes = engine._read(seen, engine._propose(seen[0]))
+        self.boxes = boxes / self.stretch
+        read = features, self.scores, boxes
+        candidates = choose_candidates(read, size, engine.settings, predict, engine.graphs.get("rank"))
+        places, scores = engine._select(candidates, predict, size)
         labels = places // candidates.boxes.shape[1] + 1
-        self.found = self.draw(candidates.boxes.reshape(-1, 4)[places], labels)._replace(scores=scores)
+        self.found = self._draw(candidates.boxes.reshape(-1, 4)[places], labels, scores)
 
     def read(self, boxes: Floats) -> tuple[Floats, Floats]:
-        _, scores, places = self.engine._read(self.seen, boxes)
-        return places, scores
+        _, scores, places = self.engine._read(self.seen, boxes * self.stretch)
+        return places / self.stretch, scores
 
     def draw(self, boxes: Floats, labels: Places) -> Found:
+        return self._draw(boxes * self.stretch, labels, np.ones(len(labels), np.float32))
+
+    def _draw(self, boxes: Floats, labels: Places, scores: Floats) -> Found:
         frames = enlarge(boxes, self.engine.settings.mask_box_scale)
-        scores = np.ones(len(labels), np.float32)
-        return Found(frames, labels, scores, self.engine._draw(self.seen, frames, labels))
+        masks = self.engine._draw(self.seen, frames, labels)
+        return Found(frames / self.stretch, labels, scores, masks)
