@@ -146,8 +146,8 @@ class ModelSettings(Section):
     max_size: CountOrZero = 0
     """Longest side allowed by that resizing (px)."""
     field_megapixels: Positive = 0.5
-    """Area (network scale) that the limits of proposals and of DRM candidates are meant for in test; in larger
-    images relations reach half the side of such a field."""
+    """Area (network scale) that the limits of proposals and of DRM candidates are meant for in test. In
+    larger images relations reach half the side of such a field."""
     fpn_width: Width = 128
     """Channels of the feature pyramid and of the RPN."""
     fc_width: Width = 512
