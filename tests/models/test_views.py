@@ -66,7 +66,8 @@ def test_a_mirrored_image_has_the_mirrored_answer(tiny, images, size, monkeypatc
     distance[straight.labels[:, None] != mirrored.labels] = 1000
     partner = distance.argmin(dim=1)
     assert distance.amin(dim=1).max() < 0.01
-    assert torch.allclose(straight.scores, mirrored.scores[partner], atol=1e-5)
+    # Not nearer: scores of an untrained network lie so close that rounding swaps ranks, which the DRM sees
+    assert torch.allclose(straight.scores, mirrored.scores[partner], atol=2e-4)
     assert torch.allclose(straight.masks, mirrored.masks[partner].flip(-1), atol=1e-4)
 
 
