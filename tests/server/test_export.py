@@ -57,7 +57,7 @@ def test_what_is_below_the_scores_goes_unless_it_was_accepted(corrected: Path) -
 
 
 def test_a_corrected_set_is_sound_training_data(corrected: Path, found: Path) -> None:
-    lacks = ("no-patient", "odd-scale")  # of the drawn fields
+    lacks = ("no-patient", "odd-scale", "unfinished")  # of the drawn fields
     assert [finding.line() for finding in check([corrected]) if finding.code not in lacks] == []
     entries = read_coco(corrected)
     assert [len(entry.content.cells) for entry in entries] == [4, 5]
@@ -82,6 +82,23 @@ def test_the_bundled_network_trains_on_it(corrected: Path, tmp_path: Path) -> No
 def test_only_finished_images_where_asked(review: Review) -> None:
     edit(review, 1, schema.Finish(op="finish", ids=[6, 7, 8, 9, 10], finished=True))
     assert [entry.name for entry in read_coco(write(review, finished_only=True))] == ["b.png"]
+
+
+def test_images_that_nobody_looked_at_are_no_ground(review: Review, caplog: pytest.LogCaptureFixture) -> None:
+    edit(review, 0, schema.Delete(op="delete", ids=[*review.fields[0].rows]))
+    path = write(review, cuts={})
+    untouched, begun = read_coco(path)
+    assert untouched.content.annotated == frozenset()  # neither learned nor scored
+    assert begun.content.annotated == {1, 2}
+    assert "count as not annotated: 1" in caplog.text
+    assert "images that nobody finished: what is not outlined there counts as ground" in caplog.text
+    assert "nobody finished 1 of 2 images" in "".join(found.message for found in check([path]))
+
+    edit(review, 0, schema.Finish(op="finish", ids=[], finished=True))
+    edit(review, 1, schema.Finish(op="finish", ids=[*review.fields[1].rows], finished=True))
+    caplog.clear()
+    assert [entry.content.annotated for entry in read_coco(write(review, cuts={}))] == [{1, 2}, {1, 2}]
+    assert "finished" not in caplog.text
 
 
 def test_writing_twice_gives_the_same_bytes(review: Review, corrected: Path) -> None:

@@ -207,6 +207,10 @@ def spoil_not_annotated(data: dict, folder: Path) -> None:
     data["images"][1]["annotated_categories"] = ["cytoplasm"]
 
 
+def spoil_unfinished(data: dict, folder: Path) -> None:
+    data["images"][1]["finished"] = False
+
+
 def spoil_crowd(data: dict, folder: Path) -> None:
     data["annotations"][3]["iscrowd"] = 1
 
@@ -255,6 +259,7 @@ LEFT_TO_THE_USER = {
     "no-scale",
     "odd-scale",
     "other-scale",
+    "unfinished",
 }
 
 

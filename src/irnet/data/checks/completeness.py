@@ -32,6 +32,8 @@ def find_lacks(located: Located, *, marked: bool, refused: bool) -> Iterator[Fou
     for label, name in LABEL_NAMES.items():
         if label in expected and not counts[label]:
             yield "missing-class", f"no {name} in the whole file", None
+    if begun := sum(image.unfinished and bool(image.annotated) for image, _ in located):
+        yield "unfinished", f"nobody finished {begun} of {number_of(len(located), 'image')}", None
     yield from _links(located)
     yield from _scales([image for image, _ in located])
     for doubt in doubt_mpp(*(_nuclei(image, rows) for image, rows in located)):

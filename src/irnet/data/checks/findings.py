@@ -36,11 +36,19 @@ CODES: dict[str, tuple[Severity, str]] = {
     "degenerate": ("warning", "look at it; --fix leaves it out"),
     "duplicate": ("warning", "remove one of the two; --fix keeps the first"),
     "not-annotated": ("warning", "add its class to annotated_categories or remove it"),
+    "unfinished": (
+        "warning",
+        "what is not outlined there counts as ground: finish them in irnet view (Shift A), or export the "
+        "finished ones alone",
+    ),
     "all-crowds": ("error", "if they are cells, say --crowd instances"),
     "crowd": ("warning", "ignored in training and scores; if they are cells, say --crowd instances"),
     "found-crowd": ("warning", "they are read as instances: what has a score is a prediction"),
     "missing-class": ("warning", "if it was not annotated, say so in annotated_categories of each image"),
-    "nothing-annotated": ("error", "annotate some, or name the file that holds the annotations"),
+    "nothing-annotated": (
+        "error",
+        "annotate some, or name the file that holds the annotations, such as corrected.json",
+    ),
     "no-link": ("warning", "pair them: irnet data convert --from coco --link, or irnet measure --link"),
     "no-scale": (
         "warning",

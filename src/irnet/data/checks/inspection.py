@@ -70,7 +70,7 @@ def inspect(
     for image in each(images, "looking at annotations of", lambda image: image.name):
         points = _points(inspection, image, groups[image.id])
         marked |= bool(points)
-        image = annotated_with(image, points)
+        image = annotated_with(image, points, groups[image.id])
         located = _annotations(inspection, image, groups[image.id])
         _links(inspection, image, located, {row["id"] for _, row in groups[image.id]})
         _duplicates(inspection, image, located)

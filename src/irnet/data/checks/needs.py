@@ -15,7 +15,7 @@ def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
     if not any(len(entry.content.cells) for entry in entries):
         raise InputError(
             f"{data}: no annotated cell and no nucleus in {number_of(len(entries), 'image')}: annotate some, "
-            "or name another set"
+            "name the corrected.json that irnet view exported, or another set"
         )
 
 

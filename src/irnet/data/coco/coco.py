@@ -83,7 +83,7 @@ def entries_of(
         annotations = _parse(document, image, rows, mapping)
         points = parse_points(document, image, rows, mapping)
         with naming(f"{document.path}: image {image.name!r}"):
-            known = annotated_with(image, points)
+            known = annotated_with(image, points, rows)
             numbers = number_rows(rows, image.last_number)
             content = replace(_content(known, annotations, crowd, numbers), points=points)
 

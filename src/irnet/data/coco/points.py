@@ -1,7 +1,7 @@
 """Keypoints in COCO files: centres of instances that were marked and not outlined.
 
 An image with points and without `annotated_categories` counts as not annotated: a mark is no outline, and
-what has none may be there as well.
+what has none may be there as well. So does one that was never touched in a review.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,9 +51,15 @@ def parse_point(row: Row, label: int, shape: Shape) -> Point:
     return Point(label=label, place=(x, y), kind=str(row.get("kind") or ""))
 
 
-def annotated_with(image: ImageRow, points: Sequence[Point]) -> ImageRow:
-    """The image, as not annotated where it has points and does not say which classes were annotated."""
-    return replace(image, annotated=frozenset()) if points and not image.says_annotated else image
+def annotated_with(image: ImageRow, points: Sequence[Point], rows: Sequence[Row]) -> ImageRow:
+    """The image, as not annotated where nothing says which classes were and it has points, or is untouched.
+
+    Untouched: no annotation among its `rows`, and nobody finished its review.
+    """
+    untouched = image.unfinished and not rows
+    return (
+        replace(image, annotated=frozenset()) if (points or untouched) and not image.says_annotated else image
+    )
 
 
 def point_rows(points: Sequence[Point], image_id: int, first: int) -> list[Row]:

@@ -25,6 +25,11 @@ _POINTED = (
     "outlines in images with marked points and without annotated_categories, which count as not annotated; "
     "say there which classes were outlined"
 )
+_UNTOUCHED = "images without an outline that nobody finished, which count as not annotated"
+_UNFINISHED = (
+    "images that nobody finished: what is not outlined there counts as ground. Finish them in "
+    "irnet view (Shift A), or export the finished ones alone"
+)
 _NUMBERS = "annotations whose number is none, or another's of their image: they got the next free one"
 _ONE_NAME = "categories of the name of another, read as one with it"
 
@@ -55,6 +60,8 @@ class Remarks:
         """Count an image: its rows in the file, what was parsed of them, and what was made of that."""
         counts = self.counts
         counts[_POINTED] += len(annotations) * bool(content.points and not image.says_annotated)
+        if image.unfinished:
+            counts[_UNFINISHED if rows else _UNTOUCHED] += not image.says_annotated
         counts[_NUMBERS] += sum(row.get("number") not in (None, numbers[row["id"]]) for row in rows)
 
         for name, message in _MESSAGES.items():

@@ -38,6 +38,7 @@ class ImageRow:
     patient: str | None
     annotated: frozenset[int]
     says_annotated: bool  # whether it has annotated_categories
+    unfinished: bool  # whether a review says that nobody finished it
     distractors: tuple[Distractor, ...]
     last_number: int  # the highest that an instance ever had, -1: that of those that are there
 
@@ -79,6 +80,7 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
         patient=patient,
         annotated=_annotated(row, mapping),
         says_annotated=row.get("annotated_categories") is not None,
+        unfinished=row.get("finished") is False,
         distractors=_distractors(row),
         last_number=-1 if (last := read_number(row.get("last_number"))) is None else last,
     )
