@@ -58,6 +58,9 @@ def test_info_of_what_is_no_slide(run, tmp_path: Path) -> None:
         ran = run("slide", "info", tmp_path / name)
         assert ran.code == 2
         assert str(tmp_path) in ran.err
+    for name, content in (("a.svs", b"text"), ("a.NDPI", b"")):
+        (tmp_path / name).write_bytes(content)
+        assert "no slide, or damaged" in run("slide", "info", tmp_path / name).err
 
 
 def test_from_slide_to_table(run, network: Path, tmp_path: Path) -> None:
@@ -79,6 +82,11 @@ def test_from_slide_to_table(run, network: Path, tmp_path: Path) -> None:
     table = (out / "slides.csv").read_text(encoding="utf-8-sig").splitlines()
     assert table[0].startswith("slide,cells,nuclei")
     assert table[1].startswith("slide-0001,")
+    for verb in ("view", "report", "measure", "data check"):
+        told = run(*verb.split(), out)
+        assert (told.code, "take slides.csv" in told.err) == (2, True), told.err
+        told = run(*verb.split(), out / "slides" / "slide-0001" / "cells.db")
+        assert (told.code, "take slides.csv" in told.err) == (2, True), told.err
     refused = run("slide", "run", out, "--shard", "half")
     assert (refused.code, "2/4" in refused.err) == (2, True)
 
@@ -87,6 +95,12 @@ def test_a_slide_of_unknown_scale_is_not_planned(run, network: Path, tmp_path: P
     slide = write_pyramid(tmp_path / "a.tif", noise(1, 300, 300, 3), mpp=None)
     refused = run("slide", "plan", slide, "-o", tmp_path / "out", "--model", network)
     assert (refused.code, "give --mpp" in refused.err) == (2, True)
+    assert (
+        run(
+            "slide", "plan", slide, "-o", tmp_path / "out", "--model", network, "--mpp", 0.3, "--window", 0
+        ).code
+        == 2
+    )
     for region in ("1,2,3", "5000,0,10,10"):
         told = ("-o", tmp_path / "out", "--model", network, "--mpp", 0.3, "--region", region)
         assert run("slide", "plan", slide, *told).code == 2

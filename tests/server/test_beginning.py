@@ -30,7 +30,9 @@ def test_a_set_without_a_cell_is_begun_and_gone_on_with(smears: Path, tmp_path: 
     assert len(Review(tmp_path / "set").fields) == 2
 
     before = (tmp_path / "set" / "annotations.json").read_bytes()
-    assert "going on" in begin([smears / "b.png"], tmp_path / "set")
+    assert "going on" in begin([smears / "b.png"], tmp_path / "set", 0.25)
+    with pytest.raises(InputError, match=r"begun with other um per pixel than 0\.5"):
+        begin([smears], tmp_path / "set", 0.5)
     assert (tmp_path / "set" / "annotations.json").read_bytes() == before
 
 

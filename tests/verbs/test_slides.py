@@ -194,13 +194,28 @@ def test_what_is_no_plan_and_options_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="irnet slide plan"):
         run_slides(tmp_path)
     plan = planned(tmp_path, Scene(11, (500, 500), 20))
-    with pytest.raises(InputError, match="shard 3/2"):
-        run_slides(plan.out, RunOptions(shard=(3, 2)))
-    with pytest.raises(InputError, match="no slide 'other'"):
-        run_slides(plan.out, RunOptions(only=("other",)))
+    for options, said in (
+        (RunOptions(shard=(3, 2)), "shard 3/2: give 1/2 to 2/2"),
+        (RunOptions(shard=(1, 0)), "shard 1/0: give i/n"),
+        (RunOptions(only=("other",)), "no slide 'other'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            run_slides(plan.out, options)
+        with pytest.raises(InputError, match=said):
+            run_workers(plan.out, options, 2)
+    with pytest.raises(InputError, match="no window is done"):
+        finish_slides(plan.out, partial=True)
+    assert not (plan.out / "slides.csv").exists()
     (plan.out / "slides.json").write_text("{}")
     with pytest.raises(InputError, match="plan again"):
         run_slides(plan.out)
+
+
+def test_a_slide_that_is_named_twice_is_planned_once(tmp_path: Path) -> None:
+    plan = planned(tmp_path, Scene(11, (300, 300), 5))
+    slide = tmp_path / "smear.tif"
+    again = plan_slides([slide, tmp_path / "." / "smear.tif", str(slide)], tmp_path / "twice")
+    assert again.names == plan.names == ("smear",)
 
 
 RUNNER = """

@@ -90,6 +90,7 @@ def plan(
     """
     from irnet.inference.windows import WINDOWS
     from irnet.verbs.slide_plan import SlideOptions, plan_slides
+    from irnet.wording import number_of
 
     core, halo = WINDOWS[0]
     options = SlideOptions(
@@ -98,7 +99,7 @@ def plan(
         mpp=what.mpp,
         plane=what.plane,
         region=what.region,
-        window=(what.window or core, halo),
+        window=(core if what.window is None else what.window, halo),
         every=what.every,
         rename=what.rename,
         full_hash=what.full_hash,
@@ -106,7 +107,9 @@ def plan(
     planned = plan_slides(slides, out, options)
     for name in planned.names:
         slide = planned.slide(name)
-        typer.echo(f"{name}: {len(slide.windows())} windows to segment of {len(slide.layout.windows())}")
+        typer.echo(
+            f"{name}: {number_of(len(slide.windows()), 'window')} to segment of {len(slide.layout.windows())}"
+        )
         for note in slide.notes:
             typer.echo(f"  {note}")
     typer.echo(f"written to {out}: irnet slide run {out}")
@@ -128,7 +131,7 @@ def run(
     computing: Computing,
     most_tries: Annotated[
         int | None,
-        typer.Option(help="Leave windows that failed so often.", show_default="all are tried again"),
+        typer.Option(help="Leave windows that failed so often.", min=1, show_default="all are tried again"),
     ] = None,
 ) -> None:
     """Segment the windows that are not done yet. Stopped, the same command goes on.
@@ -178,11 +181,12 @@ def finish(
     Example:  irnet slide finish found
     """
     from irnet.verbs.slide_finish import finish_slides
+    from irnet.wording import number_of
 
     result = finish_slides(folder, partial=partial)
     for row in result.rows:
         typer.echo(f"{row['slide']}: {row['cells']} cells, {row['nuclei']} nuclei on {row['area_mm2']:g} mm2")
     if result.failed:
-        typer.echo(f"without {result.failed} windows that are not done", err=True)
+        typer.echo(f"without {number_of(result.failed, 'window')} not done", err=True)
     typer.echo(f"written to {folder}")
     raise typer.Exit(result.exit_code)

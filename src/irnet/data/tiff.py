@@ -112,7 +112,10 @@ def _only_page(picture: PIL.Image.Image, count: int) -> int | None:
         count
     ):
         return None
-    raise InputError(f"it has {count} pages: choose one with --page 0 to {count - 1}")
+    raise InputError(
+        f"it has {count} pages: choose one with --page 0 to {count - 1} of irnet predict, or save one as an "
+        "image of its own"
+    )
 
 
 def _tags(picture: PIL.Image.Image) -> dict:

@@ -32,7 +32,7 @@ def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> str:
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"{doubled} is the name of several images: rename all but one")
     if (out / ANNOTATIONS).exists():
-        return _go_on(out, names)
+        return _go_on(out, names, mpp)
 
     entries = []
     for file in each(files, "copying", lambda file: file.name):
@@ -44,11 +44,16 @@ def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> str:
     return f"{number_of(len(entries), 'image')} to annotate in {out}"
 
 
-def _go_on(out: Path, names: Sequence[str]) -> str:
-    there = {row["file_name"] for row in load(out / ANNOTATIONS).images}
+def _go_on(out: Path, names: Sequence[str], mpp: float | None) -> str:
+    rows = load(out / ANNOTATIONS).images
+    there = {row["file_name"] for row in rows}
     if missing := sorted(set(names) - there):
         raise InputError(
             f"{out} is a set of {number_of(len(there), 'image')} without {missing[0]}: name a new folder for "
             "other images"
+        )
+    if mpp is not None and any(row.get("mpp") != mpp for row in rows):
+        raise InputError(
+            f"{out} was begun with other um per pixel than {mpp:g}: leave --mpp out, or name a new folder"
         )
     return f"going on with {out}, as it was begun"

@@ -46,7 +46,7 @@ def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
     """Write OUT/slides/NAME/cells.db and qc.json of each slide of a plan, then OUT/slides.csv.
 
     `partial`: without the windows that are not done. Raises InputError where there is no plan, windows are
-    missing, or a file cannot be written.
+    missing (`partial`: all of them), or a file cannot be written.
     """
     plan = Plan.read(Path(out))
     states = [status_of(plan, name) for name in plan.names]
@@ -55,6 +55,9 @@ def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
             f"{out}: {number_of(missing, 'window')} not done: irnet slide run {out} does them, "
             "--partial goes on without"
         )
+
+    if missing and not any(state.done for state in states):
+        raise InputError(f"{out}: no window is done: irnet slide run {out} does them")
 
     result = FinishResult(failed=missing)
     for state in states:

@@ -56,7 +56,7 @@ class SlideInfo:
         yield f"  {self.mpp:.4g} um per pixel, {area:.4g} mm2, of which {shown}"
         size = f"{self.layout.core} px at {self.layout.scaled_mpp:.4g} um per pixel"
         yield f"  {number_of(self.windows, 'window')} of {size}, of which {self.seen} show something"
-        rate = f"{self.megapixels:.0f} megapixels with their margins, at {SECONDS_A_MEGAPIXEL:g} s each"
+        rate = f"{self.megapixels:.3g} megapixels with their margins, at {SECONDS_A_MEGAPIXEL:g} s each"
         yield f"  about {_duration(self.megapixels * SECONDS_A_MEGAPIXEL)} of one CPU core: {rate}"
 
 

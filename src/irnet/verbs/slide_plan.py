@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOpti
     cannot be read or says no um per pixel, the weights are none, an option is wrong.
     """
     check_mpp(options.mpp)
-    files, out = [Path(path) for path in paths], Path(out)
+    files, out = [*{os.path.abspath(path): Path(path) for path in paths}.values()], Path(out)  # each once
     names = _names(files, rename=options.rename)
     network = _network(options)
     plan = Plan(out, tuple(names), network)

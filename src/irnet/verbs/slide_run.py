@@ -91,12 +91,7 @@ def run_slides(
             name is none, or nothing can be written.
         KeyboardInterrupt: stopped; its text says how to go on.
     """
-    part, parts = options.shard
-    if not 1 <= part <= parts:
-        raise InputError(f"shard {part}/{parts}: give 1/{parts} to {parts}/{parts}")
-    plan = Plan.read(Path(out))
-    if unknown := sorted({*options.only} - {*plan.names}):
-        raise InputError(f"{out}: no slide {unknown[0]!r} in its plan: choose from {', '.join(plan.names)}")
+    plan = read_plan(out, options)
 
     @cache
     def detector() -> Detect:  # opened once something is to do
@@ -106,6 +101,18 @@ def run_slides(
     for name in options.only or plan.names:
         _run_slide(plan, plan.slide(name), options, detector, result)
     return result
+
+
+def read_plan(out: str | Path, options: RunOptions) -> Plan:
+    """The plan of a folder. Raises InputError: there is none, or the options ask for what it has not."""
+    part, parts = options.shard
+    if not 1 <= part <= parts:
+        given = f"give 1/{parts} to {parts}/{parts}" if parts else "give i/n, such as 2/4"
+        raise InputError(f"shard {part}/{parts}: {given}")
+    plan = Plan.read(Path(out))
+    if unknown := sorted({*options.only} - {*plan.names}):
+        raise InputError(f"{out}: no slide {unknown[0]!r} in its plan: choose from {', '.join(plan.names)}")
+    return plan
 
 
 def read_shard(text: str) -> tuple[int, int]:

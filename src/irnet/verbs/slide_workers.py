@@ -22,7 +22,7 @@ from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
 from irnet.inference.slide_blocks import ENDED, MOST_TRIES, BlockFolder
 from irnet.progress import stage, tell
 from irnet.slides.plan import Plan
-from irnet.verbs.slide_run import TRY_AGAIN, RunOptions, RunResult
+from irnet.verbs.slide_run import TRY_AGAIN, RunOptions, RunResult, read_plan
 
 MOST_DEATHS = 4  # of a worker in a row, without a window done or given up in between
 PATIENCE = 10.0  # medians of a window without any done: the workers stand still
@@ -50,7 +50,7 @@ def run_workers(
     """
     if not 1 <= workers <= 64:
         raise InputError(f"{workers} workers: give 1 to 64")
-    plan = Plan.read(Path(out))
+    plan = read_plan(out, options)
     windows = _Windows(plan, options)
     windows.forgive()
 

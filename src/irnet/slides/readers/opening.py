@@ -12,7 +12,8 @@ from irnet.slides.readers.picture import PictureSlide
 from irnet.slides.readers.slide import Slide
 from irnet.slides.readers.tiff import TiffSlide, look
 
-_BY_OPENSLIDE = {*SCANNERS} - {".svs", ".ndpi"}  # without it they are no picture
+_TIFF_NAMES = {".svs", ".ndpi"}  # what scanners write under them is TIFF
+_BY_OPENSLIDE = {*SCANNERS} - _TIFF_NAMES  # without it they are no picture
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _UNSEEN = "whether it has more focal planes than the one that is read is not known"
 _ANY_TIFF = "generic-tiff"  # OpenSlide's name for what no scanner is known to write
@@ -42,6 +43,8 @@ def open_slide(path: str | Path) -> Slide:
         return _open_tiff(path, None if scanner == _ANY_TIFF else scanner)
     if scanner is not None or path.suffix.lower() in _BY_OPENSLIDE:
         return OpenSlideSlide(path)
+    if path.suffix.lower() in _TIFF_NAMES:
+        raise InputError(f"{path}: no slide, or damaged from its first byte on: copy or export it again")
     return PictureSlide.open(path)
 
 
