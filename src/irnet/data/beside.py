@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from irnet.data.coco.document import locate
 from irnet.data.coco.found import read_found
+from irnet.data.coco.location import locate
 from irnet.data.coco.run_record import PREDICTIONS
 from irnet.data.files import safe_join
 from irnet.data.listing import IMAGE_SUFFIXES, walk

@@ -9,7 +9,8 @@ from typing import Any
 
 from irnet.config import DataSettings
 from irnet.data.coco.coco import read_coco
-from irnet.data.coco.document import load, locate
+from irnet.data.coco.document import load
+from irnet.data.coco.location import locate
 from irnet.data.coco.split import PARTS
 from irnet.data.files import sha256
 from irnet.data.sample import Entry

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from irnet.cells import Content
 from irnet.config import GeneratedSettings, Settings
 from irnet.data.coco.coco import read_coco
-from irnet.data.coco.document import locate
+from irnet.data.coco.location import locate
 from irnet.data.files import sha256
 from irnet.data.sample import Sample
 from irnet.errors import InputError

@@ -14,7 +14,7 @@ import numpy as np
 from irnet.config import DataSettings, Settings
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import read_coco
-from irnet.data.coco.document import locate
+from irnet.data.coco.location import locate
 from irnet.data.coco.split import PARTS, assign_parts, in_drawn_order
 from irnet.data.files import sha256
 from irnet.data.own import OwnData

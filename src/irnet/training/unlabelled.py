@@ -13,7 +13,7 @@ from irnet.cells import Cells, Content
 from irnet.config import AugmentSettings, Settings
 from irnet.data.checks.needs import need_images
 from irnet.data.coco.coco import read_coco
-from irnet.data.coco.document import locate
+from irnet.data.coco.location import locate
 from irnet.data.files import sha256
 from irnet.data.image import read_image
 from irnet.data.listing import list_images

@@ -15,7 +15,7 @@ from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.config import OperatingPoint, Settings
 from irnet.data.checks.needs import need_annotated, need_images
 from irnet.data.coco.coco import read_coco
-from irnet.data.coco.document import locate
+from irnet.data.coco.location import locate
 from irnet.data.files import sha256, write_atomic
 from irnet.data.sample import Entry
 from irnet.errors import InputError

@@ -10,7 +10,8 @@ from irnet.data.checks.findings import Finding, finding
 from irnet.data.checks.inspection import Inspection, inspect
 from irnet.data.checks.mend import mended
 from irnet.data.coco.coco import Crowd
-from irnet.data.coco.document import dump, locate, naming
+from irnet.data.coco.document import dump, naming
+from irnet.data.coco.location import locate
 from irnet.data.coco.split import PARTS
 from irnet.data.files import write_atomic
 from irnet.errors import InputError

@@ -1,4 +1,4 @@
-"""A COCO file as JSON: found, parsed, its tables joined by ids that are checked, and written."""
+"""A COCO file as JSON: parsed, its tables joined by ids that are checked, and written."""
 
 import hashlib
 import json
@@ -13,13 +13,12 @@ from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
+from irnet.data.coco.location import locate
 from irnet.data.lookup import ImageFolder, Names
 from irnet.errors import InputError
 
 Id = int | str
 Row = dict[str, Any]
-_HELD = ("annotations.json", "predictions.json")  # by folders that a verb may be given
-_CELLS_DB = "cells.db"  # of irnet slide
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SIDES = {"height", "width"}
 _WHOLE = _SIDES | {"id", "image_id", "category_id", "cell_id"}
@@ -70,37 +69,6 @@ class Document:
         info = self.data.get("info")
         said = info.get("scored") if isinstance(info, dict) else None
         return with_score == len(self.annotations) if said is None else bool(said)
-
-
-def locate(path: str | os.PathLike) -> Path:
-    """The json of a data set: the file named, or annotations.json of the folder named. InputError."""
-    path = Path(path)
-    if _is_of_slides(path):
-        raise InputError(
-            f"{path}: what was found on whole slides, which only irnet slide reads yet: take slides.csv and "
-            "slides/NAME/cells.db (SQLite) as they are"
-        )
-    if path.is_file():
-        return path
-    if (path / "annotations.json").is_file():
-        return path / "annotations.json"
-    if not path.is_dir():
-        raise InputError(f"{path}: no such file or folder")
-    others = sorted(file.name for file in path.glob("*.json"))
-    inner = sorted({str(file.parent) for name in _HELD for file in path.glob(f"*/{name}")})
-    remedy = "'irnet predict' finds the cells of images, 'irnet data convert' reads annotations"
-    if others or inner:
-        remedy = f"name one of {', '.join(others or inner)}"
-    raise InputError(f"{path}: no annotations.json in it; {remedy}")
-
-
-def _is_of_slides(path: Path) -> bool:
-    """Whether `irnet slide` wrote a file, or a folder that holds no images' cells beside."""
-    if path.is_file():
-        return path.name == _CELLS_DB
-    if any((path / name).is_file() for name in _HELD):
-        return False
-    return (path / _CELLS_DB).is_file() or ((path / "slides.json").is_file() and (path / "slides").is_dir())
 
 
 def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) -> Document:

@@ -1,0 +1,40 @@
+"""Which file a user means who names a data set."""
+
+import os
+from pathlib import Path
+
+from irnet.errors import InputError
+
+_HELD = ("annotations.json", "predictions.json")  # by folders that a verb may be given
+_CELLS_DB = "cells.db"  # of irnet slide
+
+
+def locate(path: str | os.PathLike) -> Path:
+    """The json of a data set: the file named, or annotations.json of the folder named. InputError."""
+    path = Path(path)
+    if _is_of_slides(path):
+        raise InputError(
+            f"{path}: what was found on whole slides, which only irnet slide reads yet: take slides.csv and "
+            "slides/NAME/cells.db (SQLite) as they are"
+        )
+    if path.is_file():
+        return path
+    if (path / "annotations.json").is_file():
+        return path / "annotations.json"
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder")
+    others = sorted(file.name for file in path.glob("*.json"))
+    inner = sorted({str(file.parent) for name in _HELD for file in path.glob(f"*/{name}")})
+    remedy = "'irnet predict' finds the cells of images, 'irnet data convert' reads annotations"
+    if others or inner:
+        remedy = f"name one of {', '.join(others or inner)}"
+    raise InputError(f"{path}: no annotations.json in it; {remedy}")
+
+
+def _is_of_slides(path: Path) -> bool:
+    """Whether `irnet slide` wrote a file, or a folder that holds no images' cells beside."""
+    if path.is_file():
+        return path.name == _CELLS_DB
+    if any((path / name).is_file() for name in _HELD):
+        return False
+    return (path / _CELLS_DB).is_file() or ((path / "slides.json").is_file() and (path / "slides").is_dir())
