@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,14 @@ def test_single_pixels_corners_and_nothing_at_all(picture: np.ndarray | None):
     assert [row["area_px"] for row in rows] == [1, 1, 0, 2, 3000]
     assert [row["circularity"] is None for row in rows] == [False, False, True, False, False]
     assert (rows[0]["max_diameter_px"], rows[0]["solidity"], rows[0]["eccentricity"]) == (1.0, 1.0, 0.0)
+
+
+def test_instances_without_pixels_anywhere_in_the_frame():
+    nothing = Cells.from_dense(np.zeros((2, 50, 60)), [CYTOPLASM, NUCLEUS], parents=[-1, 0])
+    lone = replace(nothing, offsets=np.array([[20, 30], [20, 30]]))
+    for exclude in (False, True):
+        rows = measure(lone, picture=np.zeros((50, 60, 3), np.uint8), exclude_overlap=exclude)
+        assert [(row["area_px"], row["colour_px"], row["od_mean"]) for row in rows] == [(0, 0, None)] * 2
 
 
 def test_csv_has_a_header_even_without_cells(cells: Cells):

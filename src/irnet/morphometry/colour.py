@@ -95,6 +95,7 @@ class StainSums:
 
     def add(self, strip: Picture, rows: int, parts: Sequence[Part]) -> None:
         """Add the first `rows` rows of a strip (h, W, 3); the row below serves pairs of neighbours alone."""
+        parts = [part for part in parts if part.mask.size]
         if not parts:
             return
         left = min(part.x for part in parts)
