@@ -68,6 +68,12 @@ def test_impossible_frames_are_refused(shape: tuple) -> None:
         masks.validate_shape(shape)
 
 
+def test_a_frame_with_too_many_pixels_is_told_how_many_it_may_have() -> None:
+    masks.validate_shape((2**20, 2**12 - 1))
+    with pytest.raises(InputError, match=f"{2**32 - 1} pixels in all"):
+        masks.validate_shape((2**20, 2**12))
+
+
 @pytest.mark.parametrize("text", ["\x00", "é", "ooooooooooooo", "P"])
 def test_text_that_coco_never_writes_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="compressed run lengths"):

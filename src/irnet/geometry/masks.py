@@ -202,7 +202,8 @@ def validate_shape(shape: Sequence[int]) -> Shape:
         raise InputError(f"size must be two whole numbers [height, width], not {list(shape)}")
     height, width = int(shape[0]), int(shape[1])
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
-        raise InputError(f"size {height} x {width} is outside what a mask can have (sides up to {MAX_SIDE})")
+        most = f"sides up to {MAX_SIDE}, {MAX_PIXELS} pixels in all"
+        raise InputError(f"size {height} x {width} is outside what a mask can have ({most})")
     return height, width
 
 
