@@ -73,6 +73,12 @@ def test_what_does_not_go_together(weights: Path, asked: dict, reason: str) -> N
         choose_engine(weights, **asked)
 
 
+@pytest.mark.parametrize("asked", [{}, {"engine": "torch"}, {"engine": "openvino"}])
+def test_what_is_compiled_is_not_bf16(weights: Path, asked: dict) -> None:
+    with pytest.raises(InputError, match="--compile is of the engine torch, --precision bf16 of openvino"):
+        open_engine(weights, precision="bf16", compiled=True, **asked)
+
+
 @pytest.fixture(scope="module")
 def graphs() -> dict[str, runtime.Graph]:
     """The graphs of a small network."""
@@ -143,6 +149,27 @@ def test_a_folder_that_may_not_be_written_to(weights: Path, caplog) -> None:
     with caplog.at_level(logging.WARNING):
         assert open_engine(weights, device="cpu", engine="openvino")[0].name.startswith("openvino")
     assert "the graphs of tiny.safetensors are made anew each time" in caplog.text
+
+
+@installed
+@pytest.mark.usefixtures("made")
+def test_a_user_without_a_home(weights: Path, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert "at first use" in engines.describe_engine(str(weights))
+    open_engine(weights, device="cpu", engine="openvino")
+    kept = find_graphs(weights, digest_of(weights)) or pytest.fail("nothing was kept")
+    assert kept.path.parent == weights.parent
+
+    kept.path.unlink()
+    kept.path.mkdir()  # nor can it be kept beside the weights
+    with caplog.at_level(logging.WARNING):
+        assert open_engine(weights, device="cpu", engine="openvino")[0].name.startswith("openvino")
+    assert "made anew each time" in caplog.text
 
 
 @installed

@@ -52,6 +52,9 @@ def open_engine(
         InputError: the file is missing, damaged or foreign; the device or the engine is missing, or does not
             fit the network or the precision.
     """
+    if compiled and precision != "fp32":
+        both = f"--compile is of the engine torch, --precision {precision} of openvino"
+        raise InputError(f"{both}: leave one of them out")
     if compiled and engine == "auto":
         engine = "torch"
     choice = choose_engine(path, device=device, engine=engine, precision=precision)

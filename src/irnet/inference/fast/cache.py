@@ -76,13 +76,20 @@ def keep_graphs(
     return last
 
 
-def _places(weights: Path, digest: str, precision: Precision) -> tuple[Path, Path]:
+def _places(weights: Path, digest: str, precision: Precision) -> list[Path]:
     suffix = SUFFIX if precision == "fp32" else f".{precision}{SUFFIX}"
-    return weights.with_suffix(suffix), cache_folder() / f"{digest[:16]}{suffix}"
+    beside = weights.with_suffix(suffix)
+    try:
+        return [beside, cache_folder() / f"{digest[:16]}{suffix}"]
+    except RuntimeError:  # a user without a home, as in containers
+        return [beside]
 
 
 def cache_folder() -> Path:
-    """Return the user's folder for what irnet can make again, as the system has it."""
+    """Return the user's folder for what irnet can make again, as the system has it.
+
+    Raises `RuntimeError` where the user has none.
+    """
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
