@@ -80,6 +80,10 @@ def test_the_bundled_network_trains_on_it(corrected: Path, tmp_path: Path) -> No
 
 
 def test_only_finished_images_where_asked(review: Review) -> None:
+    before = write(review).read_bytes()
+    with pytest.raises(InputError, match="no image is finished: Shift A"):
+        write(review, finished_only=True)
+    assert (review.folder / "corrected.json").read_bytes() == before
     edit(review, 1, schema.Finish(op="finish", ids=[6, 7, 8, 9, 10], finished=True))
     assert [entry.name for entry in read_coco(write(review, finished_only=True))] == ["b.png"]
 

@@ -173,7 +173,7 @@ def test_a_flipped_bit_in_a_block_is_computed_again(tmp_path: Path) -> None:
     content = bytearray(blocks[1].read_bytes())
     content[-5] ^= 16
     blocks[1].write_bytes(content)
-    with pytest.raises(InputError, match="SHA-256"):
+    with pytest.raises(InputError, match="damaged: irnet slide run computes it again"):
         finish_slides(plan.out)
     assert run_slides(plan.out, open_detector=lambda _: scene.detect).done == 1
     finish_slides(plan.out)
@@ -185,6 +185,9 @@ def test_blocks_of_another_slide_or_plan_are_no_blocks_of_this_one(tmp_path: Pat
     plan = planned(tmp_path, scene)
     with pytest.raises(InputError, match="another plan"):
         plan_slides([tmp_path / "smear.tif"], plan.out, SlideOptions(window=(320, HALO)))
+    (tmp_path / "smear.tif").rename(tmp_path / "moved.tif")
+    with pytest.raises(InputError, match="no such file: put the slide back, or plan again"):
+        run_slides(plan.out, open_detector=lambda _: scene.detect)
     write_pyramid(tmp_path / "smear.tif", Scene(10, (500, 500), 50).image(1.48), compression=None)
     with pytest.raises(InputError, match="not the file that was planned"):
         run_slides(plan.out, open_detector=lambda _: scene.detect)

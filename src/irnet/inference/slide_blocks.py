@@ -18,6 +18,7 @@ from irnet.slides.block import MEASURES, Block
 SUFFIX = ".safetensors"
 ENDED = "a process ended while it segmented this window"  # or is at it
 MOST_TRIES = 3  # of a window by workers: then it is an error, even if it ended its process each time
+_AGAIN = "irnet slide run computes it again"
 DAMAGED = ".damaged"  # a block whose bytes have changed is moved aside and computed again
 
 
@@ -46,9 +47,12 @@ class BlockFolder:
     def read(self, key: str) -> Block:
         """A block. Raises InputError for one that is missing, damaged or another window's."""
         path = self.path(key)
-        arrays, meta = read_arrays(path)
+        try:
+            arrays, meta = read_arrays(path)
+        except InputError:
+            raise InputError(f"{path}: damaged: {_AGAIN}") from None
         if meta.get("key") != key or meta.get("measures") != list(MEASURES):
-            raise InputError(f"{path}: the block of another window or version: remove it and run again")
+            raise InputError(f"{path}: the block of another window or version: {_AGAIN}")
         return Block(**{field.name: arrays[field.name] for field in fields(Block)})
 
     def has(self, key: str) -> bool:

@@ -44,12 +44,14 @@ def export(
         cuts: the least score of each class for instances that nobody accepted.
 
     Raises:
-        InputError: another image of the same name lies where an image has to go, an extra is missing, or
-            another is writing there.
+        InputError: no image is finished where these are asked for, another image of the same name lies where
+            an image has to go, an extra is missing, or another is writing there.
     """
     if file_format not in FORMATS:
         raise InputError(f"format {file_format!r} is not written: choose one of {', '.join(FORMATS)}")
     chosen = [i for i, field in enumerate(review.fields) if field.finished or not finished_only]
+    if finished_only and not chosen:
+        raise InputError("no image is finished: Shift A finishes one, or export all images")
     names = {i: _file_name(review, i) for i in chosen}
     with writing(review.folder, "irnet view"):
         images, left_out = _place_images(review, names)

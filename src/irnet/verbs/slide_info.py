@@ -57,7 +57,7 @@ class SlideInfo:
         size = f"{self.layout.core} px at {self.layout.scaled_mpp:.4g} um per pixel"
         yield f"  {number_of(self.windows, 'window')} of {size}, of which {self.seen} show something"
         rate = f"{self.megapixels:.3g} megapixels with their margins, at {SECONDS_A_MEGAPIXEL:g} s each"
-        yield f"  about {_duration(self.megapixels * SECONDS_A_MEGAPIXEL)} of one CPU core: {rate}"
+        yield f"  about {duration(self.megapixels * SECONDS_A_MEGAPIXEL)} of one CPU core: {rate}"
 
 
 def slide_info(
@@ -102,7 +102,8 @@ def slide_info(
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """So many seconds for people: minutes, or hours."""
     return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{max(1, round(seconds / 60))} min"
 
 

@@ -178,6 +178,8 @@ def _run_window(
 
 def open_planned(slide: SlidePlan) -> Slide:
     """The slide of a plan, open. Raises InputError where it is not the one that was planned."""
+    if not Path(slide.path).is_file():
+        raise InputError(f"{slide.path}: no such file: put the slide back, or plan again to another folder")
     opened = open_slide(slide.path)
     try:
         _check_same(opened, slide)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from irnet.data.coco.document import Row
 from irnet.inference.slide_blocks import ENDED, MOST_TRIES, BlockFolder
 from irnet.slides.plan import Plan, SlidePlan
+from irnet.verbs.slide_info import duration
 
 _RECENT = 50  # blocks that give the rate
 _IDLE = 3600.0  # s without a block: nothing runs
@@ -39,8 +40,8 @@ class SlideStatus:
         for row in self.errors:
             yield f"  window {row.get('window')}: {row.get('reason')} (tries: {row.get('tries')})"
         if self.rate and self.missing:
-            hours = self.missing / self.rate / 3600
-            yield f"  {self.rate * 3600:.0f} windows an hour, about {hours:.1f} hours left"
+            left = duration(self.missing / self.rate)
+            yield f"  {self.rate * 3600:.0f} windows an hour of late, at which about {left} are left"
 
 
 def status_of(plan: Plan, name: str) -> SlideStatus:
