@@ -91,5 +91,5 @@ def test_rows_are_there_at_once_and_what_is_missing_is_counted(desk: Desk) -> No
 
     page = (STATIC / "index.html").read_text(encoding="utf-8")  # tests/server/test_browser.py works with it
     buttons = re.findall(r"<button data-(?:tool|key)=[^>]*>([^<?]+?) ?(<kbd>[^<]+</kbd>)?</button>", page)
-    assert len(buttons) == 15
+    assert len(buttons) == 17
     assert all(key for _, key in buttons)
