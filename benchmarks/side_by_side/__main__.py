@@ -125,7 +125,9 @@ def look(task: Task, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
     python = args.others if task.tool in OTHERS else sys.executable
     words = [str(python), str(Path(__file__).with_name("look.py")), task.tool, str(field)]
-    words += [str(2 * task.cells), "--weights", str(untrained(folder, task))]
+    words += [str(2 * task.cells), "--weights", str(untrained(args.out, task))]
+    if task.round == 0 and task.side == SIDE:  # graphs are made once, and not counted
+        subprocess.run(words, capture_output=True)
     limits = f"ulimit -v {int(args.memory * 2**20)} -t {int(args.minutes * 60)}; exec "
     child = subprocess.run(["sh", "-c", limits + '"$@"', "sh", *words], capture_output=True, text=True)
 
@@ -180,10 +182,10 @@ def draw(side: int, cells: int, folder: Path) -> Path:
 
 def untrained(folder: Path, task: Task) -> Path:
     """A weights file with irnet's paper recipe, untrained, that finds as many as a field has."""
-    path = folder / "r50.safetensors"
-    if "r50" in task.tool:
-        most = 2 * task.cells / (task.side / 1000) ** 2
-        words = [sys.executable, str(Path(__file__).with_name("untrained.py")), str(path), f"{most:.0f}"]
+    most = round(2 * task.cells / (task.side / 1000) ** 2)  # a megapixel
+    path = folder / f"r50-{most}.safetensors"
+    if "irnet-r50" in task.tool and not path.exists():
+        words = [sys.executable, str(Path(__file__).with_name("untrained.py")), str(path), str(most)]
         subprocess.run(words, check=True)
     return path
 
