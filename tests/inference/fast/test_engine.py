@@ -69,6 +69,13 @@ def missing(
     return lost
 
 
+def correlations(exact: list[np.ndarray], rounded: list[np.ndarray]) -> list[float]:
+    """Of each output of a graph with the same output of another."""
+    return [
+        float(np.corrcoef(one.ravel(), two.ravel())[0, 1]) for one, two in zip(exact, rounded, strict=True)
+    ]
+
+
 def assert_same(image: np.ndarray, *overrides: str, sizes: list[tuple[int, int]], views: int = 1) -> None:
     """Both engines find the same cells in the corner of an image at each size."""
     reference, fast, settings = engines(*overrides)
@@ -82,7 +89,9 @@ def assert_same(image: np.ndarray, *overrides: str, sizes: list[tuple[int, int]]
         total += len(theirs)
         lost += missing(theirs, mine, floor) + missing(mine, theirs, floor)
     assert total >= 5 * len(sizes)
-    assert lost <= max(2, total / 200)  # two equal scores may change places: both are lost
+    # Two equal scores may change places, both are lost; and where one proposal is another, relations let all
+    # masks of that image differ a little.
+    assert lost <= max(2, total / 100)
 
 
 @pytest.mark.slow
@@ -133,7 +142,10 @@ def test_an_encoded_image_answers_as_that_of_torch(image: np.ndarray):
 @pytest.mark.slow
 @pytest.mark.skipif(not quantise.is_installed(), reason="NNCF is not installed")
 def test_8_bit_integers(image: np.ndarray) -> None:
-    """In integers boxes, labels and masks are much the same at sizes that gave no ranges, odd ones too."""
+    """In integers each graph gives much the same at sizes that gave no ranges, odd ones.
+
+    What is found is not compared: the network is untrained, and the least change turns its ranks round.
+    """
     model, settings = network()
     graphs = make_graphs(model)
     exact = OpenVINOEngine(graphs, settings.model, "fp32")
@@ -141,16 +153,14 @@ def test_8_bit_integers(image: np.ndarray) -> None:
         for window in (image, image[:200, :200]):
             exact.find(np.ascontiguousarray(window), settings.predict, views=1)
     assert {name: len(inputs) for name, inputs in met.items()} == {"look": 2, "classify": 2, "draw": 2}
+    with quantise.recording(exact) as odd:
+        for height, width in ((97, 161), (255, 317)):
+            exact.find(np.ascontiguousarray(image[:height, :width]), settings.predict, views=1)
 
-    for backbone, most in ((True, 0.5), (False, 0.25)):  # so many: the weights of this network exaggerate
+    for backbone, least in ((False, 0.95), (True, 0.8)):
         made = quantise.quantise(graphs, met, backbone=backbone)
         rounded = OpenVINOEngine(made, settings.model, "int8")
-        total = lost = 0
-        for height, width in ((97, 161), (33, 200), (150, 63), (255, 317)):
-            window = np.ascontiguousarray(image[:height, :width])
-            expected, found = (
-                Predictor(each, settings=settings).find_at(1.0, window).cells for each in (exact, rounded)
-            )
-            total += len(expected)
-            lost += missing(expected, found, settings.predict.floor, scores=0.1, masks=0.8)
-        assert lost <= most * total
+        for name, inputs in odd.items():
+            for given in inputs:
+                alike = correlations(exact.graphs[name](given), rounded.graphs[name](given))
+                assert min(alike) > least, (name, backbone, alike)
