@@ -51,7 +51,7 @@ def parse_point(row: Row, label: int, shape: Shape) -> Point:
     return Point(label=label, place=(x, y), kind=str(row.get("kind") or ""))
 
 
-def annotated_with(image: ImageRow, points: Sequence[Point], rows: Sequence[Row]) -> ImageRow:
+def annotated_with(image: ImageRow, points: Sequence[Point], rows: Sequence[object]) -> ImageRow:
     """The image, as not annotated where nothing says which classes were and it has points, or is untouched.
 
     Untouched: no annotation among its `rows`, and nobody finished its review.
