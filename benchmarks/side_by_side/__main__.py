@@ -185,7 +185,7 @@ def draw(side: int, cells: int, folder: Path) -> Path:
 
 def untrained(folder: Path, task: Task) -> Path:
     """A weights file with irnet's paper recipe, untrained, that finds as many as a field has."""
-    most = round(2 * task.cells / (task.side / 1000) ** 2)  # a megapixel
+    most = int(round(2 * task.cells / (task.side / 1000) ** 2, -1))  # a megapixel; one file for all sides
     path = folder / f"r50-{most}.safetensors"
     if "irnet-r50" in task.tool and not path.exists():
         words = [sys.executable, str(Path(__file__).with_name("untrained.py")), str(path), str(most)]
