@@ -73,20 +73,24 @@ def _one_thread() -> Any:
     return torch
 
 
-def torchvision(args: argparse.Namespace) -> Look:
-    torch = _one_thread()
+def mask_rcnn(side: int, finds: int) -> Any:
+    """torchvision's network, untrained, for fields of a side (px): it finds so many in each."""
     from torchvision.models.detection import maskrcnn_resnet50_fpn
 
-    side = np.load(args.field, mmap_mode="r").shape[0]
-    model = maskrcnn_resnet50_fpn(
+    return maskrcnn_resnet50_fpn(
         weights=None,
         weights_backbone=None,
         num_classes=3,
         min_size=side,  # else it shrinks the field to 800 px
         max_size=side,
         box_score_thresh=0.0,
-        box_detections_per_img=args.finds,
+        box_detections_per_img=finds,
     ).eval()
+
+
+def torchvision(args: argparse.Namespace) -> Look:
+    torch = _one_thread()
+    model = mask_rcnn(np.load(args.field, mmap_mode="r").shape[0], args.finds)
 
     @torch.inference_mode()
     def look(image: np.ndarray) -> int:

@@ -6,7 +6,6 @@ others go on. What is done is kept image by image: the same command goes on wher
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -39,14 +38,14 @@ from irnet.morphometry.table import measure, to_csv
 from irnet.progress import each, tell
 from irnet.report.draw import Picture, overlay
 from irnet.report.labels import write_numbers
+from irnet.verbs.failures import explain
 from irnet.verbs.predict_options import SAVES, PredictOptions
 from irnet.verbs.predict_result import PredictResult, describe
 from irnet.verbs.run_files import refuse_corrected
 from irnet.verbs.unfinished import Result, Task, Unfinished
 
 _DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
-
-_logger = logging.getLogger(__name__)
+_NO_MEMORY = "not enough memory even window by window: use a device with more, or --device cpu"
 
 
 def predict_files(
@@ -201,7 +200,7 @@ class _Run:
         try:
             return self._segment(task)
         except Exception as error:
-            reason = _explain(error)
+            reason = explain(error, "an image", memory=_NO_MEMORY)
             self.errors.append({"file": str(task.file), "error": reason})
             tell(f"{task.file}: {reason.removeprefix(f'{task.file}: ')}", error=True)
             return None
@@ -280,12 +279,3 @@ def _tasks(files: Sequence[Path]) -> list[Task]:
 def _tell(image: Mapping[str, Any]) -> None:
     for line in describe(image):
         tell(line)
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "not enough memory even window by window: use a device with more, or --device cpu"
-    _logger.error("an image failed in a way that is not foreseen", exc_info=error)
-    return f"{type(error).__name__}: {error}"

@@ -104,9 +104,11 @@ def _by_masks(plan: Plan) -> bool:
 def _summary(slide: SlidePlan, state: SlideStatus, cells: Block, parents: np.ndarray) -> Row:
     """The row of a slide in slides.csv."""
     whole, nuclei = cells.labels == CYTOPLASM, cells.labels == NUCLEUS
+
     areas = slide.windows()
     seen = sum((w.core[2] - w.core[0]) * (w.core[3] - w.core[1]) for n, w in areas.items() if n in state.done)
     mm2 = seen * (slide.layout.scaled_mpp / 1000) ** 2
+
     row: Row = {
         "slide": slide.name,
         "cells": int(whole.sum()),
@@ -117,6 +119,7 @@ def _summary(slide: SlidePlan, state: SlideStatus, cells: Block, parents: np.nda
         "bare_nuclei": int((parents[nuclei] == NO_PARENT).sum()),
         "cells_without_nucleus": int(whole.sum() - len(np.unique(parents[parents != NO_PARENT]))),
     }
+
     for name, chosen in (("cell", whole), ("nucleus", nuclei)):
         for measure in _SUMMARISED:
             values = cells.measures[chosen, MEASURES.index(measure)]
@@ -125,6 +128,7 @@ def _summary(slide: SlidePlan, state: SlideStatus, cells: Block, parents: np.nda
                 row[f"{name}_{measure}_{text}"] = (
                     round(float(np.nanpercentile(values, share)), 4) if known else None
                 )
+
     return row | {
         "mpp": slide.layout.mpp,
         "windows": len(state.done),

@@ -6,7 +6,6 @@ command goes on. Shards, or two processes at one window, do no harm.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,10 +24,10 @@ from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Pixels, Slide
 from irnet.slides.tiles import Window
 from irnet.slides.window import Detect, find_block
+from irnet.verbs.failures import explain
 from irnet.wording import number_of
 
-_logger = logging.getLogger(__name__)
-
+NO_MEMORY = "not enough memory for a window: plan with a smaller --window, or use a device with more"
 TRY_AGAIN = "failed: the same command tries them again"
 
 OpenDetector = Callable[[Plan], Detect]
@@ -167,7 +166,7 @@ def _run_window(
         folder.leave(key, before)
         raise
     except Exception as error:
-        reason = _explain(error)
+        reason = explain(error, "a window", memory=NO_MEMORY)
         result.errors.append(reason)
         tell(f"{having[1].name}, window {number}: {reason}", error=True)
         folder.fail(key, number, reason)
@@ -214,12 +213,3 @@ def _open_network(plan: Plan, options: RunOptions) -> Detect:
         return found.select(reaching(found, cuts))
 
     return detect
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "not enough memory for a window: plan with a smaller --window, or use a device with more"
-    _logger.error("a window failed in a way that is not foreseen", exc_info=error)
-    return f"{type(error).__name__}: {error}"

@@ -1,6 +1,6 @@
 """Images a second on a GPU: torchvision's Mask R-CNN, and the bundled network alone, in eights, compiled.
 
-    python benchmarks/gpu.py [--images 64] [--rounds 5]
+    python benchmarks/side_by_side/gpu.py [--images 64] [--rounds 5]
 
 Fields of 1000 x 1000 px with 40 cells. The time of irnet ends at `Cells`, that of torchvision at its masks.
 torchvision's network has a ResNet-50, is untrained, and told to find as many as were drawn.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torchvision.models.detection import maskrcnn_resnet50_fpn
+from look import mask_rcnn
 
 import irnet
 from irnet.inference.devices import autocast, describe_device
@@ -69,16 +69,7 @@ def _ours(device: str, *, at_once: int, compiled: bool = False) -> Look:
 
 
 def _rival(device: torch.device, side: int, *, at_once: int) -> Look:
-    model = maskrcnn_resnet50_fpn(
-        weights=None,
-        weights_backbone=None,
-        num_classes=3,
-        min_size=side,  # else it shrinks the field to 800 px
-        max_size=side,
-        box_score_thresh=0.0,
-        box_detections_per_img=2 * CELLS,
-    )
-    model = model.to(device).eval()
+    model = mask_rcnn(side, 2 * CELLS).to(device)
 
     @torch.inference_mode()
     def look(images: list[np.ndarray]) -> None:
