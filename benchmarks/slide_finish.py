@@ -15,6 +15,7 @@ import numpy as np
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.slides.block import MEASURES, Block
 from irnet.slides.linking import link_nuclei
+from irnet.slides.nesting import describe
 from irnet.slides.store import order_of, write_store
 from irnet.slides.suppress import survivors_of
 
@@ -84,7 +85,7 @@ def main() -> None:
     begun = clock()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cells.db"
-        write_store(path, cells, parents, confidence, {})
+        write_store(path, describe(cells.select, parents, confidence, (side, side)), {})
         size = path.stat().st_size
     print(f"cells.db: {clock() - begun:.1f} CPU s, {size / 1e6:.0f} MB, {size / len(cells):.0f} bytes a row")
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")

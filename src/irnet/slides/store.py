@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import NO_PARENT
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS
 from irnet.data.files import move, unwritable
 from irnet.geometry.masks import pack
 from irnet.slides.block import MEASURES, Block
+from irnet.slides.nesting import NESTED, Part
 
 CELLS_DB = "cells.db"
 TILE = 1024  # px at the network's scale
-SORTED_BY = ("score", "area_um2", "circularity", "od_mean", "od_entropy")  # what a gallery sorts by
-_FORMAT = 1
+SORTED_BY = (  # what a gallery sorts by: each has an index
+    *("score", "area_um2", "circularity", "od_mean", "od_entropy", "nuclei", "nc_ratio"),
+)
+FORMAT = 2
 
 _COLUMNS = {
     "tile": "INTEGER NOT NULL",  # row << 16 | column of the centre
@@ -32,8 +37,10 @@ _COLUMNS = {
     "score": "REAL NOT NULL",
     **dict.fromkeys(("x1", "y1", "x2", "y2"), "INTEGER NOT NULL"),  # px at the network's scale
     "mask": "BLOB NOT NULL",  # COCO's compressed run lengths inside the box
+    "outline": "BLOB NOT NULL",  # see `outlines`
     "cut": "INTEGER NOT NULL",  # 1: the edge of its window cuts it
-    **dict.fromkeys(MEASURES, "REAL"),
+    "nuclei": "INTEGER",  # of a cytoplasm
+    **dict.fromkeys((*NESTED, *MEASURES), "REAL"),
 }
 
 
@@ -49,17 +56,10 @@ def order_of(block: Block) -> NDArray[np.int64]:
     return np.lexsort((-block.scores, block.labels, y2, x2, x1, y1, tiles_of(block.boxes)))
 
 
-def write_store(
-    path: Path,
-    block: Block,
-    parents: NDArray[np.int64],
-    confidence: NDArray[np.float64],
-    meta: Mapping[str, Any],
-) -> None:
-    """Write n instances in the order of their ids, whole or not at all.
+def write_store(path: Path, parts: Iterable[Part], meta: Mapping[str, Any]) -> None:
+    """Write instances in the order of their ids, whole or not at all. `meta` is any JSON by name.
 
-    `parents` (n,) are ids or NO_PARENT, `confidence` (n,) nan for cells; `meta` is any JSON by name. Raises
-    InputError where the system refuses.
+    Raises InputError where the system refuses.
     """
     draft = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
@@ -68,10 +68,9 @@ def write_store(
             store.execute("PRAGMA journal_mode = OFF")  # a draft: what goes wrong removes it
             columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
             store.execute(f"CREATE TABLE cell ({columns}, PRIMARY KEY (tile, id)) WITHOUT ROWID")
+            store.execute("CREATE TABLE tile (tile INTEGER PRIMARY KEY, cells INTEGER, nuclei INTEGER)")
             store.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-            marks = ", ".join("?" * len(_COLUMNS))
-            store.executemany(f"INSERT INTO cell VALUES ({marks})", _rows(block, parents, confidence))
-            said = {"format": _FORMAT, **meta}
+            said = {"format": FORMAT, **meta, **_insert(store, parts)}
             store.executemany(
                 "INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in said.items()]
             )
@@ -87,21 +86,41 @@ def write_store(
             draft.unlink()
 
 
-def _rows(
-    block: Block, parents: NDArray[np.int64], confidence: NDArray[np.float64]
-) -> Iterator[tuple[Any, ...]]:
-    tiles = tiles_of(block.boxes).tolist()
+def _insert(store: sqlite3.Connection, parts: Iterable[Part]) -> dict[str, Any]:
+    """Fill both tables; what meta says of all instances."""
+    marks = ", ".join("?" * len(_COLUMNS))
+    counts: Counter[tuple[int, int]] = Counter()  # of tile and label
+    largest = np.zeros(2, dtype=np.int64)
+    for part in parts:
+        store.executemany(f"INSERT INTO cell VALUES ({marks})", _rows(part))
+        boxes = part.block.boxes
+        counts.update(zip(tiles_of(boxes).tolist(), part.block.labels.tolist(), strict=True))
+        largest = np.maximum(largest, (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0))
+
+    tiles = [
+        (tile, counts[tile, CYTOPLASM], counts[tile, NUCLEUS]) for tile in sorted({t for t, _ in counts})
+    ]
+    store.executemany("INSERT INTO tile VALUES (?, ?, ?)", tiles)
+    cells, nuclei = sum(row[1] for row in tiles), sum(row[2] for row in tiles)
+    return {"cells": cells, "nuclei": nuclei, "largest": largest.tolist()}
+
+
+def _rows(part: Part) -> Iterator[tuple[Any, ...]]:
+    block, tiles = part.block, tiles_of(part.block.boxes).tolist()
     for number, tile in enumerate(tiles):
-        parent, sure = int(parents[number]), float(confidence[number])
+        parent, sure = int(part.parents[number]), float(part.confidence[number])
+        values = [*part.nested[number].tolist(), *block.measures[number].tolist()]
         yield (
             tile,
-            number,
+            part.first + number,
             int(block.labels[number]),
             None if parent == NO_PARENT else parent,
-            None if np.isnan(sure) else sure,
+            None if isnan(sure) else sure,
             float(block.scores[number]),
             *block.boxes[number].tolist(),
             pack(block.counts(number)).encode("ascii"),
+            part.outlines[number],
             int(block.cut[number]),
-            *(None if np.isnan(value) else float(value) for value in block.measures[number]),
+            int(part.nuclei[number]) if block.labels[number] == CYTOPLASM else None,
+            *(None if isnan(value) else value for value in values),
         )

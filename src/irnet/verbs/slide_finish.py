@@ -16,6 +16,7 @@ from irnet.morphometry.table import encode_csv, to_csv
 from irnet.progress import each
 from irnet.slides.block import MEASURES, Block
 from irnet.slides.linking import link_nuclei
+from irnet.slides.nesting import describe
 from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.store import CELLS_DB, order_of, write_store
 from irnet.slides.suppress import survivors_of
@@ -81,8 +82,10 @@ def _finish_slide(plan: Plan, state: SlideStatus) -> Row:
     mpp = slide.layout.scaled_mpp
     parents, confidence = link_nuclei(cells, slide.layout.resampling.size, mpp)
 
-    meta = {"name": slide.name, "mpp": mpp, "px": slide.layout.px, "shape": slide.layout.resampling.size}
-    write_store(plan.folder(slide.name) / CELLS_DB, cells, parents, confidence, meta)
+    size = slide.layout.resampling.size
+    meta = {"name": slide.name, "mpp": mpp, "px": slide.layout.px, "shape": size, "slide_shape": slide.shape}
+    parts = describe(cells.select, parents, confidence, size)
+    write_store(plan.folder(slide.name) / CELLS_DB, parts, meta)
     audited = int(np.isin(windows, slide.audited).sum())
     row = _summary(slide, state, cells, parents) | {"found_where_nothing_shows": audited}
     write_atomic(plan.folder(slide.name) / QC, as_json(_quality(slide, state, row, cells)))

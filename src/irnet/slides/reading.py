@@ -1,0 +1,255 @@
+"""What cells.db holds, read for viewers, galleries and exports.
+
+    with open_store("OUT/slides/NAME") as store:          # or the path of the file itself
+        store.meta                                        # name, mpp, px, shape, cells, nuclei ...
+        store.within((x1, y1, x2, y2), limit=2000)        # what meets a rectangle: .instances, .more
+        store.ranked("nc_ratio", label=CYTOPLASM, limit=50, offset=0, highest=True)
+        store.get(id), store.nuclei_of(id)                # one by its id, and the nuclei of a cell
+        store.tiles()                                     # (t, 4): column, row, cells, nuclei
+        for instances in store.by_tile(): ...             # all of them, a tile at a time
+
+Each `Instance` has its place, links, measures by name, `mask()` and `rings(scale)`. Places are px at the
+network's scale, in the whole slide: times `meta.px` they are px of the slide's finest level, `meta.mpp` um
+long. Nothing is written. All raise InputError where the file is damaged; a store may be used by several
+threads.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from irnet.errors import InputError
+from irnet.geometry.masks import Mask, decode, unpack, validate_rle
+from irnet.geometry.polygons import Ring
+from irnet.slides.block import MEASURES
+from irnet.slides.nesting import NESTED
+from irnet.slides.outlines import decode_outline
+from irnet.slides.plan import RUN, SLIDES, Plan
+from irnet.slides.store import CELLS_DB, FORMAT, TILE
+
+RANKED_BY = ("score", "confidence", "nuclei", *NESTED, *MEASURES)
+_AGAIN = "irnet slide finish OUT writes it anew"
+_PLAIN = ("tile", "id", "label", "parent", "confidence", "score", "x1", "y1", "x2", "y2")
+_SELECTED = (*_PLAIN, "mask", "outline", "cut", "nuclei", *NESTED, *MEASURES)
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class StoreMeta:
+    """What a store says of its slide."""
+
+    name: str
+    mpp: float  # um per px of the boxes
+    px: float  # px of the slide per px of the boxes
+    shape: tuple[int, int]  # (H, W) px of the boxes
+    slide_shape: tuple[int, int]  # (H, W) of the finest level
+    cells: int
+    nuclei: int
+    largest: tuple[int, int]  # width and height that no box exceeds
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A cytoplasm or a nucleus."""
+
+    tile: int
+    id: int
+    label: int  # CYTOPLASM or NUCLEUS
+    parent: int | None  # id of a nucleus's cell
+    confidence: float | None  # of that link
+    score: float
+    box: tuple[int, int, int, int]  # x1, y1, x2, y2
+    packed_mask: bytes
+    packed_outline: bytes
+    cut: bool  # by the edge of its window
+    nuclei: int | None  # of a cytoplasm
+    measures: dict[str, float | None]  # by the names of NESTED and MEASURES
+
+    def mask(self) -> Mask:
+        """The pixels (h, w) of its box."""
+        x1, y1, x2, y2 = self.box
+        counts = unpack(self.packed_mask.decode("latin-1"))
+        validate_rle(counts, (y2 - y1, x2 - x1))
+        return decode(counts, (y2 - y1, x2 - x1), (0, 0, x2 - x1, y2 - y1))[0]
+
+    def rings(self, scale: float = 1.0) -> list[Ring]:
+        """Its closed outlines (k, 2), x and y in the slide, longest first; holes are rings in others."""
+        return [ring * scale for ring in decode_outline(self.packed_outline, self.box[:2])]
+
+
+class Found(NamedTuple):
+    """What a rectangle holds."""
+
+    instances: list[Instance]
+    more: bool  # whether the limit left any out
+
+
+class Store:
+    """A cells.db that is open; made by `open_store`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection, self._lock = connection, Lock()
+        self.meta = self._read_meta()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def within(self, box: Box, *, label: int | None = None, limit: int = 5000) -> Found:
+        """The instances whose boxes meet a rectangle x1, y1, x2, y2, by tile and id; at most `limit`."""
+        x1, y1, x2, y2 = box
+        wide, high = self.meta.largest
+        columns = (int(x1 - wide / 2) // TILE, int(x2 + wide / 2) // TILE)
+        rows = (int(y1 - high / 2) // TILE, int(y2 + high / 2) // TILE)
+        most_rows, most_columns = (side // TILE for side in self.meta.shape)
+
+        asked = "tile BETWEEN ? AND ? AND x1 < ? AND x2 > ? AND y1 < ? AND y2 > ?"
+        asked += "" if label is None else " AND label = ?"
+        left, right = max(columns[0], 0), min(columns[1], most_columns)
+        found: list[Instance] = []
+        for row in range(max(rows[0], 0), min(rows[1], most_rows) + 1):
+            given = [row << 16 | left, row << 16 | max(left, right), x2, x1, y2, y1]
+            given += [] if label is None else [label]
+            found += self._instances(f"{asked} ORDER BY tile, id LIMIT ?", [*given, limit + 1 - len(found)])
+            if len(found) > limit:
+                return Found(found[:limit], True)
+        return Found(found, False)
+
+    def ranked(
+        self, measure: str, *, label: int, limit: int = 50, offset: int = 0, highest: bool = True
+    ) -> list[Instance]:
+        """Instances of a class by a measure of RANKED_BY, the highest first or the lowest.
+
+        Those of which it is not known are left out. Ties go by id. Raises InputError for another measure.
+        """
+        if measure not in RANKED_BY:
+            raise InputError(f"no measure {measure!r}: choose one of {', '.join(RANKED_BY)}")
+        order = ", ".join(f"{name} {'DESC' if highest else 'ASC'}" for name in (measure, "tile", "id"))
+        known = f"label = ? AND {measure} IS NOT NULL ORDER BY {order}"
+        ids = self._ask(
+            f"SELECT id FROM cell WHERE {known} LIMIT ? OFFSET ?", (label, max(limit, 0), max(offset, 0))
+        )
+        return [one for (number,) in ids for one in self._instances("id = ?", (number,))]
+
+    def count(self, measure: str, *, label: int) -> int:
+        """How many instances of a class a measure of RANKED_BY is known of: how far `ranked` goes."""
+        if measure not in RANKED_BY:
+            raise InputError(f"no measure {measure!r}: choose one of {', '.join(RANKED_BY)}")
+        return self._ask(f"SELECT count({measure}) FROM cell WHERE label = ?", (label,))[0][0]
+
+    def get(self, number: int) -> Instance | None:
+        """The instance of an id, None where there is none."""
+        return next(iter(self._instances("id = ?", (number,))), None)
+
+    def nuclei_of(self, number: int) -> list[Instance]:
+        """The nuclei of a cell."""
+        return self._instances("parent = ? ORDER BY tile, id", (number,))
+
+    def tiles(self) -> NDArray[np.int64]:
+        """Column, row, cells and nuclei of each tile of TILE px with any, row by row, (t, 4)."""
+        rows = self._ask("SELECT tile & 65535, tile >> 16, cells, nuclei FROM tile ORDER BY tile")
+        return np.array(rows, dtype=np.int64).reshape(-1, 4)
+
+    def by_tile(self) -> Iterator[list[Instance]]:
+        """All instances in the order of their ids, those of a tile at a time."""
+        for (tile,) in self._ask("SELECT tile FROM tile ORDER BY tile"):
+            yield self._instances("tile = ? ORDER BY id", (tile,))
+
+    def _instances(self, condition: str, given: Sequence[Any]) -> list[Instance]:
+        rows = self._ask(f"SELECT {', '.join(_SELECTED)} FROM cell WHERE {condition}", given)
+        try:
+            return [_instance(row) for row in rows]
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.path}: damaged ({error}): {_AGAIN}") from None
+
+    def _ask(self, query: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            with self._lock:
+                return self._connection.execute(query, given).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{self.path}: damaged, or not of irnet slide ({error}): {_AGAIN}") from None
+
+    def _read_meta(self) -> StoreMeta:
+        try:
+            said = {key: json.loads(value) for key, value in self._ask("SELECT key, value FROM meta")}
+            version = said["format"]
+            if version > FORMAT:
+                raise InputError(f"{self.path}: format {version} of a newer irnet: update irnet")
+            if version < FORMAT:
+                raise InputError(f"{self.path}: format {version} of an earlier irnet: {_AGAIN}")
+            values: dict[str, Any] = {field.name: said[field.name] for field in fields(StoreMeta)}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.path}: not of irnet slide ({error}): {_AGAIN}") from None
+        pairs: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+        return StoreMeta(**values | pairs)
+
+
+def open_store(path: str | Path) -> Store:
+    """The cells.db at a path, or of the slide's folder at it, to be read.
+
+    Raises InputError for one that is missing, of another kind, damaged or of another version.
+    """
+    path = Path(path)
+    path = path / CELLS_DB if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(f"{path}: no such file: irnet slide finish OUT writes it")
+    try:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    try:
+        return Store(path, connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def find_stores(path: str | Path) -> list[Path]:
+    """The cells.db that a user means: the file, that of a slide's folder, or those of all slides of a plan.
+
+    In the order of the plan. Raises InputError where a slide has none.
+    """
+    path = Path(path)
+    if path.is_file() or (path / CELLS_DB).is_file():
+        return [path / CELLS_DB if path.is_dir() else path]
+    if (path / RUN).is_file():
+        names: Iterable[str] = Plan.read(path).names
+    else:  # given away without the plan
+        names = sorted(folder.name for folder in (path / SLIDES).glob("*") if folder.is_dir())
+    stores = [path / SLIDES / name / CELLS_DB for name in names]
+    if missing := [store for store in stores if not store.is_file()]:
+        raise InputError(f"{missing[0]}: no such file: irnet slide finish {path} writes it")
+    if not stores:
+        raise InputError(f"{path}: no {CELLS_DB} in it: irnet slide finish writes it")
+    return stores
+
+
+def _instance(row: tuple[Any, ...]) -> Instance:
+    values = dict(zip(_SELECTED, row, strict=True))
+    return Instance(
+        **{name: values[name] for name in ("tile", "id", "label", "parent", "confidence", "score")},
+        box=(int(row[6]), int(row[7]), int(row[8]), int(row[9])),
+        packed_mask=bytes(values["mask"]),
+        packed_outline=bytes(values["outline"]),
+        cut=bool(values["cut"]),
+        nuclei=values["nuclei"],
+        measures={name: values[name] for name in (*NESTED, *MEASURES)},
+    )
