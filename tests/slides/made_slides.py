@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 Pixels = NDArray[np.uint8]
 
@@ -63,3 +64,28 @@ def resolution(mpp: float | None) -> dict:
 def noise(seed: int, *shape: int) -> Pixels:
     """Pixels of which no two places are alike."""
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def focal_stack(
+    image: Pixels,
+    first: NDArray,
+    *,
+    planes: int = 5,
+    sharp: tuple[int, int] = (1, 3),
+    blur: float,
+) -> Pixels:
+    """Focal planes (Z, H, W, 3) of an image whose stain lies in two of them.
+
+    `first` (H, W) is the share of each pixel's stain that is sharp in the first of them. Away from its plane,
+    light is spread by a Gaussian of `blur` px for each plane between.
+    """
+    density = -np.log10(np.maximum(image, 1) / 255)
+    parts = density * first[..., None], density * (1 - first)[..., None]
+    stack = []
+    for plane in range(planes):
+        total = np.zeros_like(density)
+        for part, at in zip(parts, sharp, strict=True):
+            reach = blur * abs(plane - at)
+            total += gaussian_filter(part, (reach, reach, 0)) if reach else part
+        stack.append(np.clip(255 * 10**-total, 0, 255).round().astype(np.uint8))
+    return np.stack(stack)

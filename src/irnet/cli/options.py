@@ -176,6 +176,14 @@ Score = Annotated[
         show_default="the threshold of each class stored with the weights",
     ),
 ]
+Plane = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a slide with focal planes: fuse, best or a number from 0.",
+        show_default="fuse",
+        callback=fold,
+    ),
+]
 Views = Annotated[
     int,
     typer.Option(help="1, or 4: images are seen mirrored and transposed too, in four times the time."),

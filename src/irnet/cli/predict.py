@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Engine, Model, Out, Precision, Score, Views, fold_list, gathered
+from irnet.cli.options import Device, Engine, Model, Out, Plane, Precision, Score, Views, fold_list, gathered
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Reading:
     keep_scale: Annotated[
         bool, typer.Option("--keep-scale", hidden=True, help="The former name of --scale 1.")
     ] = False
+    plane: Plane = None
     page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Take images in folders of the folders named, too.")
@@ -110,11 +111,13 @@ def predict(
         ids=ids,
     )
     if slides := slides_among(images):
-        slides_report = predict_slides(slides, out, options)
+        slides_report = predict_slides(slides, out, options, plane=reading.plane)
         for line in slides_report.lines():
             typer.echo(line)
         typer.echo(written(out))
         raise typer.Exit(slides_report.exit_code)
+    if reading.plane is not None:
+        raise InputError("--plane is of slides, and these are images: --page is of TIFF files with pages")
     report = predict_files(images, out, options)
 
     for line in report.last_lines():

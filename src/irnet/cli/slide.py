@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, Engine, Model, Out, Precision, Score, gathered
+from irnet.cli.options import Device, Engine, Model, Out, Plane, Precision, Score, gathered
 
 app = typer.Typer(
     name="slide", help="Whole slides: files of scanners, and large images.", no_args_is_help=True
@@ -15,7 +15,6 @@ app = typer.Typer(
 SlideMpp = Annotated[
     float | None, typer.Option("--mpp", help="um per pixel of the slide.", show_default="what its file says")
 ]
-Plane = Annotated[int | None, typer.Option(help="Focal plane, from 0.", show_default="the middle one")]
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from irnet.slides.focus import ONE
 from irnet.slides.readers.slide import Box, Pixels, Slide
 from irnet.slides.resample import STEPS, Resampling
 from irnet.slides.tiles import Window, plan_windows
@@ -24,13 +25,14 @@ class Layout:
     """How the pixels of a slide become those of the network's scale, and its windows there.
 
     Args:
-        plane: focal plane.
+        plane: focal plane; where planes are merged, the one that stands for them.
         level: the level that is read.
         steps: scale, see `Resampling`.
         downsample: px of the finest level per px of this one.
         shape: (H, W) of the level.
         mpp: um per pixel of the finest level.
         core, halo: of windows, px at the network's scale.
+        focus: how planes are merged, see `choose_focus`.
     """
 
     plane: int
@@ -41,10 +43,18 @@ class Layout:
     mpp: float
     core: int
     halo: int
+    focus: str = ONE
 
     @classmethod
     def of(
-        cls, slide: Slide, mpp: float, network_mpp: float, *, plane: int, window: tuple[int, int]
+        cls,
+        slide: Slide,
+        mpp: float,
+        network_mpp: float,
+        *,
+        window: tuple[int, int],
+        plane: int = 0,
+        focus: str = ONE,
     ) -> Layout:
         """The layout for a network of `network_mpp` um per pixel, 0 where it has no scale.
 
@@ -58,7 +68,7 @@ class Layout:
         )
         px = (network_mpp or mpp) / (mpp * slide.downsample(level))
         steps = STEPS if abs(1 / px - 1) <= SAME_SCALE else round(px * STEPS)
-        return cls(plane, level, steps, slide.downsample(level), slide.levels[level], mpp, *window)
+        return cls(plane, level, steps, slide.downsample(level), slide.levels[level], mpp, *window, focus)
 
     @property
     def resampling(self) -> Resampling:
@@ -80,7 +90,7 @@ class Layout:
         return [*plan_windows(self.resampling.size, core=self.core, halo=self.halo)]
 
     def cut_out(self, slide: Slide, window: Window) -> Pixels:
-        """The pixels (h, w, 3) of a window's frame at the network's scale."""
+        """The pixels (h, w, 3) of a window's frame at the network's scale; `slide` is in this focus."""
         return self.resampling.cut_out(lambda box: slide.read(self.plane, self.level, box), window.frame)
 
     def shows(self, window: Window, tissue: Tissue) -> bool:

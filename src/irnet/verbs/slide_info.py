@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from irnet.cells import check_mpp
-from irnet.errors import InputError
 from irnet.inference.weights import find_weights, read_settings
 from irnet.inference.windows import WINDOWS
+from irnet.slides.focus import choose_focus, in_focus, say_focus
 from irnet.slides.layout import Layout, pixels_of
 from irnet.slides.readers.opening import open_slide
-from irnet.slides.readers.slide import Slide
 from irnet.slides.tissue import Tissue, find_tissue
 from irnet.wording import number_of
 
@@ -27,7 +26,7 @@ class SlideInfo:
     reader: str
     levels: tuple[tuple[int, int], ...]  # (H, W)
     planes: int
-    plane: int
+    focus: str  # what is taken of the planes
     mpp: float | None
     notes: tuple[str, ...]
     tissue: Tissue | None = None  # None where um per pixel is not known, as all below
@@ -42,7 +41,7 @@ class SlideInfo:
         yield f"{self.name}: {width} x {height} px, read by {self.reader}"
         yield f"  levels: {', '.join(f'{width} x {height}' for height, width in self.levels)}"
         if self.planes > 1:
-            yield f"  focal planes: {self.planes}, of which plane {self.plane} is taken"
+            yield f"  {self.focus}"
         for note in self.notes:
             yield f"  {note}"
         if self.mpp is None:
@@ -65,7 +64,7 @@ def slide_info(
     *,
     model: str | Path | None = None,
     mpp: float | None = None,
-    plane: int | None = None,
+    plane: str | int | None = None,
 ) -> SlideInfo:
     """Look at a slide as the network of a weights file would, None for the bundled ones.
 
@@ -73,22 +72,23 @@ def slide_info(
     """
     check_mpp(mpp)
     settings, _ = read_settings(find_weights(model))
-    with open_slide(path) as slide:
-        taken = choose_plane(slide, plane)
+    with open_slide(path) as opened:
+        taken, focus = choose_focus(opened, plane)
+        slide = in_focus(opened, focus)
         known = mpp or slide.mpp
         info = SlideInfo(
             slide.path.name,
             slide.reader,
             tuple(slide.levels),
             slide.planes,
-            taken,
+            say_focus(slide.planes, taken, focus),
             known,
             tuple(slide.notes),
         )
         if known is None:
             return info
 
-        layout = Layout.of(slide, known, settings.data.mpp, plane=taken, window=WINDOWS[0])
+        layout = Layout.of(slide, known, settings.data.mpp, plane=taken, focus=focus, window=WINDOWS[0])
         tissue = find_tissue(slide, taken, known)
         windows = layout.windows()
         seen = [window for window in windows if layout.shows(window, tissue)]
@@ -105,10 +105,3 @@ def slide_info(
 def duration(seconds: float) -> str:
     """So many seconds for people: minutes, or hours."""
     return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{max(1, round(seconds / 60))} min"
-
-
-def choose_plane(slide: Slide, plane: int | None) -> int:
-    """The focal plane that is asked for, or the middle one. Raises InputError for one that is not there."""
-    if plane is not None and not 0 <= plane < slide.planes:
-        raise InputError(f"{slide.path}: plane {plane} of {slide.planes}: give 0 to {slide.planes - 1}")
-    return slide.planes // 2 if plane is None else plane

@@ -18,6 +18,7 @@ from irnet.inference.weights import find_weights, read_settings
 from irnet.inference.windows import WINDOWS
 from irnet.models.constants import by_label
 from irnet.progress import each
+from irnet.slides.focus import choose_focus, in_focus, say_focus
 from irnet.slides.key import slide_key
 from irnet.slides.layout import Layout, audited
 from irnet.slides.plan import RUN, Plan, SlidePlan
@@ -25,7 +26,6 @@ from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Slide
 from irnet.slides.tiles import Window
 from irnet.slides.tissue import find_tissue
-from irnet.verbs.slide_info import choose_plane
 
 _REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
 
@@ -38,7 +38,7 @@ class SlideOptions:
         model: weights file or run's folder, None for the bundled weights.
         score: cut for both classes, None for the operating threshold of each.
         mpp: um per pixel of all slides, None for what each file says.
-        plane: focal plane, None for the middle one.
+        plane: see `choose_focus`.
         region: x, y, w, h in px of the finest level: windows whose cores lie outside are left out.
         window: core and halo, px at the network's scale.
         every: segment windows that show nothing as well.
@@ -49,7 +49,7 @@ class SlideOptions:
     model: str | Path | None = None
     score: float | None = None
     mpp: float | None = None
-    plane: int | None = None
+    plane: str | int | None = None
     region: str | None = None
     window: tuple[int, int] = WINDOWS[0]
     every: bool = False
@@ -79,12 +79,13 @@ def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOpti
 
 
 def _plan_slide(name: str, file: Path, network_mpp: float, options: SlideOptions) -> SlidePlan:
-    with open_slide(file) as slide:
+    with open_slide(file) as opened:
+        plane, focus = choose_focus(opened, options.plane)
+        slide = in_focus(opened, focus)
         mpp = options.mpp or slide.mpp
         if mpp is None:
             raise InputError(f"{file}: um per pixel unknown: give --mpp, as the scanner's manual says it")
-        plane = choose_plane(slide, options.plane)
-        layout = Layout.of(slide, mpp, network_mpp, plane=plane, window=options.window)
+        layout = Layout.of(slide, mpp, network_mpp, plane=plane, focus=focus, window=options.window)
         tissue = find_tissue(slide, plane, mpp)
 
         windows = layout.windows()
@@ -102,13 +103,13 @@ def _plan_slide(name: str, file: Path, network_mpp: float, options: SlideOptions
             tuple(skipped),
             tuple(audited(skipped)),
             outside,
-            (*slide.notes, *_plane_note(slide, plane)),
+            (*slide.notes, *_plane_note(slide, layout)),
             options.full_hash,
         )
 
 
-def _plane_note(slide: Slide, plane: int) -> list[str]:
-    return [f"focal plane {plane} of {slide.planes} is taken"] if slide.planes > 1 else []
+def _plane_note(slide: Slide, layout: Layout) -> list[str]:
+    return [say_focus(slide.planes, layout.plane, layout.focus)] if slide.planes > 1 else []
 
 
 def _outside(windows: Sequence[Window], layout: Layout, region: str | None) -> tuple[int, ...]:

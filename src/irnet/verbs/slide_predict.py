@@ -37,10 +37,13 @@ class SlidesResult:
             yield f"{row['slide']}: {row['cells']} cells, {row['nuclei']} nuclei on {row['area_mm2']:g} mm2"
 
 
-def predict_slides(slides: Sequence[Path], out: Path, options: PredictOptions) -> SlidesResult:
+def predict_slides(
+    slides: Sequence[Path], out: Path, options: PredictOptions, *, plane: str | None = None
+) -> SlidesResult:
     """Write what is found on slides to `out`: `irnet slide plan`, `run` and `finish`, one after the other.
 
-    Stopped, the same call goes on. Raises what they raise, and InputError for options that slides have not.
+    `plane` is that of `SlideOptions`. Stopped, the same call goes on. Raises what they raise, and InputError
+    for options that slides have not.
     """
     plain, options = PredictOptions(), replace(options, save=tuple(options.save))
     for field in fields(options):
@@ -50,7 +53,7 @@ def predict_slides(slides: Sequence[Path], out: Path, options: PredictOptions) -
                 "leave it out, or see irnet slide plan --help"
             )
 
-    asked = SlideOptions(model=options.model, score=options.score, mpp=options.mpp)
+    asked = SlideOptions(model=options.model, score=options.score, mpp=options.mpp, plane=plane)
     plan = plan_slides(slides, out, asked)
     for name in plan.names:
         for note in plan.slide(name).notes:

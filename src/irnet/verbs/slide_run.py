@@ -18,6 +18,7 @@ from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
 from irnet.inference.engine import EngineName, Precision
 from irnet.inference.slide_blocks import BlockFolder
 from irnet.progress import each, tell
+from irnet.slides.focus import in_focus
 from irnet.slides.key import slide_key
 from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.readers.opening import open_slide
@@ -176,7 +177,7 @@ def _run_window(
 
 
 def open_planned(slide: SlidePlan) -> Slide:
-    """The slide of a plan, open. Raises InputError where it is not the one that was planned."""
+    """The slide of a plan, open and in the planned focus. Raises InputError where it is another one."""
     if not Path(slide.path).is_file():
         raise InputError(f"{slide.path}: no such file: put the slide back, or plan again to another folder")
     opened = open_slide(slide.path)
@@ -185,7 +186,7 @@ def open_planned(slide: SlidePlan) -> Slide:
     except InputError:
         opened.close()
         raise
-    return opened
+    return in_focus(opened, slide.layout.focus)
 
 
 def _check_same(opened: Slide, slide: SlidePlan) -> None:
