@@ -82,7 +82,9 @@ def test_from_slide_to_table(run, network: Path, tmp_path: Path) -> None:
     table = (out / "slides.csv").read_text(encoding="utf-8-sig").splitlines()
     assert table[0].startswith("slide,cells,nuclei")
     assert table[1].startswith("slide-0001,")
-    for verb in ("view", "report", "measure", "data check"):
+    assert "cells.csv" in run("measure", out).out
+    assert "1 slide written" in run("export", out, "--to", "csv").out
+    for verb in ("view", "report", "data check"):
         told = run(*verb.split(), out)
         assert (told.code, "take slides.csv" in told.err) == (2, True), told.err
         told = run(*verb.split(), out / "slides" / "slide-0001" / "cells.db")

@@ -12,7 +12,8 @@ import pytest
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.errors import InputError
 from irnet.morphometry.images import IMAGE_COLUMNS
-from irnet.morphometry.table import COLUMNS, measure, to_csv, to_parquet
+from irnet.morphometry.parquet import to_parquet
+from irnet.morphometry.table import COLUMNS, measure, to_csv
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "measurements.md"
 

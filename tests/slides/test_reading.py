@@ -7,21 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_stores import MPP, PX, block_of, write_store_of
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Cells
 from irnet.errors import InputError
 from irnet.geometry.polygons import outlines, rasterise
 from irnet.morphometry.table import measure
 from irnet.slides import nesting, reading, store
-from irnet.slides.block import MEASURES, Block
-from irnet.slides.linking import link_nuclei
-from irnet.slides.nesting import describe
 from irnet.slides.outlines import decode_outline, encode_outline
 from irnet.slides.reading import find_stores, open_store
-from irnet.slides.store import order_of, write_store
+from irnet.slides.store import order_of
 from irnet.synthetic import generate
-
-MPP, PX = 0.37, 1.48
 
 
 @pytest.fixture
@@ -34,22 +30,8 @@ def cells(monkeypatch: pytest.MonkeyPatch) -> Cells:
     return content.cells.select(order_of(block_of(content.cells)))
 
 
-def block_of(cells: Cells) -> Block:
-    measures = np.random.default_rng(0).random((len(cells), len(MEASURES))).astype(np.float32)
-    measures[::5, 3] = np.nan
-    return Block.of(cells, measures, np.zeros(len(cells), bool))
-
-
-def write(folder: Path, cells: Cells) -> Path:
-    block = block_of(cells)
-    parents, confidence = link_nuclei(block, cells.image_shape, MPP)
-    meta = {"name": "smear", "mpp": MPP, "px": PX, "shape": cells.image_shape, "slide_shape": (1036, 1332)}
-    write_store(folder / "cells.db", describe(block.select, parents, confidence, cells.image_shape), meta)
-    return folder / "cells.db"
-
-
 def test_what_is_written_comes_back(tmp_path: Path, cells: Cells) -> None:
-    with open_store(write(tmp_path, cells)) as db:
+    with open_store(write_store_of(tmp_path, cells)) as db:
         found = [one for tile in db.by_tile() for one in tile]
         assert [one.id for one in found] == [*range(len(cells))]
         assert (db.meta.cells, db.meta.nuclei) == tuple((cells.labels == k).sum() for k in (1, 2))
@@ -66,7 +48,7 @@ def test_what_is_written_comes_back(tmp_path: Path, cells: Cells) -> None:
 
 
 def test_nuclei_in_cells_are_measured_as_in_images(tmp_path: Path, cells: Cells) -> None:
-    with open_store(write(tmp_path, cells)) as db:
+    with open_store(write_store_of(tmp_path, cells)) as db:
         found = [one for tile in db.by_tile() for one in tile]
         parents = [-1 if one.parent is None else one.parent for one in found]
         linked = Cells.build(
@@ -85,7 +67,7 @@ def test_nuclei_in_cells_are_measured_as_in_images(tmp_path: Path, cells: Cells)
 
 def test_a_rectangle_holds_what_meets_it(tmp_path: Path, cells: Cells) -> None:
     boxes, draw = cells.boxes, np.random.default_rng(1)
-    with open_store(write(tmp_path, cells)) as db:
+    with open_store(write_store_of(tmp_path, cells)) as db:
         for _ in range(50):
             x1, y1, wide, high = draw.uniform((-200, -200, 1, 1), (900, 900, 400, 400))
             x2, y2 = x1 + wide, y1 + high
@@ -103,7 +85,7 @@ def test_a_rectangle_holds_what_meets_it(tmp_path: Path, cells: Cells) -> None:
 @pytest.mark.parametrize("measure", ["score", "nc_ratio", "nuclei", "min_diameter_um", "solidity"])
 @pytest.mark.parametrize("highest", [True, False])
 def test_ranks_go_up_and_down_by_pages(tmp_path: Path, cells: Cells, measure: str, highest: bool) -> None:
-    with open_store(write(tmp_path, cells)) as db:
+    with open_store(write_store_of(tmp_path, cells)) as db:
         every = [one for tile in db.by_tile() for one in tile if one.label == CYTOPLASM]
         values = {one.id: one.measures.get(measure, getattr(one, measure, None)) for one in every}
         known = [(value, number) for number, value in values.items() if value is not None]
@@ -119,7 +101,7 @@ def test_ranks_go_up_and_down_by_pages(tmp_path: Path, cells: Cells, measure: st
 
 
 def test_one_by_its_id(tmp_path: Path, cells: Cells) -> None:
-    with open_store(write(tmp_path, cells).parent) as db:
+    with open_store(write_store_of(tmp_path, cells).parent) as db:
         one = db.get(17)
         assert one is not None
         assert one.box == tuple(cells.boxes[17].astype(int).tolist())
@@ -127,7 +109,7 @@ def test_one_by_its_id(tmp_path: Path, cells: Cells) -> None:
 
 
 def test_a_slide_without_cells(tmp_path: Path) -> None:
-    with open_store(write(tmp_path, Cells.empty((300, 400)))) as db:
+    with open_store(write_store_of(tmp_path, Cells.empty((300, 400)))) as db:
         assert db.within((0, 0, 400, 300)) == ([], False)
         assert db.ranked("score", label=CYTOPLASM) == []
         assert ([*db.by_tile()], db.tiles().shape) == ([], (0, 4))
@@ -152,7 +134,7 @@ def set_format(path: Path, value: object) -> None:
 def test_other_files_are_refused(tmp_path: Path, cells: Cells) -> None:
     with pytest.raises(InputError, match=r"cells\.db: no such file: irnet slide finish"):
         open_store(tmp_path)
-    path = write(tmp_path, cells)
+    path = write_store_of(tmp_path, cells)
     whole = path.read_bytes()
 
     for value, said in ((99, "newer irnet: update"), (1, "earlier irnet"), ("two", "not of irnet slide")):
@@ -171,7 +153,7 @@ def test_other_files_are_refused(tmp_path: Path, cells: Cells) -> None:
 
 
 def test_bytes_that_have_changed_are_no_traceback(tmp_path: Path, cells: Cells) -> None:
-    path = write(tmp_path, cells)
+    path = write_store_of(tmp_path, cells)
     whole, draw, refused = path.read_bytes(), np.random.default_rng(2), 0
     for _ in range(30):
         content = bytearray(whole)
@@ -194,5 +176,5 @@ def test_stores_of_a_folder(tmp_path: Path, cells: Cells) -> None:
     folder.mkdir(parents=True)
     with pytest.raises(InputError, match="irnet slide finish"):
         find_stores(tmp_path)
-    path = write(folder, cells)
+    path = write_store_of(folder, cells)
     assert find_stores(tmp_path) == find_stores(folder) == find_stores(path) == [path]

@@ -16,7 +16,8 @@ def _formats() -> list[str]:
 
 def export(
     source: Annotated[
-        Path, typer.Argument(help="Folder of predict, data set or COCO file.", show_default=False)
+        Path,
+        typer.Argument(help="Folder of predict, also of slides; data set or COCO file.", show_default=False),
     ],
     to: Annotated[
         str,
@@ -59,5 +60,5 @@ def export(
         typer.echo(f"warning: {note}", err=True)
     for error in done.errors:
         typer.echo(error, err=True)
-    typer.echo(f"{number_of(done.images, 'image')} written to {done.folder}")
+    typer.echo(f"{number_of(done.images, done.what)} written to {done.folder}")
     raise typer.Exit(done.exit_code)

@@ -12,7 +12,9 @@ from irnet.cli.options import Link, Own, fold_list, gathered
 def measure(
     found: Annotated[
         Path,
-        typer.Argument(help="Folder of irnet predict; or a data set, or a COCO file.", show_default=False),
+        typer.Argument(
+            help="Folder of irnet predict, also of slides; or a data set, or a COCO file.", show_default=False
+        ),
     ],
     exclude_overlap: Annotated[
         bool, typer.Option("--exclude-overlap", help="Leave pixels of several cells out of the stain.")

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from math import isfinite
+from typing import BinaryIO, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from irnet.morphometry.surroundings import (
     touch_border,
 )
 from irnet.progress import each
-from irnet.wording import for_spreadsheet, install_extra, name_instance
+from irnet.wording import for_spreadsheet, name_instance
 
 Value = str | int | float | None
 Row = dict[str, Value]
@@ -128,10 +129,21 @@ def to_csv(rows: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:
     Text that a spreadsheet would take for a formula gets `'` before it, as OWASP advises.
     """
     text = io.StringIO()
-    writer: csv.DictWriter[str] = csv.DictWriter(text, list(columns), lineterminator="\n")
+    _write_rows(text, rows, columns)
+    return text.getvalue()
+
+
+def write_csv(file: BinaryIO, rows: Iterable[Row]) -> None:
+    """The same to a binary file, as `encode_csv` has it, row by row."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    _write_rows(text, rows, COLUMNS)
+    text.detach()
+
+
+def _write_rows(file: TextIO, rows: Iterable[Row], columns: Iterable[str]) -> None:
+    writer: csv.DictWriter[str] = csv.DictWriter(file, list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: _written(value) for key, value in row.items()} for row in rows)
-    return text.getvalue()
 
 
 def from_csv(text: str) -> list[Row] | None:
@@ -153,28 +165,6 @@ def encode_csv(text: str) -> bytes:
 
 def _written(value: Value) -> Value:
     return for_spreadsheet(value) if isinstance(value, str) else value
-
-
-def check_parquet() -> None:
-    """Raise InputError where pyarrow is missing."""
-    try:
-        from pyarrow import parquet  # noqa: F401
-    except ImportError as error:
-        raise InputError(f"Parquet needs pyarrow: {install_extra('parquet')}") from error
-
-
-def to_parquet(rows: Sequence[Row]) -> bytes:
-    """The rows as a Parquet file; a value that is not known is null. InputError where pyarrow is missing."""
-    check_parquet()
-    import pyarrow
-    from pyarrow import parquet
-
-    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(column, types[kind]) for column, kind in COLUMNS.items()])
-
-    file = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), file)
-    return file.getvalue()
 
 
 def _identity(
@@ -279,5 +269,9 @@ def _listed(column: str, values: Sequence[Value] | NDArray | None, count: int) -
         return [None] * count
     if COLUMNS[column] is not float:
         return values.tolist() if isinstance(values, np.ndarray) else list(values)
-    numbers, digits = np.asarray(values, dtype=np.float64).tolist(), DIGITS[column]
-    return [round(value, digits) if isfinite(value) else None for value in numbers]
+    return [rounded(column, value) for value in np.asarray(values, dtype=np.float64).tolist()]
+
+
+def rounded(column: str, value: float) -> float | None:
+    """A number as the table has it, None for one that is not known."""
+    return round(value, DIGITS[column]) if isfinite(value) else None

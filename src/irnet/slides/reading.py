@@ -6,6 +6,7 @@
         store.ranked("nc_ratio", label=CYTOPLASM, limit=50, offset=0, highest=True)
         store.get(id), store.nuclei_of(id)                # one by its id, and the nuclei of a cell
         store.tiles()                                     # (t, 4): column, row, cells, nuclei
+        store.in_tile(column, row)                        # what has its middle there
         for instances in store.by_tile(): ...             # all of them, a tile at a time
 
 Each `Instance` has its place, links, measures by name, `mask()` and `rings(scale)`. Places are px at the
@@ -158,19 +159,24 @@ class Store:
         """The instance of an id, None where there is none."""
         return next(iter(self._instances("id = ?", (number,))), None)
 
-    def nuclei_of(self, number: int) -> list[Instance]:
-        """The nuclei of a cell."""
-        return self._instances("parent = ? ORDER BY tile, id", (number,))
+    def nuclei_of(self, first: int, last: int | None = None) -> list[Instance]:
+        """The nuclei of a cell, or of all cells with ids from `first` to `last`."""
+        given = (first, first if last is None else last)
+        return self._instances("parent BETWEEN ? AND ? ORDER BY tile, id", given)
 
     def tiles(self) -> NDArray[np.int64]:
         """Column, row, cells and nuclei of each tile of TILE px with any, row by row, (t, 4)."""
         rows = self._ask("SELECT tile & 65535, tile >> 16, cells, nuclei FROM tile ORDER BY tile")
         return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
+    def in_tile(self, column: int, row: int) -> list[Instance]:
+        """The instances of a tile, in the order of their ids: those whose boxes have their middles in it."""
+        return self._instances("tile = ? ORDER BY id", (row << 16 | column,))
+
     def by_tile(self) -> Iterator[list[Instance]]:
         """All instances in the order of their ids, those of a tile at a time."""
-        for (tile,) in self._ask("SELECT tile FROM tile ORDER BY tile"):
-            yield self._instances("tile = ? ORDER BY id", (tile,))
+        for column, row, *_ in self.tiles().tolist():
+            yield self.in_tile(column, row)
 
     def _instances(self, condition: str, given: Sequence[Any]) -> list[Instance]:
         rows = self._ask(f"SELECT {', '.join(_SELECTED)} FROM cell WHERE {condition}", given)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import filecmp
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from irnet.data.beside import name_files
 from irnet.data.coco.found import read_found
+from irnet.data.coco.location import is_of_slides
 from irnet.data.coco.run_record import made_from
 from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath, qupath_geometry
@@ -17,10 +17,13 @@ from irnet.data.formats.qupath_names import name_measurements
 from irnet.data.image import orientation
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
-from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
-from irnet.morphometry.table import Row, check_parquet, encode_csv, to_csv, to_parquet
+from irnet.errors import InputError
+from irnet.morphometry.parquet import check_parquet, to_parquet
+from irnet.morphometry.table import Row, encode_csv, to_csv
 from irnet.progress import each
+from irnet.verbs.exported import Exported
 from irnet.verbs.measure import measure_entry, measured_by_run
+from irnet.verbs.slide_export import export_slides
 from irnet.wording import number_of
 
 FORMATS = ("qupath", "imagej", "labelme", "cvat", "csv", "parquet", "labels")
@@ -44,22 +47,6 @@ MEASURED = ("qupath", "csv", "parquet")  # what holds measurements
 AS_STORED = {"qupath": "QuPath", "imagej": "ImageJ"}  # they obey no orientation tag
 
 
-@dataclass
-class Exported:
-    """What `export` did."""
-
-    folder: Path
-    images: int
-    notes: list[str] = field(default_factory=list)  # what the format cannot hold
-    errors: list[str] = field(default_factory=list)  # what could not be done, because an image is missing
-    measured: Mapping[str, list[Row]] = field(default_factory=dict)  # rows that predict measured, by image
-
-    @property
-    def exit_code(self) -> int:
-        """0 all done, 3 done except for the errors."""
-        return DONE_WITH_ERRORS if self.errors else DONE
-
-
 def export(
     source: str | Path,
     to: str,
@@ -71,7 +58,7 @@ def export(
     """Write what was found to a folder.
 
     Args:
-        source: folder of `irnet predict`, data set or COCO file.
+        source: folder of `irnet predict` or of whole slides, data set or COCO file.
         to: one of FORMATS.
         out: folder to write to, None for one named `to` beside it (of corrected.json: corrected-qupath).
         style: one of the format's STYLES, None for its first.
@@ -87,6 +74,10 @@ def export(
     if style is not None and style not in styles:
         choice = f"choose one of {', '.join(styles)}" if styles else f"{to} has only one form: leave it out"
         raise InputError(f"--as {style}: {choice}")
+
+    if is_of_slides(Path(source)):
+        style = style or next(iter(styles), "")
+        return export_slides(source, to, None if out is None else Path(out), style=style, replace=replace)
 
     _NEEDS.get(to, lambda: None)()
     entries = read_found(source)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irnet.data.coco.found import read_found
+from irnet.data.coco.location import is_of_slides
 from irnet.data.coco.run_record import CELLS, IMAGES, PREDICTIONS, RunRecord, made_from
 from irnet.data.files import remove_drafts, sha256, write_atomic
 from irnet.data.locking import writing
@@ -15,18 +16,18 @@ from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.images import IMAGE_COLUMNS, summarise_image
+from irnet.morphometry.parquet import check_parquet, to_parquet
 from irnet.morphometry.table import (
     Row,
     Value,
-    check_parquet,
     encode_csv,
     from_csv,
     measure,
     to_csv,
-    to_parquet,
 )
 from irnet.progress import each
 from irnet.verbs.own_data import Completion
+from irnet.verbs.slide_export import measure_slides
 from irnet.wording import for_spreadsheet, name_instance
 
 SAVES = ("csv", "parquet")
@@ -74,6 +75,11 @@ def measure_files(
         raise InputError(f"--save {','.join(unknown)}: unknown; choose from {', '.join(SAVES)}")
     if "parquet" in save:
         check_parquet()
+
+    if is_of_slides(Path(source)):
+        if own != OwnData() or link or exclude_overlap:
+            raise InputError(f"{source}: cells of slides are measured in their windows: give --save alone")
+        return Measured(*measure_slides(source, [kind for kind in SAVES if kind in save]), [], [])
 
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
     if not folder.is_dir():

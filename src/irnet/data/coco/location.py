@@ -12,10 +12,10 @@ _CELLS_DB = "cells.db"  # of irnet slide
 def locate(path: str | os.PathLike) -> Path:
     """The json of a data set: the file named, or annotations.json of the folder named. InputError."""
     path = Path(path)
-    if _is_of_slides(path):
+    if is_of_slides(path):
         raise InputError(
-            f"{path}: what was found on whole slides, which only irnet slide reads yet: take slides.csv and "
-            "slides/NAME/cells.db (SQLite) as they are"
+            f"{path}: what was found on whole slides, which this command does not read: irnet export and "
+            "irnet measure do, or take slides.csv and slides/NAME/cells.db (SQLite) as they are"
         )
     if path.is_file():
         return path
@@ -31,10 +31,12 @@ def locate(path: str | os.PathLike) -> Path:
     raise InputError(f"{path}: no annotations.json in it; {remedy}")
 
 
-def _is_of_slides(path: Path) -> bool:
+def is_of_slides(path: Path) -> bool:
     """Whether `irnet slide` wrote a file, or a folder that holds no images' cells beside."""
     if path.is_file():
         return path.name == _CELLS_DB
     if any((path / name).is_file() for name in _HELD):
         return False
-    return (path / _CELLS_DB).is_file() or ((path / "slides.json").is_file() and (path / "slides").is_dir())
+    if (path / _CELLS_DB).is_file() or (path / "plan.json").is_file():  # of one slide
+        return True
+    return (path / "slides.json").is_file() and (path / "slides").is_dir()

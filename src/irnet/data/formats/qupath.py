@@ -6,18 +6,17 @@ of its own. QuPath lets nobody edit cells and other detections: for correction a
 outside its cell's object is linked to it by the metadata key `cell`.
 """
 
-import json
 import logging
 import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS
 from irnet.data.beside import ImageFinder, list_files
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Id, Row, identity, naming, parse, short
@@ -33,20 +32,17 @@ from irnet.data.formats.qupath_features import (
     properties_of,
     scores_of,
 )
-from irnet.data.formats.qupath_geometry import NucleiGeometry, geometry_of, nuclei_of
+from irnet.data.formats.qupath_objects import annotations, cell_objects, write_features
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry import polygons
 from irnet.geometry.polygons import Ring
 from irnet.progress import each
-from irnet.wording import name_instance
 
 Style = Literal["cells", "annotations"]
 SUFFIX = ".geojson"
 SUFFIXES = (SUFFIX, ".json")  # QuPath writes the first, scripts the second
-COLOURS = {CYTOPLASM: [0, 114, 178], NUCLEUS: [213, 94, 0]}  # Okabe and Ito
 _logger = logging.getLogger(__name__)
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "irnet.qupath")
 
 
 def write(
@@ -63,18 +59,15 @@ def write(
     many nuclei touch another of their cell and are objects of their own. InputError where shapely is missing.
     """
     cells, apart = entry.content.cells, [0]
+
+    def draw(indices: Sequence[int]) -> Iterator[list[Ring]]:
+        return polygons.outlines([cells.masks[index] for index in indices], cells.offsets[indices])
+
     if style == "cells":
-        features = _cell_features(entry, measurements or [{}] * len(cells), apart)
+        features = cell_objects(entry, draw, measurements or [{}] * len(cells), apart)
     else:
-        features = _annotation_features(entry)
-
-    def stream(file: BinaryIO) -> None:
-        file.write(b'{"type": "FeatureCollection", "features": [')
-        for number, feature in enumerate(features):
-            file.write((",\n" if number else "\n").encode() + json.dumps(feature, allow_nan=False).encode())
-        file.write(b"\n]}\n")
-
-    write_atomic(path, stream)
+        features = annotations(entry, draw)
+    write_atomic(path, partial(write_features, features=features))
     return sum(apart)
 
 
@@ -98,98 +91,6 @@ def read(
             raise InputError(f"{source}: no file in it is GeoJSON: export the objects of QuPath as that")
     reading = each(files, "reading", lambda file: file.name)
     return [_read_file(file, pictures, mapping) for file in reading]
-
-
-# Writing
-
-
-def _cell_features(
-    entry: Entry, measurements: Sequence[Mapping[str, float]], apart: list[int]
-) -> Iterator[Row]:
-    """The features of an image; `apart` gets, cell by cell, how many of its nuclei are outside of it."""
-    cells = entry.content.cells
-    solid = cells.areas > 0
-    inside: dict[int, list[int]] = {}  # the nuclei of each cell
-    for index in np.flatnonzero(solid & (cells.parents != NO_PARENT)).tolist():
-        inside.setdefault(int(cells.parents[index]), []).append(index)
-    chosen = [
-        index
-        for index in np.flatnonzero(solid).tolist()
-        if cells.labels[index] == CYTOPLASM or not solid[cells.parents[index]] or cells.parents[index] < 0
-    ]
-
-    drawn = _outlines(cells, [part for index in chosen for part in (index, *inside.get(index, ()))])
-    for index in chosen:
-        is_cell = cells.labels[index] == CYTOPLASM
-        feature = _feature(entry, index, "cell" if is_cell else "detection", next(drawn))
-        group = {index: feature}
-
-        if own := inside.get(index, []):
-            outlines = [next(drawn) for _ in own]
-            nuclei = nuclei_of(outlines)
-            feature["nucleusGeometry"] = nuclei.geometry
-            feature["properties"]["metadata"] |= _nuclei_metadata(nuclei, own, entry)
-            group |= {
-                nucleus: _feature(entry, nucleus, "detection", rings)
-                for place, (nucleus, rings) in enumerate(zip(own, outlines, strict=True))
-                if place not in nuclei.members
-            }
-        apart.append(len(group) - 1)
-
-        for member, feature in group.items():
-            feature["properties"]["metadata"] |= {"cell": str(index + 1)} if len(group) > 1 else {}
-            values = {name: value for name, value in measurements[member].items() if np.isfinite(value)}
-            feature["properties"]["measurements"] = values
-            yield feature
-
-
-def _nuclei_metadata(nuclei: NucleiGeometry, own: Sequence[int], entry: Entry) -> dict[str, str]:
-    """What is known of the nuclei in the object of their cell, in order."""
-    members = [own[place] for place in nuclei.members]
-    pieces = {"nucleus_parts": " ".join(map(str, nuclei.parts))} if max(nuclei.parts) > 1 else {}
-    return pieces | {
-        "nucleus_numbers": " ".join(str(entry.content.numbered[nucleus]) for nucleus in members),
-        "nucleus_scores": " ".join(_text(entry.content.cells.scores[nucleus]) for nucleus in members),
-    }
-
-
-def _annotation_features(entry: Entry) -> Iterator[Row]:
-    cells, kinds = entry.content.cells, entry.content.kinds
-    chosen = np.flatnonzero(cells.areas).tolist()
-    for index, rings in zip(chosen, _outlines(cells, chosen), strict=True):
-        feature = _feature(entry, index, "annotation", rings)
-        owner = index if cells.labels[index] == CYTOPLASM else int(cells.parents[index])
-        pair = {} if owner == NO_PARENT else {"cell": str(owner + 1)}
-        kind = {"kind": kinds[index]} if kinds and kinds[index] else {}
-        feature["properties"]["metadata"] |= pair | kind
-        yield feature
-
-
-def _outlines(cells: Cells, indices: Sequence[int]) -> Iterator[list[Ring]]:
-    return polygons.outlines([cells.masks[index] for index in indices], cells.offsets[indices])
-
-
-def _feature(entry: Entry, index: int, object_type: str, rings: list[Ring]) -> Row:
-    """An instance as an object; a cell's class is its kind."""
-    cells, kinds = entry.content.cells, entry.content.kinds
-    label = int(cells.labels[index])
-    kind = kinds[index] if kinds and object_type == "cell" else ""
-    name = " ".join(kind.replace(":", " ").split()) or LABEL_NAMES[label]  # QuPath splits names at colons
-    return {
-        "type": "Feature",
-        "id": str(uuid.uuid5(_NAMESPACE, f"{entry.name}/{index + 1}")),
-        "geometry": geometry_of(rings),
-        "properties": {
-            "objectType": object_type,
-            "name": name_instance(entry.name, entry.content.numbered[index]),
-            "classification": {"name": name, "color": COLOURS[label]},
-            "metadata": {"score": _text(cells.scores[index])},
-        },
-    }
-
-
-def _text(score: float) -> str:
-    return f"{score:.6g}"
 
 
 # Reading

@@ -35,6 +35,15 @@ def geometry_of(rings: list[Ring]) -> Row:
     return _mapping(_parts(rings))
 
 
+def shape_of(rings: list[Ring]) -> Any:
+    """The same as shapely's geometry, its vertices as they are."""
+    check()
+    import shapely
+
+    parts = _parts(rings, precision=0.0)
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
 def nuclei_of(masks: Sequence[list[Ring]]) -> NucleiGeometry:
     """The geometry of the nuclei of a cell, given by their outlines.
 
@@ -68,13 +77,12 @@ def _mapping(parts: list[Any]) -> Row:
     return shapely.geometry.mapping(parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts))
 
 
-def _parts(rings: list[Ring]) -> list[Any]:
+def _parts(rings: list[Ring], precision: float = PRECISION) -> list[Any]:
     """Polygons of a mask's pieces, holes cut out, as shapely has them."""
     import shapely
 
     if len(rings) == 1 and _is_simple(rings[0]):
         return [shapely.Polygon(rings[0])]  # its vertices are halves of a pixel: on the grid
-    area = shapely.set_precision(
-        shapely.make_valid(shapely.build_area(shapely.MultiLineString(rings))), PRECISION
-    )
+    area = shapely.make_valid(shapely.build_area(shapely.MultiLineString(rings)))
+    area = shapely.set_precision(area, precision) if precision else area
     return [part for part in shapely.get_parts(area) if part.geom_type == "Polygon" and not part.is_empty]

@@ -1,0 +1,173 @@
+"""`irnet export` and `irnet measure` of whole slides, few of their cells in memory at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from irnet.cells import NO_PARENT, Cells, Content
+from irnet.data.coco.document import Row as Feature
+from irnet.data.coco.run_record import made_from
+from irnet.data.files import remove_drafts, safe_join, unwritable, write_atomic
+from irnet.data.formats import qupath, qupath_geometry
+from irnet.data.formats.qupath_names import name_measurements
+from irnet.data.formats.qupath_objects import annotations, cell_objects, write_features
+from irnet.data.locking import writing
+from irnet.data.sample import Entry
+from irnet.errors import InputError
+from irnet.geometry.polygons import Ring
+from irnet.morphometry.parquet import check_parquet, write_parquet
+from irnet.morphometry.table import write_csv
+from irnet.progress import each
+from irnet.slides.geoparquet import write_geoparquet
+from irnet.slides.reading import Instance, Store, find_stores, open_store
+from irnet.slides.store import TILE
+from irnet.slides.table import rows_of, tables
+from irnet.verbs.exported import Exported
+from irnet.wording import number_of
+
+FORMATS = ("qupath", "csv", "parquet")
+TABLE = "cells.csv"
+_SIDE = 8  # tiles of cells.db a side of what one file of GeoJSON holds
+_DIGITS = 2  # of coordinates: what QuPath rounds to
+
+
+def export_slides(source: str | Path, to: str, out: Path | None, *, style: str, replace: bool) -> Exported:
+    """Write the cells of slides: of all of a folder, of one slide's folder, or of a cells.db.
+
+    "csv": one cells.csv. "parquet": GeoParquet, a file a slide. "qupath": GeoJSON, a folder a slide, a file
+    for so many tiles. The rest is as in `export`.
+    """
+    if to not in FORMATS:
+        raise InputError(f"{source}: --to {to} is not for whole slides: choose {', '.join(FORMATS)}")
+    if to != "csv":
+        qupath_geometry.check()
+    if to == "parquet":
+        check_parquet()
+
+    done = Exported(made_from(source, to) if out is None else out, 0, what="slide")
+    with ExitStack() as stack:
+        stores = [stack.enter_context(open_store(path)) for path in find_stores(source)]
+        done.images = len(stores)
+        if not any(store.meta.cells + store.meta.nuclei for store in stores):
+            done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(stores), 'slide')}")
+        targets = (
+            [done.folder / TABLE] if to == "csv" else [_target(done.folder, to, store) for store in stores]
+        )
+
+        stack.enter_context(writing(done.folder, "irnet export"))
+        if not replace and (there := [target for target in targets if target.exists()]):
+            raise InputError(
+                f"{there[0]} is there already: write to another folder with -o, or move the old one away"
+            )
+        if to == "csv":
+            write_table(done.folder / TABLE, stores)
+        for target, store in zip(targets, stores, strict=False):
+            if to == "parquet":
+                write_atomic(target, partial(write_geoparquet, store=store))
+            elif to == "qupath":
+                _write_qupath(target, store, style, done)
+        remove_drafts([done.folder])
+    return done
+
+
+def measure_slides(source: str | Path, save: Sequence[str]) -> tuple[list[Path], int]:
+    """Write cells.csv, cells.parquet or both of slides beside what was found; the files, and how many rows.
+
+    What windows measured is written as it is. Raises InputError.
+    """
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    with ExitStack() as stack:
+        stores = [stack.enter_context(open_store(path)) for path in find_stores(source)]
+        stack.enter_context(writing(folder, "irnet measure"))
+        files = []
+        for kind in save:
+            files.append(folder / f"cells.{kind}")
+            if kind == "csv":
+                write_table(files[-1], stores)
+            else:
+                parts = (rows for store in stores for _, rows in tables(store))
+                write_atomic(files[-1], partial(write_parquet, parts=parts))
+        remove_drafts([folder])
+        return files, sum(store.meta.cells + store.meta.nuclei for store in stores)
+
+
+def write_table(path: Path, stores: Sequence[Store]) -> None:
+    """Write the rows of all slides as cells.csv."""
+    rows = (row for store in stores for _, rows in tables(store) for row in rows)
+    write_atomic(path, partial(write_csv, rows=rows))
+
+
+def _target(folder: Path, to: str, store: Store) -> Path:
+    """The file or the folder of a slide."""
+    return safe_join(folder, f"{store.meta.name}.parquet" if to == "parquet" else store.meta.name)
+
+
+def _write_qupath(folder: Path, store: Store, style: str, done: Exported) -> None:
+    """Write the folder of a slide, whole or not at all: a file for _SIDE x _SIDE tiles with any cell."""
+    draft = folder.with_name(f".{folder.name}.draft")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
+        tiles = store.tiles()[:, :2]
+        blocks = np.unique(tiles // _SIDE, axis=0).tolist()
+        for block in each(blocks, f"writing {store.meta.name}"):
+            mine = tiles[(tiles // _SIDE == block).all(axis=1)].tolist()
+            left, top = (round(place * _SIDE * TILE * store.meta.px) for place in block)
+            apart = [0]
+            features = (feature for tile in mine for feature in _objects(store, tile, style, apart))
+            path = draft / f"{folder.name}-x{left}-y{top}{qupath.SUFFIX}"
+            write_atomic(path, partial(write_features, features=features))
+            if any(apart):
+                of = f"{path.name}: {number_of(sum(apart), 'object')} beside the cell's"
+                done.notes.append(f"{of}: nuclei that touch another of their cell")
+        if blocks:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(draft, folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _objects(store: Store, tile: Sequence[int], style: str, apart: list[int]) -> Iterator[Feature]:
+    """The cells with middles in a tile, their nuclei, and the bare nuclei there."""
+    instances = store.in_tile(*tile)
+    nuclei = store.nuclei_of(instances[0].id, instances[-1].id)
+    rest = [one for one in instances if one.parent is None]
+    every = sorted({one.id: one for one in (*rest, *nuclei)}.values(), key=lambda one: one.id)
+
+    entry = _entry(every, store)
+    drawn = {one.id: _rings(one, store) for one in every}
+
+    def draw(indices: Sequence[int]) -> Iterator[list[Ring]]:
+        return (drawn[every[index].id] for index in indices)
+
+    if style == "annotations":
+        return annotations(entry, draw)
+    rows = rows_of(every, nuclei, store.meta)
+    return cell_objects(entry, draw, name_measurements(rows), apart)
+
+
+def _entry(instances: Sequence[Instance], store: Store) -> Entry:
+    """Instances as those of an image; they bring their cells."""
+    index = {one.id: place for place, one in enumerate(instances)}
+    cells = Cells.build(
+        [one.mask() for one in instances],
+        np.array([one.box[:2] for one in instances]).reshape(-1, 2),
+        [one.label for one in instances],
+        store.meta.shape,
+        scores=[one.score for one in instances],
+        parents=[NO_PARENT if one.parent is None else index[one.parent] for one in instances],
+    )
+    content = Content(cells=cells, numbers=tuple(index))
+    return Entry(name=store.meta.name, path=store.path, content=content)
+
+
+def _rings(one: Instance, store: Store) -> list[Ring]:
+    return [np.round(ring, _DIGITS) for ring in one.rings(store.meta.px)]
