@@ -63,6 +63,19 @@ def test_background_of_a_partly_annotated_image_gives_no_loss(rpn, target):
     assert not negative.any()
 
 
+def test_only_reviewed_cells_of_an_unfinished_image_give_gradients(rpn, target):
+    truth = target(2) | {"ignore": torch.tensor([[0.0, 0.0, 128.0, 128.0]])}
+    truths = Truths.collate([truth], torch.ones(1, 2))
+    anchors = torch.cat(rpn._grid(features()))
+    positive, _, _ = assign_anchors(anchors, [(128, 128)], truths, rpn.sampling)
+    logits = torch.randn(1, len(anchors), requires_grad=True)
+    deltas = torch.randn(1, len(anchors), 4, requires_grad=True)
+    sum(rpn.losses(logits, deltas, anchors, [(128, 128)], truths).values()).backward()
+    assert (logits.grad != 0)[positive].all()
+    assert not (logits.grad != 0)[~positive].any()
+    assert not (deltas.grad != 0)[~positive].any()
+
+
 @torch.no_grad()
 def test_proposals_stay_in_their_images_and_under_the_limit(rpn):
     rpn.eval()

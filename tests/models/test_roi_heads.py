@@ -7,7 +7,7 @@ from irnet.models.box_branch import SampledBoxes
 from irnet.models.boxes import Proposed
 from irnet.models.mask_branch import enlarge, image_of
 from irnet.models.ranking import may_compete
-from irnet.models.truths import Truths
+from irnet.models.truths import Truths, truth_iou
 
 SIZES = [(128, 128), (128, 128)]
 
@@ -92,6 +92,23 @@ def test_candidates_limit_each_class(tiny, features, proposals):
     overrides = ("predict.nms={cytoplasm=1.0, nucleus=1.0}", "predict.floor=0.0", "model.drm.candidates=7")
     found = tiny(*overrides).roi_heads.box.detect(features, proposals, SIZES)
     assert [labels.bincount().tolist() for _, labels, _ in found] == [[0, 7, 7], [0, 7, 7]]
+
+
+def test_of_an_unfinished_image_only_boxes_of_reviewed_cells_are_chosen(tiny, proposals, target):
+    whole = {"ignore": torch.tensor([[0.0, 0.0, 128.0, 128.0]])}
+    reviewed = {name: target(5)[name][:2] for name in ("boxes", "labels", "masks")}
+    truths = Truths.collate([target(5) | whole | reviewed, target(3, seed=1)], torch.ones(2, 2))
+    branch = tiny().roi_heads.box
+
+    chosen = branch.choose(*proposals, truths)
+    background = chosen.chosen & (chosen.labels == 0)
+    assert background.any(dim=1).tolist() == [False, True]
+    assert chosen.match[0][chosen.chosen[0]].max() < 2
+
+    ranked = proposals[0][:, :, None].expand(-1, -1, 2, -1)
+    competing = may_compete(ranked, proposals[1], truths)
+    near = truth_iou(proposals[0], truths).amax(dim=2) >= 0.5
+    assert torch.equal(competing[0].all(dim=1), (near & proposals[1])[0])
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import pytest
 from drawn import ring
 
 from irnet.data.checks.check import check
-from irnet.data.coco.coco import read_coco
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import sha256
 from irnet.errors import InputError
 from irnet.inference.weights import BUNDLED
@@ -60,7 +60,7 @@ def test_a_corrected_set_is_sound_training_data(corrected: Path, found: Path) ->
     lacks = ("no-patient", "odd-scale", "unfinished")  # of the drawn fields
     assert [finding.line() for finding in check([corrected]) if finding.code not in lacks] == []
     entries = read_coco(corrected)
-    assert [len(entry.content.cells) for entry in entries] == [4, 5]
+    assert [len(entry.content.cells) for entry in read_coco(corrected, unreviewed="take")] == [4, 5]
     assert all(entry.read().image.shape == (120, 160, 3) for entry in entries)
     assert (found / "images" / "a.png").read_bytes() == (found.parent / "smears" / "a.png").read_bytes()
 
@@ -94,8 +94,10 @@ def test_images_that_nobody_looked_at_are_no_ground(review: Review, caplog: pyte
     untouched, begun = read_coco(path)
     assert untouched.content.annotated == frozenset()  # neither learned nor scored
     assert begun.content.annotated == {1, 2}
+    assert (len(begun.content.cells), begun.scored) == (0, False)
     assert "count as not annotated: 1" in caplog.text
-    assert "images that nobody finished: what is not outlined there counts as ground" in caplog.text
+    assert "and nothing is scored; Shift A in irnet view finishes one: 1" in caplog.text
+    assert "predictions that nobody looked at, in images that nobody finished: left out: 5" in caplog.text
     assert "nobody finished 1 of 2 images" in "".join(found.message for found in check([path]))
 
     edit(review, 0, schema.Finish(op="finish", ids=[], finished=True))
@@ -103,6 +105,43 @@ def test_images_that_nobody_looked_at_are_no_ground(review: Review, caplog: pyte
     caplog.clear()
     assert [entry.content.annotated for entry in read_coco(write(review, cuts={}))] == [{1, 2}, {1, 2}]
     assert "finished" not in caplog.text
+
+
+def test_of_an_unfinished_image_what_a_person_saw_is_truth(review: Review) -> None:
+    edit(review, 0, schema.Accept(op="accept", ids=[1], accepted=True))
+    edit(review, 0, schema.Relabel(op="relabel", ids=[3], label=2))
+    edit(review, 0, schema.Add(op="add", label=1, rings=[ring(138, 22, 18)], origin="assisted"))
+    edit(review, 1, schema.Finish(op="finish", ids=[*review.fields[1].rows], finished=True))
+    path = write(review)
+
+    begun, whole = read_coco(path)
+    assert begun.content.numbered == (0, 2, 5)
+    assert begun.content.ignore is not None
+    assert begun.content.ignore.areas.tolist() == [120 * 160]
+    assert (begun.scored, whole.scored, whole.content.ignore) == (False, True, None)
+
+    write_coco(path.with_name("again.json"), [begun, whole])  # the same without the keys of a review
+    again = read_coco(path.with_name("again.json"))
+    assert [entry.scored for entry in again] == [False, True]
+    assert [entry.content.numbered for entry in again] == [entry.content.numbered for entry in (begun, whole)]
+
+
+def test_a_set_that_was_annotated_elsewhere_stays_whole(review: Review, found: Path) -> None:
+    edit(review, 0, schema.Finish(op="finish", ids=[*review.fields[0].rows], finished=True))
+    write_coco(found / "annotations.json", read_coco(write(review, finished_only=True)))
+    for name in ("predictions.json", "run.json", "corrections.jsonl", "corrected.json"):
+        (found / name).unlink()
+    again = Review(found)
+    edit(again, 0, schema.Reshape(op="reshape", id=1, how="extend", rings=[ring(50, 35, 15)]))
+    assert [entry.scored for entry in read_coco(write(again))] == [True]
+
+
+def test_a_review_goes_on_from_what_it_exported(review: Review, found: Path) -> None:
+    edit(review, 1, schema.Finish(op="finish", ids=[*review.fields[1].rows], finished=True))
+    (found / "annotations.json").write_bytes(write(review).read_bytes())
+    again = Review(found / "annotations.json")
+    assert [field.finished for field in again.fields] == [False, True]
+    assert [entry.scored for entry in read_coco(write(again))] == [False, True]
 
 
 def test_writing_twice_gives_the_same_bytes(review: Review, corrected: Path) -> None:
@@ -177,7 +216,7 @@ def test_numbers_stay_with_their_cells_and_are_never_given_twice(found: Path) ->
     corrected = json.loads(write(review).read_text())
     numbers = {row["id"]: row["number"] for row in corrected["annotations"] if row["image_id"] == 1}
     assert numbers == {2: 1, 3: 2, 4: 3, 5: 4, 13: 7}
-    (entry, other) = read_coco(found / "corrected.json")
+    (entry, other) = read_coco(found / "corrected.json", unreviewed="take")
     assert (entry.content.numbers, other.content.numbers) == ((1, 2, 3, 4, 7), ())
     assert [row["id"] for row in measure_entry(entry)[0]] == [1, 2, 3, 4, 7]
 

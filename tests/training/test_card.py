@@ -118,7 +118,7 @@ def test_images_that_were_trained_on_are_no_proof(tmp_path: Path, scored: dict[s
 def test_without_validation_nothing_is_known(tmp_path: Path):
     text = card(tmp_path, {"step": 8, "validation": None, "scores": None})
     assert "No validation ran" in text
-    assert "the thresholds are the recipe's" in text
+    assert "the thresholds are those that it began with" in text
     assert "F1" not in text
 
 

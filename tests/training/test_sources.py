@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from irnet.cells import NUCLEUS, Content
 from irnet.config import Settings, change_settings, load_recipe
@@ -53,6 +54,47 @@ def test_a_split_on_disk_is_used(circles: Path, tiny: Settings, tmp_path: Path):
         }
     write_coco(tmp_path / "val.json", entries[4:])
     assert open_source(tiny, tmp_path).identity != source.identity
+
+
+def _review(circles: Path, folder: Path, *, finished: Sequence[int] = (), missing: bool = False) -> Path:
+    """The circles as predictions of which half was accepted; the others may not even be in the file."""
+    folder.mkdir()
+    (folder / "images").symlink_to(circles / "images")
+    data = json.loads((circles / "annotations.json").read_text())
+    for place, row in enumerate(data["images"]):
+        row["finished"] = place in finished
+    for place, row in enumerate(data["annotations"]):
+        row |= {"origin": "predicted", "cell_id": None} | ({"accepted": True} if place % 2 else {})
+    if missing:
+        data["annotations"] = [row for row in data["annotations"] if "accepted" in row]
+    (folder / "corrected.json").write_text(json.dumps(data))
+    return folder / "corrected.json"
+
+
+def test_a_missing_cell_of_an_unfinished_image_changes_nothing(circles: Path, tiny: Settings, tmp_path: Path):
+    begun = open_source(tiny, _review(circles, tmp_path / "a", finished=[0, 1, 2, 3, 4]))
+    fewer = open_source(tiny, _review(circles, tmp_path / "b", finished=[0, 1, 2, 3, 4], missing=True))
+    unfinished = 0
+    for number in range(24):
+        (image, one), (other_image, other) = begun.crops[number], fewer.crops[number]
+        if len(one["ignore"]):
+            unfinished += 1
+            assert torch.equal(image, other_image)
+            assert all(torch.equal(one[name], other[name]) for name in one)
+    assert unfinished
+
+
+def test_unfinished_images_are_for_training_alone(circles: Path, tiny: Settings, tmp_path: Path, caplog):
+    source = open_source(tiny, _review(circles, tmp_path / "a", finished=[0, 1, 2, 3, 4]))
+    scored = {entry.name for entry in read_coco(tmp_path / "a" / "corrected.json") if entry.scored}
+    validated = {sample.name for sample in source.read_validation(0, 1)}
+    assert set() < validated < scored
+    caplog.clear()
+    alone = open_source(tiny, _review(circles, tmp_path / "b"))
+    assert len(alone.crops.source) == 6
+    assert alone.read_validation(0, 1) == []
+    assert "nobody finished an image to validate on: thresholds stay those" in caplog.text
+    assert "nobody finished an image to train on: nothing says what is ground" in caplog.text
 
 
 def test_fewer_fields_are_a_part_of_more_and_of_fewer_patients(circles: Path, tiny: Settings, tmp_path: Path):

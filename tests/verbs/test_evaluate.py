@@ -39,6 +39,27 @@ def test_the_truth_as_prediction_is_perfect(circles: Path, tmp_path: Path):
     assert (tmp_path / "out" / "table.txt").read_text() == result.table
 
 
+def test_images_that_a_review_did_not_finish_are_left_out(
+    circles: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    write_coco(tmp_path / "predictions.json", with_scores(read_coco(circles), 0.8), scores=True)
+    (tmp_path / "images").symlink_to(circles / "images")
+    data = json.loads((circles / "annotations.json").read_text())
+    for row in data["images"][:4]:
+        row["finished"] = False
+    data["annotations"] = [row for row in data["annotations"] if row["image_id"] > 4 or row["id"] % 2]
+    (tmp_path / "corrected.json").write_text(json.dumps(data))
+    result = evaluate(tmp_path, tmp_path / "corrected.json", tmp_path / "out")
+    assert (result.summary.images, result.summary.classes["nucleus"].scores["aji"].pooled.value) == (2, 1)
+    assert "nothing is scored in 4 images of 6" in caplog.text
+
+    for row in data["images"]:
+        row["finished"] = False
+    (tmp_path / "corrected.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match="nobody finished any of 6 images"):
+        evaluate(tmp_path, tmp_path / "corrected.json", tmp_path / "out")
+
+
 def test_a_cut_drops_what_scores_less(circles: Path, tmp_path: Path):
     write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.4), scores=True)
     result = evaluate(tmp_path / "p.json", circles, tmp_path / "out", score=0.5)

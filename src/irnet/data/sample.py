@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Content
+from irnet.cells import EVERY_CLASS, Content
 from irnet.data.image import Image, read_image
 from irnet.errors import InputError
 
@@ -42,6 +42,14 @@ class Entry:
                 text.encode()
             except UnicodeEncodeError:
                 raise InputError(f"{text!a} holds half of a character: rename it") from None
+
+    @property
+    def scored(self) -> bool:
+        """Whether finds in it can be right or wrong: a class was annotated, and not all of it is ignored."""
+        height, width = self.content.cells.image_shape
+        regions = self.content.ignore
+        areas = [] if regions is None else regions.of(EVERY_CLASS).areas
+        return bool(self.content.annotated) and height * width not in areas
 
     def read(self) -> Sample:
         """The sample. Raises InputError when the image cannot be read or is not the annotated one."""

@@ -109,7 +109,8 @@ def start_from(
 
     Returns:
         The file's name and SHA-256, the parts of the model that start `fresh`, those of the file that are
-        `left` out, and whether the file is `generated_alone`: no annotated image is in its history.
+        `left` out, whether the file is `generated_alone`: no annotated image is in its history, and the
+        operating threshold (`score`) of each class.
 
     Raises:
         InputError: the networks differ; it names the settings.
@@ -132,6 +133,7 @@ def start_from(
         "fresh": _whole_parts(mine.keys() - taken.keys(), taken),
         "left": _whole_parts(tensors.keys() - taken.keys(), taken),
         "generated_alone": generated_alone(theirs, trained),
+        "score": theirs.predict.score.model_dump(),
     }
 
 

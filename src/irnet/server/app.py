@@ -10,12 +10,13 @@ from fastapi.staticfiles import StaticFiles
 
 import irnet
 from irnet.cells import LABEL_NAMES
+from irnet.data.coco.rows import ORIGIN
 from irnet.errors import InputError
 from irnet.server import schema
 from irnet.server.assistant import Assistant, Question
 from irnet.server.edits import change_of, draw
 from irnet.server.export import FORMATS, export
-from irnet.server.field import ORIGIN, near
+from irnet.server.field import near
 from irnet.server.guard import LOOPBACK_NAMES, Guard
 from irnet.server.pictures import TILE, ImageTiles, levels
 from irnet.server.scene import MEASURES, Scene

@@ -7,14 +7,14 @@ import numpy as np
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 from irnet.data.coco.document import Id, Row
-from irnet.data.coco.rows import AnnotationRow
+from irnet.data.coco.rows import ACCEPTED, ORIGIN, AnnotationRow
 from irnet.data.components import split_components
 from irnet.errors import InputError
 from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.server import schema
-from irnet.server.field import ACCEPTED, ORIGIN, Change, ReviewedImage, to_cells
+from irnet.server.field import Change, ReviewedImage, to_cells
 from irnet.server.store import Review
 
 Drawn = tuple[Mask, Offset]
@@ -49,7 +49,7 @@ def change_of(edit: schema.Edit, drawn: Drawn, field: ReviewedImage, review: Rev
     elif isinstance(edit, schema.Relabel):
         category = review.category_of(edit.label)
         changed = {
-            key: _without(row, "cell_id") | {"category_id": category}
+            key: _without(row, "cell_id") | {"category_id": category, ACCEPTED: True}
             for key, row in _live(field, edit.ids).items()
         }
         rows = _unlinked(field, edit.ids) | changed

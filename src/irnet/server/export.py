@@ -6,12 +6,13 @@ from pathlib import Path
 
 from irnet.cells import Cuts
 from irnet.data.coco.document import Row, dump
+from irnet.data.coco.rows import ACCEPTED
 from irnet.data.coco.run_record import made_from
 from irnet.data.files import remove_drafts, safe_join, write_atomic
 from irnet.data.locking import writing
 from irnet.data.pixels import to_png
 from irnet.errors import InputError
-from irnet.server.field import ACCEPTED, ReviewedImage
+from irnet.server.field import ReviewedImage
 from irnet.server.store import Review
 from irnet.verbs import export as others
 
@@ -78,7 +79,12 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
         "categories": _categories(review),
         "images": [
             images[field.image.id]
-            | {"file_name": names[i], "finished": field.finished}
+            | {"file_name": names[i]}
+            | (
+                {}
+                if field.whole and not (field.finished or field.image.unfinished)
+                else {"finished": field.finished}
+            )
             | ({"last_number": field.last_number} if field.numbers else {})
             for i, field in fields.items()
         ],

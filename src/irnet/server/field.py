@@ -12,9 +12,6 @@ from irnet.data.numbers import read_number
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 
-ACCEPTED = "accepted"  # key of a row that a person looked at
-ORIGIN = "origin"  # key of a row: drawn, assisted (by the network, where a person asked) or predicted
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Change:
@@ -33,6 +30,7 @@ class ReviewedImage:
     categories: dict[Id, str]
     numbers: dict[Id, int]  # of every row that the image ever had
     finished: bool = False
+    whole: bool = False  # annotated elsewhere: it counts as finished unless a review says otherwise
     revision: int = 0
     undoable: list[Change] = field(default_factory=list)
     redoable: list[Change] = field(default_factory=list)

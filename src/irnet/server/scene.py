@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NO_PARENT, Cells
 from irnet.data.coco.document import Id, Row
-from irnet.data.coco.rows import AnnotationRow
+from irnet.data.coco.rows import ACCEPTED, ORIGIN, AnnotationRow
 from irnet.geometry import polygons
 from irnet.geometry.boxes import overlapping_pairs
 from irnet.geometry.masks import Mask, Offset
 from irnet.morphometry.table import COLUMNS, measure
 from irnet.report.colours import PALETTE, colour_cells
-from irnet.server.field import ACCEPTED, ORIGIN, ReviewedImage, to_cells
+from irnet.server.field import ReviewedImage, to_cells
 
 SENT_APART = ("image", "id", "name", "label", "parent", "score")  # columns that the page has already
 MEASURES = [  # the others: what is measured without the picture

@@ -8,12 +8,12 @@ from pathlib import Path
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.categories import label_of
 from irnet.data.coco.document import Id, Row, group, naming
-from irnet.data.coco.rows import number_rows, parse_image
+from irnet.data.coco.rows import ACCEPTED, ORIGIN, is_found, number_rows, parse_image
 from irnet.data.coco.run_record import JOURNAL, load_checked, made_from
 from irnet.data.files import sha256
 from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError
-from irnet.server.field import ACCEPTED, ORIGIN, Change, ReviewedImage
+from irnet.server.field import Change, ReviewedImage
 from irnet.server.journal import Journal, is_of
 
 NEAR = 0.2  # scores so little above the threshold of the run are doubtful
@@ -47,7 +47,14 @@ class Review:
             rows: dict[Id, Row | None] = {each["id"]: each for each in groups[image.id]}
             numbers = number_rows(groups[image.id], image.last_number)
             self.fields.append(
-                ReviewedImage(image=image, rows=rows, categories=self.categories, numbers=numbers)
+                ReviewedImage(
+                    image=image,
+                    rows=rows,
+                    categories=self.categories,
+                    numbers=numbers,
+                    finished=row.get("finished") is True,
+                    whole=any(ORIGIN not in each and not is_found(each) for each in groups[image.id]),
+                )
             )
 
         self._places = {field.image.id: place for place, field in enumerate(self.fields)}

@@ -53,7 +53,7 @@ def choose_cuts(val: Sequence[Entry], found: Sequence[Cells]) -> Cuts:
 
 def read_predicted_cells(path: Path, entries: Sequence[Entry]) -> list[Cells]:
     """The predictions of a file, in the order of `entries`. Raises `InputError` when some are missing."""
-    found = {entry.name: entry.content.cells for entry in read_coco(path)}
+    found = {entry.name: entry.content.cells for entry in read_coco(path, unreviewed="take")}
     if missing := [entry.name for entry in entries if entry.name not in found]:
         raise InputError(
             f"{path}: no prediction for {len(missing)} images, such as {missing[0]}: remove the folder "

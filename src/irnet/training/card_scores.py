@@ -26,7 +26,8 @@ CALIBRATED = (
 )
 NOT_HELD_BACK = "**Validation saw the training images**: these scores say nothing about others."
 NOT_VALIDATED = (
-    "No validation ran: nothing is known of how these weights score, and the thresholds are the recipe's."
+    "No validation ran: nothing is known of how these weights score, and the thresholds are those that it "
+    "began with."
 )
 AVERAGED = "The mean of two networks has no validation of its own: score it with `irnet evaluate`."
 FIGURES = {  # in the log -> what it is

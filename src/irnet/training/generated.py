@@ -101,7 +101,10 @@ def _describe_cutouts(fields: GeneratedFields) -> dict[str, Any] | None:
 
 def _read_cutouts(data: str) -> list[Cutout]:
     """Return the free-lying annotated cells of a data set."""
-    found = [cutout for entry in read_coco(data) for cutout in cut_out(entry.read())]
+    found = []
+    for entry in read_coco(data):
+        if entry.scored:  # else a cell may overlap another that nobody outlined
+            found += cut_out(entry.read())
     if not found:
         raise InputError(
             f"{data}: no annotated cell lies free with one nucleus; set data.generated.composed = 0"

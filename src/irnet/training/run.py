@@ -176,6 +176,12 @@ class Run:
                 chosen["nucleus_px"] = 0.0  # the recipe's is that of another scale
             settings = settings.model_copy(update={"predict": settings.predict.model_copy(update=chosen)})
 
+        elif self.init and "score" in self.init:
+            start = PerClass(**self.init["score"])
+            settings = settings.model_copy(
+                update={"predict": settings.predict.model_copy(update={"score": start})}
+            )
+
         trained = {
             "step": self.step,
             "steps": self.steps,

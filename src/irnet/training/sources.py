@@ -23,6 +23,8 @@ from irnet.errors import InputError
 from irnet.training.crops import Source, crops_of
 from irnet.wording import number_of
 
+_STAY = "stay those that the run began with; finish some images in irnet view (Shift A)"
+_NO_GROUND = "says what is ground, and the network may find too much; finish some in irnet view (Shift A)"
 _logger = logging.getLogger(__name__)
 
 
@@ -76,9 +78,15 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
         files = [locate(path)]
 
     held_back = validation is not training
-    training = take_fields(training, settings.data)
+    training = take_fields([entry for entry in training if _teaches(entry)], settings.data)
     need_annotated(training, path)
-    need_annotated(validation, f"{path}: validation")
+    validation = [entry for entry in validation if entry.scored]
+    if validation:
+        need_annotated(validation, f"{path}: validation")
+    else:
+        _logger.warning("%s: nobody finished an image to validate on: thresholds %s", path, _STAY)
+    if not any(entry.scored for entry in training):
+        _logger.warning("%s: nobody finished an image to train on: nothing %s", path, _NO_GROUND)
     need_images([*training, *validation], path)
 
     validated = _spread(validation, settings.train.validate_images)
@@ -110,7 +118,8 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
 def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, list[Entry]]:
     """Return the parts of a data set by patient, as every run on it has them; a share of 0 makes no part.
 
-    Images without a patient are split one by one, with a warning. Raises `InputError` for too few patients.
+    Images without a patient are split one by one, with a warning. Patients of whom nothing can be scored are
+    all for training. Raises `InputError` for too few others.
     """
     if any(entry.patient is None for entry in entries):
         _logger.warning(
@@ -120,11 +129,12 @@ def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, lis
 
     keys = _split_keys(entries)
     shares = {part: share for part, share in zip(PARTS, data.split, strict=True) if share > 0}
-    parts = assign_parts(keys, ratios=[*shares.values()], seed=data.split_seed, parts=[*shares])
+    scored = _split_keys([entry for entry in entries if entry.scored])
+    parts = assign_parts(scored, ratios=[*shares.values()], seed=data.split_seed, parts=[*shares])
 
     divided: dict[str, list[Entry]] = {part: [] for part in shares}
     for entry, key in zip(entries, keys, strict=True):
-        divided[parts[key]].append(entry)
+        divided[parts.get(key, PARTS[0])].append(entry)
     return divided
 
 
@@ -150,7 +160,8 @@ def take_fields(entries: list[Entry], data: DataSettings) -> list[Entry]:
 def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:
     """Return entries for training and for validation, no patient in both; the test part is left alone."""
     parts_wanted = sum(share > 0 for share in data.split)
-    if len(set(_split_keys(entries))) < parts_wanted or data.split[PARTS.index("val")] == 0:
+    scored = [entry for entry in entries if entry.scored]
+    if len(set(_split_keys(scored))) < parts_wanted or data.split[PARTS.index("val")] == 0:
         _logger.warning("nothing is held back: validation sees the training images")
         return entries, entries
 
@@ -161,6 +172,11 @@ def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[
 def _split_keys(entries: Sequence[Entry]) -> list[str]:
     """Return what is split: patients, and images that name none."""
     return [f"image {e.name}" if e.patient is None else f"patient {e.patient}" for e in entries]
+
+
+def _teaches(entry: Entry) -> bool:
+    """Whether an image gives any loss: it has an annotated cell, or ground."""
+    return bool(len(entry.content.cells)) or entry.scored
 
 
 def _read(entries: Sequence[Entry], rank: int, ranks: int) -> list[Sample]:

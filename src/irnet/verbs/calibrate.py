@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.config import OperatingPoint, Settings
-from irnet.data.checks.needs import need_annotated, need_images
+from irnet.data.checks.needs import need_images, take_scored
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.location import locate
 from irnet.data.files import sha256, write_atomic
@@ -80,9 +80,8 @@ def calibrate(
     for data in sets:
         refuse_swapped("calibrate", source, data)
     refuse_doubled(sets)
-    entries = [read_coco(data) for data in sets]
+    entries = [take_scored(read_coco(data), data) for data in sets]
     for data, images in zip(sets, entries, strict=True):
-        need_annotated(images, data)
         need_images(images, data)
 
     path = find_weights(source)

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from irnet.data.checks.needs import need_annotated
+from irnet.data.checks.needs import take_scored
 from irnet.data.coco.coco import read_coco
 from irnet.data.files import as_json, write_atomic
 from irnet.data.own import OwnData
@@ -72,8 +72,7 @@ def compare(
         refuse_swapped("evaluate", source, data, beside=[other])
     warn_of_found(data)
     names = _names(sources)
-    entries = own.complete(read_coco(data), data)
-    need_annotated(entries, data)
+    entries = take_scored(own.complete(read_coco(data), data), data)
 
     options = {"score": score, "device": device, "views": views}
     found = [obtain(source, entries, data, **options) for source in sources]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
-from irnet.data.checks.needs import need_annotated, need_images
+from irnet.data.checks.needs import need_images, take_scored
 from irnet.data.coco.coco import entries_of, read_coco
 from irnet.data.coco.run_record import PREDICTIONS, load_checked
 from irnet.data.files import as_json, sha256, write_atomic
@@ -74,8 +74,7 @@ def evaluate(
     """
     refuse_swapped("evaluate", source, data)
     warn_of_found(data)
-    entries = own.complete(read_coco(data), data)
-    need_annotated(entries, data)
+    entries = take_scored(own.complete(read_coco(data), data), data)
     found = obtain(source, entries, data, score=score, device=device, views=views)
     if exclude_border:
         found = found.without_cut()
@@ -246,7 +245,8 @@ def _refuse_absent(source: str | Path) -> None:
 def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = None) -> Predicted:
     """Return what a COCO file of predictions says of each image. Raises `InputError` where it lacks one."""
     document = replace(load_checked(file)[0], names=Names(entry.name for entry in entries))
-    found = {entry.name: entry.content for entry in entries_of(document, crowd="instances")}
+    every = entries_of(document, crowd="instances", unreviewed="take")
+    found = {entry.name: entry.content for entry in every}
     if missing := [entry.name for entry in entries if entry.name not in found]:
         raise InputError(
             f"{file}: no prediction for {len(missing)} of {len(entries)} images, such as {missing[0]}; "

@@ -91,7 +91,7 @@ def _pairs(images: int, evaluated: Evaluated) -> tuple[list[tuple[Entry, Cells]]
         return [], f"{source} was run, and its predictions were not kept: predict, then evaluate that folder"
 
     try:
-        entries = read_coco(data)
+        entries = [entry for entry in read_coco(data) if entry.scored]
         found = read_predicted(file, entries)
     except (InputError, OSError) as error:
         return [], f"{error} (looked for it from this folder, as irnet evaluate did)"

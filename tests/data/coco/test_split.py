@@ -53,6 +53,22 @@ def test_every_image_falls_into_one_part_with_its_patient(tmp_path: Path) -> Non
     assert written["val"].counts().split(", ")[0] == f"{len(parts['val'])} images"
 
 
+def test_patients_without_a_finished_image_are_for_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, [f"p{i // 2}" for i in range(20)])
+    data = json.loads(path.read_text())
+    for place, row in enumerate(data["images"]):
+        row["finished"] = place in (2, 8, 9, 14)
+    path.write_text(json.dumps(data))
+    written = split(path)
+    patients = {part: {entry.patient for entry in read_coco(file.path)} for part, file in written.items()}
+    assert len(patients["val"]) == len(patients["test"]) == 1
+    assert patients["val"] | patients["test"] < {"p1", "p4", "p7"}
+    assert len(patients["train"]) == 8
+    assert "7 patients (or images that name none) without a finished image go to training" in caplog.text
+
+
 def test_what_we_do_not_know_is_kept(tmp_path: Path) -> None:
     paths = split(write(tmp_path, ["a", "b", "c"]))
     data = json.loads(paths["train"].path.read_text())

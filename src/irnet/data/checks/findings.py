@@ -38,8 +38,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "not-annotated": ("warning", "add its class to annotated_categories or remove it"),
     "unfinished": (
         "warning",
-        "what is not outlined there counts as ground: finish them in irnet view (Shift A), or export the "
-        "finished ones alone",
+        "what was accepted, corrected or drawn there is learned, and nothing of them is scored: finish them "
+        "in irnet view (Shift A)",
     ),
     "all-crowds": ("error", "if they are cells, say --crowd instances"),
     "crowd": ("warning", "ignored in training and scores; if they are cells, say --crowd instances"),

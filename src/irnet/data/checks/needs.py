@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.wording import number_of
+
+_logger = logging.getLogger(__name__)
 
 
 def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
@@ -17,6 +20,24 @@ def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
             f"{data}: no annotated cell and no nucleus in {number_of(len(entries), 'image')}: annotate some, "
             "name the corrected.json that irnet view exported, or another set"
         )
+
+
+def take_scored(entries: Sequence[Entry], data: str | Path) -> list[Entry]:
+    """The images of a set in which finds can be right or wrong; warns of the others.
+
+    Raises InputError where there is none, or nothing is annotated in them.
+    """
+    need_annotated(entries, data)
+    scored = [entry for entry in entries if entry.scored]
+    if left := len(entries) - len(scored):
+        if not scored:
+            raise InputError(
+                f"{data}: nobody finished any of {number_of(left, 'image')}, so that nothing can be scored: "
+                "finish some in irnet view (Shift A) and export again"
+            )
+        _logger.warning("%s: nothing is scored in %s of %d", data, number_of(left, "image"), len(entries))
+        need_annotated(scored, data)
+    return scored
 
 
 def need_images(entries: Sequence[Entry], data: str | Path) -> None:

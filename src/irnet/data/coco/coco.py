@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, NO_PARENT, Cells, Content
 from irnet.data.coco.document import Document, Id, Row, group, load, naming, stream
@@ -26,6 +28,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.progress import each
 
+Unreviewed = Literal["ignore", "take"]
 Part = tuple[Row, list[Row]]  # the row of an image, and those of its annotations
 
 
@@ -35,6 +38,7 @@ def read_coco(
     images: str | os.PathLike | None = None,
     mapping: Mapping[str, str] | None = None,
     crowd: Crowd = "ignore",
+    unreviewed: Unreviewed = "ignore",
 ) -> list[Entry]:
     """Read the images of a COCO file with what is annotated or was found in them.
 
@@ -43,6 +47,8 @@ def read_coco(
         images: the folder of the images, where it is not beside the file.
         mapping: renames categories (`categories.parse_mapping`).
         crowd: annotations with `iscrowd` = 1 and without a score are regions to "ignore", or "instances".
+        unreviewed: of an image that its review did not finish "ignore" all but what a person accepted,
+            corrected or drew, for training and scores; or "take" all that is there, as it was found.
 
     Returns:
         One `Entry` an image: `name`, `path`, `patient`, `content.cells`; `read()` opens the image.
@@ -60,11 +66,15 @@ def read_coco(
         [('a.png', Cells(0 cytoplasms, 0 nuclei, 200 x 300, 0.25 um/px))]
     """
     document = load_checked(path)[0] if images is None else load(path, images=images)
-    return entries_of(document, mapping=mapping, crowd=crowd)
+    return entries_of(document, mapping=mapping, crowd=crowd, unreviewed=unreviewed)
 
 
 def entries_of(
-    document: Document, *, mapping: Mapping[str, str] | None = None, crowd: Crowd = "ignore"
+    document: Document,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    crowd: Crowd = "ignore",
+    unreviewed: Unreviewed = "ignore",
 ) -> list[Entry]:
     """The same for a file that is parsed already."""
     groups, remarks = group(document), Remarks(document, crowd)
@@ -73,6 +83,7 @@ def entries_of(
     for row in each(document.images, "reading"):
         with naming(f"{document.path}: image {row['id']!r}"):
             image = parse_image(row, document, mapping)
+            image = replace(image, unfinished=image.unfinished and unreviewed == "ignore")
             if image.name in names:
                 raise InputError(
                     f"another image is {image.name} too: join their annotations, or rename one file"
@@ -209,7 +220,8 @@ def _content(
     sides: dict[bool, list[AnnotationRow]] = {True: [], False: []}
     for annotation in annotations:
         ignored = annotation.label == EVERY_CLASS or (annotation.crowd and crowd == "ignore")
-        sides[ignored].append(annotation)
+        if not (image.unfinished and annotation.proposed):
+            sides[ignored].append(annotation)
 
     cells, regions = sides[False], sides[True]
     kinds = tuple(annotation.kind for annotation in cells)
@@ -218,7 +230,7 @@ def _content(
         cells=_cells(cells, image, _parents(cells, set(numbers))),
         kinds=kinds if any(kinds) else (),
         annotated=image.annotated,
-        ignore=_cells(regions, image) if regions else None,
+        ignore=_regions(regions, image),
         distractors=image.distractors,
         numbers=() if own == tuple(range(len(own))) else own,
         last_number=max([image.last_number, *own]),
@@ -237,6 +249,15 @@ def _cells(
         parents=parents,
         mpp=image.mpp,
     )
+
+
+def _regions(annotations: Sequence[AnnotationRow], image: ImageRow) -> Cells | None:
+    """The regions to ignore: all of an image in which more may be than was reviewed."""
+    regions = _cells(annotations, image)
+    if image.unfinished and image.annotated:
+        frame = Cells.build([np.ones(image.shape, bool)], [(0, 0)], [EVERY_CLASS], image.shape, mpp=image.mpp)
+        return Cells.concat([regions, frame])
+    return regions if annotations else None
 
 
 def _parents(cells: Sequence[AnnotationRow], ids: set[Id]) -> list[int]:

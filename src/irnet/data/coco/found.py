@@ -20,5 +20,5 @@ def read_found(path: str | os.PathLike) -> list[Entry]:
         replace(entry, path=paths[entry.name], sha256=hashes[entry.name] or UNRECORDED, page=run.page)
         if entry.name in paths
         else replace(entry, page=run.page)
-        for entry in entries_of(document)
+        for entry in entries_of(document, unreviewed="take")
     ]

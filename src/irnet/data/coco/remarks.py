@@ -27,9 +27,10 @@ _POINTED = (
 )
 _UNTOUCHED = "images without an outline that nobody finished, which count as not annotated"
 _UNFINISHED = (
-    "images that nobody finished: what is not outlined there counts as ground. Finish them in "
-    "irnet view (Shift A), or export the finished ones alone"
+    "images that nobody finished: what was accepted, corrected or drawn there is learned, and nothing is "
+    "scored; Shift A in irnet view finishes one"
 )
+_PROPOSED = "predictions that nobody looked at, in images that nobody finished: left out"
 _NUMBERS = "annotations whose number is none, or another's of their image: they got the next free one"
 _ONE_NAME = "categories of the name of another, read as one with it"
 
@@ -61,7 +62,8 @@ class Remarks:
         counts = self.counts
         counts[_POINTED] += len(annotations) * bool(content.points and not image.says_annotated)
         if image.unfinished:
-            counts[_UNFINISHED if rows else _UNTOUCHED] += not image.says_annotated
+            counts[_UNFINISHED if content.annotated else _UNTOUCHED] += 1
+            counts[_PROPOSED] += sum(annotation.proposed for annotation in annotations)
         counts[_NUMBERS] += sum(row.get("number") not in (None, numbers[row["id"]]) for row in rows)
 
         for name, message in _MESSAGES.items():

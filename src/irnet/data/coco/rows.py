@@ -22,6 +22,8 @@ ODD = {  # what is said of fields of AnnotationRow: what is valid and looks as i
     "shares": AS_SHARES,
     "astray": "boxes lie elsewhere than their masks, which are taken: do polygons have y before x?",
 }
+ACCEPTED = "accepted"  # key of a row that a person looked at
+ORIGIN = "origin"  # key of a row: drawn, assisted (by the network, where a person asked) or predicted
 _ROUNDING = 1e-6  # of 32-bit floats
 _FAR = 1e9  # px: no box
 
@@ -60,6 +62,7 @@ class AnnotationRow:
     cell_id: Id | None
     kind: str
     score: float
+    proposed: bool  # predicted, and nobody looked at it
 
 
 def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None = None) -> ImageRow:
@@ -126,6 +129,8 @@ def parse_annotation(
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
         kind=str(row.get("kind") or ""),
         score=parse_score(row.get("score", 1.0)),
+        proposed=not row.get(ACCEPTED)
+        and row.get(ORIGIN, "predicted" if is_found(row) else "") == "predicted",
     )
 
 

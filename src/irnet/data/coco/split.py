@@ -15,6 +15,7 @@ from irnet.wording import number_of
 
 PARTS = ("train", "val", "test")
 RATIOS = (7, 1, 2)  # section 3.1
+_TRAINS_ONLY = "go to training, for nothing of them is scored; Shift A in irnet view finishes an image"
 _logger = logging.getLogger(__name__)
 
 
@@ -36,13 +37,23 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     """Write the three parts of a data set and return them by name.
 
     All images of a patient fall into one part. Images without a patient are split one by one, with a
-    warning. Raises InputError when there are not enough for a part and when a part exists already.
+    warning. Patients of whom a review finished no image are all for training: nothing of them is scored.
+    Raises InputError when there are not enough others for a part and when a part exists already.
     """
     document = load(path)
     group(document)  # ids join the tables, or InputError
     keys = [_key(row, document.path) for row in document.images]
+    pairs = [*zip(document.images, keys, strict=True)]
+    scored = [key for row, key in pairs if row.get("finished") is not False]
+    if left := len(set(keys) - set(scored)):
+        _logger.warning(
+            "%s: %d patients (or images that name none) without a finished image %s",
+            document.path,
+            left,
+            _TRAINS_ONLY,
+        )
     with naming(str(document.path)):
-        parts = assign_parts(keys, ratios=ratios, seed=seed)
+        parts = dict.fromkeys(keys, PARTS[0]) | assign_parts(scored, ratios=ratios, seed=seed)
 
     paths = {part: document.path.with_name(f"{part}.json") for part in PARTS}
     for target in paths.values():
@@ -53,7 +64,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     contents, written = {}, {}
     with naming(str(document.path)):
         for part, target in paths.items():
-            chosen = [row for row, key in zip(document.images, keys, strict=True) if parts[key] == part]
+            chosen = [row for row, key in pairs if parts[key] == part]
             rows = _restrict(document, chosen)
             contents[target] = dump(rows)
             named = {row["patient"] for row in chosen if row.get("patient") is not None}

@@ -117,7 +117,10 @@ def _read_coco(
     results = source.is_file() and is_results(source)
     theirs = read_results(source, document, mapping=mapping) if results else load_checked(source)[0]
     theirs = replace(theirs, names=Names(truth.name for truth in truths))
-    entries = {entry.name: entry for entry in coco.entries_of(theirs, mapping=mapping, crowd="instances")}
+    entries = {
+        entry.name: entry
+        for entry in coco.entries_of(theirs, mapping=mapping, crowd="instances", unreviewed="take")
+    }
     count = Counter(Path(name).stem for name in entries)
     by_stem = {stem: name for name in entries if count[stem := Path(name).stem] == 1}
     names = {t.name: t.name if t.name in entries else by_stem.get(Path(t.name).stem) for t in truths}
