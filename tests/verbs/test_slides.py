@@ -210,7 +210,36 @@ def test_what_is_no_plan_and_options_that_are_none(tmp_path: Path) -> None:
         finish_slides(plan.out, partial=True)
     assert not (plan.out / "slides.csv").exists()
     (plan.out / "slides.json").write_text("{}")
-    with pytest.raises(InputError, match="plan again"):
+    with pytest.raises(InputError, match="damaged, or not a plan"):
+        run_slides(plan.out)
+
+
+@pytest.mark.parametrize("name", ["slides.json", "slides/smear/plan.json"])
+def test_a_damaged_plan_is_told_and_made_again(tmp_path: Path, name: str) -> None:
+    scene = Scene(11, (300, 300), 5)
+    slide = write_pyramid(tmp_path / "smear.tif", scene.image(1.0), mpp=0.37, compression=None)
+    plan = plan_slides([slide], tmp_path / "out", SlideOptions(window=WINDOW))
+    done = run_slides(plan.out, open_detector=lambda _: scene.detect).done
+    path = plan.out / name
+    whole, draw = path.read_bytes(), np.random.default_rng(3)
+
+    damaged = [b"", b"{}", b"[]", b"null", b"[1]", b"\xff\xfe", whole[: len(whole) // 2], whole + b"}"]
+    damaged += [whole.replace(b"0.", b"1.", 1), whole.replace(b'"', b"", 1), bytes(len(whole))]
+    for place in draw.integers(0, len(whole), 40).tolist():
+        damaged.append(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    for content in damaged:
+        path.write_bytes(content)
+        for look in (run_slides, finish_slides, lambda out: status_of(Plan.read(out), "smear")):
+            with pytest.raises(InputError, match=r"irnet slide plan SLIDE -o|is not read here: plan again"):
+                look(plan.out)
+
+    path.write_bytes(damaged[6])
+    assert plan_slides([slide], plan.out, SlideOptions(window=WINDOW)) == plan
+    assert path.read_bytes() == whole
+    again = run_slides(plan.out, open_detector=lambda _: scene.detect)
+    assert (again.done, again.before) == (0, done)
+    (plan.out / "slides" / "smear" / "plan.json").unlink()
+    with pytest.raises(InputError, match="No such file"):
         run_slides(plan.out)
 
 

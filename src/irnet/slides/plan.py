@@ -21,8 +21,13 @@ from irnet.slides.tiles import Window
 
 FORMAT = 1
 RUN, SLIDES, PLAN = "slides.json", "slides", "plan.json"
+SEAL = "sha256"
 
 Row = dict[str, Any]
+
+
+class DamagedPlanError(InputError):
+    """A file of a plan that does not say what was written to it."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,11 @@ class Plan:
     def slide(self, name: str) -> SlidePlan:
         """The plan of a slide. Raises InputError."""
         path = self.folder(name) / PLAN
+        row = _read(path, self.out)
         try:
-            row = parse(path)
-            if row["format"] != FORMAT:
-                raise InputError(f"{path}: format {row['format']} is not read here: plan again")
             return SlidePlan.from_json(row)
-        except (OSError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}: not a plan of irnet ({error}): plan again, to another folder"
-            ) from None
+        except (KeyError, TypeError) as error:
+            raise _damaged(path, self.out, repr(error)) from None
 
     def key(self, slide: SlidePlan, window: Window) -> str:
         """What the cells of a window are a function of, as SHA-256."""
@@ -122,22 +123,50 @@ class Plan:
     def write(self, slides: Sequence[SlidePlan]) -> None:
         """Write the plan, slides.json last: without it there is none."""
         for slide in slides:
-            write_atomic(self.folder(slide.name) / PLAN, as_json(slide.to_json(), indent=None))
+            write_atomic(self.folder(slide.name) / PLAN, as_json(_sealed(slide.to_json()), indent=None))
         said = {"format": FORMAT, "slides": list(self.names), "network": dict(self.network)}
-        write_atomic(self.out / RUN, as_json(said))
+        write_atomic(self.out / RUN, as_json(_sealed(said)))
 
     @classmethod
     def read(cls, out: Path) -> Self:
         """The plan in a folder. Raises InputError where there is none."""
         if not (out / RUN).is_file():
             raise InputError(f"{out}: no {RUN} in it: make one with irnet slide plan SLIDE -o {out}")
+        row = _read(out / RUN, out)
         try:
-            row = parse(out / RUN)
-            if row["format"] != FORMAT:
-                raise InputError(f"{out / RUN}: format {row['format']} is not read here: plan again")
             return cls(out, tuple(row["slides"]), row["network"])
         except (KeyError, TypeError) as error:
-            raise InputError(f"{out / RUN}: not a plan of irnet ({error}): plan again") from None
+            raise _damaged(out / RUN, out, repr(error)) from None
+
+
+def _read(path: Path, out: Path) -> Row:
+    """What was written to a file of the plan in `out`. Raises DamagedPlanError, or InputError: a version."""
+    try:
+        row = parse(path)
+        version, seal = row["format"], row.pop(SEAL)
+    except OSError as error:
+        raise _damaged(path, out, error.strerror or type(error).__name__) from None
+    except InputError as error:
+        raise _damaged(path, out, str(error).removeprefix(str(path)).lstrip(":, ")) from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, out, f"no {error}" if isinstance(error, KeyError) else "no plan") from None
+    if version != FORMAT:
+        raise InputError(f"{path}: format {version} is not read here: plan again, to another folder")
+    if seal != _sealed(row)[SEAL]:
+        raise _damaged(path, out, "its content has changed since")
+    return row
+
+
+def _sealed(row: Row) -> Row:
+    """A row with the SHA-256 of all that it says, for a changed number is a plan too, but another."""
+    return row | {SEAL: hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()}
+
+
+def _damaged(path: Path, out: Path, reason: str) -> DamagedPlanError:
+    again = f"repeat irnet slide plan SLIDE -o {out} with the slides and options that it was made with"
+    return DamagedPlanError(
+        f"{path}: damaged, or not a plan of irnet ({reason}): {again}; windows that are done stay"
+    )
 
 
 def _frozen(value: Any) -> Any:

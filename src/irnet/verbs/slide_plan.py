@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from irnet.progress import each
 from irnet.slides.focus import choose_focus, in_focus, say_focus
 from irnet.slides.key import slide_key
 from irnet.slides.layout import Layout, audited
-from irnet.slides.plan import RUN, Plan, SlidePlan
+from irnet.slides.plan import RUN, DamagedPlanError, Plan, SlidePlan
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Slide
 from irnet.slides.tiles import Window
@@ -162,8 +163,18 @@ def _names(files: Sequence[Path], *, rename: bool) -> list[str]:
 
 
 def _refuse_other(plan: Plan, slides: Sequence[SlidePlan]) -> None:
-    """Raise InputError where a folder holds another plan: its blocks would be no part of this one."""
-    there = Plan.read(plan.out)
-    same = there.names == plan.names and dict(there.network) == dict(plan.network)
-    if not same or any(there.slide(slide.name) != slide for slide in slides):
-        raise InputError(f"{plan.out}: it holds another plan: write to another folder, or run that one")
+    """Raise InputError where a folder holds another plan: its blocks would be no part of this one.
+
+    What is damaged there is written anew.
+    """
+    with suppress(DamagedPlanError):
+        there = Plan.read(plan.out)
+        same = there.names == plan.names and dict(there.network) == dict(plan.network)
+        if not same or any(_is_other(there, slide) for slide in slides):
+            raise InputError(f"{plan.out}: it holds another plan: write to another folder, or run that one")
+
+
+def _is_other(there: Plan, slide: SlidePlan) -> bool:
+    with suppress(DamagedPlanError):
+        return there.slide(slide.name) != slide
+    return False
