@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Self
 
 import numpy as np
@@ -24,6 +24,11 @@ MEASURES = (
 )
 
 
+def no_patches() -> NDArray[np.float32]:
+    """None, (0, 6)."""
+    return np.zeros((0, 6), dtype=np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """n candidates that windows own. Places are px at the network's scale, in the whole slide."""
@@ -35,12 +40,19 @@ class Block:
     scores: NDArray[np.float32]  # (n,)
     measures: NDArray[np.float32]  # (n, k) in the order of MEASURES, nan for what is not known
     cut: NDArray[np.uint8]  # (n,) 1 where the edge of its window cuts it
+    patches: NDArray[np.float32] = field(default_factory=no_patches)  # (p, 6) of windows, see `patches_of`
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @classmethod
-    def of(cls, cells: Cells, measures: NDArray[np.float32], cut: NDArray[np.bool_]) -> Self:
+    def of(
+        cls,
+        cells: Cells,
+        measures: NDArray[np.float32],
+        cut: NDArray[np.bool_],
+        patches: NDArray[np.float32] | None = None,
+    ) -> Self:
         """The block of cells in the frame of the slide."""
         counts = [encode(mask, (0, 0), mask.shape) for mask in cells.masks]
         lengths = np.array([len(count) for count in counts], dtype=np.int64)
@@ -54,14 +66,15 @@ class Block:
             cells.scores.astype(np.float32),
             measures,
             cut.astype(np.uint8),
+            no_patches() if patches is None else patches,
         )
 
     @classmethod
     def concat(cls, blocks: Sequence[Self]) -> Self:
         """All candidates of blocks, in order."""
         joined = {}
-        for field in fields(cls):
-            joined[field.name] = np.concatenate([getattr(block, field.name) for block in blocks])
+        for name in (one.name for one in fields(cls)):
+            joined[name] = np.concatenate([getattr(block, name) for block in blocks])
         starts = np.cumsum([0, *(len(block.runs) for block in blocks)])
         shifted = [block.runs_at[:-1] + start for block, start in zip(blocks, starts, strict=False)]
         joined["runs_at"] = np.concatenate([*shifted, starts[-1:]])
@@ -73,7 +86,7 @@ class Block:
         return cls.of(Cells.empty((1, 1)), np.zeros((0, len(MEASURES)), np.float32), np.zeros(0, bool))
 
     def select(self, index: NDArray[np.int64]) -> Self:
-        """Some of the candidates (k,), in that order."""
+        """Some of the candidates (k,), in that order, without patches."""
         parts = [self.runs[self.runs_at[i] : self.runs_at[i + 1]] for i in index.tolist()]
         lengths = np.array([len(part) for part in parts], dtype=np.int64)
         return type(self)(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from irnet.cells import Cells
 from irnet.slides.block import Block, measure_in_window
 from irnet.slides.plan import SlidePlan
+from irnet.slides.quality import patches_of
 from irnet.slides.readers.slide import Pixels, Slide
 from irnet.slides.tiles import Window
 
@@ -30,7 +31,8 @@ def find_block(slide: Slide, plan: SlidePlan, window: Window, detect: Detect) ->
     x, y = window.origin
     local = owned.shift(-x, -y, window.frame_shape)
     measures = measure_in_window(local, pixels, plan.background, mpp)
-    return Block.of(owned, measures, window.truncates(owned.boxes))
+    patches = patches_of(pixels, window, plan.background, mpp)
+    return Block.of(owned, measures, window.truncates(owned.boxes), patches)
 
 
 def _owned(found: Cells, window: Window) -> Cells:

@@ -18,8 +18,10 @@ from irnet.slides.block import MEASURES, Block
 from irnet.slides.linking import link_nuclei
 from irnet.slides.nesting import describe
 from irnet.slides.plan import Plan, SlidePlan
+from irnet.slides.reading import open_store
 from irnet.slides.store import CELLS_DB, order_of, write_store
 from irnet.slides.suppress import survivors_of
+from irnet.verbs.slide_quality import audit_rows, quality_rows
 from irnet.verbs.slide_status import SlideStatus, status_of
 from irnet.wording import number_of
 
@@ -69,16 +71,17 @@ def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
 
 def _finish_slide(plan: Plan, state: SlideStatus) -> Row:
     slide, folder = state.slide, BlockFolder(plan.folder(state.slide.name))
-    blocks, owners = [Block.empty()], [np.zeros(0, np.int64)]
+    blocks, owners, patches = [Block.empty()], [np.zeros(0, np.int64)], {}
     for number in each(sorted(state.done), f"reading blocks of {slide.name}"):
         blocks.append(folder.read(state.done[number]))
         owners.append(np.full(len(blocks[-1]), number))
+        patches[number] = blocks[-1].patches
     candidates, windows = Block.concat(blocks), np.concatenate(owners)
     del blocks
 
     kept = survivors_of(candidates, windows, _limits(plan), masks=_by_masks(plan))
     kept = kept[order_of(candidates.select(kept))]
-    cells, windows = candidates.select(kept), windows[kept]
+    cells = candidates.select(kept)
     mpp = slide.layout.scaled_mpp
     parents, confidence = link_nuclei(cells, slide.layout.resampling.size, mpp)
 
@@ -86,9 +89,14 @@ def _finish_slide(plan: Plan, state: SlideStatus) -> Row:
     meta = {"name": slide.name, "mpp": mpp, "px": slide.layout.px, "shape": size, "slide_shape": slide.shape}
     parts = describe(cells.select, parents, confidence, size)
     write_store(plan.folder(slide.name) / CELLS_DB, parts, meta)
-    audited = int(np.isin(windows, slide.audited).sum())
-    row = _summary(slide, state, cells, parents) | {"found_where_nothing_shows": audited}
-    write_atomic(plan.folder(slide.name) / QC, as_json(_quality(slide, state, row, cells)))
+    with open_store(plan.folder(slide.name)) as store:
+        audit = audit_rows(slide, store, state.done)
+    pictures = quality_rows(slide, patches)
+    found = sum(one["cells"] + one["nuclei"] for one in audit)
+    row = _summary(slide, state, cells, parents) | {"found_where_nothing_shows": found}
+    row |= {name: pictures[name] for name in ("focus", "blurred", "pen")}
+    said = _quality(slide, state, row, cells) | {"audit": audit, "pictures": pictures}
+    write_atomic(plan.folder(slide.name) / QC, as_json(said))
     return row
 
 
