@@ -4,6 +4,8 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 from irnet.server.app import STATIC
 
 VIEWER = Path(__file__).parents[2] / "viewer"
@@ -27,10 +29,12 @@ def test_the_page_is_small_and_names_what_it_contains() -> None:
     assert "Redistribution and use in source and binary forms" in licences
 
 
-def test_the_page_loads_its_own_files_alone() -> None:
-    text = (STATIC / "index.html").read_text()
+@pytest.mark.parametrize(("page", "script"), [("index.html", "main.js"), ("slide.html", "slide.js")])
+def test_the_pages_load_their_own_files_alone(page: str, script: str) -> None:
+    text = (STATIC / page).read_text()
     loaded = re.findall(r'(?:src|href)="([^"]*)"', text)
-    assert sorted(loaded) == ["data:,", "main.js", "style.css"]
+    assert sorted(loaded) == ["data:,", script, "style.css"]
+    assert re.findall(r'from"([^"]*)"', (STATIC / script).read_text()) == ["./shared.js"]
     assert not re.search(r"\s(on\w+|style)=", text)
     assert "url(" not in (STATIC / "style.css").read_text()
 

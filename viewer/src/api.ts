@@ -130,7 +130,7 @@ export const write = (request: ExportRequest): Promise<{ path: string; images: n
 export const tileUrl = (index: number, halvings: number, x: number, y: number, source: string): string =>
   `api/images/${index}/tiles/${halvings}/${x}/${y}?v=${source}`;
 
-async function ask<T>(url: string, body?: unknown): Promise<T> {
+export async function ask<T>(url: string, body?: unknown): Promise<T> {
   const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   let answer: Response;
   try {

@@ -2,6 +2,8 @@
 
 import type { Instance, Ring } from "./api";
 
+export type Box = [number, number, number, number]; // x1, y1, x2, y2
+
 export interface Point {
   x: number;
   y: number;
@@ -30,6 +32,11 @@ export function boxArea({ box: [x1, y1, x2, y2] }: Instance): number {
 
 export function centre({ box: [x1, y1, x2, y2] }: Instance): Point {
   return { x: (x1 + x2) / 2, y: (y1 + y2) / 2 };
+}
+
+/** The box around two. */
+export function union(a: Box, b: Box): Box {
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
 }
 
 /** The open ring without vertices within `tolerance` of the rest (Douglas and Peucker). */

@@ -1,53 +1,19 @@
-// Every key of the review loop, what it does, and the page that lists them.
+// Every key of the review loop and what it does.
 
 import { CELL, NUCLEUS } from "./api";
+import { bind, key, moving, type Group } from "./bindings";
 import { resize } from "./brush";
-import { byId, make } from "./dom";
+import { byId } from "./dom";
 import { lookNext } from "./doubts";
 import type { Stage } from "./stage";
 import type { State } from "./state";
 import { giveToNext, type Tools } from "./tools";
 
-interface Key {
-  keys: string[]; // as KeyboardEvent.key, letters in lower case; "Shift+" and "Ctrl+" before it
-  shown: string;
-  does: string;
-  run: () => void;
-}
-
-type Group = [string, Key[]];
-
-const OWN_KEYS = /^(Enter| |Arrow.*|Page.*|Home|End)$/; // of buttons, boxes and sliders
-
 export function bindKeys(state: State, stage: Stage, tools: Tools): Map<string, () => void> {
-  const groups = list(state, stage, tools);
-  const bound = new Map(groups.flatMap(([, keys]) => keys.flatMap(({ keys: names, run }) => names.map((name) => [name, run] as const))));
-  fillHelp(groups);
-  document.addEventListener("keydown", (event) => {
-    const target = event.target as HTMLElement;
-    const typing = target instanceof HTMLInputElement && target.type === "text";
-    const operated = target.matches("button, input") && target.matches(":focus-visible") && OWN_KEYS.test(event.key); // by keys alone
-    if (typing || operated || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const run = bound.get(spell(event));
-    if (!run) return;
-    event.preventDefault();
-    run();
-  });
-  document.addEventListener("click", (event) => {
-    const button = (event.target as HTMLElement).closest("button");
-    if (event.detail) button?.blur(); // or Enter would press it again
-  });
-  return bound;
-}
-
-function spell(event: KeyboardEvent): string {
-  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const shift = event.shiftKey && /^[a-z]$|^.{2,}$/.test(name) ? "Shift+" : "";
-  return `${event.ctrlKey ? "Ctrl+" : ""}${shift}${name}`;
+  return bind(list(state, stage, tools));
 }
 
 function list(state: State, stage: Stage, tools: Tools): Group[] {
-  const key = (keys: string, shown: string, does: string, run: () => void): Key => ({ keys: keys.split(" "), shown, does, run });
   let turn: Promise<unknown> = Promise.resolve();
   /** Keys pressed faster than the server answers wait for their turn: each finds what the one before left. */
   const inTurn = (act: () => unknown) => () => void (turn = turn.then(act).catch((error) => state.explain(error)));
@@ -115,11 +81,7 @@ function list(state: State, stage: Stage, tools: Tools): Group[] {
         key("h", "H", "all outlines on or off", () => state.show({ hidden: !state.hidden })),
         key("f", "F", "cells filled or not", () => state.show({ filled: !state.filled })),
         key("u", "U", "only what is not accepted", () => state.show({ openOnly: !state.openOnly })),
-        key("0", "0", "whole image", () => stage.fit()),
-        key("+ =", "+", "larger", () => stage.zoom(1.4)),
-        key("-", "−", "smaller", () => stage.zoom(1 / 1.4)),
-        key("Shift+ArrowLeft", "Shift ←↑↓→", "move the picture", () => stage.pan(-0.2, 0)),
-        ...([["Right", 0.2, 0], ["Up", 0, -0.2], ["Down", 0, 0.2]] as const).map(([way, x, y]) => key(`Shift+Arrow${way}`, "", "", () => stage.pan(x, y))),
+        ...moving(stage),
         key("s", "S", "export", () => byId<HTMLDialogElement>("export-dialog").showModal()),
         key("?", "?", "this page", () => byId<HTMLDialogElement>("help-dialog").showModal()),
       ],
@@ -164,12 +126,4 @@ function leave(state: State): void {
     state.use("select");
     state.say("");
   } else state.select(null);
-}
-
-function fillHelp(groups: Group[]): void {
-  byId("help-keys").replaceChildren(
-    ...groups.map(([name, keys]) =>
-      make("section", {}, make("h3", {}, name), ...keys.filter(({ shown }) => shown).map(({ shown, does }) => make("p", {}, make("kbd", {}, shown), does))),
-    ),
-  );
 }

@@ -3,7 +3,20 @@
 
 import type { Instance } from "./api";
 import { thin } from "./geometry";
-import type { State } from "./state";
+
+/** What is drawn. */
+export interface Drawn {
+  readonly instances: ReadonlyMap<Instance["id"], Instance>;
+  readonly rows: readonly Instance[]; // those in sight
+  readonly hovered: Instance["id"] | null;
+  readonly chosen: Instance | undefined;
+  readonly hidden: boolean;
+  readonly filled: boolean;
+  readonly drawing: boolean; // a tool changes masks
+  isVisible(each: Instance): boolean;
+  nucleiOf(id: Instance["id"]): Instance[];
+  colour(each: Instance): string;
+}
 
 export interface Frame {
   scale: number; // screen px per image px
@@ -31,7 +44,7 @@ export class Layer {
   private readonly contexts: readonly CanvasRenderingContext2D[];
   private readonly shapes = new Map<Instance["id"], Shapes>();
 
-  constructor(private readonly state: State) {
+  constructor(private readonly state: Drawn) {
     for (const canvas of this.canvases) canvas.className = "outlines";
     this.contexts = this.canvases.map((canvas) => canvas.getContext("2d")!);
   }

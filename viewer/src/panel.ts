@@ -4,7 +4,7 @@ import * as api from "./api";
 import { byId, digits, make } from "./dom";
 import { doubts } from "./doubts";
 import { FORMULAS, inMicrons, nameOf } from "./measures";
-import type { Stage } from "./stage";
+import type { Looked, Stage } from "./stage";
 import type { State } from "./state";
 
 const TAIL = 9; // characters of a name that are never cut off
@@ -95,8 +95,7 @@ export function showDetail(state: State): void {
     const cell = each.cell === null ? undefined : state.instances.get(each.cell);
     const partner = each.label === 1 ? state.nucleiOf(each.id).map((n) => `#${n.number}`).join(" ") || "none" : cell ? `#${cell.number}` : "none";
     const origin = each.origin ?? state.session.origin;
-    const list = make("dl");
-    const rows: [string, string, string?][] = [
+    const rows: Fact[] = [
       ["score", each.score.toFixed(3)],
       ...(origin === null ? [] : [["origin", origin] as [string, string]]),
       [each.label === 1 ? "nuclei" : "cell", partner],
@@ -104,13 +103,27 @@ export function showDetail(state: State): void {
     for (const [name, value] of Object.entries(each.measures ?? {})) {
       if (value !== null && name !== "nuclei" && !name.startsWith("box_") && inMicrons(name, each) === name) rows.push([nameOf(name), digits(value), FORMULAS[name]]);
     }
-    for (const [name, text, formula] of rows) list.append(make("div", {}, make("dt", { title: formula ? `${name}: ${formula}` : name }, name), make("dd", {}, text)));
-    box.replaceChildren(head, list, ...(each.measures ? [] : [make("p", { class: "quiet" }, `not measured yet: ${state.missing.measures} wait`)]));
+    box.replaceChildren(head, listFacts(rows), ...(each.measures ? [] : [make("p", { class: "quiet" }, `not measured yet: ${state.missing.measures} wait`)]));
   };
   state.on(["selection", "measures"], update);
 }
 
+/** Name, value and formula. */
+export type Fact = [string, string, string?];
+
+export function listFacts(facts: Fact[]): HTMLElement {
+  const list = make("dl");
+  for (const [name, text, formula] of facts) list.append(make("div", {}, make("dt", { title: formula ? `${name}: ${formula}` : name }, name), make("dd", {}, text)));
+  return list;
+}
+
 export function showStatus(state: State, stage: Stage): void {
+  showPlace(state, stage);
+  state.on(["message"], () => (byId("saved").textContent = state.busy ? "saving …" : "all edits saved"));
+}
+
+/** Size, zoom, the place of the pointer, and what is said. */
+export function showPlace(state: Looked & { current: { mpp: number | null } }, stage: Stage): void {
   const place = byId("place");
   const update = (): void => {
     const { width, height, mpp } = state.current;
@@ -123,7 +136,6 @@ export function showStatus(state: State, stage: Stage): void {
     const line = byId("message");
     line.textContent = state.message.text;
     line.classList.toggle("bad", state.message.bad);
-    byId("saved").textContent = state.busy ? "saving …" : "all edits saved";
   });
   stage.onPointer = (at) => {
     place.textContent = at ? `${Math.floor(at.image.x)}, ${Math.floor(at.image.y)}` : "";

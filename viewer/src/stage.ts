@@ -2,13 +2,22 @@
 
 import OpenSeadragon from "openseadragon";
 
-import { tileUrl, type Instance } from "./api";
+import type { Instance } from "./api";
+import type { Teller } from "./events";
 import { boxArea, holds, type Point } from "./geometry";
-import { Layer, type Frame } from "./layer";
-import type { State } from "./state";
+import { Layer, type Drawn, type Frame } from "./layer";
 
 const NEAR = 6; // px on the screen: clicks this close count as on one place
 const CLOSE = 0.35; // of the stage: how large a cell gets when it is gone to
+
+/** What is looked at: a picture of tiles, and what is drawn over it. */
+export interface Looked extends Drawn, Teller {
+  readonly current: { width: number; height: number; levels: number };
+  readonly session: { tile: number };
+  tileUrl(halvings: number, x: number, y: number, version?: string): string;
+  select(id: Instance["id"] | null): void;
+  hover(id: Instance["id"] | null): void;
+}
 
 export interface Pointer {
   image: Point; // image px
@@ -36,7 +45,7 @@ export class Stage {
   private asked: "all" | "top" | null = null; // for the next frame
 
   constructor(
-    private readonly state: State,
+    private readonly state: Looked,
     private readonly element: HTMLElement,
   ) {
     this.layer = new Layer(state);
@@ -102,11 +111,10 @@ export class Stage {
     this.viewer.viewport.panBy(new OpenSeadragon.Point(x * width, y * width)).applyConstraints();
   }
 
-  /** Bring the chosen cell into sight; `closer` also makes it large. */
-  reveal(closer = false): void {
-    const chosen = this.state.chosen;
-    if (!chosen) return;
-    const [x1, y1, x2, y2] = chosen.box;
+  /** Bring the chosen cell, or a box, into sight; `closer` also makes it large. */
+  reveal(closer = false, box = this.state.chosen?.box): void {
+    if (!box) return;
+    const [x1, y1, x2, y2] = box;
     const { scale, x, y, width, height } = this.frame();
     const outside = x1 * scale + x < 0 || y1 * scale + y < 0 || x2 * scale + x > width || y2 * scale + y > height;
     if (!closer && !outside) return;
@@ -140,14 +148,13 @@ export class Stage {
   /** Say why there is no picture. */
   private async explain(): Promise<void> {
     this.showsPicture(true);
-    const { index, levels } = this.state.current;
-    const answer = await fetch(tileUrl(index, levels, 0, 0, "why"));
+    const answer = await fetch(this.state.tileUrl(this.state.current.levels, 0, 0, "why"));
     if (!answer.ok) this.state.say(((await answer.json()) as { detail: string }).detail, true);
   }
 
   private open(): void {
-    const { index, width, height, levels } = this.state.current;
-    const { tile, source: version } = this.state.session;
+    const { width, height, levels } = this.state.current;
+    const { tile } = this.state.session;
     this.layer.clear();
     this.showsPicture(false);
     const source = {
@@ -156,7 +163,7 @@ export class Stage {
       tileSize: tile,
       minLevel: 0,
       maxLevel: levels,
-      getTileUrl: (level: number, x: number, y: number) => tileUrl(index, levels - level, x, y, version),
+      getTileUrl: (level: number, x: number, y: number) => this.state.tileUrl(levels - level, x, y),
     };
     this.viewer.open(source as unknown as OpenSeadragon.TileSourceSpecifier); // the types know no plain object
   }

@@ -2,18 +2,18 @@
 
 import * as api from "./api";
 import { CELL, NUCLEUS, Refused, type Edit, type Id, type Instance, type Label, type Missing, type Session, type Summary } from "./api";
+import { Teller } from "./events";
 import { parseFilter, type Filter } from "./filter";
 import { value } from "./measures";
 
 export type Tool = "select" | "cell" | "nucleus" | "reshape" | "brush" | "erase" | "extend" | "cut" | "pair" | "ask-cell" | "ask-nucleus";
-type Topic = "image" | "instances" | "outlines" | "measures" | "selection" | "hover" | "tool" | "message" | "view" | "loading";
 
 export interface Sort {
   column: string;
   falling: boolean;
 }
 
-export class State {
+export class State extends Teller {
   current!: Summary;
   instances = new Map<Id, Instance>();
   rows: Instance[] = []; // visible ones in the order of the table
@@ -27,32 +27,18 @@ export class State {
   openOnly = false;
   filter = "";
   sort: Sort = { column: "number", falling: false };
-  message = { text: "", bad: false };
   busy = false;
   opening: string | null = null; // the image that is being read
   missing: Missing = { outlines: 0, measures: 0 };
 
-  private readonly listeners = new Map<Topic, (() => void)[]>();
   private wanted: Filter = { test: () => true, id: null, unknown: [], problem: "" };
   private working = false;
   private portion: Promise<unknown> = Promise.resolve(); // of what is missing, asked for last
   private turn: Promise<void> = Promise.resolve(); // of the last edit asked for
 
   constructor(readonly session: Session) {
+    super();
     this.scores = { 1: session.scores["1"] ?? 0, 2: session.scores["2"] ?? 0 };
-  }
-
-  on(topics: Topic[], listener: () => void): void {
-    for (const topic of topics) this.listeners.set(topic, [...(this.listeners.get(topic) ?? []), listener]);
-  }
-
-  tell(topic: Topic): void {
-    for (const listener of this.listeners.get(topic) ?? []) listener();
-  }
-
-  say(text: string, bad = false): void {
-    this.message = { text, bad };
-    this.tell("message");
   }
 
   async open(index: number): Promise<void> {
@@ -128,6 +114,11 @@ export class State {
 
   nucleiOf(id: Id): Instance[] {
     return [...this.instances.values()].filter((each) => each.cell === id && each.label === NUCLEUS);
+  }
+
+  /** Where a tile of the picture is. */
+  tileUrl(halvings: number, x: number, y: number, version = this.session.source): string {
+    return api.tileUrl(this.current.index, halvings, x, y, version);
   }
 
   /** Is a tool in use that changes masks? */

@@ -2,14 +2,13 @@
 
 import type { Instance } from "./api";
 import { byId, digits, make } from "./dom";
+import { union, type Box } from "./geometry";
 import { inMicrons, nameOf } from "./measures";
 import type { Stage } from "./stage";
 import type { State } from "./state";
 
 const GAP = 10; // px on the screen
 const SHOWN = ["area_px", "nc_ratio", "nuclei", "overlap_fraction"];
-
-type Box = [number, number, number, number];
 
 export function showTip(state: State, stage: Stage): void {
   const tip = byId("tip");
@@ -37,10 +36,6 @@ function looked(state: State, each: Instance): Box {
 
 function meet(a: Box, b: Box): boolean {
   return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
-}
-
-function union(a: Box, b: Box): Box {
-  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
 }
 
 function onScreen(stage: Stage, [x1, y1, x2, y2]: Box): Box {

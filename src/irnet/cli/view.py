@@ -37,14 +37,16 @@ class Assistance:
 def view(
     out: Annotated[
         Path,
-        typer.Argument(help="Folder of irnet predict, or a data set or COCO file.", show_default=False),
+        typer.Argument(
+            help="Folder of irnet predict or irnet slide, or a data set or COCO file.", show_default=False
+        ),
     ],
     assistance: Assistance,
     host: Host = "127.0.0.1",
     port: Port = 8642,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of the images.", show_default="where irnet predict read them"),
+        typer.Option(help="Folder of the images or slides.", show_default="where they were read"),
     ] = None,
     browser: Browser = None,
     assist: Annotated[
@@ -55,7 +57,8 @@ def view(
 
     Every edit is on disk at once (corrections.jsonl in OUT); the predictions
     stay as they were. Exporting writes corrected.json. The address printed holds
-    a token, without which nobody reads or edits.
+    a token, without which nobody reads or edits. Whole slides are looked at
+    only: tiles, the cells in sight, a table by measures.
 
     Example:  irnet view found --assist
     """

@@ -34,14 +34,7 @@ def create_app(
     assistant: Assistant | None = None,
 ) -> FastAPI:
     """The application over one review. `names` and `token`: see `guard.Guard`; no `assistant`: no prompts."""
-    app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    handlers = _Handlers(review, assistant)
-
-    app.add_middleware(Guard, names=names, token=token)
-    app.add_exception_handler(InputError, _explain)
-    app.add_exception_handler(OSError, _explain)
-    app.add_exception_handler(RequestValidationError, _refuse)
-
+    app, handlers = guarded(names, token), _Handlers(review, assistant)
     app.get("/api/session")(handlers.session)
     app.get("/api/images/{index}")(handlers.image)
     app.post("/api/images/{index}/work")(handlers.work)
@@ -52,6 +45,16 @@ def create_app(
     app.post("/api/images/{index}/redo")(handlers.redo)
     app.post("/api/export")(handlers.export)
     app.mount("/", StaticFiles(directory=STATIC, html=True))
+    return app
+
+
+def guarded(names: frozenset[str], token: str | None) -> FastAPI:
+    """An application without routes that lets in whom it should and says what is wrong."""
+    app = FastAPI(title="irnet view", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.add_middleware(Guard, names=names, token=token)
+    app.add_exception_handler(InputError, _explain)
+    app.add_exception_handler(OSError, _explain)
+    app.add_exception_handler(RequestValidationError, _refuse)
     return app
 
 

@@ -9,13 +9,17 @@ import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from irnet.data.coco.location import is_of_slides
 from irnet.errors import InputError
 from irnet.wording import install_extra, number_of
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from irnet.server.assistant import Network
 
 
@@ -38,36 +42,61 @@ def serve(
     try:
         import uvicorn
 
-        from irnet.server.app import create_app
         from irnet.server.connection import Connection
     except ImportError as error:
         raise InputError(f"the viewer needs {error.name}: {install_extra('view')}") from error
-    from irnet.inference.weights import find_weights
-    from irnet.server.assistant import Assistant
     from irnet.server.guard import LOOPBACK_NAMES
-    from irnet.server.store import Review
 
-    if network is not None:
-        find_weights(network.weights)  # before anything is shown
-    review = Review(out, data=data)
+    page = _open_slides(out, data, network) if is_of_slides(out) else _open_review(out, data, network)
     sock = _bind(host, port)
     token, beyond = secrets.token_urlsafe(32), not _is_loopback(sock)
     names = LOOPBACK_NAMES | ({host, socket.gethostname().lower()} if beyond else set())
-    assistant = None if network is None else Assistant(network)
-    app = create_app(review, names=names, token=token, assistant=assistant)
     url = address(host, sock.getsockname()[1], token)
-    images, edits = number_of(len(review.fields), "image"), number_of(len(review.journal.lines), "edit")
+    app = page.create(names=names, token=token)
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, http=Connection)
     with _until_stopped():
-        announce(f"{images} of {review.source}; {edits} so far")
+        announce(page.said)
         announce(f"open {url} (stop with Ctrl-C)")
         if beyond:
             announce("Anyone with this address can read and edit; it is not encrypted on its way.")
         if browser or (browser is None and _has_desktop()):
             webbrowser.open(url)
         uvicorn.Server(config).run(sockets=[sock])
-    if assistant is not None:
-        assistant.close()
+    page.close()
+
+
+class _Page(NamedTuple):
+    """What is served."""
+
+    create: Callable[..., "FastAPI"]  # given names and token
+    said: str  # of it, for the user
+    close: Callable[[], object]
+
+
+def _open_review(out: Path, data: Path | None, network: "Network | None") -> _Page:
+    from irnet.inference.weights import find_weights
+    from irnet.server.app import create_app
+    from irnet.server.assistant import Assistant
+    from irnet.server.store import Review
+
+    if network is not None:
+        find_weights(network.weights)  # before anything is shown
+    review = Review(out, data=data)
+    assistant = None if network is None else Assistant(network)
+    images, edits = number_of(len(review.fields), "image"), number_of(len(review.journal.lines), "edit")
+    said = f"{images} of {review.source}; {edits} so far"
+    create = partial(create_app, review, assistant=assistant)
+    return _Page(create, said, assistant.close if assistant else lambda: None)
+
+
+def _open_slides(out: Path, data: Path | None, network: "Network | None") -> _Page:
+    from irnet.server.slide_app import SlideReview, create_slide_app
+
+    if network is not None:
+        raise InputError("--assist: whole slides are looked at and not corrected: leave it out")
+    review = SlideReview(out, data=data)
+    said = f"{number_of(len(review.scenes), 'slide')} of {out}, to be looked at and not corrected"
+    return _Page(partial(create_slide_app, review), said, review.close)
 
 
 def address(host: str, port: int, token: str) -> str:

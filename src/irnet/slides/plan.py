@@ -72,6 +72,16 @@ class SlidePlan:
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The plan in the folder of a slide. Raises InputError."""
+        path, out = folder / PLAN, folder.parent.parent
+        row = _read(path, out)
+        try:
+            return cls.from_json(row)
+        except (KeyError, TypeError) as error:
+            raise _damaged(path, out, repr(error)) from None
+
+    @classmethod
     def from_json(cls, row: Row) -> Self:
         """The plan of such a row. Raises KeyError or TypeError for others."""
         values: Row = {field.name: _frozen(row[field.name]) for field in fields(cls)}
@@ -100,12 +110,7 @@ class Plan:
 
     def slide(self, name: str) -> SlidePlan:
         """The plan of a slide. Raises InputError."""
-        path = self.folder(name) / PLAN
-        row = _read(path, self.out)
-        try:
-            return SlidePlan.from_json(row)
-        except (KeyError, TypeError) as error:
-            raise _damaged(path, self.out, repr(error)) from None
+        return SlidePlan.read(self.folder(name))
 
     def key(self, slide: SlidePlan, window: Window) -> str:
         """What the cells of a window are a function of, as SHA-256."""

@@ -176,21 +176,24 @@ def _run_window(
     result.done += 1
 
 
-def open_planned(slide: SlidePlan) -> Slide:
-    """The slide of a plan, open and in the planned focus. Raises InputError where it is another one."""
+def open_planned(slide: SlidePlan, *, same_reader: bool = True) -> Slide:
+    """The slide of a plan, open and in the planned focus. Raises InputError where it is another one.
+
+    To be looked at, another version may read it (`same_reader`).
+    """
     if not Path(slide.path).is_file():
         raise InputError(f"{slide.path}: no such file: put the slide back, or plan again to another folder")
     opened = open_slide(slide.path)
     try:
-        _check_same(opened, slide)
+        _check_same(opened, slide, same_reader)
     except InputError:
         opened.close()
         raise
     return in_focus(opened, slide.layout.focus)
 
 
-def _check_same(opened: Slide, slide: SlidePlan) -> None:
-    if opened.reader != slide.reader:
+def _check_same(opened: Slide, slide: SlidePlan, same_reader: bool) -> None:
+    if same_reader and opened.reader != slide.reader:
         there = f"planned with {slide.reader}, and {opened.reader} reads it here"
         raise InputError(f"{slide.path}: {there}: install that version, or plan again to another folder")
     if slide.key != slide_key(opened.files, full=slide.full_hash):

@@ -14,8 +14,8 @@ def locate(path: str | os.PathLike) -> Path:
     path = Path(path)
     if is_of_slides(path):
         raise InputError(
-            f"{path}: what was found on whole slides, which this command does not read: irnet export and "
-            "irnet measure do, or take slides.csv and slides/NAME/cells.db (SQLite) as they are"
+            f"{path}: what was found on whole slides, which this command does not read: irnet view, export "
+            "and measure do, or take slides.csv and slides/NAME/cells.db (SQLite) as they are"
         )
     if path.is_file():
         return path
@@ -39,4 +39,5 @@ def is_of_slides(path: Path) -> bool:
         return False
     if (path / _CELLS_DB).is_file() or (path / "plan.json").is_file():  # of one slide
         return True
-    return (path / "slides.json").is_file() and (path / "slides").is_dir()
+    planned = (path / "slides.json").is_file() and (path / "slides").is_dir()
+    return planned or any(path.glob(f"slides/*/{_CELLS_DB}"))
