@@ -73,6 +73,7 @@ def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOpti
     with writing(out, "irnet slide plan"):
         named = each([*zip(names, files, strict=True)], "planning", lambda pair: pair[0])
         slides = [_plan_slide(name, file, network["mpp"], options) for name, file in named]
+        _refuse_twice(files, slides)
         if (out / RUN).exists():
             _refuse_other(plan, slides)
         plan.write(slides)
@@ -160,6 +161,14 @@ def _names(files: Sequence[Path], *, rename: bool) -> list[str]:
         return [f"slide-{number:04}" for number in range(1, len(files) + 1)]
     stems = [file.with_name(file.name.partition(".")[0] or file.name) for file in files]
     return [clean_name(name.replace("/", "-")) for name in name_images(stems)]
+
+
+def _refuse_twice(files: Sequence[Path], slides: Sequence[SlidePlan]) -> None:
+    """Raise InputError where two files are of one slide, as those of a DICOM series are."""
+    first: dict[str, Path] = {}
+    for file, slide in zip(files, slides, strict=True):
+        if (other := first.setdefault(slide.key, file)) != file:
+            raise InputError(f"{other} and {file} are one slide: name one of them")
 
 
 def _refuse_other(plan: Plan, slides: Sequence[SlidePlan]) -> None:

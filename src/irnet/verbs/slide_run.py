@@ -181,7 +181,7 @@ def open_planned(slide: SlidePlan, *, same_reader: bool = True) -> Slide:
 
     To be looked at, another version may read it (`same_reader`).
     """
-    if not Path(slide.path).is_file():
+    if not Path(slide.path).exists():
         raise InputError(f"{slide.path}: no such file: put the slide back, or plan again to another folder")
     opened = open_slide(slide.path)
     try:

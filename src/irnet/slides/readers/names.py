@@ -8,10 +8,10 @@ from pathlib import Path
 from irnet.data.image import MAX_PIXELS
 from irnet.data.listing import IMAGE_SUFFIXES
 from irnet.errors import InputError
+from irnet.slides.readers.dicom import holds_dicom, is_dicom
 
 SCANNERS = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm")
 SLIDE_SUFFIXES = (*SCANNERS, ".ome.tif", ".ome.tiff", ".btf", ".tf8")
-_PARTS = ".dcm"  # several files are one slide
 _TIFF, _LARGE = (".tif", ".tiff"), 2**27  # bytes: smaller files hold no more pixels than an image may have
 
 
@@ -38,13 +38,14 @@ def slides_among(paths: Sequence[Path]) -> list[Path]:
 
 def _in_folder(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    slides = [file for file in files if file.suffix.lower() in SCANNERS and file.suffix.lower() != _PARTS]
+    slides = [file for file in files if file.suffix.lower() in SCANNERS and not is_dicom(file)]
+    slides += [folder] if holds_dicom(folder) else []  # several files are one slide
     plain = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     return [] if plain else slides
 
 
 def _is_slide(path: Path) -> bool:
-    if path.suffix.lower() in (*SCANNERS, ".btf", ".tf8"):
+    if path.suffix.lower() in (*SCANNERS, ".btf", ".tf8") or (path.is_file() and is_dicom(path)):
         return True
     if path.suffix.lower() not in _TIFF or not path.is_file() or path.stat().st_size < _LARGE:
         return False

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from irnet.errors import InputError
 from irnet.slides.readers import openslide
+from irnet.slides.readers.dicom import DicomSlide, holds_dicom, is_dicom
 from irnet.slides.readers.names import SCANNERS, is_slide_name
 from irnet.slides.readers.openslide import OpenSlideSlide
 from irnet.slides.readers.picture import PictureSlide
@@ -24,12 +25,15 @@ def open_slide(path: str | Path) -> Slide:
 
     OpenSlide opens what scanners write. It knows one focal plane, and of an OME-TIFF one level and no um per
     pixel. So these, NDPI and every TIFF with planes go to tifffile, as do tiles and levels of no scanner.
+    DICOM, a file or the folder of a series, goes to wsidicom.
 
     Raises InputError: there is no such file, nothing reads it, or what reads it is not installed.
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path}: a folder: name the files of slides in it, of DICOM and MIRAX the main one")
+        if holds_dicom(path):
+            return DicomSlide(path)
+        raise InputError(f"{path}: a folder: name the files of slides in it, of MIRAX the main one")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
@@ -38,6 +42,8 @@ def open_slide(path: str | Path) -> Slide:
     except OSError as error:
         raise InputError(f"{path}: may not be read ({error.strerror}): change its permissions") from None
 
+    if is_dicom(path):
+        return DicomSlide(path)
     scanner = openslide.vendor(path)
     if begin in _TIFF:
         return _open_tiff(path, None if scanner == _ANY_TIFF else scanner)

@@ -110,6 +110,4 @@ def _companions(path: Path) -> list[Path]:
     if suffix in (".vms", ".vmu"):
         files = path.parent.glob(f"{path.stem}*")
         return sorted(file for file in files if file.is_file() and file != path)
-    if suffix in (".dcm", ".dicom"):
-        return sorted(file for file in path.parent.glob(f"*{path.suffix}") if file != path)
     return []

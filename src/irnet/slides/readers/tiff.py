@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +27,7 @@ from irnet.data.calibration import (
 from irnet.data.inflation import check_tile
 from irnet.data.pixels import as_rgb
 from irnet.errors import InputError
+from irnet.slides.readers.quiet import quiet
 from irnet.slides.readers.slide import Box, Pixels, Slide
 from irnet.wording import install_extra, number_of
 
@@ -53,7 +52,7 @@ class TiffSlide(Slide):
         self.files, self.reader = (path,), f"tifffile {version('tifffile')}"
         self._file: Any = None
         try:
-            with _quiet() as met:
+            with quiet("tifffile") as met:
                 self._file = tifffile.TiffFile(path, _multifile=False)
                 self._open()
             if met:
@@ -133,7 +132,7 @@ class TiffSlide(Slide):
         more: dict[str, Any] = {}
         if frame.compression in _JPEG:
             more = {"jpegtables": page.jpegtables, "jpegheader": frame.jpegheader}
-        with _quiet():
+        with quiet("tifffile"):
             segment, place, _ = frame.decode(data, number, **more)
         return None if segment is None else segment[0], place
 
@@ -143,35 +142,10 @@ class TiffSlide(Slide):
             self._file.close()
 
 
-class _Counting(logging.Handler):
-    """Counts what is logged."""
-
-    def __init__(self, met: list[int]) -> None:
-        super().__init__(logging.WARNING)
-        self.met = met
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.met.append(record.levelno)
-
-
-@contextmanager
-def _quiet() -> Iterator[list[int]]:
-    """Without the log of tifffile, which quotes what stands in tags; how much of it there was."""
-    met: list[int] = []
-    log, handler = logging.getLogger("tifffile"), _Counting(met)
-    before, log.propagate = log.propagate, False
-    log.addHandler(handler)
-    try:
-        yield met
-    finally:
-        log.removeHandler(handler)
-        log.propagate = before
-
-
 def look(path: Path) -> Literal["planes", "tiles", "plain", "unknown"]:
     """What a TIFF file is; "planes" are those of which OpenSlide reads one, as of OME-TIFF and NDPI."""
     try:
-        with _quiet(), tifffile.TiffFile(path, _multifile=False) as file:
+        with quiet("tifffile"), tifffile.TiffFile(path, _multifile=False) as file:
             image = max(file.series, key=lambda one: _size(one.keyframe))
             if file.is_ome or file.is_ndpi or len(image.pages) > 1:
                 return "planes"
@@ -183,7 +157,7 @@ def look(path: Path) -> Literal["planes", "tiles", "plain", "unknown"]:
 def pixels_in(path: Path) -> int:
     """Pixels of the largest image of a TIFF file, 0 where it is none."""
     try:
-        with _quiet(), tifffile.TiffFile(path, _multifile=False) as file:
+        with quiet("tifffile"), tifffile.TiffFile(path, _multifile=False) as file:
             return max(_size(one.keyframe) for one in file.series)
     except Exception:  # opening says what is wrong
         return 0
