@@ -11,7 +11,15 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.config import PerClass, Settings
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
-from irnet.inference.scale import FIRST_LOOK, OWN, PRIOR_NUCLEI, digest, resized_shape
+from irnet.inference.scale import (
+    FIRST_LOOK,
+    LEAST_LOOKS,
+    OWN,
+    PRIOR_NUCLEI,
+    SMALLER_LOOK,
+    digest,
+    resized_shape,
+)
 from irnet.inference.segmenter import ONE_PIECE
 from irnet.inference.weights import save_weights
 from irnet.models.build import build_model
@@ -92,9 +100,10 @@ def test_nuclei_tell_an_unknown_scale(blobs: Predictor, zoom: float, monkeypatch
     assert found.zoom == pytest.approx(told, rel=0.05)
     assert found.zoom_estimated
     assert "estimated from 24 nuclei on 1 image," in found.notes[0]
-    own, *smaller, once_more = blobs.model.seen
-    assert len(smaller) == (zoom < 1)  # images that are enlarged anyway need no second look
-    assert own == found.cells.image_shape == image.shape[:2]
+    smaller, *own, once_more = blobs.model.seen
+    assert smaller == tuple(round(side * SMALLER_LOOK) for side in image.shape[:2])
+    assert own == [] if zoom < 1 else [image.shape[:2]]  # what is to shrink is not looked at in full
+    assert found.cells.image_shape == image.shape[:2]
     assert once_more == tuple(round(side * found.zoom) for side in image.shape[:2])
     assert found.cells.mpp is None  # an estimate is no measure
     assert_discs(blobs.choose(found.cells), image)
@@ -103,12 +112,26 @@ def test_nuclei_tell_an_unknown_scale(blobs: Predictor, zoom: float, monkeypatch
 def test_what_was_seen_at_its_own_size_is_not_looked_for_again(blobs: Predictor):
     image = at(1.0)[0]
     found = blobs.find(image)
-    assert blobs.model.seen == [FIELD, (432, 300)]
+    assert blobs.model.seen == [(432, 300), FIELD]
     assert (found.zoom, found.zoom_estimated) == (1.0, True)
     blobs.model.seen.clear()
     scale = blobs.scale_of([image, image[:400]])
     assert blobs.find(image, scale=scale).cells is scale.seen[digest(image)].cells
-    assert blobs.model.seen == [FIELD, (400, 500), (432, 300), (240, 300)]
+    assert blobs.model.seen == [(432, 300), (240, 300), FIELD, (400, 500)]
+
+
+def test_no_more_images_are_looked_at_than_tell_the_scale(blobs: Predictor):
+    image = at(0.7)[0]  # 24 nuclei
+    looks = iter([image] * 32)
+    scale = blobs.scale_of(looks)
+    assert (scale.images, scale.nuclei) == (9, 216)  # 200 are enough
+    assert len(list(looks)) == 32 - 9
+    assert len(blobs.model.seen) == 9
+
+
+def test_few_images_full_of_nuclei_are_all_looked_at(blobs: Predictor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("irnet.inference.scale.ENOUGH_NUCLEI", 24)
+    assert blobs.scale_of([at(0.7)[0]] * 32).images == LEAST_LOOKS
 
 
 def test_a_scale_that_is_known_or_given_is_not_estimated(blobs: Predictor):
@@ -143,7 +166,7 @@ def test_images_of_a_list_share_one_scale(blobs: Predictor, caplog: pytest.LogCa
     parts = [image[:600], image[600:]]
     found = blobs.predict(parts)
     assert [len(cells) > 0 and cells.image_shape for cells in found] == [part.shape[:2] for part in parts]
-    zooms = {round(seen[1] / image.shape[1], 2) for seen in blobs.model.seen[4:]}
+    zooms = {round(seen[1] / image.shape[1], 2) for seen in blobs.model.seen[2:]}
     assert len(zooms) == 1
     assert zooms != {1.0}
     (line,) = [record.message for record in caplog.records if "estimated" in record.message]
@@ -222,7 +245,7 @@ def test_the_middle_of_a_large_image_tells_its_scale(blobs: Predictor):
     places = [(x, y) for x in range(60, 3000, 130) for y in (60, 200, 340, 480)]
     image = draw_discs(*places, shape=(540, 3060), radius=50)  # nuclei of 33 px
     found = blobs.find(image)
-    assert blobs.model.seen[0] == (540, FIRST_LOOK)
+    assert blobs.model.seen[0] == (round(540 * SMALLER_LOOK), round(FIRST_LOOK * SMALLER_LOOK))
     assert found.zoom == pytest.approx(22.4 / 33.3, rel=0.12)  # of 28 nuclei
     assert len(found.cells) == 2 * len(places)
     assert sum("estimated" in note for note in found.notes) == 1

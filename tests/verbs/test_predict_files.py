@@ -102,7 +102,12 @@ def test_an_estimated_scale_is_marked_and_makes_no_um(
     assert all(image["zoom_estimated"] and image["mpp"] is None for image in run["images"])
     assert sum("estimated" in line for line in report.lines()) == 1
     assert "estimated" in told.lines[0]
-    assert (LOOKING, "cut.png", 2, 3) in told.seen  # the last of those that state no um per pixel
+    assert (
+        LOOKING,
+        "1.png",
+        2,
+        3,
+    ) in told.seen  # the last to be looked at of those that state no um per pixel
     assert [error["file"].rsplit("/")[-1] for error in report.errors] == ["cut.png", "text.jpg"]
     (row, *_) = csv.DictReader(io.StringIO((tmp_path / "out" / "cells.csv").read_text("utf-8-sig")))
     assert not row["area_um2"]

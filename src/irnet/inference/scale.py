@@ -29,6 +29,7 @@ from irnet.wording import number_of
 LOOKED_AT = 32  # images of a call that give its scale
 FIRST_LOOK = 1024  # px a side of the middle of each that is looked at
 SMALLER_LOOK = 0.6  # times its size, at which it is looked at again: lobes of white cells are no nuclei there
+LEAST_LOOKS, ENOUGH_NUCLEI = 8, 200  # images and nuclei after which no more are looked at
 LEAST_NUCLEI = 20
 LEAST_TRUE = 5  # annotated nuclei whose median is worth storing with weights
 FEW_NUCLEI = 60  # fewer are warned of
@@ -89,9 +90,10 @@ def given_scale(zoom: float | None, mpp: float | None = None) -> Scale | None:
 
 
 def evenly_spaced(items: Sequence[_Item], most: int = LOOKED_AT) -> list[_Item]:
-    """Return at most `most` of `items`, evenly spread over them."""
+    """Return at most `most` of `items`, evenly spread over them, and so are the first of what is returned."""
     places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
-    return [items[int(place)] for place in places]
+    chosen = [items[int(place)] for place in places]
+    return chosen[::4] + chosen[2::4] + chosen[1::4] + chosen[3::4]
 
 
 def scaled_shape(shape: tuple[int, int], zoom: float) -> tuple[int, int]:
@@ -119,8 +121,7 @@ def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
     or are several on one cell. Their most frequent diameter decides; the fewer they are, the nearer the scale
     stays to that of the images. Below 20 of all images nothing is estimated.
     """
-    each = [diameters(cells.select(_best_of_cells(cells))) for cells in fields]
-    each = [sizes for sizes in each if len(sizes)]
+    each = [sizes for cells in fields if len(sizes := _counted(cells))]
     sizes = np.concatenate([[], *each])
     if len(sizes) < LEAST_NUCLEI:
         few = f"{len(sizes)} nuclei in cells are too few to estimate the scale"
@@ -146,29 +147,42 @@ def choose_scale(
 ) -> Scale:
     """Return the scale that (H, W, 3) images give together, the middle of each looked at.
 
-    Images taken too large show lobes of white cells as large as nuclei, so unless they have to be enlarged
-    they are looked at once more, smaller, and that look decides where it finds enough.
+    Images taken too large show lobes of white cells as large as nuclei, so they are looked at smaller than
+    they are, until there are enough nuclei. Only if these do not say that the images are to shrink, they are
+    looked at in full too, which tells whether they have to be enlarged.
 
     `find` returns the candidates of an image at so many times its size, `choose` those that count, linked.
-    What was found in whole images goes with the scale. An image that fails gives nothing here.
+    What was found in whole images at their own resolution goes with the scale. An image that fails gives
+    nothing here.
     """
-    middles, fields, seen = [], [], {}
+    middles: list[tuple[NDArray[np.uint8], bool]] = []  # and whether it is the whole image
+    fields: list[Cells] = []
     for image in images:
         middle = centre(image, FIRST_LOOK)
-        if (first := _look(1.0, middle, find)) is None:
+        if (found := _look(SMALLER_LOOK, middle, find)) is None:
             continue
-        middles.append(middle)
-        fields.append(choose(first.cells))
-        if middle.shape == image.shape:
-            seen[digest(image)] = first
-    scale = estimate_scale(fields, nucleus_px)
 
-    if scale.zoom <= 1:
-        again = each(middles, f"{LOOKING} again")
-        looks = [_look(SMALLER_LOOK, middle, find) for middle in again]
-        smaller = estimate_scale([choose(look.cells) for look in looks if look], nucleus_px)
-        scale = smaller if smaller.estimated else scale
-    return scale._replace(seen=seen)
+        whole = middle.shape == image.shape
+        middles.append((middle if whole else middle.copy(), whole))  # a copy lets go of the image
+        fields.append(choose(found.cells))
+        if len(fields) >= LEAST_LOOKS and sum(map(len, map(_counted, fields))) >= ENOUGH_NUCLEI:
+            break
+
+    smaller = estimate_scale(fields, nucleus_px)
+    if smaller.zoom < 1:
+        return smaller
+
+    fields, seen = [], {}
+    for middle, whole in each(middles, f"{LOOKING} again"):
+        if (found := _look(1.0, middle, find)) is None:
+            continue
+        fields.append(choose(found.cells))
+        if whole:
+            seen[digest(middle)] = found
+
+    own = estimate_scale(fields, nucleus_px)
+    taken = smaller if smaller.estimated and own.zoom <= 1 else own
+    return taken._replace(seen=seen)
 
 
 def _look(
@@ -231,6 +245,11 @@ def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cel
         crops.append(np.asarray(crop) >= 128)
         offsets.append(low)
     return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)
+
+
+def _counted(cells: Cells) -> NDArray[np.float64]:
+    """Return the diameters (px) of the nuclei of an image that tell its scale."""
+    return diameters(cells.select(_best_of_cells(cells)))
 
 
 def _best_of_cells(cells: Cells) -> NDArray[np.int64]:
