@@ -17,7 +17,9 @@ UNUSED = (
     "torch._inductor",
     "sympy",
     "scipy.interpolate",
+    "scipy.optimize",
     "irnet.data.formats",
+    "irnet.verbs.slide_predict",
 )  # by predict
 
 

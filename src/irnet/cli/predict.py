@@ -88,7 +88,6 @@ def predict(
     from irnet.slides.readers.names import slides_among
     from irnet.verbs.predict_files import predict_files
     from irnet.verbs.predict_options import PredictOptions
-    from irnet.verbs.slide_predict import predict_slides, written
 
     scale = reading.scale
     if reading.keep_scale and scale not in (None, 1.0):
@@ -111,6 +110,8 @@ def predict(
         ids=ids,
     )
     if slides := slides_among(images):
+        from irnet.verbs.slide_predict import predict_slides, written  # images wait for none of it
+
         slides_report = predict_slides(slides, out, options, plane=reading.plane)
         for line in slides_report.lines():
             typer.echo(line)

@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from irnet.assignment import linear_sum_assignment
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells
 
 MATCH_IOU = 0.5

@@ -14,10 +14,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
+from irnet.assignment import linear_sum_assignment
 from irnet.cells import NO_PARENT, NUCLEUS, Cells
 from irnet.morphometry.evidence import CandidateLinks, find_candidates
 
