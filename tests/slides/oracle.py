@@ -4,6 +4,9 @@ Each cell has a square of its own colour in its middle. Around what it recognise
 candidates of that cell, right where cell and surroundings are in the window, and wrong where they are not.
 """
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +16,14 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.slides.plan import Plan
 from irnet.slides.seams import survivors
 from irnet.slides.tiles import PHASE
+from irnet.slides.window import Detect
 
 LARGEST, REACH = (
     100,
     28,
 )  # px at the network's scale: sides of cells, and how far the oracle looks around them
 GLASS = 236
+MOST_OF_SCENE_12 = 250  # candidates: one window of 256 px with a halo of 128 has more
 MARK = 5  # px at the network's scale
 NMS = {CYTOPLASM: 0.5, NUCLEUS: 0.4}
 
@@ -155,3 +160,32 @@ def dump(out: Path) -> list[str]:
         with closing(sqlite3.connect(file)) as store:
             lines += list(store.iterdump())
     return lines
+
+
+def scene_12() -> Scene:
+    """The scene of tests in which several processes segment one slide."""
+    return Scene(12, (800, 1000), 300)
+
+
+def detect_slowly(_plan: Plan) -> Detect:
+    """A detector of scene 12 that takes its time; other processes import it by name."""
+    scene = scene_12()
+
+    def detect(pixels: np.ndarray, mpp: float) -> Cells:
+        time.sleep(0.2)
+        return scene.detect(pixels, mpp)
+
+    return detect
+
+
+def detect_or_die(_plan: Plan) -> Detect:
+    """The same at once, which ends its process at one window."""
+    scene = scene_12()
+
+    def detect(pixels: np.ndarray, mpp: float) -> Cells:
+        found = scene.detect(pixels, mpp)
+        if len(found) > MOST_OF_SCENE_12:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    return detect

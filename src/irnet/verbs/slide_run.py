@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -60,10 +61,13 @@ class RunResult:
     done: int = 0  # windows, now
     before: int = 0  # and before
     errors: list[str] = field(default_factory=list)
+    stopped: str = ""  # why it ended before all windows were tried
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 2 nothing done, 3 done except for the errors."""
+        """0 all done, 2 nothing done, 3 done except for the errors, or stopped."""
+        if self.stopped:
+            return DONE_WITH_ERRORS
         if not self.errors:
             return DONE
         return DONE_WITH_ERRORS if self.done + self.before else NOTHING_DONE
@@ -74,6 +78,8 @@ class RunResult:
         yield f"{done}, {self.before} before" if self.before else done
         if self.errors:
             yield f"{number_of(len(self.errors), 'window')} {TRY_AGAIN}"
+        if self.stopped:
+            yield f"stopped: {self.stopped}"
 
 
 def run_slides(
@@ -95,7 +101,7 @@ def run_slides(
 
     @cache
     def detector() -> Detect:  # opened once something is to do
-        return open_detector(plan) if open_detector else _open_network(plan, options)
+        return open_detector(plan) if open_detector else open_network(plan, options)
 
     result = RunResult()
     for name in options.only or plan.names:
@@ -145,12 +151,19 @@ def _run_slide(
     with open_planned(slide) as opened:
         detect = detector()
         windows = each(left, f"segmenting {slide.name}", lambda item: f"window {item[0]}")
-        try:
+        with going_on():
             for number, window, key in windows:
                 _run_window(folder, (number, window, key), (opened, slide, detect), result)
-        except KeyboardInterrupt as stop:
-            stop.args = (f"{str(stop) or 'stopped'}; what is done is kept: the same command goes on",)
-            raise
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Let a stop inside the block say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.args = (f"{str(stop) or 'stopped'}; what is done is kept: the same command goes on",)
+        raise
 
 
 def _run_window(
@@ -200,7 +213,7 @@ def _check_same(opened: Slide, slide: SlidePlan, same_reader: bool) -> None:
         raise InputError(f"{slide.path}: not the file that was planned: put it back, or plan again")
 
 
-def _open_network(plan: Plan, options: RunOptions) -> Detect:
+def open_network(plan: Plan, options: RunOptions) -> Detect:
     """What finds candidates with the network of a plan. Raises InputError where its weights have changed."""
     from irnet.inference.predict import Predictor
 

@@ -16,17 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median
 
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
-from irnet.inference.slide_blocks import ENDED, MOST_TRIES, BlockFolder
+from irnet.inference.slide_blocks import MOST_TRIES
 from irnet.progress import stage, tell
-from irnet.slides.plan import Plan
-from irnet.verbs.slide_run import TRY_AGAIN, RunOptions, RunResult, read_plan
+from irnet.verbs.slide_run import TRY_AGAIN, RunOptions, RunResult, going_on, read_plan
+from irnet.verbs.slide_windows import Windows
 
 MOST_DEATHS = 4  # of a worker in a row, without a window done or given up in between
-PATIENCE = 10.0  # medians of a window without any done: the workers stand still
-LEAST_PATIENCE = 300.0  # s
 Command = Callable[[RunOptions], list[str]]
 
 _LOOK = 0.5  # s between two looks at the workers
@@ -51,85 +48,25 @@ def run_workers(
     if not 1 <= workers <= 64:
         raise InputError(f"{workers} workers: give 1 to 64")
     plan = read_plan(out, options)
-    windows = _Windows(plan, options)
+    windows = Windows(plan, options)
     windows.forgive()
 
-    before = len(windows.keys) - len(windows.left)
+    before = len(windows.places) - len(windows.left)
     make = command or (lambda own: _command(out, own))
     team = [_Worker(make(own), workers) for own in _shares(options, workers)]
-    with _all_ended(team), stage("segmenting", len(windows.keys)) as progress:
+    with going_on(), _all_ended(team), stage("segmenting", len(windows.places)) as progress:
         progress.first = before
         for worker in team:
             worker.start()
         while sum(worker.look_after(windows.settled) for worker in team):  # all of them
             time.sleep(_LOOK)
-            progress.at(len(windows.keys) - len(windows.look()))
+            progress.at(len(windows.places) - len(windows.look()))
             if windows.stand_still():
                 _start_again(team, windows)
 
     windows.look()
-    done = len(windows.keys) - len(windows.left) - before
+    done = len(windows.places) - len(windows.left) - before
     return RunResult(done, before, windows.reasons())
-
-
-class _Windows:
-    """Windows of the slides of a plan, and what is left of them."""
-
-    def __init__(self, plan: Plan, options: RunOptions) -> None:
-        part, parts = options.shard
-        self.folders: dict[str, BlockFolder] = {}  # by key
-        self.keys: dict[str, str] = {}  # slide and number of each window, by key
-        for name in options.only or plan.names:
-            slide, folder = plan.slide(name), BlockFolder(plan.folder(name))
-            for number, window in slide.windows().items():
-                if number % parts == part - 1:
-                    key = plan.key(slide, window)
-                    self.folders[key], self.keys[key] = folder, f"{name}, window {number}"
-        self.left = {key for key in self.keys if not self.folders[key].path(key).is_file()}
-        self._since, self._took = time.monotonic(), list[float]()
-
-    def look(self) -> set[str]:
-        """Those that are left now."""
-        done = {key for key in self.left if self.folders[key].path(key).is_file()}
-        if done:
-            now = time.monotonic()
-            self._took.append((now - self._since) / len(done))
-            self._since = now
-            self.left -= done
-        return self.left
-
-    def forgive(self) -> None:
-        """Let windows that failed often be tried again."""
-        for key in self.left:
-            if self.folders[key].tries(key) >= MOST_TRIES:
-                self.folders[key].leave(key, None)
-
-    def stand_still(self) -> bool:
-        """Whether no window was done for far longer than windows take."""
-        usual = median(self._took) if self._took else 0.0
-        return time.monotonic() - self._since > max(LEAST_PATIENCE, PATIENCE * usual)
-
-    def wait_anew(self) -> None:
-        """Begin to count the time without a window again."""
-        self._since = time.monotonic()
-
-    def settled(self) -> int:
-        """How many are done, or were tried often enough."""
-        given_up = sum(self.folders[key].tries(key) >= MOST_TRIES for key in self.look())
-        return len(self.keys) - len(self.left) + given_up
-
-    def begun(self) -> list[str]:
-        """Those that were begun and neither done nor failed."""
-        rows = ((key, self.folders[key].error(key)) for key in self.left)
-        return sorted(self.keys[key] for key, row in rows if row and row.get("reason") == ENDED)
-
-    def reasons(self) -> list[str]:
-        """Why those that are left gave nothing."""
-        said = []
-        for key in sorted(self.left, key=lambda key: self.keys[key]):
-            row = self.folders[key].error(key) or {}
-            said.append(f"{self.keys[key]}: {row.get('reason', 'not tried')}")
-        return said
 
 
 @dataclass
@@ -147,7 +84,7 @@ class _Worker:
         """Start its process."""
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(self.share)
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(self.share)
             )
 
     def look_after(self, settled: Callable[[], int]) -> bool:
@@ -201,9 +138,6 @@ def _all_ended(team: Sequence[_Worker]) -> Iterator[None]:
     """No worker outlives the block."""
     try:
         yield
-    except KeyboardInterrupt as stop:
-        stop.args = (f"{str(stop) or 'stopped'}; what is done is kept: the same command goes on",)
-        raise
     finally:
         for worker in team:
             worker.stop()
@@ -212,7 +146,7 @@ def _all_ended(team: Sequence[_Worker]) -> Iterator[None]:
             worker.end(until)
 
 
-def _start_again(team: Sequence[_Worker], windows: _Windows) -> None:
+def _start_again(team: Sequence[_Worker], windows: Windows) -> None:
     """End workers that stand still: they are looked after as dead ones."""
     begun = ", ".join(windows.begun()) or "none begun"
     tell(f"no window is done for long ({begun}): the workers are started again", error=True)
@@ -240,7 +174,8 @@ def _command(out: str | Path, own: RunOptions) -> list[str]:
     return command
 
 
-def _environment(share: int) -> Mapping[str, str]:
+def environment(share: int) -> Mapping[str, str]:
+    """The environment of one of so many processes that share the cores of this machine."""
     threads = str(max(1, (os.cpu_count() or 1) // share))
     return {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
 
