@@ -4,16 +4,23 @@ OMP_NUM_THREADS=1 python benchmarks/slide_finish.py --cells 100000
 """
 
 import argparse
+import hashlib
+import json
 import os
 import resource
+import sqlite3
 import tempfile
 import time
+from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.inference.slide_blocks import BlockFolder
 from irnet.slides.block import MEASURES, Block
+from irnet.slides.candidates import Candidates
 from irnet.slides.linking import link_nuclei
 from irnet.slides.nesting import describe
 from irnet.slides.store import order_of, write_store
@@ -62,6 +69,16 @@ def candidates(count: int) -> tuple[Block, np.ndarray, int]:
     return block, windows, side
 
 
+def write_blocks(count: int, out: Path) -> None:
+    """The candidates in the blocks of their windows, as `irnet slide run` leaves them, and the side."""
+    block, windows, side = candidates(count)
+    order = np.argsort(windows, kind="stable")
+    numbers, begins = np.unique(windows[order], return_index=True)
+    for number, mine in zip(numbers.tolist(), np.split(order, begins[1:]), strict=True):
+        BlockFolder(out).write(f"{number:08}", block.select(mine), number)
+    (out / "windows.json").write_text(json.dumps([side, numbers.tolist()]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=100_000)
@@ -70,25 +87,49 @@ def main() -> None:
         f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {count} cells"
     )
 
-    block, windows, side = candidates(count)
-    clock = time.process_time
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        making = get_context("spawn").Process(
+            target=write_blocks, args=(count, out)
+        )  # its memory is not ours
+        making.start()
+        making.join()
+        finish(out)
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+
+
+def finish(out: Path) -> None:
+    """What `irnet slide finish` does with blocks, part by part."""
+    side, windows = json.loads((out / "windows.json").read_text())
+    folder, clock = BlockFolder(out), time.process_time
     begun = clock()
-    kept = survivors_of(block, windows, {CYTOPLASM: 0.5, NUCLEUS: 0.5}, masks=False)
-    kept = kept[order_of(block.select(kept))]
-    cells = block.select(kept)
-    print(f"suppression: {clock() - begun:.1f} CPU s, {len(block)} candidates, {len(cells)} stay")
+    found = Candidates.gather(windows, lambda number: folder.read(f"{number:08}"))
+    print(f"blocks: {clock() - begun:.1f} CPU s, {len(windows)} windows")
+
+    begun = clock()
+    kept = survivors_of(found, {CYTOPLASM: 0.5, NUCLEUS: 0.5}, masks=False)
+    cells = found.select(kept[order_of(found.select(kept))])
+    print(f"suppression: {clock() - begun:.1f} CPU s, {len(found)} candidates, {len(cells)} stay")
 
     begun = clock()
     parents, confidence = link_nuclei(cells, (side, side), MPP)
     print(f"links: {clock() - begun:.1f} CPU s, {(parents >= 0).sum()} nuclei linked")
 
-    begun = clock()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cells.db"
-        write_store(path, describe(cells.select, parents, confidence, (side, side)), {})
-        size = path.stat().st_size
+    begun, path = clock(), out / "cells.db"
+    meta = {"name": "made", "mpp": MPP, "px": 1.0, "shape": (side, side), "slide_shape": (side, side)}
+    write_store(path, describe(cells.take, parents, confidence, (side, side)), meta)
+    size = path.stat().st_size
     print(f"cells.db: {clock() - begun:.1f} CPU s, {size / 1e6:.0f} MB, {size / len(cells):.0f} bytes a row")
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    print(f"SHA-256 of what is in it: {content_of(path)}")
+
+
+def content_of(path: Path) -> str:
+    """A hash of all rows, to compare versions by."""
+    digest = hashlib.sha256()
+    with closing(sqlite3.connect(path)) as store:
+        for row in store.execute("SELECT * FROM cell ORDER BY id"):
+            digest.update(repr(row).encode())
+    return digest.hexdigest()[:16]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 
 from irnet.cells import Cells
 from irnet.slides.block import MEASURES, Block, measure_in_window
+from irnet.slides.candidates import Candidates
 from irnet.slides.linking import link_nuclei
 from irnet.slides.nesting import describe
 from irnet.slides.store import order_of, write_store
@@ -23,10 +24,10 @@ def block_of(cells: Cells) -> Block:
 
 def write_store_of(folder: Path, cells: Cells, name: str = "smear", px: float = PX) -> Path:
     """The cells.db of cells."""
-    cells = cells.select(order_of(Block.of(cells, np.zeros((len(cells), 0), np.float32), cells.labels > 9)))
-    block, shape = block_of(cells), cells.image_shape
-    parents, confidence = link_nuclei(block, shape, MPP)
+    found, shape = Candidates.of(block_of(cells)), cells.image_shape
+    found = found.select(order_of(found))
+    parents, confidence = link_nuclei(found, shape, MPP)
     whole = [round(side * px) for side in shape]
     meta = {"name": name, "mpp": MPP, "px": px, "shape": shape, "slide_shape": whole}
-    write_store(folder / "cells.db", describe(block.select, parents, confidence, shape), meta)
+    write_store(folder / "cells.db", describe(found.take, parents, confidence, shape), meta)
     return folder / "cells.db"

@@ -14,6 +14,7 @@ from irnet.errors import InputError
 from irnet.geometry.polygons import outlines, rasterise
 from irnet.morphometry.table import measure
 from irnet.slides import nesting, reading, store
+from irnet.slides.candidates import Candidates
 from irnet.slides.outlines import decode_outline, encode_outline
 from irnet.slides.reading import find_stores, open_store
 from irnet.slides.store import order_of
@@ -27,7 +28,7 @@ def cells(monkeypatch: pytest.MonkeyPatch) -> Cells:
     for module in (store, reading):
         monkeypatch.setattr(module, "TILE", 128)
     _, content = generate(5, size=(700, 900), mpp=MPP, count=60)
-    return content.cells.select(order_of(block_of(content.cells)))
+    return content.cells.select(order_of(Candidates.of(block_of(content.cells))))
 
 
 def test_what_is_written_comes_back(tmp_path: Path, cells: Cells) -> None:
@@ -139,8 +140,9 @@ def test_other_files_are_refused(tmp_path: Path, cells: Cells) -> None:
 
     for value, said in ((99, "newer irnet: update"), (1, "earlier irnet"), ("two", "not of irnet slide")):
         set_format(path, value)
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=said) as raised:
             open_store(path)
+        assert str(raised.value).count(str(path)) == 1
     path.write_bytes(b"id,label\n1,2\n")
     with pytest.raises(InputError, match="writes it anew"):
         open_store(path)

@@ -167,7 +167,10 @@ class Store:
     def tiles(self) -> NDArray[np.int64]:
         """Column, row, cells and nuclei of each tile of TILE px with any, row by row, (t, 4)."""
         rows = self._ask("SELECT tile & 65535, tile >> 16, cells, nuclei FROM tile ORDER BY tile")
-        return np.array(rows, dtype=np.int64).reshape(-1, 4)
+        try:
+            return np.array(rows, dtype=np.int64).reshape(-1, 4)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._damaged(error) from None
 
     def in_tile(self, column: int, row: int) -> list[Instance]:
         """The instances of a tile, in the order of their ids: those whose boxes have their middles in it."""
@@ -182,15 +185,18 @@ class Store:
         rows = self._ask(f"SELECT {', '.join(_SELECTED)} FROM cell WHERE {condition}", given)
         try:
             return [_instance(row) for row in rows]
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{self.path}: damaged ({error}): {_AGAIN}") from None
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._damaged(error) from None
 
     def _ask(self, query: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
                 return self._connection.execute(query, given).fetchall()
         except sqlite3.DatabaseError as error:
-            raise InputError(f"{self.path}: damaged, or not of irnet slide ({error}): {_AGAIN}") from None
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(f"{self.path}: damaged, or not of irnet slide ({error}): {_AGAIN}")
 
     def _read_meta(self) -> StoreMeta:
         try:
@@ -201,8 +207,10 @@ class Store:
             if version < FORMAT:
                 raise InputError(f"{self.path}: format {version} of an earlier irnet: {_AGAIN}")
             values: dict[str, Any] = {field.name: said[field.name] for field in fields(StoreMeta)}
+        except InputError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{self.path}: not of irnet slide ({error}): {_AGAIN}") from None
+            raise self._damaged(error) from None
         pairs: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
         return StoreMeta(**values | pairs)
 
@@ -251,7 +259,10 @@ def find_stores(path: str | Path) -> list[Path]:
 def _instance(row: tuple[Any, ...]) -> Instance:
     values = dict(zip(_SELECTED, row, strict=True))
     return Instance(
-        **{name: values[name] for name in ("tile", "id", "label", "parent", "confidence", "score")},
+        **{name: int(values[name]) for name in ("tile", "id", "label")},
+        parent=None if values["parent"] is None else int(values["parent"]),
+        confidence=values["confidence"],
+        score=float(values["score"]),
         box=(int(row[6]), int(row[7]), int(row[8]), int(row[9])),
         packed_mask=bytes(values["mask"]),
         packed_outline=bytes(values["outline"]),

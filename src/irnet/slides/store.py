@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS
 from irnet.data.files import move, unwritable
 from irnet.geometry.masks import pack
-from irnet.slides.block import MEASURES, Block
+from irnet.slides.block import MEASURES
+from irnet.slides.candidates import Candidates
 from irnet.slides.nesting import NESTED, Part
 
 CELLS_DB = "cells.db"
@@ -50,10 +51,10 @@ def tiles_of(boxes: NDArray[np.int32]) -> NDArray[np.int64]:
     return rows << 16 | columns
 
 
-def order_of(block: Block) -> NDArray[np.int64]:
+def order_of(found: Candidates) -> NDArray[np.int64]:
     """The order of ids, (n,): by tile, then by place; the same whoever computed what."""
-    x1, y1, x2, y2 = block.boxes.T
-    return np.lexsort((-block.scores, block.labels, y2, x2, x1, y1, tiles_of(block.boxes)))
+    x1, y1, x2, y2 = found.boxes.T
+    return np.lexsort((-found.scores, found.labels, y2, x2, x1, y1, tiles_of(found.boxes)))
 
 
 def write_store(path: Path, parts: Iterable[Part], meta: Mapping[str, Any]) -> None:

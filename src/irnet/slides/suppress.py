@@ -1,8 +1,8 @@
-"""One suppression for a whole slide, over the candidates that its windows own."""
+"""One suppression for a whole slide, over the candidates that its windows own, row by row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from irnet.geometry.boxes import overlapping_pairs
 from irnet.geometry.masks import decode
 from irnet.slides.block import Block
+from irnet.slides.candidates import Candidates, nearby
 
 _MASKS = 4096  # that are held at a time
+_TOGETHER = 4096  # candidates that are compared with those around them at a time
+
+_Ints = NDArray[np.int64]
 
 
-def survivors_of(
-    block: Block, owners: NDArray[np.int64], nms: Mapping[int, float], *, masks: bool
-) -> NDArray[np.int64]:
+def survivors_of(candidates: Candidates, nms: Mapping[int, float], *, masks: bool) -> _Ints:
     """Indices (k,) of the candidates that stay, best first.
 
     The rank is that of `seams`: score first, then place and size, so that the answer depends on the set of
@@ -25,58 +27,70 @@ def survivors_of(
     than `nms` of the class.
 
     Args:
-        block: n candidates.
-        owners: (n,) the window of each.
+        candidates: n of them.
         nms: limit of each label, as intersection over union.
         masks: of masks, of all pairs; otherwise of boxes, of pairs of two windows, for each window has
             compared its own.
     """
-    x1, y1, x2, y2 = block.boxes.T
-    order = np.lexsort((block.areas, y2, x2, y1, x1, block.labels, -block.scores))
-    place = np.empty(len(block), dtype=np.int64)
-    place[order] = np.arange(len(block))
+    x1, y1, x2, y2 = candidates.boxes.T
+    keys = (candidates.areas, y2, x2, y1, x1, candidates.labels, -candidates.scores)
+    order = np.lexsort(keys)
+    rank = np.empty(len(candidates), dtype=np.int64)
+    rank[order] = np.arange(len(candidates))
 
-    pairs = _rivals(block, owners, nms, masks=masks)
-    better = place[pairs[:, 0]] < place[pairs[:, 1]]
-    pairs = pairs[better]  # who suppresses whom
-    pairs = pairs[np.argsort(place[pairs[:, 0]], kind="stable")]
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for label, limit in nms.items():
+        found += _rivals(candidates, np.flatnonzero(candidates.labels == label), rank, limit, masks=masks)
+    pairs = np.concatenate(found)  # who suppresses whom
+    pairs = pairs[np.argsort(rank[pairs[:, 0]], kind="stable")]
 
-    alive = np.ones(len(block), dtype=bool)
-    for winner, loser in pairs.tolist():
-        if alive[winner]:
-            alive[loser] = False
+    # Few pairs are rivals, so those of the whole slide are gone through together: heaps cross rows.
+    alive = np.ones(len(candidates), dtype=bool)
+    for start in range(0, len(pairs), _TOGETHER):
+        for winner, loser in pairs[start : start + _TOGETHER].tolist():
+            if alive[winner]:
+                alive[loser] = False
     return order[alive[order]]
 
 
 def _rivals(
-    block: Block, owners: NDArray[np.int64], nms: Mapping[int, float], *, masks: bool
-) -> NDArray[np.int64]:
-    """Pairs (k, 2) in both orders that overlap by more than their class allows."""
-    boxes, areas = block.boxes.astype(np.float64), block.areas.astype(np.float64)
+    candidates: Candidates, mine: _Ints, rank: _Ints, limit: float, *, masks: bool
+) -> Iterator[_Ints]:
+    """Pairs (k, 2) of those of a class that overlap by more than it allows, the one of higher rank first."""
+    boxes = candidates.boxes[mine]
+    for some, near in nearby(boxes, boxes, _TOGETHER):
+        pairs = overlapping_pairs(boxes[some], boxes[near])
+        pairs = mine[np.stack([some[pairs[:, 0]], near[pairs[:, 1]]], axis=1)]
+        pairs = pairs[rank[pairs[:, 0]] < rank[pairs[:, 1]]]
+        if not masks:
+            pairs = pairs[candidates.windows[pairs[:, 0]] != candidates.windows[pairs[:, 1]]]
+        yield _too_close(candidates, pairs, limit, masks=masks)
+
+
+def _too_close(candidates: Candidates, pairs: _Ints, limit: float, *, masks: bool) -> _Ints:
+    """Those of the pairs (k, 2) that overlap by more than a limit."""
+    first, second = (candidates.boxes[some].astype(np.float64) for some in pairs.T)
+    sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
+    areas = candidates.areas[pairs].astype(np.float64)  # (k, 2)
     if not masks:
-        areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+        areas = np.stack([(box[:, 2:] - box[:, :2]).prod(axis=1) for box in (first, second)], axis=1)
 
-    found = [np.zeros((0, 2), dtype=np.int64)]
-    for label, limit in nms.items():
-        mine = np.flatnonzero(block.labels == label)
-        pairs = mine[overlapping_pairs(boxes[mine], boxes[mine])]
-        keep = pairs[:, 0] != pairs[:, 1] if masks else owners[pairs[:, 0]] != owners[pairs[:, 1]]
-        pairs = pairs[keep]
-        first, second = boxes[pairs[:, 0]], boxes[pairs[:, 1]]
-        sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
-
-        # Masks share no more than their boxes do: few have to be drawn.
-        most = np.minimum(sides.prod(axis=1), areas[pairs].min(axis=1))
-        both = areas[pairs].sum(axis=1)
-        pairs, most, both = (part[most > limit * (both - most)] for part in (pairs, most, both))
-        shared = _shared(block, pairs) if masks else most
-        found.append(pairs[shared > limit * (both - shared)])
-    return np.concatenate(found)
+    # Masks share no more than their boxes do: few have to be drawn.
+    most, both = np.minimum(sides.prod(axis=1), areas.min(axis=1)), areas.sum(axis=1)
+    possible = most > limit * (both - most)
+    pairs, most, both = pairs[possible], most[possible], both[possible]
+    shared = _shared(candidates, pairs) if masks else most
+    return pairs[shared > limit * (both - shared)]
 
 
-def _shared(block: Block, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+def _shared(candidates: Candidates, pairs: _Ints) -> _Ints:
     """Pixels that the masks of pairs (k, 2) share, (k,)."""
+    index, local = np.unique(pairs, return_inverse=True)
+    block = candidates.take(index)
+    return _shared_in(block, local.reshape(-1, 2))
 
+
+def _shared_in(block: Block, pairs: _Ints) -> _Ints:
     @lru_cache(_MASKS)
     def mask(number: int) -> NDArray[np.bool_]:
         x1, y1, x2, y2 = block.boxes[number].tolist()

@@ -13,8 +13,8 @@ from irnet.data.files import as_json, write_atomic
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.inference.slide_blocks import BlockFolder
 from irnet.morphometry.table import encode_csv, to_csv
-from irnet.progress import each
 from irnet.slides.block import MEASURES, Block
+from irnet.slides.candidates import Candidates
 from irnet.slides.linking import link_nuclei
 from irnet.slides.nesting import describe
 from irnet.slides.plan import Plan, SlidePlan
@@ -71,23 +71,21 @@ def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
 
 def _finish_slide(plan: Plan, state: SlideStatus) -> Row:
     slide, folder = state.slide, BlockFolder(plan.folder(state.slide.name))
-    blocks, owners, patches = [Block.empty()], [np.zeros(0, np.int64)], {}
-    for number in each(sorted(state.done), f"reading blocks of {slide.name}"):
-        blocks.append(folder.read(state.done[number]))
-        owners.append(np.full(len(blocks[-1]), number))
-        patches[number] = blocks[-1].patches
-    candidates, windows = Block.concat(blocks), np.concatenate(owners)
-    del blocks
+    patches: dict[int, np.ndarray] = {}
 
-    kept = survivors_of(candidates, windows, _limits(plan), masks=_by_masks(plan))
-    kept = kept[order_of(candidates.select(kept))]
-    cells = candidates.select(kept)
-    mpp = slide.layout.scaled_mpp
-    parents, confidence = link_nuclei(cells, slide.layout.resampling.size, mpp)
+    def read(number: int) -> Block:
+        block = folder.read(state.done[number])
+        patches[number] = block.patches
+        return block
 
-    size = slide.layout.resampling.size
+    candidates = Candidates.gather(sorted(state.done), read)
+    kept = survivors_of(candidates, _limits(plan), masks=_by_masks(plan))
+    cells = candidates.select(kept[order_of(candidates.select(kept))])
+
+    mpp, size = slide.layout.scaled_mpp, slide.layout.resampling.size
+    parents, confidence = link_nuclei(cells, size, mpp)
     meta = {"name": slide.name, "mpp": mpp, "px": slide.layout.px, "shape": size, "slide_shape": slide.shape}
-    parts = describe(cells.select, parents, confidence, size)
+    parts = describe(cells.take, parents, confidence, size)
     write_store(plan.folder(slide.name) / CELLS_DB, parts, meta)
     with open_store(plan.folder(slide.name)) as store:
         audit = audit_rows(slide, store, state.done)
@@ -112,7 +110,7 @@ def _by_masks(plan: Plan) -> bool:
     return plan.network["predict"]["suppression"] == "mask"
 
 
-def _summary(slide: SlidePlan, state: SlideStatus, cells: Block, parents: np.ndarray) -> Row:
+def _summary(slide: SlidePlan, state: SlideStatus, cells: Candidates, parents: np.ndarray) -> Row:
     """The row of a slide in slides.csv."""
     whole, nuclei = cells.labels == CYTOPLASM, cells.labels == NUCLEUS
 
@@ -149,7 +147,7 @@ def _summary(slide: SlidePlan, state: SlideStatus, cells: Block, parents: np.nda
     }
 
 
-def _quality(slide: SlidePlan, state: SlideStatus, row: Row, cells: Block) -> Row:
+def _quality(slide: SlidePlan, state: SlideStatus, row: Row, cells: Candidates) -> Row:
     """What qc.json says."""
     return {
         "slide": slide.name,
