@@ -1,5 +1,6 @@
 """A set of images to annotate from nothing."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def smears(tmp_path: Path) -> Path:
 
 
 def test_a_set_without_a_cell_is_begun_and_gone_on_with(smears: Path, tmp_path: Path) -> None:
-    assert "2 images" in begin([smears], tmp_path / "set", 0.25)
+    assert begin([smears], tmp_path / "set", 0.25) == ([f"2 images to annotate in {tmp_path / 'set'}"], 0)
     entries = read_coco(tmp_path / "set")
     assert [entry.name for entry in entries] == ["a.png", "b.png"]
     assert [len(entry.content.cells) for entry in entries] == [0, 0]
@@ -30,7 +31,7 @@ def test_a_set_without_a_cell_is_begun_and_gone_on_with(smears: Path, tmp_path: 
     assert len(Review(tmp_path / "set").fields) == 2
 
     before = (tmp_path / "set" / "annotations.json").read_bytes()
-    assert "going on" in begin([smears / "b.png"], tmp_path / "set", 0.25)
+    assert "going on" in begin([smears / "b.png"], tmp_path / "set", 0.25).lines[0]
     with pytest.raises(InputError, match=r"begun with other um per pixel than 0\.5"):
         begin([smears], tmp_path / "set", 0.5)
     assert (tmp_path / "set" / "annotations.json").read_bytes() == before
@@ -58,6 +59,23 @@ def test_what_cannot_be_begun_is_refused(smears: Path, tmp_path: Path) -> None:
         begin([smears], tmp_path / "found")
 
     (smears / "c.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"c\.png"):
-        begin([smears], tmp_path / "set")
-    assert not (tmp_path / "set" / "annotations.json").exists()
+    with pytest.raises(InputError, match=r"none of 1 image can be read: .*c\.png"):
+        begin([smears / "c.png"], tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_an_image_that_cannot_be_read_is_left_out_and_listed(smears: Path, tmp_path: Path) -> None:
+    (smears / "aa.png").write_bytes((smears / "b.png").read_bytes()[:60])
+    lines, code = begin([smears], tmp_path / "set")
+    assert code == 3
+    assert lines[0].startswith("left out: ")
+    assert "aa.png" in lines[0]
+    assert lines[1].startswith("2 images to annotate")
+    listed = json.loads((tmp_path / "set" / "errors.json").read_text())
+    assert [row["file"] for row in listed] == [str(smears / "aa.png")]
+    assert [entry.name for entry in read_coco(tmp_path / "set")] == ["a.png", "b.png"]
+    assert len(Review(tmp_path / "set").fields) == 2
+
+    again = begin([smears], tmp_path / "set")
+    assert (again.lines[0], again.exit_code) == (lines[0], 3)
+    assert begin([smears / "a.png"], tmp_path / "set").exit_code == 0

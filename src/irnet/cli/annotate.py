@@ -27,11 +27,15 @@ def annotate(
 
     Makes a data set in OUT, annotations.json without a cell and a copy of each image, or goes on with the one
     that is there. Every edit is on disk at once; exporting writes corrected.json.
+    Images that cannot be read are left out, and listed in errors.json.
 
     Example:  irnet annotate smears -o set
     """
     from irnet.server.beginning import begin
     from irnet.server.serve import serve
 
-    typer.echo(begin(images, out, mpp))
+    begun = begin(images, out, mpp)
+    for line in begun.lines:
+        typer.echo(line)
     serve(out, host=host, port=port, browser=browser, network=assistance.network(), announce=typer.echo)
+    raise typer.Exit(begun.exit_code)

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from irnet.cells import Cells, Content, check_mpp
 from irnet.data.coco.coco import write_coco
-from irnet.data.coco.document import load
-from irnet.data.coco.run_record import ANNOTATIONS, PREDICTIONS
-from irnet.data.files import safe_join, write_atomic
+from irnet.data.coco.document import Row, load
+from irnet.data.coco.run_record import ANNOTATIONS, ERRORS, PREDICTIONS, RunRecord
+from irnet.data.files import as_json, safe_join, write_atomic
 from irnet.data.image import read_image
 from irnet.data.listing import list_images
 from irnet.data.sample import Entry
-from irnet.errors import InputError
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.progress import each
 from irnet.wording import number_of
 
 
-def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> str:
-    """Write `out`/annotations.json and `out`/images unless they are there; return what was done, for people.
+class Begun(NamedTuple):
+    """A set that can be annotated."""
 
-    Raises InputError where images cannot be read or share a name, um per pixel are out of range, or `out`
-    holds predictions, or a set of other images.
+    lines: list[str]  # what was done, and what was not, for people
+    exit_code: int  # 0 all done, 3 done except for the images in errors.json
+
+
+def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> Begun:
+    """Write `out`/annotations.json and `out`/images unless they are there.
+
+    Images that cannot be read are left out; `out`/errors.json says why. Raises InputError where that leaves
+    none or two share a name, um per pixel are out of range, or `out` holds predictions, or a set of other
+    images.
     """
     check_mpp(mpp)
     if (out / PREDICTIONS).is_file():
@@ -32,22 +41,37 @@ def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> str:
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"{doubled} is the name of several images: rename all but one")
     if (out / ANNOTATIONS).exists():
-        return _go_on(out, names, mpp)
+        return _go_on(out, files, mpp)
 
-    entries = []
+    entries, errors = [], []
     for file in each(files, "copying", lambda file: file.name):
-        image = read_image(file)
+        try:
+            image = read_image(file)
+        except InputError as error:
+            errors.append({"file": str(file), "error": str(error)})
+            continue
         cells = Cells.empty(image.pixels.shape[:2], image.mpp if mpp is None else mpp)
         entries.append(Entry(name=file.name, path=file, content=Content(cells=cells)))
         write_atomic(safe_join(out / "images", file.name), file.read_bytes())
+
+    if not entries:
+        raise InputError(f"none of {number_of(len(errors), 'image')} can be read: {errors[0]['error']}")
+    write_atomic(out / ERRORS, as_json(errors))
     write_coco(out / ANNOTATIONS, entries, info={"description": "annotated by hand"})
-    return f"{number_of(len(entries), 'image')} to annotate in {out}"
+    return _told(f"{number_of(len(entries), 'image')} to annotate in {out}", errors)
 
 
-def _go_on(out: Path, names: Sequence[str], mpp: float | None) -> str:
+def _told(what: str, errors: Sequence[Row]) -> Begun:
+    left_out = [f"left out: {row['error']}" for row in errors]
+    return Begun([*left_out, what], DONE_WITH_ERRORS if errors else DONE)
+
+
+def _go_on(out: Path, files: Sequence[Path], mpp: float | None) -> Begun:
     rows = load(out / ANNOTATIONS).images
     there = {row["file_name"] for row in rows}
-    if missing := sorted(set(names) - there):
+    known = RunRecord.read(out).errors
+    before = {row["file"] for row in known}
+    if missing := sorted(file.name for file in files if file.name not in there and str(file) not in before):
         raise InputError(
             f"{out} is a set of {number_of(len(there), 'image')} without {missing[0]}: name a new folder for "
             "other images"
@@ -56,4 +80,5 @@ def _go_on(out: Path, names: Sequence[str], mpp: float | None) -> str:
         raise InputError(
             f"{out} was begun with other um per pixel than {mpp:g}: leave --mpp out, or name a new folder"
         )
-    return f"going on with {out}, as it was begun"
+    asked = {str(file) for file in files}
+    return _told(f"going on with {out}, as it was begun", [row for row in known if row["file"] in asked])
