@@ -1,6 +1,6 @@
 """What an edit means: which rows of annotations replace which."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import numpy as np
@@ -103,7 +103,7 @@ def _add(edit: schema.Add, drawn: Drawn, field: ReviewedImage, review: Review) -
     return {key: row if owner is None else row | {"cell_id": owner}}
 
 
-def _paired(new: Cells, others: dict[Id, AnnotationRow], field: ReviewedImage) -> list[Id]:
+def _paired(new: Cells, others: Mapping[Id, AnnotationRow], field: ReviewedImage) -> list[Id]:
     """The ids of `others` that the new instance pairs with, as their cell or as their nucleus."""
     x1, y1, x2, y2 = new.boxes[0]
     near = {

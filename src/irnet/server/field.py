@@ -36,21 +36,30 @@ class ReviewedImage:
     redoable: list[Change] = field(default_factory=list)
     _room: MaskRoom = field(default_factory=MaskRoom)
     _parsed: dict[Id, tuple[Row, AnnotationRow | None]] = field(default_factory=dict)
+    _instances: tuple[int, Mapping[Id, AnnotationRow]] = (-1, {})  # with their revision
 
-    def parsed(self) -> dict[Id, AnnotationRow]:
+    def parsed(self) -> Mapping[Id, AnnotationRow]:
         """The instances: rows except for crowds, ignore regions and dropped categories. Raises InputError."""
-        return {
-            key: instance
-            for key, row in self.rows.items()
-            if row is not None and (instance := self._parse(key, row)) is not None and not instance.crowd
-        }
+        revision, instances = self._instances
+        if revision != self.revision:
+            instances = {
+                key: instance
+                for key, row in self.rows.items()
+                if row is not None and (instance := self._parse(key, row)) is not None and not instance.crowd
+            }
+            self._instances = self.revision, instances
+        return instances
 
     def check(self, change: Change) -> None:
         """Raise InputError unless every row of `change` is valid and its links hold afterwards."""
-        rows = {key: row for key, row in (self.rows | change.rows).items() if row is not None}
-        instances = {key: self._parse(key, row) for key, row in rows.items()}
-        cells = {key: each for key, each in instances.items() if each is not None and not each.crowd}
-        left_out = instances.keys() - cells.keys()
+        cells = {**self.parsed()}
+        for key, row in change.rows.items():
+            cells.pop(key, None)
+            if row is not None and (instance := self._parse(key, row)) is not None and not instance.crowd:
+                cells[key] = instance
+
+        there = {key for key, row in (self.rows | change.rows).items() if row is not None}
+        left_out = there - cells.keys()
         for instance in cells.values():
             check_link(instance, cells, left_out)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -38,7 +38,9 @@ class Scene:
     def __init__(self, field: ReviewedImage) -> None:
         self.field = field
         self._original = dict(field.rows)
-        self._instances: dict[Id, AnnotationRow] = {}
+        self._instances: Mapping[Id, AnnotationRow] = {}
+        self._cells = to_cells({}, field.image)  # the same; their boxes are asked for often
+        self._boxes = self._cells.boxes
         self._outlines: dict[Id, list[list[float]]] = {}
         self._colours: dict[Id, str] = {}
         self._measured: dict[Id, Row] = {}
@@ -60,24 +62,28 @@ class Scene:
         """The instances that differ from those sent last, and the ids of those that are gone."""
         instances = self.field.parsed()
         first = not self._instances
-        cells = to_cells(instances, self.field.image)
+        self._cells = to_cells(instances, self.field.image)
+        self._boxes = self._cells.boxes
         keys = list(instances)
         fresh = np.array([self._instances.get(key) is not instances[key] for key in keys], dtype=bool)
         gone = [key for key in self._instances if key not in instances]
 
         new = dict.fromkeys(keys[i] for i in np.flatnonzero(fresh))
         self._undrawn = {key: None for key in self._undrawn | new if key in instances}
-        self._paint(keys, cells)
-        self._stale |= dict.fromkeys(self._changed(keys, cells, fresh, gone))
+        self._paint(keys)
+        self._stale |= dict.fromkeys(self._changed(keys, fresh, gone))
         self._stale = {key: None for key in self._stale if key in instances}
         self._instances = instances
         if not first and len(new) <= PROMPT:
             self._outline(list(new))
         if not first and len(self._stale) <= PROMPT:
-            self._measure(PROMPT)
+            new |= dict.fromkeys(self._measure(PROMPT))
 
-        before, self._sent = self._sent, {key: self._describe(key, each) for key, each in instances.items()}
-        return [sent for key, sent in self._sent.items() if before.get(key) != sent], gone
+        before = self._sent
+        self._sent = {
+            key: self._describe(key, each) if key in new else before[key] for key, each in instances.items()
+        }
+        return [self._sent[key] for key in keys if key in new and before.get(key) != self._sent[key]], gone
 
     def work(self, seconds: float | None = None) -> Described:
         """Outline and then measure what waits, for some CPU time: rings and measures by id."""
@@ -102,10 +108,9 @@ class Scene:
         """Measures of the first that wait, taken among all that they overlap or belong to."""
         chosen = set(list(self._stale)[:limit])
         self._stale = {key: None for key in self._stale if key not in chosen}
-        keys = list(self._instances)
-        cells = to_cells(self._instances, self.field.image)
+        keys, cells = list(self._instances), self._cells
         wanted = np.array([key in chosen for key in keys], dtype=bool)
-        context = _family(cells, wanted | _meeting(cells, cells.boxes[wanted]))
+        context = _family(cells, wanted | _meeting(self._boxes, self._boxes[wanted]))
         places = np.flatnonzero(context)
         rows = zip(places, measure(cells.select(places)), strict=True)
         measured = {keys[i]: _measures(row) for i, row in rows if wanted[i]}
@@ -121,25 +126,23 @@ class Scene:
         self._undrawn = {key: None for key in self._undrawn if key not in drawn}
         return drawn
 
-    def _paint(self, keys: list[Id], cells: Cells) -> None:
+    def _paint(self, keys: list[Id]) -> None:
         """Give each cell a colour and keep it; a new one gets the colour least used around it."""
         if not self._colours:
-            self._colours = dict(zip(keys, map(_hex, colour_cells(cells)), strict=True))
+            self._colours = dict(zip(keys, map(_hex, colour_cells(self._cells)), strict=True))
         for i in [i for i, key in enumerate(keys) if key not in self._colours]:
-            around = overlapping_pairs(cells.boxes[i : i + 1], cells.boxes)[:, 1]
+            around = overlapping_pairs(self._boxes[i : i + 1], self._boxes)[:, 1]
             used = Counter(self._colours.get(keys[j]) for j in around)
             self._colours[keys[i]] = min(map(_hex, PALETTE), key=lambda colour: used[colour])
 
-    def _changed(
-        self, keys: list[Id], cells: Cells, fresh: NDArray[np.bool_], gone: list[Id]
-    ) -> Iterator[Id]:
+    def _changed(self, keys: list[Id], fresh: NDArray[np.bool_], gone: list[Id]) -> Iterator[Id]:
         """The instances whose measures may have changed: new ones, and those near them or what is gone."""
         moved = [key for i, key in enumerate(keys) if fresh[i] and key in self._instances]
         before = to_cells({key: self._instances[key] for key in gone + moved}, self.field.image)
-        boxes = np.concatenate([cells.boxes[fresh], before.boxes])
-        changed = _family(cells, fresh | _meeting(cells, boxes))
+        boxes = np.concatenate([self._boxes[fresh], before.boxes])
+        changed = _family(self._cells, fresh | _meeting(self._boxes, boxes))
         places = np.flatnonzero(changed)
-        x, y = cells.offsets[places].T
+        x, y = self._cells.offsets[places].T
         return (keys[i] for i in places[np.lexsort((x, y // BAND))])
 
     def _describe(self, key: Id, instance: AnnotationRow) -> Described:
@@ -161,10 +164,10 @@ class Scene:
         }
 
 
-def _meeting(cells: Cells, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which cells' boxes share area with one of `boxes`."""
-    met = np.zeros(len(cells), dtype=bool)
-    met[overlapping_pairs(boxes, cells.boxes)[:, 1]] = True
+def _meeting(all_boxes: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of all boxes share area with one of `boxes`."""
+    met = np.zeros(len(all_boxes), dtype=bool)
+    met[overlapping_pairs(boxes, all_boxes)[:, 1]] = True
     return met
 
 
