@@ -54,7 +54,7 @@ def image_layer(data, **more) -> SimpleNamespace:
 def test_the_manifest_names_what_exists():
     text = MANIFEST.read_text(encoding="utf-8")
     commands = dict(re.findall(r"- id: (\S+)\n.*\n\s+python_name: (\S+)", text))
-    assert len(commands) == text.count("python_name:") == 3
+    assert len(commands) == text.count("python_name:") == 4
     assert set(re.findall(r"- command: (\S+)", text)) == commands.keys()
     for target in commands.values():
         module, _, name = target.partition(":")
@@ -106,7 +106,7 @@ def test_every_field_of_the_widget_has_a_default_but_the_image():
 
 def test_the_plugin_starts_without_torch_and_without_napari():
     script = (
-        "import sys, irnet.napari.files, irnet.napari.widget\n"
+        "import sys, irnet.napari.files, irnet.napari.prompts, irnet.napari.widget\n"
         "sys.exit('torch' in sys.modules or 'napari' in sys.modules or 'qtpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0

@@ -122,8 +122,12 @@ def _to_layer(
         "metadata": {"irnet": {"entry": entry, "label": label, "scored": scored}},
     }
 
-    drawn = outlines([cells.masks[i] for i in index], cells.offsets[index])
-    return [_vertices(rings) for rings in drawn], attributes, "shapes"
+    return rings_of(cells.select(index)), attributes, "shapes"
+
+
+def rings_of(cells: Cells) -> list[Ring]:
+    """The longest outline of each mask as napari has it, (k, 2) y, x."""
+    return [_vertices(rings) for rings in outlines(cells.masks, cells.offsets)]
 
 
 def _vertices(rings: list[Ring]) -> Ring:

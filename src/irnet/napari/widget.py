@@ -36,17 +36,25 @@ def find_cells(
         least_score: 0 takes the operating threshold of each class.
         scale: how many times its size an image of unknown um per pixel is taken at; 0 estimates it.
     """
-    pixels = np.asarray(image.data[0] if getattr(image, "multiscale", False) else image.data)
-    source = getattr(getattr(image, "source", None), "path", None)
     layers = segment(
-        pixels,
-        Path(source or image.name),
+        pixels_of(image),
+        path_of(image),
         mpp=um_per_pixel or None,
         score=least_score or None,
         scale=scale or None,
     )
     placed = {"scale": image.scale, "translate": image.translate}
     return [(data, attributes | placed, kind) for data, attributes, kind in layers]
+
+
+def pixels_of(image: Any) -> np.ndarray[Any, Any]:
+    """The array of an image layer, at full size."""
+    return np.asarray(image.data[0] if getattr(image, "multiscale", False) else image.data)
+
+
+def path_of(image: Any) -> Path:
+    """Where the image of a layer lies, or its name."""
+    return Path(getattr(getattr(image, "source", None), "path", None) or image.name)
 
 
 def segment(

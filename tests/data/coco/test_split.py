@@ -66,7 +66,7 @@ def test_patients_without_a_finished_image_are_for_training(
     assert len(patients["val"]) == len(patients["test"]) == 1
     assert patients["val"] | patients["test"] < {"p1", "p4", "p7"}
     assert len(patients["train"]) == 8
-    assert "7 patients (or images that name none) without a finished image go to training" in caplog.text
+    assert "7 patients without a finished image (or images that name no patient): for training" in caplog.text
 
 
 def test_what_we_do_not_know_is_kept(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from irnet.wording import number_of
 
 PARTS = ("train", "val", "test")
 RATIOS = (7, 1, 2)  # section 3.1
-_TRAINS_ONLY = "go to training, for nothing of them is scored; Shift A in irnet view finishes an image"
+_TRAINS_ONLY = "for training, as nothing of them is scored; Shift A in irnet view finishes an image"
 _logger = logging.getLogger(__name__)
 
 
@@ -47,9 +47,9 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     scored = [key for row, key in pairs if row.get("finished") is not False]
     if left := len(set(keys) - set(scored)):
         _logger.warning(
-            "%s: %d patients (or images that name none) without a finished image %s",
+            "%s: %s without a finished image (or images that name no patient): %s",
             document.path,
-            left,
+            number_of(left, "patient"),
             _TRAINS_ONLY,
         )
     with naming(str(document.path)):
