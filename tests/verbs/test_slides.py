@@ -16,10 +16,12 @@ from made_slides import write_pyramid
 from oracle import LARGEST, REACH, Scene, as_set, dump, suppressing_masks
 
 from irnet.cells import Cells
+from irnet.cli.display import showing
 from irnet.errors import InputError
 from irnet.geometry.masks import decode, unpack
 from irnet.inference.slide_blocks import BlockFolder
 from irnet.slides.plan import Plan
+from irnet.verbs import slide_windows, slide_workers
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from irnet.verbs.slide_run import RunOptions, run_slides
@@ -323,9 +325,11 @@ def detect(pixels, mpp):
     cells = scene.detect(pixels, mpp)
     seen.append(cells)
     once = marks / str({part})
-    if {mode!r} == "once" and len(seen) == 3 and not once.exists():
+    if {mode!r} in ("once", "stop") and len(seen) == 3 and not once.exists():
         once.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL if {mode!r} == "once" else signal.SIGSTOP)
+    if {mode!r} == "hang":
+        os.kill(os.getpid(), signal.SIGSTOP)
     if {mode!r} == "always" and len(cells) == {crowd}:
         os.kill(os.getpid(), signal.SIGKILL)
     if {mode!r} == "broken":
@@ -384,8 +388,46 @@ def test_a_window_that_ends_its_process_is_an_error_in_the_end(tmp_path: Path) -
 @pytest.mark.slow
 def test_workers_that_cannot_work_stop_with_the_reason(tmp_path: Path) -> None:
     plan = planned(tmp_path, Scene(12, (800, 1000), 300))
-    with pytest.raises(InputError, match=r"died 4 times in a row \(signal SIGSEGV"):
+    with pytest.raises(InputError, match=r"died \(signal SIGSEGV\), 4 times in a row"):
         run_workers(plan.out, RunOptions(), 1, commands(plan.out, tmp_path, "broken"))
     (tmp_path / "smear.tif").unlink()
     with pytest.raises(InputError, match="no such file"):
         run_workers(plan.out, RunOptions(), 2)
+
+
+@pytest.mark.slow
+def test_workers_that_are_stopped_or_hang_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(slide_windows, "LEAST_PATIENCE", 12.0)
+    scene = Scene(12, (800, 1000), 300)
+    plan = planned(tmp_path, scene)
+    with showing():
+        ran = run_workers(plan.out, RunOptions(), 2, commands(plan.out, tmp_path, "stop"))
+    assert (ran.exit_code, ran.done) == (0, len(plan.slide("smear").windows()))
+    assert sorted(mark.name for mark in tmp_path.glob("[12]")) == ["1", "2"]
+    said = capsys.readouterr().err
+    assert said.count("a worker gave no window for 12 s (stopped, 0.") == 2
+    assert said.count("GB of memory; smear, window") == 2
+    finish_slides(plan.out)
+    assert as_set(found(plan)) == scene.answer()
+
+    monkeypatch.setattr(slide_workers, "MOST_DEATHS", 2)
+    (tmp_path / "again").mkdir()
+    again = planned(tmp_path / "again", scene)
+    with pytest.raises(InputError, match=r"a worker gave no window for 12 s \(stopped.*, 2 times in a row"):
+        run_workers(again.out, RunOptions(), 1, commands(again.out, tmp_path, "hang"))
+
+
+def test_each_worker_has_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned(tmp_path, Scene(11, (500, 500), 20))
+    monkeypatch.setattr(slide_workers, "gpus", lambda: 2)
+    given = []
+
+    def command(own: RunOptions) -> list[str]:
+        given.append(own.device)
+        return [sys.executable, "-c", ""]
+
+    for options in (RunOptions(), RunOptions(device="cuda:1"), RunOptions(engine="openvino")):
+        run_workers(plan.out, options, 3, command)
+    assert given == ["cuda:0", "cuda:1", "cuda:0"] + ["cuda:1"] * 3 + ["auto"] * 3

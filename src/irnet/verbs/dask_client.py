@@ -34,7 +34,7 @@ def connected(scheduler: str) -> Iterator[Client]:
                 n_workers=count,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address=None,  # pyright: ignore[reportArgumentType]
                 env=environment(count),
             ) as cluster,
             Client(cluster, set_as_default=False) as client,

@@ -34,7 +34,7 @@ class Windows:
                     self.folders[key], self.places[key] = folder, (name, number)
         self.left = {key for key in self.places if not self._is_done(key, verified)}
         self.took = list[float]()
-        self._since = time.monotonic()
+        self._since, self._begun = time.monotonic(), False
 
     def _is_done(self, key: str, verified: bool = False) -> bool:
         folder = self.folders[key]
@@ -55,8 +55,9 @@ class Windows:
         done = {key for key in self.left if self._is_done(key)}
         if done:
             now = time.monotonic()
-            self.took.append((now - self._since) / len(done))
-            self._since = now
+            if self._begun:  # the first one takes as long as its process needs to begin
+                self.took.append((now - self._since) / len(done))
+            self._since, self._begun = now, True
             self.left -= done
         return self.left
 
@@ -75,8 +76,8 @@ class Windows:
         return time.monotonic() - self._since > self.patience()
 
     def wait_anew(self) -> None:
-        """Begin to count the time without a window again."""
-        self._since = time.monotonic()
+        """Begin to count the time without a window again, as a process begins or goes on."""
+        self._since, self._begun = time.monotonic(), False
 
     def settled(self) -> int:
         """How many are done, or were tried often enough."""

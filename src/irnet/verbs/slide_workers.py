@@ -7,6 +7,7 @@ result, and what is done stays done whatever happens to it.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
+from irnet.inference.engines import GPU_DRIVERS
 from irnet.inference.slide_blocks import MOST_TRIES
 from irnet.progress import stage, tell
 from irnet.verbs.slide_run import TRY_AGAIN, RunOptions, RunResult, going_on, read_plan
@@ -27,6 +29,7 @@ MOST_DEATHS = 4  # of a worker in a row, without a window done or given up in be
 Command = Callable[[RunOptions], list[str]]
 
 _LOOK = 0.5  # s between two looks at the workers
+_ASLEEP = 60.0  # s between two looks: the machine slept, or a shell had stopped the run
 _GRACE = 30.0  # s that a worker has to stop
 
 
@@ -53,16 +56,18 @@ def run_workers(
 
     before = len(windows.places) - len(windows.left)
     make = command or (lambda own: _command(out, own))
-    team = [_Worker(make(own), workers) for own in _shares(options, workers)]
+    team = [_Worker(make(own), workers, Windows(plan, own)) for own in _shares(options, workers)]
     with going_on(), _all_ended(team), stage("segmenting", len(windows.places)) as progress:
         progress.first = before
         for worker in team:
             worker.start()
-        while sum(worker.look_after(windows.settled) for worker in team):  # all of them
+        while sum([worker.look_after() for worker in team]):  # all of them
+            looked = time.monotonic()
             time.sleep(_LOOK)
+            if time.monotonic() - looked > _ASLEEP:
+                for worker in team:
+                    worker.windows.wait_anew()
             progress.at(len(windows.places) - len(windows.look()))
-            if windows.stand_still():
-                _start_again(team, windows)
 
     windows.look()
     done = len(windows.places) - len(windows.left) - before
@@ -75,8 +80,9 @@ class _Worker:
 
     command: Sequence[str]
     share: int  # of how many the machine's cores are shared out
+    windows: Windows  # its own
     deaths: int = 0  # in a row
-    settled: int = -1  # windows of all workers, when it died last
+    settled: int = -1  # of its windows, when it died last
     process: subprocess.Popen | None = None
     log: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="irnet-worker-")[1]))
 
@@ -86,13 +92,17 @@ class _Worker:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(self.share)
             )
+        self.windows.wait_anew()
 
-    def look_after(self, settled: Callable[[], int]) -> bool:
-        """Whether it is at work; where it died it is started again. `settled` counts windows, of all workers.
+    def look_after(self) -> bool:
+        """Whether it is at work; where it died or stands still it is started again.
 
         Raises InputError for bad input, or too many deaths in a row.
         """
-        code = self.process.poll() if self.process else None
+        self.windows.look()
+        code, why = self.process.poll() if self.process else None, ""
+        if code is None and self.windows.stand_still():
+            code, why = self._end_standing()
         if code is None:
             return True
         if code == NOTHING_DONE and TRY_AGAIN not in self.said():
@@ -100,14 +110,22 @@ class _Worker:
         if code in (DONE, DONE_WITH_ERRORS, NOTHING_DONE):
             return False
 
-        now = settled()
+        now, why = self.windows.settled(), why or f"died ({_cause(code)})"
         self.deaths, self.settled = 1 if now > self.settled else self.deaths + 1, now
         if self.deaths >= MOST_DEATHS:
             said = self.said() or "it said nothing"
-            raise InputError(f"a worker died {self.deaths} times in a row ({_cause(code)}): {said}")
-        tell(f"a worker died ({_cause(code)}) and is started again", error=True)
+            raise InputError(f"a worker {why}, {self.deaths} times in a row: {said}")
+        tell(f"a worker {why} and is started again", error=True)
         self.start()
         return True
+
+    def _end_standing(self) -> tuple[int | None, str]:
+        """End its process, which gives no window any more; its code, and what it was like."""
+        assert self.process
+        begun = ", ".join(self.windows.begun()) or "none begun"
+        waited, state = self.windows.patience(), _state(self.process.pid)
+        self.process.kill()
+        return self.process.wait(), f"gave no window for {waited:.0f} s ({state}{begun})"
 
     def said(self) -> str:
         """The last lines that it printed."""
@@ -146,22 +164,25 @@ def _all_ended(team: Sequence[_Worker]) -> Iterator[None]:
             worker.end(until)
 
 
-def _start_again(team: Sequence[_Worker], windows: Windows) -> None:
-    """End workers that stand still: they are looked after as dead ones."""
-    begun = ", ".join(windows.begun()) or "none begun"
-    tell(f"no window is done for long ({begun}): the workers are started again", error=True)
-    for worker in team:
-        if worker.process and worker.process.poll() is None:
-            worker.process.kill()
-            worker.process.wait()
-    windows.wait_anew()
-
-
 def _shares(options: RunOptions, workers: int) -> list[RunOptions]:
-    """The options of each worker: its shard, and how often it tries a window."""
+    """The options of each worker: its shard, its device, and how often it tries a window."""
     part, parts = options.shard
-    shards = [(part + parts * number, parts * workers) for number in range(workers)]
-    return [replace(options, shard=shard, most_tries=MOST_TRIES) for shard in shards]
+    found = gpus() if options.device in ("auto", "cuda") and options.engine != "openvino" else 0
+    shares = []
+    for number in range(workers):
+        shard = part + parts * number, parts * workers
+        device = f"cuda:{number % found}" if found > 1 else options.device
+        shares.append(replace(options, shard=shard, device=device, most_tries=MOST_TRIES))
+    return shares
+
+
+def gpus() -> int:
+    """How many GPUs PyTorch sees; a process of its own asks it, so that this one need not hold torch."""
+    if sys.platform != "win32" and not any(map(os.path.exists, GPU_DRIVERS)):
+        return 0
+    ask = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    said = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    return int(said) if said.isdecimal() else 0
 
 
 def _command(out: str | Path, own: RunOptions) -> list[str]:
@@ -178,6 +199,18 @@ def environment(share: int) -> Mapping[str, str]:
     """The environment of one of so many processes that share the cores of this machine."""
     threads = str(max(1, (os.cpu_count() or 1) // share))
     return {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+
+
+def _state(process: int) -> str:
+    """What Linux knows of a process: whether it is stopped, and its memory."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return ""
+    known = dict(line.split(":", 1) for line in lines if ":" in line)
+    state = re.sub(r".*\((.*)\)", r"\1", known.get("State", "").strip())
+    memory = int(known.get("VmRSS", "0 kB").split()[0]) / 1e6
+    return f"{state}, {memory:.1f} GB of memory; "
 
 
 def _cause(code: int | None) -> str:
