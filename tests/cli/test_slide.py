@@ -42,8 +42,8 @@ def test_info_says_how_a_slide_is_read(run, tmp_path: Path) -> None:
 def test_info_of_planes_and_of_unknown_scale(run, tmp_path: Path) -> None:
     planes = np.stack([glass(400, 600)] * 5)
     path = write_ome(tmp_path / "a.ome.tif", planes)
-    assert "focal planes: 5, of which plane 2 is taken" in run("slide", "info", path).out
-    assert "of which plane 4 is taken" in run("slide", "info", path, "--plane", 4).out
+    assert "5 focal planes are fused" in run("slide", "info", path).out
+    assert "plane 4 of 5 focal planes is taken" in run("slide", "info", path, "--plane", 4).out
     refused = run("slide", "info", path, "--plane", 5)
     assert (refused.code, "give 0 to 4" in refused.err) == (2, True)
 

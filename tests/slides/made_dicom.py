@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from made_slides import Pixels, halve
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
@@ -110,7 +110,8 @@ def _copy(image: Dataset, uid: str) -> Dataset:
     part.update(image)
     part.SOPInstanceUID = uid
     part.file_meta = FileMetaDataset()
-    part.file_meta.MediaStorageSOPClassUID, part.file_meta.MediaStorageSOPInstanceUID = SLIDE_CLASS, uid
+    part.file_meta.MediaStorageSOPClassUID = UID(SLIDE_CLASS)
+    part.file_meta.MediaStorageSOPInstanceUID = UID(uid)
     part.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return part
 

@@ -184,6 +184,10 @@ Plane = Annotated[
         callback=fold,
     ),
 ]
+EstimateScale = Annotated[
+    bool,
+    typer.Option("--estimate-scale", help="Where a slide says no um per pixel: estimate them from nuclei."),
+]
 Views = Annotated[
     int,
     typer.Option(help="1, or 4: images are seen mirrored and transposed too, in four times the time."),

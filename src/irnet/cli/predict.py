@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import Device, Engine, Model, Out, Plane, Precision, Score, Views, fold_list, gathered
+from irnet.cli.options import (
+    Device,
+    Engine,
+    EstimateScale,
+    Model,
+    Out,
+    Plane,
+    Precision,
+    Score,
+    Views,
+    fold_list,
+    gathered,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class Reading:
         bool, typer.Option("--keep-scale", hidden=True, help="The former name of --scale 1.")
     ] = False
     plane: Plane = None
+    estimate_scale: EstimateScale = False
     page: Annotated[int | None, typer.Option(help="Page of multi-page TIFF files, from 0.")] = None
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Take images in folders of the folders named, too.")
@@ -109,16 +122,19 @@ def predict(
         save=fold_list(save),
         ids=ids,
     )
+    asked = {"plane": reading.plane, "estimate_scale": reading.estimate_scale}
     if slides := slides_among(images):
         from irnet.verbs.slide_predict import predict_slides, written  # images wait for none of it
 
-        slides_report = predict_slides(slides, out, options, plane=reading.plane)
+        slides_report = predict_slides(slides, out, options, asked)
         for line in slides_report.lines():
             typer.echo(line)
         typer.echo(written(out))
         raise typer.Exit(slides_report.exit_code)
     if reading.plane is not None:
         raise InputError("--plane is of slides, and these are images: --page is of TIFF files with pages")
+    if reading.estimate_scale:
+        raise InputError("--estimate-scale is of slides: of images the scale is estimated anyway")
     report = predict_files(images, out, options)
 
     for line in report.last_lines():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from irnet.cli.options import Device, Engine, Model, Out, Plane, Precision, Score, gathered
+from irnet.cli.options import Device, Engine, EstimateScale, Model, Out, Plane, Precision, Score, gathered
 from irnet.errors import InputError
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ class What:
         typer.Option(help="px a side that own cells at a time; smaller needs less memory, and more time."),
     ] = None
     every: Annotated[bool, typer.Option("--all", help="Segment windows that show nothing, too.")] = False
+    estimate_scale: EstimateScale = False
     rename: Annotated[
         bool, typer.Option("--rename", help="Call slides slide-0001 ... instead of by their files.")
     ] = False
@@ -97,6 +98,7 @@ def plan(
         model=what.model,
         score=what.score,
         mpp=what.mpp,
+        estimate_scale=what.estimate_scale,
         plane=what.plane,
         region=what.region,
         window=(core if what.window is None else what.window, halo),

@@ -21,7 +21,9 @@ from irnet.errors import InputError
 
 SUBFILE, WIDTH, HEIGHT, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, UNIT = 254, 256, 257, 270, 282, 283, 296
 _TIFF_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "um"}
+NOT_USED = "not used"  # ends what is said of a size that is none
 _SQUARE = 0.01  # sides that differ by more are not taken for squares
+PAPER = (4.0, 900.0)  # um per pixel of paper, 28 to 6350 an inch
 _SAME_FIELD = 0.02  # by how much the proportions of a smaller copy may differ: its sides are rounded
 _MPP = re.compile(r"\|\s*MPP\s*=\s*([^|\s]+)")
 
@@ -99,9 +101,9 @@ def square(source: str, size: Size) -> tuple[float | None, list[str]]:
     """um per pixel of a stated size, None where no microscope has it or it is not square; and a note."""
     text = f"{size[0]:.4g} x {size[1]:.4g} um"
     if not all(map(_is_plausible, size)):
-        return None, [f"pixels of {text} by {source} metadata are no microscope's: not used"]
+        return None, [f"pixels of {text} by {source} metadata are no microscope's: {NOT_USED}"]
     if not math.isclose(*size, rel_tol=_SQUARE):
-        return None, [f"pixels of {text} by {source} metadata are not square: not used"]
+        return None, [f"pixels of {text} by {source} metadata are not square: {NOT_USED}"]
     return size[0], [f"{size[0]:.4g} um per pixel by {source} metadata"]
 
 
@@ -185,8 +187,8 @@ def _resolution(place: _Page) -> Size | None:
         return None
     um = lengths.unit_of(unit)
     size = um / per_x, um / per_y
-    if unit in ("inch", "cm") and not all(map(_is_plausible, size)):
-        return None  # they are about paper
+    if unit in ("inch", "cm") and (per_x == per_y == 1 or all(PAPER[0] <= um <= PAPER[1] for um in size)):
+        return None  # they are about paper, or nothing
     copied = [_number(place.full.get(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION)] == [per_x, per_y]
     return _reduced(size, place) if copied else size
 

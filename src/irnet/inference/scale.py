@@ -121,13 +121,13 @@ def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
     or are several on one cell. Their most frequent diameter decides; the fewer they are, the nearer the scale
     stays to that of the images. Below 20 of all images nothing is estimated.
     """
-    each = [sizes for cells in fields if len(sizes := _counted(cells))]
+    each = [sizes for cells in fields if len(sizes := nuclei_px(cells))]
     sizes = np.concatenate([[], *each])
     if len(sizes) < LEAST_NUCLEI:
         few = f"{len(sizes)} nuclei in cells are too few to estimate the scale"
         return Scale(notes=(f"{UNKNOWN}: {_taken(1.0)}, {few}",))
 
-    mode = _mode(sizes)
+    mode = most_frequent(sizes)
     # In logarithms, the mean of the images' own scale and of the estimate, weighted by numbers of nuclei.
     trust = len(sizes) / (len(sizes) + PRIOR_NUCLEI)
     zoom = round(float(np.clip((nucleus_px / mode) ** trust, *ZOOMS)), 4)
@@ -165,7 +165,7 @@ def choose_scale(
         whole = middle.shape == image.shape
         middles.append((middle if whole else middle.copy(), whole))  # a copy lets go of the image
         fields.append(choose(found.cells))
-        if len(fields) >= LEAST_LOOKS and sum(map(len, map(_counted, fields))) >= ENOUGH_NUCLEI:
+        if len(fields) >= LEAST_LOOKS and sum(map(len, map(nuclei_px, fields))) >= ENOUGH_NUCLEI:
             break
 
     smaller = estimate_scale(fields, nucleus_px)
@@ -247,7 +247,7 @@ def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cel
     return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)
 
 
-def _counted(cells: Cells) -> NDArray[np.float64]:
+def nuclei_px(cells: Cells) -> NDArray[np.float64]:
     """Return the diameters (px) of the nuclei of an image that tell its scale."""
     return diameters(cells.select(_best_of_cells(cells)))
 
@@ -261,7 +261,7 @@ def _best_of_cells(cells: Cells) -> NDArray[np.int64]:
     return order[first]
 
 
-def _mode(sizes: NDArray[np.float64]) -> float:
+def most_frequent(sizes: NDArray[np.float64]) -> float:
     """Return where the density of the logarithms of `sizes` is highest."""
     logs = np.log(sizes)
     grid = np.linspace(logs.min(), logs.max(), 256)

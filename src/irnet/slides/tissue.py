@@ -31,10 +31,17 @@ class Tissue:
 
     def meets(self, box: Box) -> bool:
         """Whether anything differs in a box, in px of the finest level, or in a place that it cuts."""
+        return bool(self._within(box).any())
+
+    def share_of(self, box: Box) -> float:
+        """Of the places that a box meets, in px of the finest level, how many differ."""
+        return float(self._within(box).mean())
+
+    def _within(self, box: Box) -> NDArray[np.bool_]:
         x1, y1, x2, y2 = (value / self.px for value in box)
         rows = slice(max(0, int(y1)), max(0, int(np.ceil(y2))))
         columns = slice(max(0, int(x1)), max(0, int(np.ceil(x2))))
-        return bool(self.places[rows, columns].any())
+        return self.places[rows, columns]
 
     @property
     def share(self) -> float:

@@ -13,6 +13,7 @@ from irnet.slides.focus import choose_focus, in_focus, say_focus
 from irnet.slides.layout import Layout, pixels_of
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.tissue import Tissue, find_tissue
+from irnet.verbs.slide_scale import say_missing
 from irnet.wording import number_of
 
 SECONDS_A_MEGAPIXEL = 4.8  # of one CPU core, crowded: `python benchmarks/slides.py`
@@ -29,6 +30,7 @@ class SlideInfo:
     focus: str  # what is taken of the planes
     mpp: float | None
     notes: tuple[str, ...]
+    missing: str  # why um per pixel have to be given
     tissue: Tissue | None = None  # None where um per pixel is not known, as all below
     layout: Layout | None = None
     seen: int = 0  # windows that show something
@@ -45,7 +47,7 @@ class SlideInfo:
         for note in self.notes:
             yield f"  {note}"
         if self.mpp is None:
-            yield "  um per pixel unknown: give --mpp"
+            yield f"  {self.missing}"
             return
 
         assert self.layout
@@ -84,6 +86,7 @@ def slide_info(
             say_focus(slide.planes, taken, focus),
             known,
             tuple(slide.notes),
+            say_missing(slide),
         )
         if known is None:
             return info

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Slide
 from irnet.slides.tiles import Window
 from irnet.slides.tissue import find_tissue
+from irnet.verbs.slide_scale import Finder, estimate_mpp, say_missing
 
 _REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
 
@@ -39,6 +41,7 @@ class SlideOptions:
         model: weights file or run's folder, None for the bundled weights.
         score: cut for both classes, None for the operating threshold of each.
         mpp: um per pixel of all slides, None for what each file says.
+        estimate_scale: estimate them from nuclei where neither says them.
         plane: see `choose_focus`.
         region: x, y, w, h in px of the finest level: windows whose cores lie outside are left out.
         window: core and halo, px at the network's scale.
@@ -50,6 +53,7 @@ class SlideOptions:
     model: str | Path | None = None
     score: float | None = None
     mpp: float | None = None
+    estimate_scale: bool = False
     plane: str | int | None = None
     region: str | None = None
     window: tuple[int, int] = WINDOWS[0]
@@ -70,9 +74,15 @@ def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOpti
     network = _network(options)
     plan = Plan(out, tuple(names), network)
 
+    @cache
+    def finder() -> Finder:  # opened where um per pixel are to be estimated
+        from irnet.inference.predict import Predictor
+
+        return Predictor.load(network["model"], engine="auto")
+
     with writing(out, "irnet slide plan"):
         named = each([*zip(names, files, strict=True)], "planning", lambda pair: pair[0])
-        slides = [_plan_slide(name, file, network["mpp"], options) for name, file in named]
+        slides = [_plan_slide(name, file, network, options, finder) for name, file in named]
         _refuse_twice(files, slides)
         if (out / RUN).exists():
             _refuse_other(plan, slides)
@@ -80,14 +90,19 @@ def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOpti
     return plan
 
 
-def _plan_slide(name: str, file: Path, network_mpp: float, options: SlideOptions) -> SlidePlan:
+def _plan_slide(
+    name: str, file: Path, network: dict[str, Any], options: SlideOptions, finder: Callable[[], Finder]
+) -> SlidePlan:
     with open_slide(file) as opened:
         plane, focus = choose_focus(opened, options.plane)
         slide = in_focus(opened, focus)
-        mpp = options.mpp or slide.mpp
+        mpp, told = options.mpp or slide.mpp, []
         if mpp is None:
-            raise InputError(f"{file}: um per pixel unknown: give --mpp, as the scanner's manual says it")
-        layout = Layout.of(slide, mpp, network_mpp, plane=plane, focus=focus, window=options.window)
+            if not options.estimate_scale:
+                raise InputError(f"{file}: {say_missing(slide)}")
+            estimate = estimate_mpp(slide, plane, finder, network["mpp"], network["predict"]["nucleus_px"])
+            mpp, told = estimate.mpp, [estimate.note()]
+        layout = Layout.of(slide, mpp, network["mpp"], plane=plane, focus=focus, window=options.window)
         tissue = find_tissue(slide, plane, mpp)
 
         windows = layout.windows()
@@ -105,7 +120,7 @@ def _plan_slide(name: str, file: Path, network_mpp: float, options: SlideOptions
             tuple(skipped),
             tuple(audited(skipped)),
             outside,
-            (*slide.notes, *_plane_note(slide, layout)),
+            (*slide.notes, *told, *_plane_note(slide, layout)),
             options.full_hash,
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from irnet.errors import DONE, NOTHING_DONE, InputError
 from irnet.progress import tell
@@ -38,12 +39,12 @@ class SlidesResult:
 
 
 def predict_slides(
-    slides: Sequence[Path], out: Path, options: PredictOptions, *, plane: str | None = None
+    slides: Sequence[Path], out: Path, options: PredictOptions, more: Mapping[str, Any] = {}
 ) -> SlidesResult:
     """Write what is found on slides to `out`: `irnet slide plan`, `run` and `finish`, one after the other.
 
-    `plane` is that of `SlideOptions`. Stopped, the same call goes on. Raises what they raise, and InputError
-    for options that slides have not.
+    `more` are fields of `SlideOptions` by name. Stopped, the same call goes on. Raises what they raise, and
+    InputError for options that slides have not.
     """
     plain, options = PredictOptions(), replace(options, save=tuple(options.save))
     for field in fields(options):
@@ -53,7 +54,7 @@ def predict_slides(
                 "leave it out, or see irnet slide plan --help"
             )
 
-    asked = SlideOptions(model=options.model, score=options.score, mpp=options.mpp, plane=plane)
+    asked = SlideOptions(model=options.model, score=options.score, mpp=options.mpp, **more)
     plan = plan_slides(slides, out, asked)
     for name in plan.names:
         for note in plan.slide(name).notes:
