@@ -84,10 +84,9 @@ def test_from_slide_to_table(run, network: Path, tmp_path: Path) -> None:
     assert table[1].startswith("slide-0001,")
     assert "cells.csv" in run("measure", out).out
     assert "1 slide written" in run("export", out, "--to", "csv").out
-    for verb in ("view", "report", "data check"):
-        told = run(*verb.split(), out)
-        assert (told.code, "take slides.csv" in told.err) == (2, True), told.err
-        told = run(*verb.split(), out / "slides" / "slide-0001" / "cells.db")
+    assert "report.html" in run("report", out).out
+    for place in (out, out / "slides" / "slide-0001" / "cells.db"):
+        told = run("data", "check", place)
         assert (told.code, "take slides.csv" in told.err) == (2, True), told.err
     refused = run("slide", "run", out, "--shard", "half")
     assert (refused.code, "2/4" in refused.err) == (2, True)

@@ -12,7 +12,8 @@ def report(
     source: Annotated[
         Path,
         typer.Argument(
-            help="Folder of irnet predict or evaluate; or a data set, or a COCO file.", show_default=False
+            help="Folder of irnet predict, slide or evaluate; a data set, or a COCO file.",
+            show_default=False,
         ),
     ],
     out: Annotated[
@@ -30,7 +31,9 @@ def report(
 
     Of what was found: numbers, distributions, which cells to look at first
     and why, every image, tables, the run. Of scores: tables with intervals,
-    curves, calibration, the worst images. A picture that is no longer there
+    curves, calibration, the worst images. Of whole slides: their rows, what
+    is wrong with them, where cells lie, and a gallery of cells that the page
+    sorts by any measure. A picture that is no longer there
     is left out (exit code 3).
 
     Example:  irnet report found

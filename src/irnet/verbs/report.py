@@ -10,6 +10,7 @@ from irnet.cells import Cells
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.document import naming, parse
 from irnet.data.coco.found import read_found
+from irnet.data.coco.location import is_of_slides
 from irnet.data.coco.run_record import RunRecord, made_from
 from irnet.data.files import remove_drafts, write_atomic
 from irnet.data.locking import writing
@@ -20,6 +21,7 @@ from irnet.metrics.summary import Evaluated
 from irnet.report.found import Page, found_page
 from irnet.report.scores import scores_page
 from irnet.verbs.evaluate import COMPARISON, GALLERY, REPORT, SUMMARY, predictions_file, read_predicted
+from irnet.verbs.slide_report import report_slides
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def write_report(source: str | Path, out: str | Path | None = None) -> ReportRes
     """Write a page about `source`; it holds all its pictures and needs no other file.
 
     Args:
-        source: a folder of `irnet predict` or `irnet evaluate`, a data set or a COCO file.
+        source: a folder of `irnet predict`, `irnet slide` or `irnet evaluate`, a data set or a COCO file.
         out: the file to write, None for report.html in the folder (of corrected.json: corrected-report.html).
 
     Raises:
@@ -63,6 +65,8 @@ def write_report(source: str | Path, out: str | Path | None = None) -> ReportRes
 
 
 def _page(source: Path, folder: Path) -> Page:
+    if is_of_slides(source):
+        return report_slides(source)
     title = source.resolve().name
     if (source / SUMMARY).is_file():
         return _scores(source / SUMMARY, title)

@@ -14,8 +14,8 @@ def locate(path: str | os.PathLike) -> Path:
     path = Path(path)
     if is_of_slides(path):
         raise InputError(
-            f"{path}: what was found on whole slides, which this command does not read: irnet view, export "
-            "and measure do, or take slides.csv and slides/NAME/cells.db (SQLite) as they are"
+            f"{path}: what was found on whole slides, which this command does not read: irnet view, "
+            "report, export and measure do, or take slides.csv and slides/NAME/cells.db (SQLite) as they are"
         )
     if path.is_file():
         return path

@@ -1,5 +1,5 @@
 "use strict";
-// Tables sort by the heading clicked; pictures open large, arrow keys go to the next.
+// Tables sort by the heading clicked, galleries by a measure; pictures open large, arrow keys go to the next.
 
 function sortBy(heading) {
   const table = heading.closest("table"), body = table.tBodies[0];
@@ -22,9 +22,27 @@ for (const button of document.querySelectorAll(".sortable th button")) {
   button.addEventListener("click", () => sortBy(button.closest("th")));
 }
 
+function sortGallery(form) {
+  const gallery = form.nextElementSibling, { by, falling, label } = form.elements;
+  const value = (item) => Number(item.dataset[by.value]);
+  const known = [...gallery.children].filter((item) => by.value in item.dataset);
+  known.sort((a, b) => (falling.value ? value(b) - value(a) : value(a) - value(b)));
+  gallery.prepend(...known);
+  for (const item of gallery.children) {
+    item.hidden = !known.includes(item) || (label.value !== "" && item.dataset.label !== label.value);
+    item.querySelector("strong").textContent = item.dataset[by.value] ?? "";
+  }
+}
+
+for (const form of document.querySelectorAll(".sorting")) {
+  form.addEventListener("change", () => sortGallery(form));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  sortGallery(form);
+}
+
 const dialog = document.getElementById("enlarged");
-const pictures = [...document.querySelectorAll(".picture img")];
-let shown = 0;
+const all = [...document.querySelectorAll(".picture img")];
+let pictures = all, shown = 0;
 
 function show(index) {
   shown = (index + pictures.length) % pictures.length;
@@ -33,8 +51,9 @@ function show(index) {
   large.alt = dialog.querySelector("p").textContent = pictures[shown].alt;
 }
 
-pictures.forEach((picture, index) => picture.parentElement.addEventListener("click", () => {
-  show(index);
+all.forEach((picture) => picture.parentElement.addEventListener("click", () => {
+  pictures = [...document.querySelectorAll(".picture img")].filter((one) => !one.closest("[hidden]"));
+  show(pictures.indexOf(picture));
   dialog.showModal();
 }));
 dialog.addEventListener("click", (event) => { if (event.target.tagName !== "BUTTON") dialog.close(); });
