@@ -52,7 +52,7 @@ def candidates(count: int) -> tuple[Block, np.ndarray, int]:
     for label, low, high in ((CYTOPLASM, 90, 220), (NUCLEUS, 15, 35)):
         shapes = discs(label, low, high)
         block = shapes.select(draw.integers(0, SHAPES, count))
-        sizes = block.boxes[:, 2:]
+        sizes = block.boxes[:, 2:] - block.boxes[:, :2]
         corners = centres - sizes // 2
         block.boxes[:] = np.concatenate([corners, corners + sizes], axis=1)
         block.labels[:], block.scores[:] = label, draw.random(count)

@@ -98,9 +98,7 @@ class _Group:
         confidence = np.zeros(len(parents))
 
         # What other nuclei do matters only to those that could share a cell with this one.
-        for row, near in enumerate(self._near()):
-            costs, cells = self._table(near)
-
+        for row, near, costs, cells in self._surroundings():
             options = np.append(cells, len(self.cells))
             mine, link = near == row, options == links[row]
             if parents[row] != NO_PARENT and not (link[:-1] & (costs[mine, :-1] < FORBIDDEN)).any():
@@ -111,6 +109,22 @@ class _Group:
             margin = _least(costs, others, mine, link) - _least(costs, others, mine, ~link)
             confidence[row] = 1 / (1 + np.exp(-margin))
         return confidence
+
+    def _surroundings(self) -> Iterator[tuple[int, NDArray[np.int64], Costs, NDArray[np.int64]]]:
+        """Each nucleus, those of `_near`, and their `_table`."""
+        if len(self.nuclei) * (len(self.cells) + 1) > _DENSE:
+            for row, near in enumerate(self._near()):
+                yield row, near, *self._table(near)
+            return
+
+        # A small group is one table, of which parts are taken.
+        table, _ = self._table(np.arange(len(self.nuclei)))
+        possible = table < FORBIDDEN
+        shared = possible[:, :-1].astype(np.float32)
+        for row, shares in enumerate((shared @ shared.T) > 0):
+            near = np.flatnonzero(shares)
+            options = np.flatnonzero(possible[near].any(axis=0))  # the last is to be bare
+            yield row, near, table[near[:, None], options], options[:-1]
 
     def _near(self) -> Iterator[NDArray[np.int64]]:
         """Of each nucleus those that could share a cell with it, itself among them, ascending."""

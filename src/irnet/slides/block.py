@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Cells
-from irnet.geometry.masks import decode, encode
+from irnet.cells import NO_PARENT, Cells
+from irnet.geometry.masks import Mask, encode
 from irnet.morphometry.colour import Part, StainSums
 from irnet.morphometry.shape import measure_shapes
 from irnet.morphometry.surroundings import strips
@@ -113,12 +113,27 @@ class Block:
 
     def to_cells(self, shape: tuple[int, int], mpp: float) -> Cells:
         """The same as cells in a frame (H, W) at the network's scale, each crop whole."""
-        sizes = (self.boxes[:, [3, 2]] - self.boxes[:, [1, 0]]).tolist()  # (n, 2) heights, widths
-        masks = []
-        for number, (height, width) in enumerate(sizes):
-            masks.append(decode(self.counts(number), (height, width), (0, 0, width, height))[0])
-        offsets = self.boxes[:, :2].astype(np.int64)
-        return Cells.build(masks, offsets, self.labels, shape, scores=self.scores, mpp=mpp)
+        return Cells(
+            masks=tuple(self.masks()),
+            offsets=self.boxes[:, :2].astype(np.int64),
+            labels=self.labels.astype(np.int64),
+            scores=self.scores.astype(np.float64),
+            parents=np.full(len(self), NO_PARENT),
+            image_shape=shape,
+            mpp=mpp,
+        )
+
+    def masks(self) -> list[Mask]:
+        """The pixels (h, w) of each crop, drawn together."""
+        place = np.arange(len(self.runs)) - np.repeat(self.runs_at[:-1], np.diff(self.runs_at))
+        pixels = np.repeat(place % 2 == 1, self.runs)  # of all crops, column by column
+        widths, heights = (self.boxes[:, 2:] - self.boxes[:, :2]).T.astype(np.int64)
+        ends = np.cumsum(widths * heights).tolist()
+        masks, start = [], 0
+        for width, height, end in zip(widths.tolist(), heights.tolist(), ends, strict=True):
+            masks.append(np.ascontiguousarray(pixels[start:end].reshape(width, height).T))
+            start = end
+        return masks
 
 
 def measure_in_window(cells: Cells, pixels: Pixels, background: Rgb, mpp: float) -> NDArray[np.float32]:

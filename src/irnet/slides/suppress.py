@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from irnet.geometry.boxes import overlapping_pairs
-from irnet.geometry.masks import decode
-from irnet.slides.block import Block
 from irnet.slides.candidates import Candidates, nearby
 
-_MASKS = 4096  # that are held at a time
-_TOGETHER = 4096  # candidates that are compared with those around them at a time
+_TOGETHER = 2048  # candidates that are compared with those around them at a time
 
 _Ints = NDArray[np.int64]
 
@@ -87,22 +83,15 @@ def _shared(candidates: Candidates, pairs: _Ints) -> _Ints:
     """Pixels that the masks of pairs (k, 2) share, (k,)."""
     index, local = np.unique(pairs, return_inverse=True)
     block = candidates.take(index)
-    return _shared_in(block, local.reshape(-1, 2))
-
-
-def _shared_in(block: Block, pairs: _Ints) -> _Ints:
-    @lru_cache(_MASKS)
-    def mask(number: int) -> NDArray[np.bool_]:
-        x1, y1, x2, y2 = block.boxes[number].tolist()
-        return decode(block.counts(number), (y2 - y1, x2 - x1), (0, 0, x2 - x1, y2 - y1))[0]
+    masks, corners = block.masks(), block.boxes[:, :2]
 
     shared = np.zeros(len(pairs), dtype=np.int64)
-    for row, (i, j) in enumerate(pairs.tolist()):
-        low = np.maximum(block.boxes[i, :2], block.boxes[j, :2])
+    for row, (i, j) in enumerate(local.reshape(-1, 2).tolist()):
+        low = np.maximum(corners[i], corners[j])
         high = np.minimum(block.boxes[i, 2:], block.boxes[j, 2:])
         parts = []
         for one in (i, j):
-            (left, top), (right, bottom) = (low - block.boxes[one, :2], high - block.boxes[one, :2])
-            parts.append(mask(one)[top:bottom, left:right])
+            (left, top), (right, bottom) = low - corners[one], high - corners[one]
+            parts.append(masks[one][top:bottom, left:right])
         shared[row] = np.count_nonzero(parts[0] & parts[1])
     return shared
