@@ -121,7 +121,15 @@ def test_of_an_unfinished_image_what_a_person_saw_is_truth(review: Review) -> No
     assert (begun.scored, whole.scored, whole.content.ignore) == (False, True, None)
 
     write_coco(path.with_name("again.json"), [begun, whole])  # the same without the keys of a review
+    assert [
+        row.get("finished") for row in json.loads(path.with_name("again.json").read_text())["images"]
+    ] == [
+        False,
+        None,
+    ]
     again = read_coco(path.with_name("again.json"))
+    assert again[0].content.ignore is not None
+    assert len(again[0].content.ignore) == 1
     assert [entry.scored for entry in again] == [False, True]
     assert [entry.content.numbered for entry in again] == [entry.content.numbered for entry in (begun, whole)]
 

@@ -254,7 +254,8 @@ def _cells(
 def _regions(annotations: Sequence[AnnotationRow], image: ImageRow) -> Cells | None:
     """The regions to ignore: all of an image in which more may be than was reviewed."""
     regions = _cells(annotations, image)
-    if image.unfinished and image.annotated:
+    whole = image.shape[0] * image.shape[1] in regions.of(EVERY_CLASS).areas
+    if image.unfinished and image.annotated and not whole:
         frame = Cells.build([np.ones(image.shape, bool)], [(0, 0)], [EVERY_CLASS], image.shape, mpp=image.mpp)
         return Cells.concat([regions, frame])
     return regions if annotations else None

@@ -44,7 +44,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     group(document)  # ids join the tables, or InputError
     keys = [_key(row, document.path) for row in document.images]
     pairs = [*zip(document.images, keys, strict=True)]
-    scored = [key for row, key in pairs if row.get("finished") is not False]
+    scored = [key for row, key in pairs if _is_scored(row)]
     if left := len(set(keys) - set(scored)):
         _logger.warning(
             "%s: %s without a finished image (or images that name no patient): %s",
@@ -149,6 +149,11 @@ def _key(row: Row, path: Path) -> str:
         return f"image {row['id']}"
     with naming(f"{path}: image {short(row.get('file_name'))}"):
         return f"patient {identity(row, 'patient')}"
+
+
+def _is_scored(row: Row) -> bool:
+    """Whether an image was annotated, and a review, if there was one, finished it."""
+    return row.get("finished") is not False and row.get("annotated_categories") != []
 
 
 def _restrict(document: Document, images: list[Row]) -> Row:

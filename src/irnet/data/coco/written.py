@@ -27,6 +27,8 @@ def image_row(image_id: int, entry: Entry) -> Row:
         row["mpp"] = content.cells.mpp
     if content.annotated != frozenset(LABEL_NAMES):
         row["annotated_categories"] = [LABEL_NAMES[label] for label in sorted(content.annotated)]
+    if content.annotated and not entry.scored:
+        row["finished"] = False  # as the region that covers it says
     if content.distractors:
         row["distractors"] = [
             {"kind": d.kind, "bbox": [d.box[0], d.box[1], d.box[2] - d.box[0], d.box[3] - d.box[1]]}
