@@ -125,3 +125,17 @@ def test_predict_takes_a_slide(run, network: Path, tmp_path: Path) -> None:
     PIL.Image.fromarray(image).save(tmp_path / "b.png")
     mixed = run("predict", slide, tmp_path / "b.png", "-o", tmp_path / "both", *told)
     assert (mixed.code, "two calls" in mixed.err) == (2, True)
+
+
+def test_slides_beside_images_are_told_how_they_are_run(run, network: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "both"
+    folder.mkdir()
+    image, _ = generate(1, size=(120, 120), mpp=0.3, count=1)
+    PIL.Image.fromarray(image).save(folder / "a.png")
+    for name in ("b.svs", "c.svs"):
+        write_pyramid(folder / name, image, levels=1)
+    ran = run("predict", folder, "-o", tmp_path / "out", "--model", network, "--device", "cpu", "--scale", 1)
+    assert ran.code == 0
+    assert f"irnet predict {folder / 'b.svs'} -o ANOTHER_FOLDER" in ran.err
+    refused = run("predict", folder, "-o", tmp_path / "out", "--plane", "fuse")
+    assert (refused.code, "--plane is of slides" in refused.err) == (2, True)

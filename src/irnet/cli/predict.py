@@ -98,7 +98,7 @@ def predict(
     Example:  irnet predict smears/ -o found --mpp 0.25
     """
     from irnet.errors import InputError
-    from irnet.slides.readers.names import slides_among
+    from irnet.slides.readers.names import slides_among, slides_beside_images
     from irnet.verbs.predict_files import predict_files
     from irnet.verbs.predict_options import PredictOptions
 
@@ -135,6 +135,10 @@ def predict(
         raise InputError("--plane is of slides, and these are images: --page is of TIFF files with pages")
     if reading.estimate_scale:
         raise InputError("--estimate-scale is of slides: of images the scale is estimated anyway")
+    if beside := slides_beside_images(images):
+        more = f" and {len(beside) - 1} more" if len(beside) > 1 else ""
+        hint = f"irnet predict {beside[0]} -o ANOTHER_FOLDER"
+        typer.echo(f"{beside[0]}{more}: slides beside images, by a call of their own: {hint}", err=True)
     report = predict_files(images, out, options)
 
     for line in report.last_lines():

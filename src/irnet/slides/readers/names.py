@@ -36,12 +36,25 @@ def slides_among(paths: Sequence[Path]) -> list[Path]:
     return slides
 
 
+def slides_beside_images(paths: Sequence[Path]) -> list[Path]:
+    """The slides in folders that hold images, too: `slides_among` leaves them."""
+    folders = [path for path in paths if path.is_dir() and _holds_images(path)]
+    return [file for folder in folders for file in _files(folder) if file.suffix.lower() in SCANNERS]
+
+
 def _in_folder(folder: Path) -> list[Path]:
-    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    slides = [file for file in files if file.suffix.lower() in SCANNERS and not is_dicom(file)]
-    slides += [folder] if holds_dicom(folder) else []  # several files are one slide
-    plain = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    return [] if plain else slides
+    if _holds_images(folder):
+        return []
+    slides = [file for file in _files(folder) if file.suffix.lower() in SCANNERS and not is_dicom(file)]
+    return [*slides, *([folder] if holds_dicom(folder) else [])]  # files of DICOM are one slide
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+
+
+def _holds_images(folder: Path) -> bool:
+    return any(file.suffix.lower() in IMAGE_SUFFIXES for file in _files(folder))
 
 
 def _is_slide(path: Path) -> bool:
