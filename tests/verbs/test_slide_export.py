@@ -189,7 +189,7 @@ def test_memory_does_not_grow_with_the_slide(tmp_path: Path, to: str) -> None:
         export(path, to, tmp_path / to / str(copies))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 1.8 * peaks[0]  # of a slide that is four times as large
 
 
 def test_what_makes_no_sense_for_slides_is_refused(out: Path) -> None:

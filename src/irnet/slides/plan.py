@@ -145,7 +145,7 @@ class Plan:
 
 
 def _read(path: Path, out: Path) -> Row:
-    """What was written to a file of the plan in `out`. Raises DamagedPlanError, or InputError: a version."""
+    """What was written to a file of the plan in `out`. Raises InputError, DamagedPlanError among them."""
     try:
         row = parse(path)
         version, seal = row["format"], row.pop(SEAL)

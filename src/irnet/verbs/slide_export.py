@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,10 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry.polygons import Ring
 from irnet.morphometry.parquet import check_parquet, write_parquet
-from irnet.morphometry.table import write_csv
+from irnet.morphometry.table import Row, write_csv
 from irnet.progress import each
 from irnet.slides.geoparquet import write_geoparquet
-from irnet.slides.reading import Instance, Store, find_stores, open_store
+from irnet.slides.reading import Instance, Store, StoreMeta, find_stores, open_store
 from irnet.slides.store import TILE
 from irnet.slides.table import rows_of, tables
 from irnet.verbs.exported import Exported
@@ -52,27 +52,24 @@ def export_slides(source: str | Path, to: str, out: Path | None, *, style: str, 
         check_parquet()
 
     done = Exported(made_from(source, to) if out is None else out, 0, what="slide")
-    with ExitStack() as stack:
-        stores = [stack.enter_context(open_store(path)) for path in find_stores(source)]
-        done.images = len(stores)
-        if not any(store.meta.cells + store.meta.nuclei for store in stores):
-            done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(stores), 'slide')}")
-        targets = (
-            [done.folder / TABLE] if to == "csv" else [_target(done.folder, to, store) for store in stores]
-        )
+    paths = find_stores(source)
+    metas, done.images = _check(paths), len(paths)
+    if not any(meta.cells + meta.nuclei for meta in metas):
+        done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(paths), 'slide')}")
 
-        stack.enter_context(writing(done.folder, "irnet export"))
+    names = {"csv": [TABLE], "parquet": [f"{meta.name}.parquet" for meta in metas]}
+    targets = [safe_join(done.folder, name) for name in names.get(to, [meta.name for meta in metas])]
+    with writing(done.folder, "irnet export"):
         if not replace and (there := [target for target in targets if target.exists()]):
             raise InputError(
                 f"{there[0]} is there already: write to another folder with -o, or move the old one away"
             )
         if to == "csv":
-            write_table(done.folder / TABLE, stores)
-        for target, store in zip(targets, stores, strict=False):
-            if to == "parquet":
-                write_atomic(target, partial(write_geoparquet, store=store))
-            elif to == "qupath":
-                _write_qupath(target, store, style, done)
+            write_atomic(targets[0], partial(write_csv, rows=chain.from_iterable(_tables(paths))))
+        else:
+            for target, path in zip(targets, paths, strict=True):
+                with open_store(path) as store:
+                    _write_slide(target, store, to, style, done)
         remove_drafts([done.folder])
     return done
 
@@ -83,30 +80,39 @@ def measure_slides(source: str | Path, save: Sequence[str]) -> tuple[list[Path],
     What windows measured is written as it is. Raises InputError.
     """
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
-    with ExitStack() as stack:
-        stores = [stack.enter_context(open_store(path)) for path in find_stores(source)]
-        stack.enter_context(writing(folder, "irnet measure"))
-        files = []
-        for kind in save:
-            files.append(folder / f"cells.{kind}")
-            if kind == "csv":
-                write_table(files[-1], stores)
+    paths = find_stores(source)
+    metas, files = _check(paths), [folder / f"cells.{kind}" for kind in save]
+    with writing(folder, "irnet measure"):
+        for file in files:
+            if file.name == TABLE:
+                write_atomic(file, partial(write_csv, rows=chain.from_iterable(_tables(paths))))
             else:
-                parts = (rows for store in stores for _, rows in tables(store))
-                write_atomic(files[-1], partial(write_parquet, parts=parts))
+                write_atomic(file, partial(write_parquet, parts=_tables(paths)))
         remove_drafts([folder])
-        return files, sum(store.meta.cells + store.meta.nuclei for store in stores)
+    return files, sum(meta.cells + meta.nuclei for meta in metas)
 
 
-def write_table(path: Path, stores: Sequence[Store]) -> None:
-    """Write the rows of all slides as cells.csv."""
-    rows = (row for store in stores for _, rows in tables(store) for row in rows)
-    write_atomic(path, partial(write_csv, rows=rows))
+def _check(paths: Sequence[Path]) -> list[StoreMeta]:
+    """What the stores say of themselves, before anything is written. Raises InputError."""
+    metas = []
+    for path in paths:
+        with open_store(path) as store:
+            metas.append(store.meta)
+    return metas
 
 
-def _target(folder: Path, to: str, store: Store) -> Path:
-    """The file or the folder of a slide."""
-    return safe_join(folder, f"{store.meta.name}.parquet" if to == "parquet" else store.meta.name)
+def _tables(paths: Sequence[Path]) -> Iterator[list[Row]]:
+    """The rows of all slides, those of a tile at a time."""
+    for path in paths:
+        with open_store(path) as store:
+            yield from (rows for _, rows in tables(store))
+
+
+def _write_slide(target: Path, store: Store, to: str, style: str, done: Exported) -> None:
+    if to == "parquet":
+        write_atomic(target, partial(write_geoparquet, store=store))
+    else:
+        _write_qupath(target, store, style, done)
 
 
 def _write_qupath(folder: Path, store: Store, style: str, done: Exported) -> None:
