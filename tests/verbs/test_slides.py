@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +21,10 @@ from irnet.cli.display import showing
 from irnet.errors import InputError
 from irnet.geometry.masks import decode, unpack
 from irnet.inference.slide_blocks import BlockFolder
+from irnet.slides.layout import Layout
 from irnet.slides.plan import Plan
+from irnet.slides.readers.slide import Slide
+from irnet.slides.tiles import Window
 from irnet.verbs import slide_windows, slide_workers
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
@@ -317,6 +321,7 @@ sys.path[:0] = {paths!r}
 import os, signal
 from pathlib import Path
 from oracle import Scene
+from irnet.slides.layout import Layout
 from irnet.verbs.slide_run import RunOptions, run_slides
 
 scene, marks, seen = Scene(12, (800, 1000), 300), Path({marks!r}), []
@@ -336,6 +341,12 @@ def detect(pixels, mpp):
         os.kill(os.getpid(), signal.SIGSEGV)
     return cells
 
+def cut_out(layout, slide, window):
+    if {mode!r} == "unreadable" and window.core[:2] == (256, 256):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(layout, slide, window)
+
+whole, Layout.cut_out = Layout.cut_out, cut_out
 options = RunOptions(shard=({part}, {parts}), most_tries={tries})
 sys.exit(run_slides(Path({out!r}), options, lambda _: detect).exit_code)
 """
@@ -431,3 +442,40 @@ def test_each_worker_has_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for options in (RunOptions(), RunOptions(device="cuda:1"), RunOptions(engine="openvino")):
         run_workers(plan.out, options, 3, command)
     assert given == ["cuda:0", "cuda:1", "cuda:0"] + ["cuda:1"] * 3 + ["auto"] * 3
+
+
+def test_the_next_window_is_read_while_the_network_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(6, (700, 900), 200)
+    plan = planned(tmp_path, scene)
+    frames, looked, arrived = [], [], threading.Semaphore(0)
+    cut_out = Layout.cut_out
+
+    def cut_and_tell(layout: Layout, slide: Slide, window: Window) -> np.ndarray:
+        frames.append(window.frame)
+        pixels = cut_out(layout, slide, window)
+        arrived.release()
+        return pixels
+
+    def detect(pixels: np.ndarray, mpp: float) -> Cells:
+        looked.append(pixels.shape)
+        for _ in range(1 + (len(looked) == 1) if len(looked) < count else 0):
+            assert arrived.acquire(timeout=20)  # after the first one: that of the next window
+        assert len(frames) <= len(looked) + 1
+        return scene.detect(pixels, mpp)
+
+    monkeypatch.setattr(Layout, "cut_out", cut_and_tell)
+    count = len(plan.slide("smear").windows())
+    assert run_slides(plan.out, open_detector=lambda _: detect).exit_code == 0
+    assert frames == [window.frame for window in plan.slide("smear").windows().values()]
+    finish_slides(plan.out)
+    assert as_set(found(plan)) == scene.answer()
+
+
+@pytest.mark.slow
+def test_a_window_that_ends_the_process_that_reads_it_is_the_only_error(tmp_path: Path) -> None:
+    scene = Scene(12, (800, 1000), 300)
+    plan = planned(tmp_path, scene)
+    ran = run_workers(plan.out, RunOptions(), 2, commands(plan.out, tmp_path, "unreadable"))
+    assert (ran.exit_code, len(ran.errors), ran.done) == (3, 1, len(plan.slide("smear").windows()) - 1)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from irnet.cells import LABEL_NAMES, Cells, reaching
@@ -19,13 +20,14 @@ from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
 from irnet.inference.engine import EngineName, Precision
 from irnet.inference.slide_blocks import BlockFolder
 from irnet.progress import each, tell
+from irnet.slides.ahead import ReadingAhead
 from irnet.slides.focus import in_focus
 from irnet.slides.key import slide_key
 from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Pixels, Slide
 from irnet.slides.tiles import Window
-from irnet.slides.window import Detect, find_block
+from irnet.slides.window import Detect, Read, find_block
 from irnet.verbs.failures import explain
 from irnet.wording import number_of
 
@@ -148,12 +150,15 @@ def _run_slide(
     if not left:
         return
 
-    with open_planned(slide) as opened:
+    with open_planned(slide) as opened, ReadingAhead(opened, slide.layout) as read, going_on():
         detect = detector()
-        windows = each(left, f"segmenting {slide.name}", lambda item: f"window {item[0]}")
-        with going_on():
-            for number, window, key in windows:
-                _run_window(folder, (number, window, key), (opened, slide, detect), result)
+        following = {item[2]: after for item, after in pairwise(left)}
+        for item in each(left, f"segmenting {slide.name}", lambda item: f"window {item[0]}"):
+            after = following.get(item[2])
+            # One that ended a process is read alone: else those before it would seem to have done so.
+            beside = after and not folder.error(item[2]) and not folder.error(after[2])
+            read.following = after[1] if after and beside else None
+            _run_window(folder, item, (read, slide, detect), result)
 
 
 @contextmanager
@@ -169,7 +174,7 @@ def going_on() -> Iterator[None]:
 def _run_window(
     folder: BlockFolder,
     what: tuple[int, Window, str],
-    having: tuple[Slide, SlidePlan, Detect],
+    having: tuple[Read, SlidePlan, Detect],
     result: RunResult,
 ) -> None:
     number, window, key = what
