@@ -94,9 +94,11 @@ class Scene:
         codes = np.where(marked, pixels[..., 0].astype(int) * 128 + pixels[..., 1], -1)
 
         seen = []
-        for number in np.unique(codes[codes >= 0]).tolist():
-            rows, columns = np.nonzero(codes == number)
-            mean = np.array([columns.mean(), rows.mean()])  # a mark that is resampled is off by half a pixel
+        rows, columns = np.nonzero(codes >= 0)
+        numbers, marks = np.unique(codes[rows, columns], return_inverse=True)
+        means = [np.bincount(marks, places) / np.bincount(marks) for places in (columns, rows)]
+        for number, x, y in zip(numbers.tolist(), *means, strict=True):
+            mean = np.array([x, y])  # a mark that is resampled is off by half a pixel
             origin = PHASE * np.round((self.centres[number] - mean) / PHASE).astype(int)
             assert np.abs(self.centres[number] - origin - mean).max() <= 1
             seen.append((number, *(self.centres[number] - origin).tolist()))
