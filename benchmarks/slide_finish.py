@@ -95,7 +95,6 @@ def main() -> None:
         making.start()
         making.join()
         finish(out)
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
 
 def finish(out: Path) -> None:
@@ -104,23 +103,30 @@ def finish(out: Path) -> None:
     folder, clock = BlockFolder(out), time.process_time
     begun = clock()
     found = Candidates.gather(windows, lambda number: folder.read(f"{number:08}"))
-    print(f"blocks: {clock() - begun:.1f} CPU s, {len(windows)} windows")
+    print(f"blocks: {clock() - begun:.1f} CPU s, {peak()}, {len(windows)} windows")
 
     begun = clock()
     kept = survivors_of(found, {CYTOPLASM: 0.5, NUCLEUS: 0.5}, masks=False)
     cells = found.select(kept[order_of(found.select(kept))])
-    print(f"suppression: {clock() - begun:.1f} CPU s, {len(found)} candidates, {len(cells)} stay")
+    print(f"suppression: {clock() - begun:.1f} CPU s, {peak()}, {len(found)} candidates, {len(cells)} stay")
 
     begun = clock()
     parents, confidence = link_nuclei(cells, (side, side), MPP)
-    print(f"links: {clock() - begun:.1f} CPU s, {(parents >= 0).sum()} nuclei linked")
+    print(f"links: {clock() - begun:.1f} CPU s, {peak()}, {(parents >= 0).sum()} nuclei linked")
 
     begun, path = clock(), out / "cells.db"
     meta = {"name": "made", "mpp": MPP, "px": 1.0, "shape": (side, side), "slide_shape": (side, side)}
     write_store(path, describe(cells.take, parents, confidence, (side, side)), meta)
-    size = path.stat().st_size
-    print(f"cells.db: {clock() - begun:.1f} CPU s, {size / 1e6:.0f} MB, {size / len(cells):.0f} bytes a row")
+    size, rows = path.stat().st_size, len(cells)
+    print(
+        f"cells.db: {clock() - begun:.1f} CPU s, {peak()}, {size / 1e6:.0f} MB, {size / rows:.0f} bytes a row"
+    )
     print(f"SHA-256 of what is in it: {content_of(path)}")
+
+
+def peak() -> str:
+    """Memory of this process at its most, so far."""
+    return f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB"
 
 
 def content_of(path: Path) -> str:

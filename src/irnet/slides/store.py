@@ -37,11 +37,11 @@ _COLUMNS = {
     "confidence": "REAL",  # of that link
     "score": "REAL NOT NULL",
     **dict.fromkeys(("x1", "y1", "x2", "y2"), "INTEGER NOT NULL"),  # px at the network's scale
-    "mask": "BLOB NOT NULL",  # COCO's compressed run lengths inside the box
-    "outline": "BLOB NOT NULL",  # see `outlines`
     "cut": "INTEGER NOT NULL",  # 1: the edge of its window cuts it
     "nuclei": "INTEGER",  # of a cytoplasm
     **dict.fromkeys((*NESTED, *MEASURES), "REAL"),
+    "mask": "BLOB NOT NULL",  # COCO's compressed run lengths inside the box; long, so after what is searched
+    "outline": "BLOB NOT NULL",  # see `outlines`
 }
 
 
@@ -119,9 +119,9 @@ def _rows(part: Part) -> Iterator[tuple[Any, ...]]:
             None if isnan(sure) else sure,
             float(block.scores[number]),
             *block.boxes[number].tolist(),
-            pack(block.counts(number)).encode("ascii"),
-            part.outlines[number],
             int(block.cut[number]),
             int(part.nuclei[number]) if block.labels[number] == CYTOPLASM else None,
             *(None if isnan(value) else value for value in values),
+            pack(block.counts(number)).encode("ascii"),
+            part.outlines[number],
         )
