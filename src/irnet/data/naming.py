@@ -19,7 +19,7 @@ def name_images(files: Sequence[Path]) -> list[str]:
     >>> name_images([Path("/s/a/x.png"), Path("/s/b/x.png"), Path("/s/b/y.png")])
     ['a/x.png', 'b/x.png', 'y.png']
     """
-    parts = [[clean_name(part) for part in _parts(file)] for file in files]
+    parts = [list(map(clean_name, _parts(file))) for file in files]
     names, depth = [each[-1] for each in parts], 1
     while doubled := _doubled(names):
         if depth >= max(len(parts[place]) for place in doubled):  # they differ in case or in what was cleaned

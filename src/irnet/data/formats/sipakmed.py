@@ -61,6 +61,6 @@ def _outline(file: Path) -> NDArray[np.float64]:
         raise InputError(f"an outline of more than {MAX_BYTES:,} bytes: take the original file")
     try:
         lines = file.read_text(encoding="ascii").split("\n")
-        return np.array([[float(value) for value in line.split(",")] for line in lines if line.strip()])
+        return np.array([list(map(float, line.split(","))) for line in lines if line.strip()])
     except ValueError as error:  # no number, no ASCII, lines of different lengths
         raise InputError(f"every line must be x,y ({error}): take the original file") from None
