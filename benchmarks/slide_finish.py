@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -23,6 +24,7 @@ from irnet.slides.block import MEASURES, Block
 from irnet.slides.candidates import Candidates
 from irnet.slides.linking import link_nuclei
 from irnet.slides.nesting import describe
+from irnet.slides.reading import open_store
 from irnet.slides.store import order_of, write_store
 from irnet.slides.suppress import survivors_of
 
@@ -82,7 +84,13 @@ def write_blocks(count: int, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=100_000)
-    count = parser.parse_args().cells
+    parser.add_argument("--keep", type=Path, help="where to put the cells.db that is made")
+    parser.add_argument("--ask", type=Path, help="ask a cells.db that is there, make none")
+    given = parser.parse_args()
+    if given.ask:
+        ask(given.ask)
+        return
+    count = given.cells
     print(
         f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {count} cells"
     )
@@ -95,6 +103,9 @@ def main() -> None:
         making.start()
         making.join()
         finish(out)
+        ask(out / "cells.db")
+        if given.keep:
+            shutil.copyfile(out / "cells.db", given.keep)
 
 
 def finish(out: Path) -> None:
@@ -122,6 +133,26 @@ def finish(out: Path) -> None:
         f"cells.db: {clock() - begun:.1f} CPU s, {peak()}, {size / 1e6:.0f} MB, {size / rows:.0f} bytes a row"
     )
     print(f"SHA-256 of what is in it: {content_of(path)}")
+
+
+def ask(path: Path) -> None:
+    """What a viewer and a gallery ask of a store, each five times."""
+    with open_store(path) as store, closing(sqlite3.connect(path)) as plain:
+        middle = store.meta.shape[0] // 2
+        questions = {
+            "50 by N:C ratio": lambda: store.ranked("nc_ratio", label=CYTOPLASM),
+            "50 from place 10,000 on": lambda: store.ranked("nc_ratio", label=CYTOPLASM, offset=10_000),
+            "50 by perimeter, without an index": lambda: store.ranked("perimeter_um", label=CYTOPLASM),
+            "1500 x 1500 px": lambda: store.within((middle, middle, middle + 1500, middle + 1500)).instances,
+        }
+        for name, question in questions.items():
+            begun = time.process_time()
+            answers = [question() for _ in range(5)]
+            print(
+                f"{name}: {(time.process_time() - begun) / 5 * 1e3:.1f} CPU ms, {len(answers[0])} instances"
+            )
+        sizes = plain.execute("SELECT label, avg(length(outline)) FROM cell GROUP BY label").fetchall()
+        print(f"bytes an outline, by label: {', '.join(f'{label}: {size:.0f}' for label, size in sizes)}")
 
 
 def peak() -> str:
