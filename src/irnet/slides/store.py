@@ -98,9 +98,8 @@ def _insert(store: sqlite3.Connection, parts: Iterable[Part]) -> dict[str, Any]:
         counts.update(zip(tiles_of(boxes).tolist(), part.block.labels.tolist(), strict=True))
         largest = np.maximum(largest, (boxes[:, 2:] - boxes[:, :2]).max(axis=0, initial=0))
 
-    tiles = [
-        (tile, counts[tile, CYTOPLASM], counts[tile, NUCLEUS]) for tile in sorted({t for t, _ in counts})
-    ]
+    seen = sorted({tile for tile, _ in counts})
+    tiles = [(tile, counts[tile, CYTOPLASM], counts[tile, NUCLEUS]) for tile in seen]
     store.executemany("INSERT INTO tile VALUES (?, ?, ?)", tiles)
     cells, nuclei = sum(row[1] for row in tiles), sum(row[2] for row in tiles)
     return {"cells": cells, "nuclei": nuclei, "largest": largest.tolist()}
