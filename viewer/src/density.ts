@@ -20,6 +20,7 @@ export function drawDensity(state: SlideState, context: CanvasRenderingContext2D
   const which = state.shown[1] ? 2 : 3; // cells, or nuclei where cells are not shown
   const most = state.counts.reduce((high, count) => Math.max(high, count[which]), 1);
   const side = state.current.side * frame.scale;
+  const [edge, end] = [frame.x + state.current.width * frame.scale, frame.y + state.current.height * frame.scale];
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.font = "11px system-ui, sans-serif";
@@ -27,7 +28,7 @@ export function drawDensity(state: SlideState, context: CanvasRenderingContext2D
     const [left, top, number] = [frame.x + count[0] * side, frame.y + count[1] * side, count[which]];
     if (!number || left > frame.width || top > frame.height || left + side < 0 || top + side < 0) continue;
     context.fillStyle = `rgb(${COLOUR} / ${(STRONGEST * number) / most})`;
-    context.fillRect(left, top, side - Number(side > 8), side - Number(side > 8));
+    context.fillRect(left, top, Math.min(side, edge - left) - Number(side > 8), Math.min(side, end - top) - Number(side > 8));
     if (side < LEGIBLE) continue;
     context.lineWidth = 3;
     context.strokeStyle = "rgb(0 0 0 / 60%)";

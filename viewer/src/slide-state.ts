@@ -31,6 +31,7 @@ export class SlideState extends Teller implements Looked {
 
   private inView: Instance[] = [];
   private family: Instance[] = []; // of what is chosen
+  private looked = ""; // the view of the last move
   private timer = 0;
   private asked = 0; // number of the last question about a view
   private turns = 0; // and about the table
@@ -43,6 +44,7 @@ export class SlideState extends Teller implements Looked {
     if (index < 0 || index >= this.session.slides.length) return;
     this.current = this.session.slides[index]!;
     this.asked += 1;
+    this.looked = "";
     [this.inView, this.family, this.counts, this.seen, this.selected, this.hovered] = [[], [], [], null, null, null];
     this.tell("image");
     this.gather();
@@ -58,6 +60,8 @@ export class SlideState extends Teller implements Looked {
 
   /** Get the cells of a view once it rests, unless they are known; of a much smaller view also their outlines. */
   look(view: Box): void {
+    if (view.join() === this.looked) return; // a tile that came moves nothing
+    this.looked = view.join();
     window.clearTimeout(this.timer);
     const closer = this.boxed && area(view) < CLOSER * area(this.seen!);
     if (this.seen && holds(this.seen, view) && !closer) return;
