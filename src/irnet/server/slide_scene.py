@@ -18,7 +18,7 @@ from irnet.report.colours import PALETTE
 from irnet.slides.reading import Box, Instance, Store
 from irnet.slides.store import SORTED_BY, TILE
 
-BOXED, OUTLINED = 2000, 700  # instances in a box up to which they are sent at all, and with outlines
+BOXED, OUTLINED = 1500, 500  # instances in a box up to which they are sent at all, and with outlines
 PAGE = 100  # rows of the table
 OF_CELLS = ("nuclei", "nc_ratio")  # nuclei have none
 SORTS = {CYTOPLASM: SORTED_BY, NUCLEUS: tuple(name for name in SORTED_BY if name not in OF_CELLS)}
