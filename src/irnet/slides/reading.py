@@ -151,6 +151,12 @@ class Store:
         )
         return [one for (number,) in ids for one in self._instances("id = ?", (number,))]
 
+    def count(self, measure: str, *, label: int) -> int:
+        """How many instances of a class a measure of RANKED_BY is known of: how far `ranked` goes."""
+        if measure not in RANKED_BY:
+            raise InputError(f"no measure {measure!r}: choose one of {', '.join(RANKED_BY)}")
+        return self._ask(f"SELECT count({measure}) FROM cell WHERE label = ?", (label,))[0][0]
+
     def get(self, number: int) -> Instance | None:
         """The instance of an id, None where there is none."""
         return next(iter(self._instances("id = ?", (number,))), None)
