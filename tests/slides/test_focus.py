@@ -12,6 +12,8 @@ from irnet.slides.focus import BEST, FUSE, ONE, SQUARE, InFocus, choose_focus, e
 from irnet.slides.layout import Layout
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Box, Pixels, Slide
+from irnet.verbs.slide_plan import SlideOptions, plan_slides
+from irnet.verbs.slide_run import open_planned
 
 
 class Stack(Slide):
@@ -112,3 +114,23 @@ def test_which_planes_are_taken(tmp_path: Path) -> None:
         assert choose_focus(slide, "fuse") == choose_focus(slide, None) == (0, ONE)
         with pytest.raises(InputError, match="plane 0 alone"):
             choose_focus(slide, "1")
+
+
+def test_a_plan_is_run_in_its_focus_and_each_has_blocks_of_its_own(tmp_path: Path) -> None:
+    field = sharp_field(400)
+    stack = focal_stack(field, noise(6, 400, 400) / np.float32(255), blur=2)
+    path = write_ome(tmp_path / "a.ome.tif", stack, mpp=0.37)
+    keys, seen = set(), {}
+    for focus in (None, "best", "2"):
+        plan = plan_slides([path], tmp_path / f"out-{focus}", SlideOptions(plane=focus, every=True))
+        slide = plan.slide("a")
+        keys |= {plan.key(slide, window) for window in slide.windows().values()}
+        with open_planned(slide) as opened:
+            seen[focus] = opened.read(slide.layout.plane, 0, (0, 0, 400, 400))
+        assert any("focal planes" in note for note in slide.notes)
+    assert len(keys) == 3
+    np.testing.assert_array_equal(seen["2"], stack[2])
+    for focus, how in ((None, FUSE), ("best", BEST)):
+        np.testing.assert_array_equal(seen[focus], InFocus(Stack(stack), how).read(0, 0, (0, 0, 400, 400)))
+    with pytest.raises(InputError, match="another plan"):
+        plan_slides([path], tmp_path / "out-best", SlideOptions(plane="1", every=True))
