@@ -1,11 +1,14 @@
 """DICOM of whole slides that tests make: levels, focal planes, series in parts, pictures of labels."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 from made_slides import Pixels, halve
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 
 SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
@@ -18,6 +21,7 @@ def write_dicom(
     levels: int = 2,
     parts: int = 1,
     patient: str = "NO^ONE",
+    jpeg: bool = False,
 ) -> list[Path]:
     """A series of one slide of focal planes (Z, H, W, 3): a file a level, or `parts` of them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +37,8 @@ def write_dicom(
                 part.ConcatenationUID, part.SOPInstanceUIDOfConcatenationSource = series, whole
                 part.InConcatenationNumber, part.InConcatenationTotalNumber = number + 1, parts
                 part.ConcatenationFrameOffsetNumber = int(chunk[0])
-            files.append(_save(folder / f"{len(files):03}.dcm", part, [frames[place] for place in chunk]))
+            own = [frames[place] for place in chunk]
+            files.append(_save(folder / f"{len(files):03}.dcm", part, own, jpeg=jpeg))
         planes = np.stack([halve(plane) for plane in planes])
     return files
 
@@ -116,11 +121,24 @@ def _copy(image: Dataset, uid: str) -> Dataset:
     return part
 
 
-def _save(path: Path, part: Dataset, frames: list[Pixels]) -> Path:
-    data = b"".join(frame.tobytes() for frame in frames)
-    part.NumberOfFrames, part.PixelData = len(frames), data
+def _save(path: Path, part: Dataset, frames: list[Pixels], *, jpeg: bool = False) -> Path:
+    part.NumberOfFrames = len(frames)
+    if jpeg:
+        part.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        part.PhotometricInterpretation, part.LossyImageCompression = "YBR_FULL_422", "01"
+        part.PixelData = encapsulate([as_jpeg(frame) for frame in frames])
+        part["PixelData"].is_undefined_length = True
+    else:
+        part.PixelData = b"".join(frame.tobytes() for frame in frames)
     part.save_as(path, enforce_file_format=True)
     return path
+
+
+def as_jpeg(frame: Pixels) -> bytes:
+    """A frame as JPEG."""
+    file = BytesIO()
+    PIL.Image.fromarray(frame).save(file, "JPEG", quality=90, subsampling="4:2:2")
+    return file.getvalue()
 
 
 def _tiles(planes: Pixels) -> list[Pixels]:

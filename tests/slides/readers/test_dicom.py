@@ -1,11 +1,14 @@
 """DICOM of whole slides: every plane and level of a series, whichever of its files is named."""
 
 import logging
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from made_slides import halve, noise
+from scipy.ndimage import gaussian_filter
 
 from irnet.errors import InputError
 from irnet.slides.key import slide_key
@@ -34,6 +37,18 @@ def test_every_plane_and_level_of_a_series_in_parts_or_not(tmp_path: Path, parts
                 np.testing.assert_array_equal(slide.read(number, 1, (0, 0, 250, 150)), halve(plane))
     assert len(keys) == 1
     assert slides_among([tmp_path / "series"]) == [tmp_path / "series"]
+
+
+def test_jpeg_is_decoded_as_elsewhere(tmp_path: Path) -> None:
+    side = made_dicom.TILE
+    plane = gaussian_filter(noise(8, side, 3 * side, 3), (3, 3, 0))
+    made_dicom.write_dicom(tmp_path, plane[None], levels=1, jpeg=True)
+    with open_slide(tmp_path) as slide:
+        pixels = slide.read(0, 0, (0, 0, 3 * side, side))
+    for left in range(0, 3 * side, side):
+        with PIL.Image.open(BytesIO(made_dicom.as_jpeg(plane[:, left : left + side]))) as frame:
+            apart = np.abs(np.asarray(frame).astype(int) - pixels[:, left : left + side])
+        assert apart.max() <= 3  # decoders round colours unlike
 
 
 def test_a_folder_is_planned_and_opened_and_one_slide_is_not_planned_twice(tmp_path: Path) -> None:
