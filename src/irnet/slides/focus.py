@@ -121,9 +121,16 @@ class InFocus(Slide):
 
 def energy(pixels: Pixels) -> NDArray[np.uint32]:
     """The squared Laplacian of grey of pixels (h, w, 3), (h - 2, w - 2)."""
-    grey = pixels.sum(axis=2, dtype=np.int32) // 3
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return ((4 * grey[1:-1, 1:-1] - around) ** 2).astype(np.uint32)
+    grey = pixels[..., 0].astype(np.int32)
+    grey += pixels[..., 1]
+    grey += pixels[..., 2]
+    grey //= 3
+
+    laplacian = 4 * grey[1:-1, 1:-1]
+    for neighbour in (grey[:-2, 1:-1], grey[2:, 1:-1], grey[1:-1, :-2], grey[1:-1, 2:]):
+        laplacian -= neighbour
+    laplacian *= laplacian
+    return laplacian.view(np.uint32)
 
 
 def sums_around(values: NDArray[np.uint32], reach: int) -> NDArray[np.uint32]:
@@ -131,12 +138,14 @@ def sums_around(values: NDArray[np.uint32], reach: int) -> NDArray[np.uint32]:
 
     Running sums may pass 2^32; their differences, modulo 2^32, are the sums all the same.
     """
-    side = 2 * reach + 1
-    for _ in range(2):
-        sums = np.zeros((len(values) + 1, values.shape[1]), dtype=np.uint32)
-        np.cumsum(values, axis=0, dtype=np.uint32, out=sums[1:])
-        values = (sums[side:] - sums[:-side]).T
-    return values
+    side, (height, width) = 2 * reach + 1, values.shape
+    down = np.zeros((height + 1, width), dtype=np.uint32)
+    np.cumsum(values, axis=0, dtype=np.uint32, out=down[1:])
+    columns = down[side:] - down[:-side]
+
+    along = np.zeros((len(columns), width + 1), dtype=np.uint32)
+    np.cumsum(columns, axis=1, dtype=np.uint32, out=along[:, 1:])
+    return along[:, side:] - along[:, :-side]
 
 
 def _squares(box: Box) -> Iterator[Box]:
