@@ -79,7 +79,7 @@ def slide_info(
         slide = in_focus(opened, focus)
         known = mpp or slide.mpp
         info = SlideInfo(
-            slide.path.name,
+            Path(path).name,
             slide.reader,
             tuple(slide.levels),
             slide.planes,
