@@ -11,6 +11,7 @@ import pytest
 from made_slides import write_pyramid
 from oracle import detect_slowly, dump, scene_12
 
+from irnet.inference.windows import WINDOWS
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from irnet.verbs.slide_run import RunOptions, run_slides
@@ -51,14 +52,14 @@ def command(place: Path, name: str, text: str) -> None:
     path.chmod(0o755)
 
 
-def plan(place: Path, out: str) -> Path:
+def plan(place: Path, out: str, halo: int = 128) -> Path:
     slide = place / "slides" / "smear.tif"
-    return plan_slides([slide], place / out, SlideOptions(window=(256, 512))).out
+    return plan_slides([slide], place / out, SlideOptions(window=(256, halo))).out
 
 
-def whole(place: Path) -> list[str]:
+def whole(place: Path, halo: int = 128) -> list[str]:
     """What cells.db holds where one process does all."""
-    out = plan(place, "whole")
+    out = plan(place, "whole", halo)
     run_slides(out, open_detector=lambda _: SCENE.detect)
     finish_slides(out)
     return dump(out)
@@ -117,11 +118,11 @@ def test_a_workflow_of_snakemake(place: Path) -> None:
     snakemake = [program("snakemake"), "-s", str(EXAMPLES / "snakemake" / "Snakefile"), "--cores", "1"]
     settings = ["--config", "slides=slides", "out=batch", "shards=3"]
     subprocess.run([*snakemake, *settings], cwd=place, check=True)
-    assert dump(place / "batch") == whole(place)
+    assert dump(place / "batch") == whole(place, WINDOWS[0][1])
 
 
 def test_a_workflow_of_nextflow(place: Path) -> None:
     flow = [program("nextflow"), "run", str(EXAMPLES / "nextflow" / "main.nf")]
     settings = ["--slides", str(place / "slides" / "*"), "--out", str(place / "batch"), "--shards", "3"]
     subprocess.run([*flow, *settings], cwd=place, check=True)
-    assert dump(place / "batch") == whole(place)
+    assert dump(place / "batch") == whole(place, WINDOWS[0][1])
