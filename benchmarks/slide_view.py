@@ -91,7 +91,7 @@ def parts_of(count: int, side: int) -> Iterator[Part]:
     kind = draw.integers(0, SHAPES, 2 * count) + SHAPES * (
         np.arange(2 * count) % 2
     )  # of a cell, of a nucleus
-    sizes = shapes.boxes[kind, 2:]
+    sizes = (shapes.boxes[:, 2:] - shapes.boxes[:, :2])[kind]
     boxes = np.concatenate([centres - sizes // 2, centres - sizes // 2 + sizes], axis=1).astype(np.int32)
 
     order = np.lexsort((boxes[:, 0], boxes[:, 1], tiles_of(boxes)))
