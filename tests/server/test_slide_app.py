@@ -140,6 +140,7 @@ def test_one_comes_with_what_belongs_to_it(client: httpx.Client, store: Store) -
         ("cells/99999", "no cell or nucleus #99999"),
         ("cells/-1", "no cell or nucleus #-1"),
         ("cells/99999999999999999999999", "no cell or nucleus"),
+        ("cells/-99999999999999999999999", "no cell or nucleus"),
         ("rows?label=1&sort=mask&falling=true&offset=0", "choose one of score"),
         ("rows?label=1&sort=score;--&falling=true&offset=0", "choose one of score"),
         ("rows?label=2&sort=nc_ratio&falling=true&offset=0", "choose one of score"),

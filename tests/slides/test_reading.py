@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -105,7 +106,8 @@ def test_one_by_its_id(tmp_path: Path, cells: Cells) -> None:
         one = db.get(17)
         assert one is not None
         assert one.box == tuple(cells.boxes[17].astype(int).tolist())
-        assert db.get(len(cells)) is None
+        for number in (len(cells), -1, 2**63, -(2**63) - 1, 10**40, -(10**40)):
+            assert db.get(number) is None
 
 
 def test_a_slide_without_cells(tmp_path: Path) -> None:
@@ -129,6 +131,12 @@ def test_outlines_with_holes_and_long_steps() -> None:
 def set_format(path: Path, value: object) -> None:
     with closing(sqlite3.connect(path)) as opened, opened:
         opened.execute("UPDATE meta SET value = ? WHERE key = 'format'", (json.dumps(value),))
+
+
+def read_all(path: Path) -> None:
+    with open_store(path) as db:
+        for one in (one for tile in db.by_tile() for one in tile):
+            assert one.mask().ndim == one.rings()[0].ndim == 2
 
 
 def test_other_files_are_refused(tmp_path: Path, cells: Cells) -> None:
@@ -162,12 +170,52 @@ def test_bytes_that_have_changed_are_no_traceback(tmp_path: Path, cells: Cells) 
             content[place] ^= 255
         path.write_bytes(content)
         try:
-            with open_store(path) as db:
-                for one in (one for tile in db.by_tile() for one in tile):
-                    assert one.mask().ndim == one.rings()[0].ndim == 2
+            read_all(path)
         except InputError:
             refused += 1
     assert refused > 10
+
+
+CANNOT_BE = {
+    "UPDATE meta SET value = '{}' WHERE key = 'name'": ["5", "null", '""', "["],
+    "UPDATE meta SET value = '{}' WHERE key = 'mpp'": ["0", "-1", "NaN", '"x"'],
+    "UPDATE meta SET value = '{}' WHERE key = 'px'": ["null", "Infinity", "true"],
+    "UPDATE meta SET value = '{}' WHERE key = 'shape'": ["5", "[4]", "[0, 0]"],
+    "UPDATE meta SET value = '{}' WHERE key = 'largest'": ["null", '["x", 2]'],
+    "UPDATE meta SET value = '{}' WHERE key = 'cells'": ["-1", "1.5", "99999"],
+    "UPDATE meta SET value = '{}' WHERE key = 'slide_shape'": ["[-5, 9]", "[5, 1e9]"],
+    "UPDATE cell SET {} WHERE id = 3": [
+        *("label = 3", "label = 'x'", "label = 3 - label", "score = 'x'", "score = 9e999"),
+        *("area_um2 = 'x'", "area_um2 = -9e999", "area_um2 = x'00'", "x2 = x1", "x1 = -1", "y2 = 4000000000"),
+        *("mask = x''", "mask = 'zz'", "mask = x'ffff'", "mask = 5"),
+        *("outline = x''", "outline = x'00ff'", "outline = 'x'"),
+    ],
+    "UPDATE cell SET {} WHERE label = 1": ["nuclei = 'x'", "parent = 0"],
+    "UPDATE tile SET cells = {}": ["cells + 1", "NULL", "'x'"],
+    "{}": ["INSERT INTO tile VALUES (999, 0, 0)", "DELETE FROM cell WHERE id = 3", "DROP TABLE tile"],
+}
+
+
+def test_values_that_cannot_be_are_damage(tmp_path: Path) -> None:
+    _, content = generate(5, size=(300, 300), mpp=MPP, count=6)
+    path = write_store_of(tmp_path, content.cells)
+    read_all(path)
+    whole = path.read_bytes()
+    for change in [form.format(value) for form, values in CANNOT_BE.items() for value in values]:
+        path.write_bytes(whole)
+        with closing(sqlite3.connect(path)) as opened, opened:
+            opened.execute(change)
+        with pytest.raises(InputError, match="writes it anew") as raised:
+            read_all(path)
+        assert str(raised.value).count(str(path)) == 1, change
+
+
+@pytest.mark.parametrize(
+    "plain", [b"", b"\1", b"\1\0\5\0", b"\1\0\1\0\x09\0\1", b"\1\0\1\0\0\0", b"\2\0\1\0\1\0\1\0"]
+)
+def test_outlines_whose_parts_do_not_fit(plain: bytes) -> None:
+    with pytest.raises(InputError, match="damaged"):
+        decode_outline(zlib.compress(plain), (0, 0))
 
 
 def test_stores_of_a_folder(tmp_path: Path, cells: Cells) -> None:

@@ -71,6 +71,8 @@ class SlideTiles:
         plan = self._slides[index]
         if plan is None:
             raise InputError("where the slide lies is not known: its plan.json is not beside cells.db")
+        if plan.shape != self._shapes[index]:
+            raise InputError("cells.db is of another slide than plan.json: irnet slide finish writes it anew")
         if index not in self._open:
             self._open[index] = open_planned(plan, same_reader=False)
         self._open.move_to_end(index)

@@ -57,7 +57,7 @@ class SlideScene:
 
     def family(self, number: int) -> list[Row]:
         """An instance with its cell, or its nuclei, all that is known of them. Raises InputError for none."""
-        one = self.store.get(number) if number < 2**63 else None
+        one = self.store.get(number)
         if one is None:
             raise InputError(f"no cell or nucleus #{number} on {self.store.meta.name}")
         root = one if one.parent is None else self.store.get(one.parent)

@@ -31,12 +31,17 @@ def encode_outline(rings: Sequence[Ring], corner: NDArray[np.integer]) -> bytes:
 def decode_outline(packed: bytes, corner: Sequence[int]) -> list[Ring]:
     """The rings of such bytes, each closed, longest first, (k, 2) x, y in the frame. Raises InputError."""
     try:
-        plain = zlib.decompress(packed)
-    except zlib.error as error:
+        return _decode(zlib.decompress(packed), corner)
+    except (zlib.error, ValueError) as error:
         raise InputError(f"an outline is damaged ({error})") from None
+
+
+def _decode(plain: bytes, corner: Sequence[int]) -> list[Ring]:
     wide, count = np.frombuffer(plain, "<u2", 2).tolist()
     lengths = np.frombuffer(plain, "<u2", count, offset=4).tolist()
     steps = np.frombuffer(plain, "<i2" if wide == 2 else "i1", offset=4 + 2 * count)
+    if len(steps) != 2 * sum(lengths) or 0 in lengths:
+        raise ValueError(f"{len(steps)} steps for rings of {lengths}")
     vertices = np.cumsum(steps.reshape(2, -1).T, axis=0, dtype=np.int64) / _PARTS + np.asarray(corner)
     ends = np.cumsum([0, *lengths]).tolist()
     return [np.concatenate([vertices[a:b], vertices[a : a + 1]]) for a, b in pairwise(ends)]

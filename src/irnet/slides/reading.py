@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, Self
@@ -29,63 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.errors import InputError
-from irnet.geometry.masks import Mask, decode, unpack, validate_rle
-from irnet.geometry.polygons import Ring
 from irnet.slides.block import MEASURES
+from irnet.slides.instance import AGAIN, SELECTED, Instance, StoreMeta, damaged
 from irnet.slides.nesting import NESTED
-from irnet.slides.outlines import decode_outline
 from irnet.slides.plan import RUN, SLIDES, Plan
 from irnet.slides.store import CELLS_DB, FORMAT, SORTED_BY, TILE
 
 RANKED_BY = ("score", "confidence", "nuclei", *NESTED, *MEASURES)
-_AGAIN = "irnet slide finish OUT writes it anew"
-_PLAIN = ("tile", "id", "label", "parent", "confidence", "score", "x1", "y1", "x2", "y2")
-_SELECTED = (*_PLAIN, "mask", "outline", "cut", "nuclei", *NESTED, *MEASURES)
-
 Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class StoreMeta:
-    """What a store says of its slide."""
-
-    name: str
-    mpp: float  # um per px of the boxes
-    px: float  # px of the slide per px of the boxes
-    shape: tuple[int, int]  # (H, W) px of the boxes
-    slide_shape: tuple[int, int]  # (H, W) of the finest level
-    cells: int
-    nuclei: int
-    largest: tuple[int, int]  # width and height that no box exceeds
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A cytoplasm or a nucleus."""
-
-    tile: int
-    id: int
-    label: int  # CYTOPLASM or NUCLEUS
-    parent: int | None  # id of a nucleus's cell
-    confidence: float | None  # of that link
-    score: float
-    box: tuple[int, int, int, int]  # x1, y1, x2, y2
-    packed_mask: bytes
-    packed_outline: bytes
-    cut: bool  # by the edge of its window
-    nuclei: int | None  # of a cytoplasm
-    measures: dict[str, float | None]  # by the names of NESTED and MEASURES
-
-    def mask(self) -> Mask:
-        """The pixels (h, w) of its box."""
-        x1, y1, x2, y2 = self.box
-        counts = unpack(self.packed_mask.decode("latin-1"))
-        validate_rle(counts, (y2 - y1, x2 - x1))
-        return decode(counts, (y2 - y1, x2 - x1), (0, 0, x2 - x1, y2 - y1))[0]
-
-    def rings(self, scale: float = 1.0) -> list[Ring]:
-        """Its closed outlines (k, 2), x and y in the slide, longest first; holes are rings in others."""
-        return [ring * scale for ring in decode_outline(self.packed_outline, self.box[:2])]
 
 
 class Found(NamedTuple):
@@ -159,6 +109,8 @@ class Store:
 
     def get(self, number: int) -> Instance | None:
         """The instance of an id, None where there is none."""
+        if not 0 <= number < 2**63:  # SQLite has no larger numbers
+            return None
         return next(iter(self._instances("id = ?", (number,))), None)
 
     def nuclei_of(self, first: int, last: int | None = None) -> list[Instance]:
@@ -170,13 +122,22 @@ class Store:
         """Column, row, cells and nuclei of each tile of TILE px with any, row by row, (t, 4)."""
         rows = self._ask("SELECT tile & 65535, tile >> 16, cells, nuclei FROM tile ORDER BY tile")
         try:
-            return np.array(rows, dtype=np.int64).reshape(-1, 4)
+            tiles = np.array(rows, dtype=np.int64).reshape(-1, 4)
         except (TypeError, ValueError, OverflowError) as error:
-            raise self._damaged(error) from None
+            raise damaged(self.path, error) from None
+        counts = tiles[:, 2:]
+        if not counts.any(axis=1).all() or counts.sum(axis=0).tolist() != [self.meta.cells, self.meta.nuclei]:
+            raise damaged(self.path, "its tables do not agree on how many cells there are")
+        return tiles
 
     def in_tile(self, column: int, row: int) -> list[Instance]:
         """The instances of a tile, in the order of their ids: those whose boxes have their middles in it."""
-        return self._instances("tile = ? ORDER BY id", (row << 16 | column,))
+        tile = (row << 16 | column,)
+        found = self._instances("tile = ? ORDER BY id", tile)
+        counted = self._ask("SELECT cells + nuclei FROM tile WHERE tile = ?", tile) or [(0,)]
+        if counted[0][0] != len(found):
+            raise damaged(self.path, "its tables do not agree on how many cells there are")
+        return found
 
     def by_tile(self) -> Iterator[list[Instance]]:
         """All instances in the order of their ids, those of a tile at a time."""
@@ -184,37 +145,34 @@ class Store:
             yield self.in_tile(column, row)
 
     def _instances(self, condition: str, given: Sequence[Any]) -> list[Instance]:
-        rows = self._ask(f"SELECT {', '.join(_SELECTED)} FROM cell WHERE {condition}", given)
+        rows = self._ask(f"SELECT {', '.join(SELECTED)} FROM cell WHERE {condition}", given)
         try:
-            return [_instance(row) for row in rows]
+            return [Instance.of(row, self.path, self.meta.shape) for row in rows]
         except (TypeError, ValueError, OverflowError) as error:
-            raise self._damaged(error) from None
+            raise damaged(self.path, error) from None
 
     def _ask(self, query: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
                 return self._connection.execute(query, given).fetchall()
         except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from None
-
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(f"{self.path}: damaged, or not of irnet slide ({error}): {_AGAIN}")
+            raise damaged(self.path, error) from None
 
     def _read_meta(self) -> StoreMeta:
         try:
             said = {key: json.loads(value) for key, value in self._ask("SELECT key, value FROM meta")}
             version = said["format"]
-            if version > FORMAT:
-                raise InputError(f"{self.path}: format {version} of a newer irnet: update irnet")
-            if version < FORMAT:
-                raise InputError(f"{self.path}: format {version} of an earlier irnet: {_AGAIN}")
-            values: dict[str, Any] = {field.name: said[field.name] for field in fields(StoreMeta)}
-        except InputError:
-            raise
+            newer, older = version > FORMAT, version < FORMAT
         except (KeyError, TypeError, ValueError) as error:
-            raise self._damaged(error) from None
-        pairs: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
-        return StoreMeta(**values | pairs)
+            raise damaged(self.path, error) from None
+        if newer:
+            raise InputError(f"{self.path}: format {version} of a newer irnet: update irnet")
+        if older:
+            raise InputError(f"{self.path}: format {version} of an earlier irnet: {AGAIN}")
+        try:
+            return StoreMeta.of(said)
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            raise damaged(self.path, error) from None
 
 
 def open_store(path: str | Path) -> Store:
@@ -256,19 +214,3 @@ def find_stores(path: str | Path) -> list[Path]:
     if not stores:
         raise InputError(f"{path}: no {CELLS_DB} in it: irnet slide finish writes it")
     return stores
-
-
-def _instance(row: tuple[Any, ...]) -> Instance:
-    values = dict(zip(_SELECTED, row, strict=True))
-    return Instance(
-        **{name: int(values[name]) for name in ("tile", "id", "label")},
-        parent=None if values["parent"] is None else int(values["parent"]),
-        confidence=values["confidence"],
-        score=float(values["score"]),
-        box=(int(row[6]), int(row[7]), int(row[8]), int(row[9])),
-        packed_mask=bytes(values["mask"]),
-        packed_outline=bytes(values["outline"]),
-        cut=bool(values["cut"]),
-        nuclei=values["nuclei"],
-        measures={name: values[name] for name in (*NESTED, *MEASURES)},
-    )

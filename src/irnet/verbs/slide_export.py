@@ -26,6 +26,7 @@ from irnet.morphometry.parquet import check_parquet, write_parquet
 from irnet.morphometry.table import Row, write_csv
 from irnet.progress import each
 from irnet.slides.geoparquet import write_geoparquet
+from irnet.slides.instance import damaged
 from irnet.slides.reading import Instance, Store, StoreMeta, find_stores, open_store
 from irnet.slides.store import TILE
 from irnet.slides.table import rows_of, tables
@@ -163,6 +164,8 @@ def _objects(store: Store, tile: Sequence[int], style: str, apart: list[int]) ->
 def _entry(instances: Sequence[Instance], store: Store) -> Entry:
     """Instances as those of an image; they bring their cells."""
     index = {one.id: place for place, one in enumerate(instances)}
+    if lost := [one.id for one in instances if one.parent is not None and one.parent not in index]:
+        raise damaged(store.path, f"#{lost[0]} lies in a cell that is not there")
     cells = Cells.build(
         [one.mask() for one in instances],
         np.array([one.box[:2] for one in instances]).reshape(-1, 2),
