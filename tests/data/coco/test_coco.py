@@ -418,6 +418,8 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 
 
 BAD_IMAGES = {
+    "finished": ("false", "finished must be true or false, without quotes, not 'false'"),
+    "finished ": (0, "finished must be true or false"),
     "id": (None, "id must be"),
     "id ": ([1], "id must be"),
     "file_name": ("../a.png", "leaves its folder"),
@@ -461,6 +463,8 @@ BAD_ANNOTATIONS = {
     "iscrowd ": ("0", "iscrowd must be the number 0 or 1, not '0'"),
     "score": ("high", "score must be"),
     "score ": (10**400, "score must be"),
+    "accepted": ("no", "accepted must be true or false, without quotes, not 'no'"),
+    "accepted ": (1, "accepted must be true or false"),
     "cell_id": (12, "cell_id 12 must link a nucleus to a cytoplasm"),
     "cell_id ": (1.5, "cell_id must be"),
     "segmentation": ([], "a box alone is not a mask"),
@@ -491,7 +495,9 @@ def test_a_bad_annotation_row_is_refused(tmp_path: Path, field: str) -> None:
     data = table()
     row = data["annotations"][0]
     row[
-        field.strip() if field.strip() in row or field.strip() in ("score", "cell_id") else "segmentation"
+        field.strip()
+        if field.strip() in row or field.strip() in ("score", "cell_id", "accepted")
+        else "segmentation"
     ] = value
     with pytest.raises(InputError, match=message) as caught:
         read_one(tmp_path, data)

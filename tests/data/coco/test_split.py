@@ -69,6 +69,17 @@ def test_patients_without_a_finished_image_are_for_training(
     assert "7 patients without a finished image (or images that name no patient): for training" in caplog.text
 
 
+@pytest.mark.parametrize("value", ["false", 0, []])
+def test_finished_is_true_or_false(tmp_path: Path, value: object) -> None:
+    path = write(tmp_path, ["a", "b", "c"])
+    data = json.loads(path.read_text())
+    data["images"][1]["finished"] = value
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match=r"image .*: finished must be true or false"):
+        split(path)
+    assert not (tmp_path / "train.json").exists()
+
+
 def test_what_we_do_not_know_is_kept(tmp_path: Path) -> None:
     paths = split(write(tmp_path, ["a", "b", "c"]))
     data = json.loads(paths["train"].path.read_text())

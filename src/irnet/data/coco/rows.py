@@ -83,10 +83,18 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
         patient=patient,
         annotated=_annotated(row, mapping),
         says_annotated=row.get("annotated_categories") is not None,
-        unfinished=row.get("finished") is False,
+        unfinished=read_flag(row, "finished") is False,
         distractors=_distractors(row),
         last_number=-1 if (last := read_number(row.get("last_number"))) is None else last,
     )
+
+
+def read_flag(row: Row, name: str) -> bool | None:
+    """true or false of a row, None where it says neither. Raises InputError for anything else."""
+    value = row.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InputError(f"{name} must be true or false, without quotes, not {short(value)}")
+    return value
 
 
 def number_rows(rows: Sequence[Row], last: int = -1) -> dict[Id, int]:
@@ -129,7 +137,7 @@ def parse_annotation(
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
         kind=str(row.get("kind") or ""),
         score=parse_score(row.get("score", 1.0)),
-        proposed=not row.get(ACCEPTED)
+        proposed=not read_flag(row, ACCEPTED)
         and row.get(ORIGIN, "predicted" if is_found(row) else "") == "predicted",
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from irnet.data.coco.document import Document, Row, dump, group, identity, load, naming, short
+from irnet.data.coco.rows import read_flag
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
 from irnet.wording import number_of
@@ -44,7 +45,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
     group(document)  # ids join the tables, or InputError
     keys = [_key(row, document.path) for row in document.images]
     pairs = [*zip(document.images, keys, strict=True)]
-    scored = [key for row, key in pairs if _is_scored(row)]
+    scored = [key for row, key in pairs if _is_scored(row, document.path)]
     if left := len(set(keys) - set(scored)):
         _logger.warning(
             "%s: %s without a finished image (or images that name no patient): %s",
@@ -151,9 +152,11 @@ def _key(row: Row, path: Path) -> str:
         return f"patient {identity(row, 'patient')}"
 
 
-def _is_scored(row: Row) -> bool:
+def _is_scored(row: Row, path: Path) -> bool:
     """Whether an image was annotated, and a review, if there was one, finished it."""
-    return row.get("finished") is not False and row.get("annotated_categories") != []
+    with naming(f"{path}: image {short(row.get('file_name'))}"):
+        finished = read_flag(row, "finished")
+    return finished is not False and row.get("annotated_categories") != []
 
 
 def _restrict(document: Document, images: list[Row]) -> Row:
