@@ -11,11 +11,13 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 Looks = Sequence[Mapping[str, Any]]
 
 ACROSS = ("side", "cells")
 NAMES = {"side": "side of the field, px", "cells": "cells in the field"}
+COLOURS = (*matplotlib.colormaps["tab10"].colors, "darkgoldenrod", "black")  # of the tools, in their order
 
 
 def show(looks: Looks, out: Path, titles: Mapping[str, str], rival: str) -> None:
@@ -46,7 +48,9 @@ def table(looks: Looks, titles: Mapping[str, str], rival: str) -> list[str]:
         rows = _of(looks, tool, side=side, cells=cells)
         larger = [_of_density(looks, tool, one, side, cells) for one in sizes]
         if not rows:
-            reasons = [row["failed"] for row in looks if row["tool"] == tool and "failed" in row]
+            reasons = [
+                row["failed"].split(": ")[-2:][0] for row in looks if row["tool"] == tool and "failed" in row
+            ]
             lines.append(
                 f"| {title} | {reasons[0] if reasons else 'not measured'} |" + " |" * (2 + len(sizes))
             )
@@ -82,28 +86,42 @@ def draw(looks: Looks, titles: Mapping[str, str], across: str) -> Figure:
     """CPU seconds, and memory, over the side of fields or over the cells in them."""
     first = looks[0]
     density = first["cells"] / first["side"] ** 2
-    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
     panels = dict(zip(("cpu_s", "peak_mib"), figure.subplots(1, 2), strict=True))
-    for tool, title in titles.items():
+    for colour, (tool, title) in zip(COLOURS, titles.items(), strict=False):
         for key, axes in panels.items():
-            _line(axes, looks, tool, title=title.replace("`", ""), across=across, key=key, density=density)
+            _line(
+                axes, looks, (tool, title.replace("`", ""), colour), across=across, key=key, density=density
+            )
 
     panels["cpu_s"].set_ylabel("CPU s")
     panels["peak_mib"].set_ylabel("peak memory, MiB")
     for axes in panels.values():
         axes.set(xscale="log", yscale="log", xlabel=NAMES[across])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        xs = sorted({x for line in axes.lines for x in line.get_xdata()})
+        axes.set_xticks(xs, [f"{x:,}" for x in xs])
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     handles, labels = panels["cpu_s"].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
-def _line(axes: Axes, looks: Looks, tool: str, *, title: str, across: str, key: str, density: float) -> None:
-    """One curve for fields of one density, or one for each side with several numbers of cells."""
+def _line(
+    axes: Axes, looks: Looks, tool: tuple[str, str, Any], *, across: str, key: str, density: float
+) -> None:
+    """One curve for fields of one density, or one for each side with several numbers of cells.
+
+    `tool` is its name in the looks, its name for people and its colour; what is not irnet has broken lines.
+    """
+    name, title, colour = tool
     curves: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in looks:
-        if row["tool"] != tool or "failed" in row:
+        if row["tool"] != name or "failed" in row:
             continue
         alike = abs(row["cells"] - density * row["side"] ** 2) <= 1
         if across == "side" and alike:
@@ -111,12 +129,11 @@ def _line(axes: Axes, looks: Looks, tool: str, *, title: str, across: str, key: 
         if across == "cells":
             curves[row["side"]][row["cells"]].append(row[key])
 
-    colour = None
+    style = "-" if title.startswith("irnet") else "--"
     for side, points in sorted(curves.items()):
         if len(points) < 2:
             continue
         xs = sorted(points)
         ys = [statistics.median(points[x]) for x in xs]
         label = f"{title}, {side} px" if across == "cells" else title
-        (line,) = axes.plot(xs, ys, marker="o", markersize=3, label=label, color=colour)
-        colour = line.get_color()
+        axes.plot(xs, ys, style, marker="os"[side > 1000], markersize=3, label=label, color=colour)

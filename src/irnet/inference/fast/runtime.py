@@ -131,4 +131,7 @@ def _options(precision: str) -> dict[str, Any]:
     threads = os.environ.get("OMP_NUM_THREADS", "")
     some = {"INFERENCE_NUM_THREADS": int(threads)} if threads.isdigit() and int(threads) else {}
     hint = "bf16" if precision == "bf16" else "f32"
-    return {"NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint, **some}
+    given = {"NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint, **some}
+
+    # No kernels are kept by shape: behind the proposals each image has its own, 10 MiB of them a window.
+    return given | {"CPU_RUNTIME_CACHE_CAPACITY": 0}
