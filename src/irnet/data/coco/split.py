@@ -54,7 +54,7 @@ def split(path: str | os.PathLike, *, ratios: Sequence[float] = RATIOS, seed: in
             _TRAINS_ONLY,
         )
     with naming(str(document.path)):
-        parts = dict.fromkeys(keys, PARTS[0]) | assign_parts(scored, ratios=ratios, seed=seed)
+        parts = {**dict.fromkeys(keys, PARTS[0]), **assign_parts(scored, ratios=ratios, seed=seed)}
 
     paths = {part: document.path.with_name(f"{part}.json") for part in PARTS}
     for target in paths.values():
