@@ -96,12 +96,14 @@ def test_a_slide_of_unknown_scale_is_not_planned(run, network: Path, tmp_path: P
     slide = write_pyramid(tmp_path / "a.tif", noise(1, 300, 300, 3), mpp=None)
     refused = run("slide", "plan", slide, "-o", tmp_path / "out", "--model", network)
     assert (refused.code, "give --mpp" in refused.err) == (2, True)
-    assert (
-        run(
-            "slide", "plan", slide, "-o", tmp_path / "out", "--model", network, "--mpp", 0.3, "--window", 0
-        ).code
-        == 2
-    )
+    for window, use in ((0, 64), (700, 704)):
+        told = ("-o", tmp_path / "out", "--model", network, "--mpp", 0.3, "--window", window)
+        refused = run("slide", "plan", slide, *told)
+        assert (refused.code, "(--window)" in refused.err, f"use {use} and 256" in refused.err) == (
+            2,
+            True,
+            True,
+        )
     for region in ("1,2,3", "5000,0,10,10"):
         told = ("-o", tmp_path / "out", "--model", network, "--mpp", 0.3, "--region", region)
         assert run("slide", "plan", slide, *told).code == 2

@@ -72,7 +72,8 @@ def plan_windows(image_shape: tuple[int, int], *, core: int, halo: int) -> Itera
     """
     if core <= 0 or halo < 0 or core % PHASE or halo % PHASE:
         core, halo = max(PHASE, _round_up(core)), max(0, _round_up(halo))
-        raise InputError(f"core and halo must be multiples of {PHASE} px: use core {core} and halo {halo}")
+        what = f"what a window owns (--window) and its halo must be multiples of {PHASE} px"
+        raise InputError(f"{what}: use {core} and {halo}")
     rows, columns = (pairwise(_edges(length, core)) for length in image_shape)
     for (y1, y2), (x1, x2) in product(rows, columns):
         yield _window((x1, y1, x2, y2), halo, image_shape)
