@@ -10,9 +10,6 @@ each order; and the heap of the page. Needs Chromium and `pip install ".[dev]"`;
 
 import argparse
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from imagecodecs import jpeg_encode
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 from irnet.geometry.polygons import outlines
@@ -32,7 +29,7 @@ from irnet.slides.outlines import encode_outline
 from irnet.slides.store import CELLS_DB, tiles_of, write_store
 from irnet.synthetic import generate
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
-from viewer import FLAGS, WINDOW, Clock
+from viewer import Clock, opened
 
 SIDE, TILE, MPP = 196 * 512, 512, 0.25  # px of the slide, of its tiles, um
 SHAPES, TOGETHER = 64, 5000
@@ -184,31 +181,11 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         if not (folder / "found").is_dir():
             write_all(folder, options.cells)
-        command = [
-            sys.executable,
-            "-m",
-            "irnet",
-            "view",
-            str(folder / "found"),
-            "--port",
-            "0",
-            "--no-browser",
-        ]
-        with (
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
-            sync_playwright() as driver,
-        ):
-            assert server.stdout is not None
-            server.stdout.readline()
-            url = re.findall(r"http://\S+", server.stdout.readline())[0]
-            browser = driver.chromium.launch(executable_path=options.chromium, args=FLAGS.split())
+        with opened(folder / "found", options.chromium) as (page, url, server):
             print(f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}, {options.cells} cells")
             print(f"{'':60}{'wall':>9}{'server':>9}{'page':>9}   s")
-            page = browser.new_page(viewport=WINDOW)
-            for name, spent in measure(page, url, server.pid, options.cells, options.pans):
+            for name, spent in measure(page, url, server, options.cells, options.pans):
                 print(f"{name:60}" + "".join(f"{value:9.3f}" for value in spent), flush=True)
-            browser.close()
-            server.terminate()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +37,12 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 FRAMES = """async ([kind, frames]) => {
-  const { viewport } = window.irnet.stage.viewer, Point = viewport.getCenter().constructor, times = [];
+  const { viewport } = window.irnet.stage.viewer, by = viewport.getCenter(), times = [];
   let last = performance.now();
   for (let f = 0; f < frames; f++) {
     const step = .01 * viewport.getBounds().width;
-    if (kind === "pan") viewport.panBy(new Point(step * Math.cos(f / 5), step * Math.sin(f / 5)), true);
+    [by.x, by.y] = [step * Math.cos(f / 5), step * Math.sin(f / 5)];
+    if (kind === "pan") viewport.panBy(by, true);
     else viewport.zoomBy(f % 40 < 20 ? 1.05 : 1 / 1.05, null, true);
     await new Promise((next) => requestAnimationFrame(next));
     const now = performance.now();
@@ -157,6 +160,23 @@ def measure(page: Page, url: str, server: int, frames: int) -> dict[str, list[fl
     return numbers
 
 
+@contextmanager
+def opened(folder: Path, chromium: str) -> Iterator[tuple[Page, str, int]]:
+    """`irnet view` over a folder, and Chromium: an empty page, the address, the server's process."""
+    command = [sys.executable, "-m", "irnet", "view", str(folder), "--port", "0", "--no-browser"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
+        sync_playwright() as driver,
+    ):
+        assert server.stdout is not None
+        server.stdout.readline()
+        url = re.findall(r"http://\S+", server.stdout.readline())[0]
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS.split())
+        yield browser.new_page(viewport=WINDOW), url, server.pid
+        browser.close()
+        server.terminate()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -168,18 +188,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         make_set(Path(folder), options.cells)
-        command = [sys.executable, "-m", "irnet", "view", folder, "--port", "0"]
-        with (
-            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
-            sync_playwright() as driver,
-        ):
-            assert server.stdout is not None
-            server.stdout.readline()
-            url = re.findall(r"http://\S+", server.stdout.readline())[0]
-            browser = driver.chromium.launch(executable_path=options.chromium, args=FLAGS.split())
-            numbers = measure(browser.new_page(viewport=WINDOW), url, server.pid, options.frames)
-            browser.close()
-            server.terminate()
+        with opened(Path(folder), options.chromium) as (page, url, server):
+            numbers = measure(page, url, server, options.frames)
     print(f"{'':36}{'wall':>9}{'server':>9}{'page':>9}   (load {os.getloadavg()[0]:.1f})")
     for name, values in numbers.items():
         print(f"{name:36}" + "".join(f"{value:9.3f}" for value in values))

@@ -49,6 +49,18 @@ def test_what_is_written_comes_back(tmp_path: Path, cells: Cells) -> None:
         np.testing.assert_allclose(found[0].rings(PX)[0], found[0].rings()[0] * PX)
 
 
+def test_a_slide_may_have_more_pixels_than_a_mask(tmp_path: Path, cells: Cells) -> None:
+    path = write_store_of(tmp_path, cells)
+    with closing(sqlite3.connect(path)) as db, db:  # 5.8 gigapixels: COCO's run lengths end at 4.3
+        db.execute("UPDATE meta SET value = '[81000, 71000]' WHERE key = 'shape'")
+    with open_store(path) as opened:
+        assert opened.meta.shape == (81_000, 71_000)
+        found = opened.within((0, 0, 81_000, 71_000)).instances
+        assert [one.id for one in found] == [*range(len(cells))]
+        for one in found:
+            np.testing.assert_array_equal(one.mask(), cells.masks[one.id])
+
+
 def test_nuclei_in_cells_are_measured_as_in_images(tmp_path: Path, cells: Cells) -> None:
     with open_store(write_store_of(tmp_path, cells)) as db:
         found = [one for tile in db.by_tile() for one in tile]

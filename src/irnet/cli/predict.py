@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -19,6 +19,9 @@ from irnet.cli.options import (
     fold_list,
     gathered,
 )
+
+if TYPE_CHECKING:
+    from irnet.verbs.predict_options import PredictOptions
 
 
 @dataclass(frozen=True)
@@ -122,15 +125,8 @@ def predict(
         save=fold_list(save),
         ids=ids,
     )
-    asked = {"plane": reading.plane, "estimate_scale": reading.estimate_scale}
     if slides := slides_among(images):
-        from irnet.verbs.slide_predict import predict_slides, written  # images wait for none of it
-
-        slides_report = predict_slides(slides, out, options, asked)
-        for line in slides_report.lines():
-            typer.echo(line)
-        typer.echo(written(out))
-        raise typer.Exit(slides_report.exit_code)
+        _predict_slides(slides, out, options, reading)
     if reading.plane is not None:
         raise InputError("--plane is of slides, and these are images: --page is of TIFF files with pages")
     if reading.estimate_scale:
@@ -145,4 +141,16 @@ def predict(
         typer.echo(line)
     if report.images:
         typer.echo(f"written to {out}")
+    raise typer.Exit(report.exit_code)
+
+
+def _predict_slides(slides: list[Path], out: Path, options: "PredictOptions", reading: Reading) -> NoReturn:
+    """Slides instead of images, and the end of the command."""
+    from irnet.verbs.slide_predict import predict_slides, written  # images wait for none of it
+
+    asked = {"plane": reading.plane, "estimate_scale": reading.estimate_scale}
+    report = predict_slides(slides, out, options, asked)
+    for line in report.lines():
+        typer.echo(line)
+    typer.echo(written(out))
     raise typer.Exit(report.exit_code)
