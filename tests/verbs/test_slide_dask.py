@@ -71,6 +71,7 @@ def whole(folder: Path) -> list[str]:
 @contextmanager
 def site(folder: Path, *workers: str) -> Iterator[tuple[Path, list[subprocess.Popen]]]:
     """A scheduler, its file, and workers that nobody starts again; each is given its memory limit."""
+    folder.mkdir(exist_ok=True)  # none of them makes it for the file of another
     file, dask = folder / "scheduler.json", [sys.executable, "-m", "dask"]
     known = ["--scheduler-file", str(file), "--no-dashboard"]
     commands = [[*dask, "scheduler", "--port", "0", "--host", "127.0.0.1", *known]]
@@ -85,6 +86,7 @@ def site(folder: Path, *workers: str) -> Iterator[tuple[Path, list[subprocess.Po
     ]
     try:
         while not file.exists():
+            assert processes[0].poll() is None, "the scheduler has ended"
             time.sleep(0.1)
         yield file, processes
     finally:
