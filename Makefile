@@ -17,7 +17,7 @@ demo: .venv/installed
 	$(BIN)/irnet demo -o demo
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

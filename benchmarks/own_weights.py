@@ -1,14 +1,14 @@
 """From fields without an outline to weights of one's own: every command of the how-to, a script as annotator.
 
-    python benchmarks/own_weights.py OUT [--fields 6] [--side 360] [--steps 20]
+    python benchmarks/own_weights.py OUT [--fields 30] [--side 480] [--steps 200]
 
-Generated fields in a stain that the bundled weights have not seen (channels exchanged, pale) are annotated
-over HTTP in `irnet annotate`: a click on each cell and nucleus, the next candidate, else a box, else its true
-outline, whichever first has an IoU of .8. All fields but the last are finished; of that one every second cell
-is drawn. Then `data check`, `data split`, `train`, `evaluate bundled runs/mine` and `predict`; and `evaluate`
-against the true cells of the same fields, for what was accepted as the bundled weights drew it is their own.
-Printed are interactions, and CPU and wall seconds of each command and of the network's answers. No person is
-timed.
+Generated fields in a stain that the bundled weights have not seen (as fluorescence shows them, on dark
+ground: `unlabelled.py`) are annotated over HTTP in `irnet annotate`: a click on each cell and nucleus, the
+next candidate, else a box, else its true outline, whichever first has an IoU of .8. All fields but the last
+are finished; of that one every second cell is drawn. Then `data check`, `data split`, `train`, `evaluate
+bundled runs/mine` and `predict`; and `evaluate` against the true cells of the same fields, for what was
+accepted as the bundled weights drew it is their own. Printed are interactions, and CPU and wall seconds of
+each command and of the network's answers. No person is timed.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import httpx
 import numpy as np
 from annotator import click, drag_box
 from PIL import Image
+from unlabelled import foreign
 
 from irnet.cells import CYTOPLASM, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
@@ -41,9 +42,9 @@ def main() -> None:
     """Walk through the how-to and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--fields", type=int, default=6)
-    parser.add_argument("--side", type=int, default=360, help="px of a field")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--fields", type=int, default=30)
+    parser.add_argument("--side", type=int, default=480, help="px of a field")
+    parser.add_argument("--steps", type=int, default=200)
     arguments = parser.parse_args()
     out: Path = arguments.out
     out.mkdir(parents=True)
@@ -78,8 +79,7 @@ def restain(out: Path, side: int) -> dict[str, Cells]:
     (out / "smears").mkdir()
     truth = {}
     for entry in read_coco(out / "truth"):
-        pixels = entry.read().image[:side, :side, [2, 0, 1]].astype(float)
-        Image.fromarray((255 - 0.6 * (255 - pixels)).astype(np.uint8)).save(out / "smears" / entry.name)
+        Image.fromarray(foreign(entry.read().image[:side, :side])).save(out / "smears" / entry.name)
         cells = entry.content.cells.shift(0, 0, (side, side))
         truth[entry.name] = cells.select(np.flatnonzero(cells.areas >= LEAST))
     return truth

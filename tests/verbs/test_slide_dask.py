@@ -185,6 +185,7 @@ def test_a_window_that_ends_its_worker_is_an_error_in_the_end(tmp_path: Path) ->
 
 def test_stopped_by_ctrl_c_it_goes_on(tmp_path: Path) -> None:
     plan, ended = planned(tmp_path), threading.Event()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of xdist ignore it
 
     def press() -> None:
         while not ended.is_set():  # once more, as a user would: inside a destructor Python drops it
@@ -197,6 +198,7 @@ def test_stopped_by_ctrl_c_it_goes_on(tmp_path: Path) -> None:
             run_on_scheduler(plan.out, RunOptions(), "local:1", detect_slowly)
     finally:
         ended.set()
+        signal.signal(signal.SIGINT, before)
     assert 3 <= len(status_of(plan, "smear").done) < 16
 
 
