@@ -31,7 +31,7 @@ from irnet.synthetic import generate
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from viewer import Clock, opened
 
-SIDE, TILE, MPP = 196 * 512, 512, 0.25  # px of the slide, of its tiles, um
+SIDE, TILE, FIELD, MPP = 196 * 512, 512, 2048, 0.25  # px of the slide, its tiles and what they show; um
 SHAPES, TOGETHER = 64, 5000
 PICTURED = "() => window.irnet?.stage.pictured && document.querySelector('#table .row')"
 VIEW = """(width) => {
@@ -56,19 +56,20 @@ LIST = """async ([label, sort]) => {
 HEAP = "() => performance.memory.usedJSHeapSize / 1e6"
 
 
-def write_slide(path: Path) -> None:
-    """A pyramid of JPEG tiles, each level a fourth of the one before."""
-    image, _ = generate(0, size=(2048, 2048), mpp=0.37, count=150)
-    parts = [image[y : y + TILE, x : x + TILE] for y in range(0, 2048, TILE) for x in range(0, 2048, TILE)]
-    coded = [jpeg_encode(np.ascontiguousarray(part), level=80) for part in parts]
+def write_slide(path: Path, side: int = SIDE) -> None:
+    """A pyramid of JPEG tiles, each level a fourth of the one before, of one field over and over."""
+    image, _ = generate(0, size=(FIELD, FIELD), mpp=MPP, count=150)
+    cuts = range(0, FIELD, TILE)
+    parts = [[image[y : y + TILE, x : x + TILE].copy() for x in cuts] for y in cuts]
+    coded = [[bytes(jpeg_encode(part, level=80)) for part in row] for row in parts]
 
     with tifffile.TiffWriter(path, bigtiff=True) as file:
         for level in range(4):
-            side = SIDE >> 2 * level
-            tiles = (coded[number % len(coded)] for number in range((-(-side // TILE)) ** 2))
+            length = side >> 2 * level
+            places = range(-(-length // TILE))
             file.write(
-                tiles,
-                shape=(side, side, 3),
+                (coded[row % len(cuts)][column % len(cuts)] for row in places for column in places),
+                shape=(length, length, 3),
                 dtype=np.uint8,
                 photometric="ycbcr",
                 tile=(TILE, TILE),
