@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from found_slides import found_slides
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES
 from irnet.errors import InputError
+from irnet.server.slide_app import SlideReview
 from irnet.slides.reading import open_store
 from irnet.verbs import slide_report
 from irnet.verbs.report import write_report
@@ -97,18 +99,22 @@ def test_crops_are_places_of_the_slide(out: Path, monkeypatch: pytest.MonkeyPatc
         assert np.median(inside) < np.percentile(pixels, 95)  # stained
 
 
+QUALITY = {
+    "reader": "tifffile",
+    "windows": {"done": 3, "failed": 1, "missing": 2},
+    "errors": [{"reason": "damaged"}, {"reason": "damaged"}],
+    "skipped": 40,
+    "audited": 20,
+    "found_where_nothing_shows": 3,
+    "cut": 5,
+    "pictures": {"windows_flagged": {"blurred": 1, "pen": 0}},
+    "notes": ["plane 2 of 5"],
+}
+
+
 def test_notes_say_what_is_missing_first(tmp_path: Path) -> None:
-    said = {
-        "windows": {"done": 3, "failed": 1, "missing": 2},
-        "errors": [{"reason": "damaged"}, {"reason": "damaged"}],
-        "skipped": 40,
-        "audited": 20,
-        "found_where_nothing_shows": 3,
-        "cut": 5,
-        "pictures": {"windows_flagged": {"blurred": 1, "pen": 0}},
-        "notes": ["plane 2 of 5"],
-    }
-    notes = notes_of(said)
+    (tmp_path / "qc.json").write_text(json.dumps(QUALITY))
+    notes = notes_of(read_quality(tmp_path))
     assert notes[0] == "1 window failed, 2 not done: what lies there is missing"
     assert notes[1] == "damaged (2 windows)"
     assert "20 of them were looked at all the same, and 3 cells" in notes[2]
@@ -117,12 +123,80 @@ def test_notes_say_what_is_missing_first(tmp_path: Path) -> None:
         "1 window is blurred",
         "plane 2 of 5",
     ]
-    assert notes_of({}) == []
-    with pytest.raises(InputError, match="writes it anew"):
-        notes_of({"windows": 3})
-    (tmp_path / "qc.json").write_text(json.dumps([1]))
-    with pytest.raises(InputError, match="writes it anew"):
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[1]", "null", "{}", json.dumps(QUALITY)[:-9]),
+        *(
+            json.dumps(QUALITY | wrong)
+            for wrong in (
+                *({"windows": 3}, {"cut": "5"}, {"cut": -1}, {"skipped": None}, {"notes": "plane 2"}),
+                *({"errors": [3]}, {"pictures": {}}, {"pictures": {"windows_flagged": []}}),
+            )
+        ),
+    ],
+)
+def test_a_damaged_qc_is_told(text: str, tmp_path: Path) -> None:
+    (tmp_path / "qc.json").write_text(text)
+    with pytest.raises(InputError, match=r"qc\.json: damaged.*irnet slide finish OUT writes it anew"):
         read_quality(tmp_path)
+
+
+def test_a_qc_that_is_no_file_or_missing_beside_the_plan(tmp_path: Path) -> None:
+    assert notes_of(read_quality(tmp_path)) == []  # cells.db was given away alone
+    (tmp_path / "qc.json").mkdir()
+    with pytest.raises(InputError, match="damaged"):
+        read_quality(tmp_path)
+    (tmp_path / "qc.json").rmdir()
+    (tmp_path / "plan.json").touch()
+    with pytest.raises(InputError, match=r"qc\.json: no such file: irnet slide finish"):
+        read_quality(tmp_path)
+
+
+def test_verbs_tell_a_damaged_qc(out: Path, tmp_path: Path) -> None:
+    file = out / "slides" / "other" / "qc.json"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:200])
+    try:
+        for read in (lambda: write_report(out, tmp_path / "page.html"), lambda: SlideReview(out)):
+            with pytest.raises(InputError, match=r"other/qc\.json: damaged"):
+                read()
+    finally:
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text[:-4], "its last line is cut off"),
+        (lambda text: text.splitlines(keepends=True)[0], "no row of slide"),
+        (lambda text: "\n", "no column slide"),
+        (lambda text: text.replace("slide,", "sli,"), "no column slide"),
+        (lambda text: re.sub(r"(other,\d+,)", r"\g<1>,", text), "values under"),
+        (lambda text: re.sub(r"other,\d+", "other,many", text), "cells: 'many' is no number"),
+        (lambda text: re.sub(r"other,\d+", "other,3", text), "cells is 3, in its cells.db"),
+        (lambda text: re.sub(r"other,", "\0,", text), "no row of slide other"),
+    ],
+)
+def test_a_damaged_slides_csv_is_told(
+    change: Callable[[str], str], said: str, out: Path, tmp_path: Path
+) -> None:
+    file = out / "slides.csv"
+    whole = file.read_bytes()
+    file.write_text(change(whole.decode("utf-8-sig")), encoding="utf-8-sig")
+    try:
+        with pytest.raises(InputError, match=rf"slides\.csv: damaged.*{said}.*irnet slide finish OUT writes"):
+            write_report(out, tmp_path / "page.html")
+        file.write_bytes(b"\xff\xfe\xfa")
+        with pytest.raises(InputError, match=r"slides\.csv: damaged"):
+            write_report(out, tmp_path / "page.html")
+        file.unlink()
+        with pytest.raises(InputError, match=r"slides\.csv: no such file: irnet slide finish"):
+            write_report(out, tmp_path / "page.html")
+    finally:
+        file.write_bytes(whole)
 
 
 @pytest.mark.browser

@@ -91,11 +91,12 @@ class BlockFolder:
         """Window, reason and tries of a window that failed, None where it did not."""
         try:
             row = parse(self.error_path(key))
-            return row if isinstance(row, dict) else None
         except (OSError, InputError):
             return None
+        whole = isinstance(row, dict) and type(row.get("reason")) is str and type(row.get("tries")) is int
+        return row if whole else None  # damaged: the window is tried again
 
     def tries(self, key: str) -> int:
         """How often a window failed."""
         row = self.error(key)
-        return int(row.get("tries", 0)) if row else 0
+        return row["tries"] if row else 0

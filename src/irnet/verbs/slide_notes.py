@@ -1,60 +1,105 @@
-"""What qc.json of a slide says, as sentences for people."""
+"""qc.json of a slide: read and checked, and what it says, as sentences for people."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from irnet.data.coco.document import parse
 from irnet.errors import InputError
+from irnet.slides.instance import AGAIN, damaged
+from irnet.slides.plan import PLAN
 from irnet.verbs.slide_finish import QC
 from irnet.wording import number_of
 
-Row = dict[str, Any]
+
+class _Said(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
 
 
-def read_quality(folder: Path) -> Row:
-    """qc.json in the folder of a slide, nothing where cells.db was given away alone. Raises InputError."""
+class _Windows(_Said):
+    failed: NonNegativeInt
+    missing: NonNegativeInt
+
+
+class _Flagged(_Said):
+    blurred: NonNegativeInt
+    pen: NonNegativeInt
+
+
+class _Pictures(_Said):
+    windows_flagged: _Flagged
+
+
+class _Failure(_Said):
+    reason: str
+
+
+class Quality(_Said):
+    """What of qc.json is told to people."""
+
+    reader: str
+    notes: list[str]
+    windows: _Windows
+    skipped: NonNegativeInt
+    audited: NonNegativeInt
+    found_where_nothing_shows: NonNegativeInt
+    cut: NonNegativeInt
+    errors: list[_Failure]
+    pictures: _Pictures
+
+
+def read_quality(folder: Path) -> Quality | None:
+    """qc.json in the folder of a slide, None where cells.db was given away alone.
+
+    Raises InputError where it is damaged, or is missing beside the plan of the slide.
+    """
     path = folder / QC
-    if not path.is_file():
-        return {}
-    said = parse(path)
-    if not isinstance(said, dict):
-        raise InputError(f"{path}: not of irnet slide: irnet slide finish writes it anew")
-    return said
-
-
-def notes_of(quality: Row) -> list[str]:
-    """What a reader should know before the numbers: what is missing first. Raises InputError."""
+    if not path.exists():
+        if (folder / PLAN).is_file():
+            raise InputError(f"{path}: no such file: {AGAIN}")
+        return None
     try:
-        return [*_on_windows(quality), *_on_pictures(quality), *map(str, quality.get("notes", []))]
-    except (AttributeError, TypeError) as error:
-        raise InputError(f"{QC}: not of irnet slide ({error}): irnet slide finish writes it anew") from None
+        return Quality.model_validate(parse(path))
+    except OSError as error:
+        raise damaged(path, error.strerror or error) from None
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise damaged(path, f"{place}: {problem['msg']}" if place else "no object") from None
+    except InputError as error:
+        raise damaged(path, str(error).removeprefix(str(path)).lstrip(":, ")) from None
 
 
-def _on_windows(quality: Row) -> Iterator[str]:
-    windows = quality.get("windows", {})
-    failed, missing = windows.get("failed", 0), windows.get("missing", 0)
+def notes_of(quality: Quality | None) -> list[str]:
+    """What a reader should know before the numbers: what is missing first."""
+    if quality is None:
+        return []
+    return [*_on_windows(quality), *_on_pictures(quality.pictures.windows_flagged), *quality.notes]
+
+
+def _on_windows(quality: Quality) -> Iterator[str]:
+    failed, missing = quality.windows.failed, quality.windows.missing
     if failed + missing:
         yield f"{number_of(failed, 'window')} failed, {missing} not done: what lies there is missing"
-    reasons = Counter(str(error.get("reason", "")) for error in quality.get("errors", []))
+    reasons = Counter(error.reason for error in quality.errors)
     for reason, count in reasons.most_common():
         yield f"{reason} ({number_of(count, 'window')})"
 
-    if skipped := quality.get("skipped", 0):
-        audited, found = quality.get("audited", 0), quality.get("found_where_nothing_shows", 0)
+    if skipped := quality.skipped:
+        audited, found = quality.audited, quality.found_where_nothing_shows
         yield (
             f"{number_of(skipped, 'window')} where nothing shows; {audited} of them were looked at all the "
             f"same, and {found} cells and nuclei found there"
         )
-    if cut := quality.get("cut", 0):
+    if cut := quality.cut:
         yield f"{cut} cells and nuclei are cut by the edge of their window"
 
 
-def _on_pictures(quality: Row) -> Iterator[str]:
-    flagged = quality.get("pictures", {}).get("windows_flagged", {})
-    for flag, what in (("blurred", "blurred"), ("pen", "marked by a pen")):
-        if count := flagged.get(flag, 0):
+def _on_pictures(flagged: _Flagged) -> Iterator[str]:
+    for count, what in ((flagged.blurred, "blurred"), (flagged.pen, "marked by a pen")):
+        if count:
             yield f"{number_of(count, 'window')} {'is' if count == 1 else 'are'} {what}"

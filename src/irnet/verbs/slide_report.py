@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,27 +17,24 @@ from irnet.progress import each
 from irnet.report.close_up import LEAST_WINDOW, MARGIN, ROOM, draw_close_up
 from irnet.report.found import Page
 from irnet.report.measures import title_of
-from irnet.report.page import Value
 from irnet.report.pictures import Shown
 from irnet.report.slides import OVERVIEW, CellFigure, SlideFigure, draw_density, show_overview, slides_page
 from irnet.slides.layout import Layout
 from irnet.slides.overview import shrink
 from irnet.slides.plan import PLAN, RUN, Plan, SlidePlan
 from irnet.slides.readers.slide import Pixels, Slide
-from irnet.slides.reading import Instance, Store, StoreMeta, find_stores, open_store
+from irnet.slides.reading import Instance, Store, find_stores, open_store
 from irnet.slides.store import SORTED_BY, TILE
 from irnet.slides.tiles import PHASE
-from irnet.verbs.slide_finish import SLIDES_CSV
 from irnet.verbs.slide_notes import notes_of, read_quality
+from irnet.verbs.slide_rows import rows_of_slides
 from irnet.verbs.slide_run import open_planned
-from irnet.wording import from_spreadsheet, name_instance, number_of
+from irnet.wording import name_instance, number_of
 
 MOST_CROPS = 360  # on a page: 5 MB
 NEAR = 200  # instances that are drawn around one
 _OF_CELLS = ("nuclei", "nc_ratio")
 _NO_PLAN = "where the slide lies is not known: its plan.json is not beside cells.db"
-
-Row = dict[str, Value]
 
 
 class End(NamedTuple):
@@ -92,11 +88,11 @@ def report_slides(source: Path) -> Page:
     ]
     html = slides_page(
         figures,
-        _rows(paths[0].parents[2] / SLIDES_CSV, metas),
+        rows_of_slides(paths, metas),
         title=source.resolve().name,
         headline=headline,
         chosen=_how_chosen(a_slide, min(galleries, len(paths)), len(paths)),
-        provenance=_describe_run(paths[0].parents[2]),
+        provenance=_describe_run(paths[0].parent.parent.parent),
     )
     return Page(html, [f"{figure.name}: {figure.problem}" for figure in figures if figure.problem])
 
@@ -126,7 +122,7 @@ def _figure(store: Store, folder: Path, count: int) -> SlideFigure:
     for one, reasons in chosen:
         name, label = name_instance(store.meta.name, one.id), LABEL_NAMES[one.label]
         cells.append(CellFigure(name, label, reasons, _measures(one), crops.get(one.id)))
-    facts = _facts(store, str(quality.get("reader", "")))
+    facts = _facts(store, quality.reader if quality else "")
     return SlideFigure(store.meta.name, facts, notes_of(quality), pictures, cells, problem)
 
 
@@ -225,35 +221,6 @@ def _as_cells(instances: Sequence[Instance], store: Store) -> Cells:
         scores=[one.score for one in instances],
         mpp=store.meta.mpp,
     )
-
-
-def _rows(file: Path, metas: Sequence[StoreMeta]) -> list[Row]:
-    """The rows of slides.csv that are of these slides, or what is known without it. Raises InputError."""
-    names = {meta.name for meta in metas}
-    if not file.is_file():  # a cells.db that was given away
-        return [{"slide": meta.name, "cells": meta.cells, "nuclei": meta.nuclei} for meta in metas]
-    try:
-        with open(file, encoding="utf-8-sig", newline="") as opened:
-            rows = [_row(row) for row in csv.DictReader(opened)]
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise InputError(f"{file}: damaged: irnet slide finish writes it anew") from None
-    return [row for row in rows if row.get("slide") in names]
-
-
-def _row(row: dict[str, str | None]) -> Row:
-    return {name: _value(name, text or "") for name, text in row.items() if name is not None}
-
-
-def _value(name: str, text: str) -> Value:
-    if name == "slide":
-        return from_spreadsheet(text)
-    try:
-        number = float(text)
-    except ValueError:
-        return from_spreadsheet(text) or None
-    return int(number) if number.is_integer() and "." not in text else number
 
 
 def _describe_run(out: Path) -> list[tuple[str, str]]:
