@@ -2,7 +2,9 @@
 
 import csv
 import json
+import sqlite3
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,48 @@ def test_annotations_are_linked_across_tiles(out: Path) -> None:
     for one in every:
         owner = one.parent if one.label == NUCLEUS else one.id
         assert cell_of[one.id] == (None if owner is None else str(owner + 1))
+
+
+@pytest.mark.parametrize("wrong", ["10000", "-5", "(SELECT max(id) FROM cell WHERE label = 2)", "gone"])
+def test_nuclei_of_cells_that_are_not_there_are_in_every_export(
+    wrong: str, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = out / "slides" / "smear" / "cells.db"
+    with closing(sqlite3.connect(path)) as opened, opened:
+        cell, count = opened.execute("SELECT id, nuclei FROM cell WHERE nuclei > 0 ORDER BY id").fetchone()
+        lost = [number for (number,) in opened.execute("SELECT id FROM cell WHERE parent = ?", (cell,))]
+        if wrong == "gone":
+            (tile,) = opened.execute("SELECT tile FROM cell WHERE id = ?", (cell,)).fetchone()
+            opened.execute("DELETE FROM cell WHERE id = ?", (cell,))
+            opened.execute("UPDATE tile SET cells = cells - 1 WHERE tile = ?", (tile,))
+            opened.execute("UPDATE meta SET value = value - 1 WHERE key = 'cells'")
+        else:
+            opened.execute(f"UPDATE cell SET parent = {wrong} WHERE parent = ?", (cell,))
+    assert len(lost) == count
+
+    for to in slide_export.FORMATS:
+        caplog.clear()
+        export(path, to)
+        assert "of cells that are not there, written as nuclei without a cell" in caplog.text
+    export(path, "qupath", out / "drawn", style="annotations")
+
+    every = {one.id: one.parent for one in instances_of(out)}
+    assert all(every[number] is None for number in lost)
+    text = (path.parent / "csv" / "cells.csv").read_text(encoding="utf-8-sig")
+    rows = {int(row["id"]): row["parent"] for row in csv.DictReader(text.splitlines())}
+    assert rows == {number: "" if parent is None else str(parent) for number, parent in every.items()}
+    table = parquet.read_table(path.parent / "parquet" / "smear.parquet").to_pydict()
+    assert dict(zip(table["id"], table["parent"], strict=True)) == every
+    drawn = features_of(out / "drawn" / "smear")
+    assert {int(one["properties"]["name"].rsplit("#", 1)[1]) for one in drawn} == {*every}
+
+    alone: set[int] = set()
+    inside: set[int] = set()
+    for feature in features_of(path.parent / "qupath" / "smear"):
+        alone.add(int(feature["properties"]["name"].rsplit("#", 1)[1]))
+        inside |= {*map(int, feature["properties"]["metadata"].get("nucleus_numbers", "").split())}
+    assert {*lost} <= alone - inside
+    assert alone | inside == {*every}
 
 
 @pytest.mark.parametrize("to", ["csv", "parquet", "qupath"])

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from irnet.cells import CYTOPLASM
 from irnet.errors import InputError
 from irnet.slides.block import MEASURES
 from irnet.slides.instance import AGAIN, SELECTED, Instance, StoreMeta, damaged
@@ -36,6 +37,11 @@ from irnet.slides.store import CELLS_DB, FORMAT, SORTED_BY, TILE
 
 RANKED_BY = ("score", "confidence", "nuclei", *NESTED, *MEASURES)
 Box = tuple[float, float, float, float]
+
+# A parent that is not there, or is no cell, is none: whoever reads gets a nucleus without a cell.
+_CELL = f"(SELECT owner.id FROM cell owner WHERE owner.id = cell.parent AND owner.label = {CYTOPLASM})"
+_READ = {"parent": _CELL, "confidence": f"iif(parent IS NULL OR {_CELL} NOT NULL, confidence, NULL)"}
+_SELECTED = ", ".join(_READ.get(name, name) for name in SELECTED)
 
 
 class Found(NamedTuple):
@@ -116,7 +122,12 @@ class Store:
     def nuclei_of(self, first: int, last: int | None = None) -> list[Instance]:
         """The nuclei of a cell, or of all cells with ids from `first` to `last`."""
         given = (first, first if last is None else last)
-        return self._instances("parent BETWEEN ? AND ? ORDER BY tile, id", given)
+        found = self._instances("parent BETWEEN ? AND ? ORDER BY tile, id", given)
+        return [one for one in found if one.parent is not None]
+
+    def lost(self) -> int:
+        """How many nuclei name a cell that is not there, and are read as nuclei without one."""
+        return self._ask(f"SELECT count(*) FROM cell WHERE parent IS NOT NULL AND {_CELL} IS NULL")[0][0]
 
     def tiles(self) -> NDArray[np.int64]:
         """Column, row, cells and nuclei of each tile of TILE px with any, row by row, (t, 4)."""
@@ -145,7 +156,7 @@ class Store:
             yield self.in_tile(column, row)
 
     def _instances(self, condition: str, given: Sequence[Any]) -> list[Instance]:
-        rows = self._ask(f"SELECT {', '.join(SELECTED)} FROM cell WHERE {condition}", given)
+        rows = self._ask(f"SELECT {_SELECTED} FROM cell WHERE {condition}", given)
         try:
             return [Instance.of(row, self.path, self.meta.shape) for row in rows]
         except (TypeError, ValueError, OverflowError) as error:

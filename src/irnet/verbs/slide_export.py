@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from irnet.morphometry.parquet import check_parquet, write_parquet
 from irnet.morphometry.table import Row, write_csv
 from irnet.progress import each
 from irnet.slides.geoparquet import write_geoparquet
-from irnet.slides.instance import damaged
+from irnet.slides.instance import AGAIN
 from irnet.slides.reading import Instance, Store, StoreMeta, find_stores, open_store
 from irnet.slides.store import TILE
 from irnet.slides.table import rows_of, tables
@@ -37,6 +38,7 @@ FORMATS = ("qupath", "csv", "parquet")
 TABLE = "cells.csv"
 _SIDE = 8  # tiles of cells.db a side of what one file of GeoJSON holds
 _DIGITS = 2  # of coordinates: what QuPath rounds to
+_logger = logging.getLogger(__name__)
 
 
 def export_slides(source: str | Path, to: str, out: Path | None, *, style: str, replace: bool) -> Exported:
@@ -99,6 +101,9 @@ def _check(paths: Sequence[Path]) -> list[StoreMeta]:
     for path in paths:
         with open_store(path) as store:
             metas.append(store.meta)
+            if lost := store.lost():
+                of = f"{number_of(lost, 'nucleus')} of cells that are not there"
+                _logger.warning("%s: damaged: %s, written as nuclei without a cell: %s", path, of, AGAIN)
     return metas
 
 
@@ -164,8 +169,6 @@ def _objects(store: Store, tile: Sequence[int], style: str, apart: list[int]) ->
 def _entry(instances: Sequence[Instance], store: Store) -> Entry:
     """Instances as those of an image; they bring their cells."""
     index = {one.id: place for place, one in enumerate(instances)}
-    if lost := [one.id for one in instances if one.parent is not None and one.parent not in index]:
-        raise damaged(store.path, f"#{lost[0]} lies in a cell that is not there")
     cells = Cells.build(
         [one.mask() for one in instances],
         np.array([one.box[:2] for one in instances]).reshape(-1, 2),
