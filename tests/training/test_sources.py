@@ -285,3 +285,18 @@ def test_cutouts_are_needed_to_compose(circles: Path, tmp_path: Path):
     asked = [*SMALL, "data.generated.composed=0.5", f"data.generated.cutouts={tmp_path}"]
     with pytest.raises(InputError, match="no annotated cell"):
         open_source(load_recipe("tiny", asked), None)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_set_of_which_nothing_was_reviewed_says_so(
+    split: bool, circles: Path, tiny: Settings, tmp_path: Path
+) -> None:
+    empty = [
+        replace(entry, content=Content(cells=entry.content.cells.select([]), annotated=frozenset()))
+        for entry in read_coco(circles)
+    ]
+    (tmp_path / "images").symlink_to(circles / "images")
+    for name, part in (("train", empty[:4]), ("val", empty[4:])) if split else (("annotations", empty),):
+        write_coco(tmp_path / f"{name}.json", part)
+    with pytest.raises(InputError, match=r"in [46] images: nobody accepted.*irnet view.*export again"):
+        open_source(tiny, tmp_path)

@@ -78,6 +78,7 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
         files = [locate(path)]
 
     held_back = validation is not training
+    need_annotated(training, path)  # before those that teach nothing go: it says how many there are
     training = take_fields([entry for entry in training if _teaches(entry)], settings.data)
     need_annotated(training, path)
     validation = [entry for entry in validation if entry.scored]

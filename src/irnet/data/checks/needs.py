@@ -15,11 +15,17 @@ _logger = logging.getLogger(__name__)
 
 def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
     """Raise InputError where a set has no image, or no annotated cell or nucleus in any."""
-    if not any(len(entry.content.cells) for entry in entries):
+    if any(len(entry.content.cells) for entry in entries):
+        return
+    nothing = f"{data}: no annotated cell and no nucleus in {number_of(len(entries), 'image')}"
+    if entries and not any(entry.scored for entry in entries):
         raise InputError(
-            f"{data}: no annotated cell and no nucleus in {number_of(len(entries), 'image')}: annotate some, "
-            "name the corrected.json that irnet view exported, or another set"
+            f"{nothing}: nobody accepted or drew any, or finished an image: do so in irnet view (A accepts, "
+            "Shift A finishes an image) and export again"
         )
+    raise InputError(
+        f"{nothing}: annotate some, name the corrected.json that irnet view exported, or another set"
+    )
 
 
 def take_scored(entries: Sequence[Entry], data: str | Path) -> list[Entry]:
