@@ -17,6 +17,7 @@ from irnet.study.record import Options, Study
 from irnet.study.results import compare_rows, gains
 from irnet.study.rows import IRNET, JOMLS, MASK_RCNN, TABLE1, WITHOUT_IRM
 from irnet.study.scoring import TEST, VAL
+from irnet.study.sections import difference_table
 from irnet.study.tables import find_row, make_table, score_rows
 
 WIDTHS = {  # bars found in the four test images; their IoU with the truth is width / 20
@@ -93,6 +94,23 @@ def test_gains_and_differences_are_over_the_control(results):
     assert difference.low <= difference.value <= difference.high
     assert gains(control, control) == compare_rows(control, control) == {}
     assert compare_rows(irnet, None) == {}
+
+
+def test_seeds_that_agree_are_counted_of_those_that_are_planned(study):
+    (study.folder("irnet", 0) / "cost.json").unlink()
+    study.record["seeds"] = 3
+    results = score_rows(study, TABLE1, say=lambda _: None)
+    jomls, control, irnet = results
+    assert [(one.seeds, one.planned) for one in results] == [((0,), 1), ((0, 1), 3), ((1,), 3)]
+
+    found, whole = (compare_rows(one, control)["aji/cytoplasm"] for one in (irnet, jomls))
+    ours, theirs = (one.estimate("aji/cytoplasm").seeds for one in (irnet, control))
+    assert found.seeds == (None, pytest.approx(ours[0] - theirs[1]), None)  # each seed beside its own
+    assert (found.unknown, found.seeds_error) == (2, None)
+    assert (len(whole.seeds), whole.unknown) == (3, 1)
+    page = difference_table(results, control)
+    assert re.search(r"of 3, 2 not known", page)
+    assert re.search(r"of 3, 1 not known", page)
 
 
 def test_a_row_without_scores_has_neither_thresholds_nor_ap(results):

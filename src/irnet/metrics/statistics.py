@@ -91,7 +91,7 @@ class Difference(Estimate):
     @property
     def seeds_error(self) -> float | None:
         """Standard error of the mean over seeds; None with one seed, where it is not known."""
-        return None if self.spread is None else self.spread / math.sqrt(len(self.seeds))
+        return None if self.spread is None else self.spread / math.sqrt(len(self.seeds) - self.unknown)
 
     @property
     def half_width(self) -> float | None:
@@ -107,6 +107,11 @@ class Difference(Estimate):
     def resolvable(self) -> float | None:
         """The smallest true difference that this number of patients and seeds finds with 80 % power."""
         return None if self.error is None else RESOLVED_BY * self.error
+
+    @property
+    def unknown(self) -> int:
+        """In how many seeds the difference is not known, as of those that are not finished."""
+        return sum(s is None for s in self.seeds)
 
     @property
     def agreeing(self) -> int:
@@ -188,7 +193,8 @@ def over_seeds(values: Sequence[float | None]) -> SeededEstimate:
 def difference(row: SeededEstimate, control: SeededEstimate) -> Difference:
     """`row` less `control`, paired by patient and by seed.
 
-    A row without seeds of its own (one value) is compared with each seed of the other one.
+    A row without seeds of its own (one value) is compared with each seed of the other one. Otherwise both
+    have the same seeds, None for one that is not finished; ValueError for different numbers of them.
     """
     draws = row.draws - control.draws
     low, high = interval(draws)
@@ -247,11 +253,11 @@ def _estimate(
 def _paired(
     row: Sequence[float | None], control: Sequence[float | None]
 ) -> Iterator[tuple[float | None, float | None]]:
-    """Seed by seed; a single value stands beside each of the other's, else the first seeds of both."""
+    """Seed by seed; a single value stands beside each of the other's."""
     if len(row) == 1 or len(control) == 1:
         many = max(len(row), len(control))
         row, control = ([*part] * many if len(part) == 1 else part for part in (row, control))
-    return zip(row, control, strict=False)
+    return zip(row, control, strict=True)
 
 
 def _divide(above: float, below: float) -> float | None:

@@ -39,8 +39,8 @@ def rows_at(
     cut: float, sweeps: Sequence[Sweep], results: Sequence[RowResult], control: RowResult | None
 ) -> list[CutRow]:
     """Every row whose finds have scores, at one cut."""
-    scored = {result.row.title for result in results if result.row.scored}
-    table = {one.title: _scores(one, cut) for one in sweeps if one.title in scored}
+    scored = {result.row.title: result for result in results if result.row.scored}
+    table = {one.title: _scores(one, cut, scored[one.title]) for one in sweeps if one.title in scored}
     base = table.get(control.row.title) if control else None
     return [_against(base, title, scores) for title, scores in table.items()]
 
@@ -61,11 +61,11 @@ def one_cut_sections(cut: float, rows: Sequence[CutRow], control: RowResult | No
     return [main, PageSection(f"{title}: paired difference to {control.row.title}", "", paired)]
 
 
-def _scores(one: Sweep, cut: float) -> dict[str, SeededEstimate]:
+def _scores(one: Sweep, cut: float, result: RowResult) -> dict[str, SeededEstimate]:
     scores = {}
     for figure in FIGURES:
         score, _, name = figure.partition("/")
-        scores[figure] = one.at(score, _LABELS[name], cut)
+        scores[figure] = result.as_planned(one.at(score, _LABELS[name], cut))
     return scores
 
 

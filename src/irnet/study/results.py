@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -72,6 +72,7 @@ class RowResult:
 
     row: Row
     seeds: tuple[int, ...]
+    planned: int  # seeds, from 0 on
     cuts: tuple[Cuts, ...]  # of each seed
     classes: dict[str, ClassResult]  # by name
     costs: tuple[Cost, ...]  # of each seed
@@ -81,6 +82,11 @@ class RowResult:
         score, _, name = figure.partition("/")
         return self.classes[name].ways[way].get(score) if name in self.classes else None
 
+    def as_planned(self, estimate: SeededEstimate) -> SeededEstimate:
+        """A figure of this row with a value for each planned seed, None where that is not finished."""
+        found = dict(zip(self.seeds, estimate.seeds, strict=True))
+        return replace(estimate, seeds=tuple(found.get(seed) for seed in range(self.planned)))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
@@ -89,19 +95,26 @@ class RowResult:
             "note": self.row.note,
             "paper": dict(self.row.paper),
             "seeds": [*self.seeds],
+            "seeds_planned": self.planned,
             "thresholds": [_by_name(cuts) for cuts in self.cuts],
             "classes": {name: part.to_json() for name, part in self.classes.items()},
             "costs": [dict(cost) for cost in self.costs],
         }
 
 
-def row_result(row: Row, scores: Sequence[SeedScores], costs: Sequence[Cost], weights: Weights) -> RowResult:
-    """Put the scores of a row's seeds together; `weights` (samples, images) are of `patient_weights`."""
+def row_result(
+    row: Row, scores: Sequence[SeedScores], costs: Sequence[Cost], weights: Weights, *, planned: int
+) -> RowResult:
+    """Put the scores of a row's seeds together, of so many that are `planned`.
+
+    `weights` (samples, images) are of `patient_weights`.
+    """
     labels = sorted({label for seed in scores for image in seed.images for label in image.classes})
 
     return RowResult(
         row=row,
         seeds=tuple(seed.seed for seed in scores),
+        planned=planned,
         cuts=tuple(seed.cuts for seed in scores),
         classes={LABEL_NAMES[label]: _class_result(row, scores, label, weights) for label in labels},
         costs=tuple(costs),
@@ -117,7 +130,7 @@ def compare_rows(result: RowResult, control: RowResult | None) -> dict[str, Diff
     for figure, way in ways.items():
         ours, theirs = result.estimate(figure, way), control.estimate(figure, way)
         if ours is not None and theirs is not None:
-            found[figure] = difference(ours, theirs)
+            found[figure] = difference(result.as_planned(ours), control.as_planned(theirs))
     return {figure: part for figure, part in found.items() if part.value is not None}
 
 

@@ -32,9 +32,16 @@ COSTS = {  # title -> key in cost.json, factor, digits
     "peak memory, test, MB": ("predict_peak_mb", 1, 0),
     "parameters, M": ("parameters", 1e-6, 2),
 }
+
+
+def _agreeing(part: Difference) -> str:
+    unknown = f", {part.unknown} not known" if part.unknown else ""
+    return f"{part.agreeing} of {len(part.seeds)}{unknown}"
+
+
 DIFFERENCES: list[Figure[Difference]] = [
     Figure("difference", with_bounds),
-    Figure("seeds that agree", lambda part: f"{part.agreeing} of {len(part.seeds)}"),
+    Figure("seeds that agree", _agreeing),
     Figure("half-width", lambda part: number(part.half_width)),
     Figure("spread over seeds", lambda part: number(part.spread)),
     Figure("resolvable", lambda part: number(part.resolvable)),

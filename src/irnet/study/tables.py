@@ -107,7 +107,8 @@ def score_rows(study: Study, rows: Sequence[Row], say: Say) -> list[RowResult]:
         scores = []
         for seed, _ in done:
             scores.append(score_seed(study.folder(row.key, seed), seed, val, test, scored=row.scored))
-        results.append(row_result(row, scores, [cost for _, cost in done], weights))
+        costs = [cost for _, cost in done]
+        results.append(row_result(row, scores, costs, weights, planned=len(jobs)))
 
     _check_one_base(results)
     return results
