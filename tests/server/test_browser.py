@@ -328,7 +328,7 @@ def test_classes_scores_filter_and_help(reader: Reader) -> None:
     reader.page.locator("#filter").fill("")
     reader.page.locator("#filter").press("Enter")
     reader.page.locator(".head .score").click()
-    reader.sees("#table .body .row", "0.30")
+    reader.sees("#table .body .row", "0.300")
     reader.press("?")
     reader.sees("#help-dialog[open] kbd")
     reader.press("Escape")

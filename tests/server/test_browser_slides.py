@@ -103,3 +103,17 @@ def test_it_sorts_and_goes_to_ids_and_slides(page, out: Path) -> None:
         page.locator("#find").fill(typed)
         page.keyboard.press("Enter")
         says(page, "#message.bad", said)
+
+
+def test_values_of_a_column_have_one_form(page, out: Path) -> None:
+    """A score of 1 stands as 1.000, beside 0.950; a number of nuclei has no digits."""
+    page.evaluate(
+        "() => { const { state } = window.irnet; state.listed = state.listed.map((each, place) =>"
+        " ({ ...each, score: [1, 0.95, 0.5][place % 3] })); state.tell('list'); }"
+    )
+    scores = page.locator("#table .row .cell.score")
+    playwright.expect(scores.first).to_have_text("1.000", timeout=20_000)
+    assert {*scores.all_inner_texts()} == {"1.000", "0.950", "0.500"}
+    page.select_option("#sort", "nuclei")
+    page.wait_for_function("() => document.querySelector('#table .cell.nuclei')", timeout=20_000)
+    assert all(text.isdigit() for text in page.locator("#table .row .cell.nuclei").all_inner_texts())

@@ -24,9 +24,12 @@ export function title(column: string): string {
   return column.replaceAll("_", " ").replace("um2", "µm²").replace(/\bum\b/, "µm");
 }
 
-export function digits(value: number | string | null | undefined): string {
+const COUNTED = /^(nuclei|neighbours|number|label|accepted|touches_border|area_px|colour_px|box_..)$/; // whole numbers, by their nature
+
+/** A value of a column: those of one column have one form, so 1 among shares is 1.000. */
+export function digits(value: number | string | null | undefined, column: string): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "string") return value;
-  if (Number.isInteger(value)) return String(value);
+  if (COUNTED.test(column)) return String(value);
   return Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(3);
 }

@@ -96,12 +96,12 @@ export function showDetail(state: State): void {
     const partner = each.label === 1 ? state.nucleiOf(each.id).map((n) => `#${n.number}`).join(" ") || "none" : cell ? `#${cell.number}` : "none";
     const origin = each.origin ?? state.session.origin;
     const rows: Fact[] = [
-      ["score", each.score.toFixed(3)],
+      ["score", digits(each.score, "score")],
       ...(origin === null ? [] : [["origin", origin] as [string, string]]),
       [each.label === 1 ? "nuclei" : "cell", partner],
     ];
     for (const [name, value] of Object.entries(each.measures ?? {})) {
-      if (value !== null && name !== "nuclei" && !name.startsWith("box_") && inMicrons(name, each) === name) rows.push([nameOf(name), digits(value), FORMULAS[name]]);
+      if (value !== null && name !== "nuclei" && !name.startsWith("box_") && inMicrons(name, each) === name) rows.push([nameOf(name), digits(value, name), FORMULAS[name]]);
     }
     box.replaceChildren(head, listFacts(rows), ...(each.measures ? [] : [make("p", { class: "quiet" }, `not measured yet: ${state.missing.measures} wait`)]));
   };

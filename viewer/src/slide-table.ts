@@ -58,7 +58,7 @@ function heading(column: string, falling: boolean | null, sort: (() => void) | n
 }
 
 function row(state: SlideState, each: Instance, columns: string[]): HTMLElement {
-  const cells = columns.map((column) => make("span", { class: `cell ${column}` }, column === "number" ? `#${each.id}` : digits(value(each, column))));
+  const cells = columns.map((column) => make("span", { class: `cell ${column}` }, column === "number" ? `#${each.id}` : digits(value(each, column), column)));
   const line = make("div", { class: each.id === state.selected ? "row chosen" : "row", role: "row", "data-id": String(each.id) }, ...cells);
   line.addEventListener("click", () => void state.choose(each.id, true).catch((error) => state.explain(error)));
   return line;

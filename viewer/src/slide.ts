@@ -54,10 +54,10 @@ function showChosen(state: SlideState): void {
     const head = make("h2", {}, swatch, ` ${state.session.labels[each.label]} ${state.current.name}#${each.id}`);
     const partner = each.label === CELL ? state.nucleiOf(each.id).map(({ id }) => `#${id}`).join(" ") : each.cell === null ? "" : `#${each.cell}`;
     const facts: Fact[] = [
-      ["score", each.score.toFixed(3)],
+      ["score", digits(each.score, "score")],
       [each.label === CELL ? "nuclei" : "cell", partner || "none"],
     ];
-    for (const [name, value] of Object.entries(each.measures ?? {})) if (value !== null && name !== "nuclei") facts.push([nameOf(name), digits(value), FORMULAS[name]]);
+    for (const [name, value] of Object.entries(each.measures ?? {})) if (value !== null && name !== "nuclei") facts.push([nameOf(name), digits(value, name), FORMULAS[name]]);
     box.replaceChildren(head, listFacts(facts));
   };
   state.on(["image", "selection"], update);

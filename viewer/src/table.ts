@@ -89,8 +89,7 @@ export class Table {
       cell.append(dot);
     } else if (column === "accepted") cell.textContent = each.accepted ? "✓" : each.edited ? "•" : "";
     else if (column === "number") cell.textContent = `#${each.number}`;
-    else if (column === "score") cell.textContent = each.score.toFixed(2);
-    else cell.textContent = each.measures ? digits(value(each, column)) : "…";
+    else cell.textContent = column === "score" || each.measures ? digits(value(each, column), column) : "…";
     return cell;
   }
 

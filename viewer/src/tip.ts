@@ -56,7 +56,7 @@ function beside([x1, y1, x2, y2]: Box, [width, height]: [number, number], [right
 
 function lines(state: State, each: Instance): HTMLElement[] {
   const known = SHOWN.map((name) => (name === "area_px" ? inMicrons(name, each) : name)).filter((name) => each.measures?.[name] != null);
-  const rows = [["score", each.score.toFixed(2)], ...known.map((name) => [nameOf(name), digits(each.measures![name])])];
+  const rows = [["score", digits(each.score, "score")], ...known.map((name) => [nameOf(name), digits(each.measures![name], name)])];
   const head = make("b", {}, `${state.session.labels[each.label]} #${each.number}`);
   const waits = each.measures ? [] : [make("div", {}, make("span", {}, "not measured yet"))];
   return [head, ...rows.map(([name, text]) => make("div", {}, make("span", {}, name!), make("span", {}, text!))), ...waits];
