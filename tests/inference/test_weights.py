@@ -8,12 +8,13 @@ import pytest
 import torch
 
 import irnet
-from irnet.config import Settings, load_recipe
+from irnet.config import AWAY, Settings, load_recipe, parse_settings
 from irnet.errors import InputError
 from irnet.inference.networks import build_network
 from irnet.inference.tensors import digest_of, read_tensors, write_tensors
-from irnet.inference.weights import find_weights, load_weights, save_weights, start_from
+from irnet.inference.weights import find_weights, load_weights, read_settings, save_weights, start_from
 from irnet.models.build import build_model
+from irnet.training.card import WeightsFile
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,32 @@ def test_the_checksum_beside_it_is_that_of_sha256sum(written: tuple[Path, torch.
         ["sha256sum", "-c", "best.safetensors.sha256"], cwd=written[0], capture_output=True
     )
     assert check.returncode == 0
+
+
+@pytest.mark.parametrize("folder", ["/data/of/anna/", "C:\\anna\\", "../anna/"])
+def test_no_place_of_the_machine_is_written_or_read_from_an_older_file(folder: str, tmp_path: Path):
+    places = [f"model.trunk_weights={folder}r18.pth", f"data.generated.cutouts={folder}lone"]
+    settings = load_recipe("tiny", ["model.trunk_norm=frozen_bn", "data.generated.composed=0.5", *places])
+    model = build_network(settings, pretrained=False)
+    path, older = tmp_path / "best.safetensors", tmp_path / "older.safetensors"
+    save_weights(path, model, settings=settings, trained={})
+    assert b"anna" not in path.read_bytes()
+
+    said = {"kind": "weights", "settings": settings.model_dump(mode="json"), "trained": {}}
+    write_tensors(older, read_tensors(path)[0], said)
+    assert b"anna" in older.read_bytes()
+    for file in (path, older):
+        for said in (load_weights(file)[1], read_settings(file)[0], WeightsFile.read(file).settings):
+            assert (said.model.trunk_weights, said.data.generated.cutouts) == ("r18.pth", "lone")
+
+
+def test_words_and_dots_stay():
+    for word in ("package", "."):
+        settings = load_recipe("tiny", ["data.generated.composed=0.5", f"data.generated.cutouts={word}"])
+        said = settings.model_dump(mode="json", context=AWAY)
+        assert parse_settings(said, source="a file").data.generated.cutouts == word
+    settings = load_recipe("tiny")
+    assert settings.model_dump(context=AWAY) == settings.model_dump()
 
 
 def test_training_starts_from_a_file(written: tuple[Path, torch.nn.Module], tiny: Settings):

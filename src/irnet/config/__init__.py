@@ -21,7 +21,7 @@ from irnet.config.recipe import (
     load_recipe,
     parse_settings,
 )
-from irnet.config.section import PerClass
+from irnet.config.section import AWAY, PerClass
 from irnet.config.training import (
     AugmentSettings,
     DataSettings,
@@ -33,6 +33,7 @@ from irnet.config.training import (
 )
 
 __all__ = [
+    "AWAY",
     "AugmentSettings",
     "CSPNetSettings",
     "DRMSettings",

@@ -7,7 +7,17 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from irnet.config.parts import BACKBONES, BackboneName, MaskHeadName
-from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, Positive, Section, Triple, Width
+from irnet.config.section import (
+    Count,
+    CountOrZero,
+    Fraction,
+    NonNegative,
+    Place,
+    Positive,
+    Section,
+    Triple,
+    Width,
+)
 
 
 class RPNSettings(Section):
@@ -131,7 +141,7 @@ class ModelSettings(Section):
     trunk_norm: Literal["frozen_bn", "group"] = "frozen_bn"
     """Of the backbone: frozen batch norm needs `trunk_weights`; group norm (ResNets) starts from scratch,
     nothing frozen."""
-    trunk_weights: str = "package"
+    trunk_weights: Place = "package"
     """ImageNet weights: a .pth file, "package" (of the extra imagenet), or "" for none."""
     trunk_sha256: str = ""
     """SHA-256 that `trunk_weights` must have; "" checks only files whose hash is known."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import PureWindowsPath
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -15,6 +16,16 @@ CountOrZero = Annotated[int, Field(ge=0)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 """Channels of a layer: bounded, or a file's header could ask for more memory than there is."""
 Triple = tuple[float, float, float]
+AWAY = {"away": True}  # the context of `model_dump` for who gets settings away from this machine
+
+
+def _dump_path(value: str, info: SerializationInfo) -> str:
+    name = PureWindowsPath(value).name or value  # of a path of Windows too
+    return name if info.context == AWAY else value
+
+
+Place = Annotated[str, PlainSerializer(_dump_path, return_type=str)]
+"""A file or folder of this machine, or a word for one: `AWAY` gets its last name alone."""
 
 
 class Section(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, PerClass, Positive, Section
+from irnet.config.section import Count, CountOrZero, Fraction, NonNegative, PerClass, Place, Positive, Section
 
 
 class TrainSettings(Section):
@@ -133,7 +133,7 @@ class GeneratedSettings(Section):
     """Share of atrophic, inflamed or dysplastic smears, with many small cells and large nuclei."""
     composed: Fraction = 0.0
     """Share of fields composed of the cut-outs in `cutouts`."""
-    cutouts: str = ""
+    cutouts: Place = ""
     """Data set of isolated annotated cells to compose fields from; "" for none."""
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from irnet.config import Settings, parse_settings
+from irnet.config import AWAY, Settings, parse_settings
 from irnet.data.files import sha256, write_atomic
 from irnet.errors import InputError
 from irnet.inference.tensors import digest_of, read_meta, read_tensors, write_tensors
@@ -37,9 +37,11 @@ def save_weights(
 
     `settings.predict.score` holds the operating thresholds, `settings.data.mpp` the network's scale,
     `trained` says how it was trained and how it scored. With `half` the kernels are stored in 16 bits.
+    Of files and folders that the settings name, only the last names are written.
     """
     tensors = {name: _short(tensor) if half else tensor for name, tensor in model.state_dict().items()}
-    meta = {"kind": "weights", "settings": settings.model_dump(mode="json"), "trained": trained}
+    said = settings.model_dump(mode="json", context=AWAY)
+    meta = {"kind": "weights", "settings": said, "trained": trained}
     digest = write_tensors(path, tensors, meta)
     write_checksum(path)
     return digest
@@ -76,7 +78,7 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
 def read_settings(path: Path) -> tuple[Settings, str]:
     """Return the settings of a weights file and its digest, without torch; raises as `load_weights`."""
     meta = read_meta(path)
-    return _settings(path, meta), meta["sha256"]
+    return settings_in(path, meta), meta["sha256"]
 
 
 def find_weights(path: str | Path | None) -> Path:
@@ -194,7 +196,7 @@ def _prefixes(name: str) -> list[str]:
 def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
     """Return float32 weights (of a checkpoint the moving average), their settings and their training."""
     tensors, meta = read_tensors(path)
-    settings = _settings(path, meta)
+    settings = settings_in(path, meta)
 
     prefix = "average/"
     average = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
@@ -207,10 +209,15 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Settings, dict[str, Any]]:
     return state, settings, meta.get("trained", {})
 
 
-def _settings(path: Path, meta: Mapping[str, Any]) -> Settings:
+def settings_in(path: Path, meta: Mapping[str, Any]) -> Settings:
+    """The settings that a file says, without the places of the machine that an earlier irnet wrote.
+
+    Raises `InputError` where it says none, or wrong ones.
+    """
     if "settings" not in meta:
         raise InputError(f"{path}: holds no network of irnet; name a weights file or a run's folder")
-    return parse_settings(meta["settings"], source=str(path))
+    said = parse_settings(meta["settings"], source=str(path))
+    return Settings.model_validate(said.model_dump(mode="json", context=AWAY))
 
 
 def _short(tensor: Tensor) -> Tensor:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from irnet.config import Settings, parse_settings
+from irnet.config import Settings
 from irnet.data.coco.document import naming
 from irnet.data.files import sha256, write_atomic
 from irnet.errors import InputError
 from irnet.inference.tensors import read_tensors
-from irnet.inference.weights import generated_alone
+from irnet.inference.weights import generated_alone, settings_in
 from irnet.markdown import facts
 from irnet.models.weights import PACKAGE, pretrained_origin
 from irnet.training.card_scores import score_sections
@@ -53,7 +53,7 @@ class WeightsFile(NamedTuple):
             sha256=sha256(path),
             parameters=sum(tensor.numel() for tensor in tensors.values()),
             format=meta["format"],
-            settings=parse_settings(meta["settings"], source=str(path)),
+            settings=settings_in(path, meta),
             trained=meta["trained"],
         )
 
