@@ -197,6 +197,13 @@ def test_blocks_of_another_slide_or_plan_are_no_blocks_of_this_one(tmp_path: Pat
     write_pyramid(tmp_path / "smear.tif", Scene(10, (500, 500), 50).image(1.48), compression=None)
     with pytest.raises(InputError, match="not the file that was planned"):
         run_slides(plan.out, open_detector=lambda _: scene.detect)
+    for junk in (b"", b"junk" * 99, b"II*\0" + b"junk" * 99):
+        (tmp_path / "smear.tif").write_bytes(junk)
+        with pytest.raises(
+            InputError, match=r"smear\.tif: not read as the slide.*put the slide back"
+        ) as told:
+            run_slides(plan.out, open_detector=lambda _: scene.detect)
+        assert "image" not in str(told.value)
 
 
 def test_what_is_no_plan_and_options_that_are_none(tmp_path: Path) -> None:

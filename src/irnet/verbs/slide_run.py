@@ -201,7 +201,14 @@ def open_planned(slide: SlidePlan, *, same_reader: bool = True) -> Slide:
     """
     if not Path(slide.path).exists():
         raise InputError(f"{slide.path}: no such file: put the slide back, or plan again to another folder")
-    opened = open_slide(slide.path)
+    try:
+        opened = open_slide(slide.path)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{slide.path}: ")
+        raise InputError(
+            f"{slide.path}: not read as the slide that was planned ({reason}): put the slide back, or plan "
+            "again to another folder"
+        ) from None
     try:
         _check_same(opened, slide, same_reader)
     except InputError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from irnet.data.image import read_image
+from irnet.data.image import check_kinds, read_image
+from irnet.errors import InputError
 from irnet.slides.readers.slide import Box, Pixels, Slide
 
 
@@ -19,9 +20,15 @@ class PictureSlide(Slide):
 
     @classmethod
     def open(cls, path: Path) -> PictureSlide:
-        """The slide of an image file. Raises what `read_image` raises."""
+        """The slide of an image file. Raises InputError."""
         import PIL
 
+        try:
+            check_kinds([path])
+        except InputError:
+            raise InputError(
+                f"{path}: no slide and no picture, by its first bytes: copy or export it again"
+            ) from None
         image = read_image(path)
         slide = cls(image.pixels, image.mpp, path=path, reader=f"Pillow {PIL.__version__}")
         slide.notes = image.notes
