@@ -103,7 +103,7 @@ def test_qc_says_where_and_what_was_found_where_nothing_shows(tmp_path: Path) ->
         x1, y1, _, y2 = one["box"]
         assert ("blurred" in one["flags"]) == (x1 >= 2048 and y2 <= 1024)
         assert ("pen" in one["flags"]) == (2048 <= x1 < 2560 and y1 >= 1536)
-    assert pictures["windows_flagged"] == {"blurred": 4, "pen": 1}
+    assert pictures["windows_flagged"] == {"blurred": 4, "pen": 1, "bubble": 0}
     for region in pictures["regions"]:
         x1, _, _, y2 = region["box"]
         assert x1 >= 2048

@@ -107,7 +107,7 @@ QUALITY = {
     "audited": 20,
     "found_where_nothing_shows": 3,
     "cut": 5,
-    "pictures": {"windows_flagged": {"blurred": 1, "pen": 0}},
+    "pictures": {"windows_flagged": {"blurred": 1, "pen": 0, "bubble": 2}},
     "notes": ["plane 2 of 5"],
 }
 
@@ -121,6 +121,7 @@ def test_notes_say_what_is_missing_first(tmp_path: Path) -> None:
     assert notes[3:] == [
         "5 cells and nuclei are cut by the edge of their window",
         "1 window is blurred",
+        "2 windows are under air bubbles",
         "plane 2 of 5",
     ]
 

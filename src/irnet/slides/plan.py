@@ -16,6 +16,7 @@ from typing import Any, Self
 from irnet.data.coco.document import parse
 from irnet.data.files import as_json, write_atomic
 from irnet.errors import InputError
+from irnet.slides.bubbles import Bubble
 from irnet.slides.layout import Layout
 from irnet.slides.tiles import Window
 
@@ -47,6 +48,7 @@ class SlidePlan:
         outside: numbers of the windows outside the region that was asked for.
         notes: what a user should know.
         full_hash: whether the key is that of all bytes.
+        bubbles: air under the cover slip, the largest first.
     """
 
     name: str
@@ -61,6 +63,7 @@ class SlidePlan:
     outside: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     full_hash: bool = False
+    bubbles: tuple[Bubble, ...] = ()
 
     def windows(self) -> dict[int, Window]:
         """The windows that are to be segmented, by number."""
@@ -87,6 +90,9 @@ class SlidePlan:
         values: Row = {field.name: _frozen(row[field.name]) for field in fields(cls)}
         layout = {field.name: _frozen(row["layout"][field.name]) for field in fields(Layout)}
         values["layout"] = Layout(**layout)
+        values["bubbles"] = tuple(
+            Bubble(one["diameter_um"], tuple(map(tuple, one["stripes"]))) for one in row["bubbles"]
+        )
         return cls(**values)
 
 

@@ -1,7 +1,7 @@
 """How good the picture is, patch by patch of a window: its sharpness, and ink of pens over it.
 
-For people: nothing is left out for it. Bubbles and edges of cover slips are not looked for: what tells them
-from cells could not be tested without slides that have them.
+For people: nothing is left out for it. Edges of cover slips are not looked for: what tells them from cells
+could not be tested without slides that have them.
 """
 
 from __future__ import annotations

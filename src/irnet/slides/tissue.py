@@ -1,4 +1,4 @@
-"""Where a slide shows more than glass: its background, and the places that differ from it."""
+"""Where a slide shows more than glass: its background, places that differ from it, and how dark they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ DIFFERENT = 0.02  # optical density
 _BANDS = 64  # of a level that give the background
 _TOGETHER = 2**24  # px that are looked at together
 _BRIGHT = 0.8  # of the brightest: darker levels are no glass, however frequent
-_UNSCANNED = (0, 255)  # of all channels, exactly
+_NOT_SCANNED = (0, 255)  # of all channels, exactly
+UNSCANNED = 255  # instead of a darkness
 
 Rgb = tuple[float, float, float]
 
@@ -28,6 +29,9 @@ class Tissue:
     background: Rgb  # grey levels of glass
     px: float  # px of the finest level that a place is wide
     places: NDArray[np.bool_]  # (h, w)
+    dark: NDArray[
+        np.uint8
+    ]  # (h, w, 2) hundredths of optical density: of the palest channel, more of the darkest
 
     def meets(self, box: Box) -> bool:
         """Whether anything differs in a box, in px of the finest level, or in a place that it cuts."""
@@ -64,8 +68,9 @@ def find_tissue(slide: Slide, plane: int, mpp: float) -> Tissue:
     background = _background(slide, plane, level)
 
     bands = each([*_bands(slide.levels[level], side)], "looking for tissue")
-    rows = [_differing(slide.read(plane, level, band), side, background) for band in bands]
-    return Tissue(background, side * slide.downsample(level), np.concatenate(rows))
+    rows = [_look(slide.read(plane, level, band), side, background) for band in bands]
+    places, dark = (np.concatenate(each) for each in zip(*rows, strict=True))
+    return Tissue(background, side * slide.downsample(level), places, dark)
 
 
 def _bands(shape: tuple[int, int], side: int) -> Iterator[Box]:
@@ -99,11 +104,11 @@ def _bright_mode(counts: NDArray[np.int64]) -> float:
 
 def _unscanned(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which pixels (..., 3) have the colour of places that were not scanned."""
-    return np.logical_or.reduce([(pixels == level).all(axis=-1) for level in _UNSCANNED])
+    return np.logical_or.reduce([(pixels == level).all(axis=-1) for level in _NOT_SCANNED])
 
 
-def _differing(pixels: Pixels, side: int, background: Rgb) -> NDArray[np.bool_]:
-    """Which places of `side` px differ from the background; those at the ends may be smaller."""
+def _look(pixels: Pixels, side: int, background: Rgb) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+    """Which places of `side` px differ from the background, how dark they are; the last may be smaller."""
     height, width = pixels.shape[:2]
     short = (-height % side, -width % side)
     whole = np.pad(pixels, ((0, short[0]), (0, short[1]), (0, 0)), mode="edge") if any(short) else pixels
@@ -111,4 +116,9 @@ def _differing(pixels: Pixels, side: int, background: Rgb) -> NDArray[np.bool_]:
     means = blocks.mean(axis=(1, 3), dtype=np.float32)  # (h, w, 3)
 
     density = np.log10(np.maximum(background, 1) / np.maximum(means, 1))
-    return (np.abs(density) > DIFFERENT).any(axis=2) & ~_unscanned(means)
+    scanned = ~_unscanned(means)
+    palest = density.min(axis=2)
+    dark = np.stack([palest, density.max(axis=2) - palest], axis=2)
+    dark = np.clip(100 * dark, 0, UNSCANNED - 1).astype(np.uint8)
+    dark[~scanned] = UNSCANNED
+    return (np.abs(density) > DIFFERENT).any(axis=2) & scanned, dark

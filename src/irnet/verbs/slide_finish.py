@@ -92,7 +92,7 @@ def _finish_slide(plan: Plan, state: SlideStatus) -> Row:
     pictures = quality_rows(slide, patches)
     found = sum(one["cells"] + one["nuclei"] for one in audit)
     row = _summary(slide, state, cells, parents) | {"found_where_nothing_shows": found}
-    row |= {name: pictures[name] for name in ("focus", "blurred", "pen")}
+    row |= {name: pictures[name] for name in ("focus", "blurred", "pen", "bubble")}
     said = _quality(slide, state, row, cells) | {"audit": audit, "pictures": pictures}
     write_atomic(plan.folder(slide.name) / QC, as_json(said))
     return row

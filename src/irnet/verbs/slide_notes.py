@@ -28,6 +28,7 @@ class _Windows(_Said):
 class _Flagged(_Said):
     blurred: NonNegativeInt
     pen: NonNegativeInt
+    bubble: NonNegativeInt
 
 
 class _Pictures(_Said):
@@ -100,6 +101,11 @@ def _on_windows(quality: Quality) -> Iterator[str]:
 
 
 def _on_pictures(flagged: _Flagged) -> Iterator[str]:
-    for count, what in ((flagged.blurred, "blurred"), (flagged.pen, "marked by a pen")):
+    told = (
+        (flagged.blurred, "blurred"),
+        (flagged.pen, "marked by a pen"),
+        (flagged.bubble, "under air bubbles"),
+    )
+    for count, what in told:
         if count:
             yield f"{number_of(count, 'window')} {'is' if count == 1 else 'are'} {what}"

@@ -20,6 +20,7 @@ from irnet.inference.weights import find_weights, read_settings
 from irnet.inference.windows import WINDOWS
 from irnet.models.constants import by_label
 from irnet.progress import each
+from irnet.slides.bubbles import find_bubbles
 from irnet.slides.focus import choose_focus, in_focus, say_focus
 from irnet.slides.key import slide_key
 from irnet.slides.layout import Layout, audited
@@ -122,6 +123,7 @@ def _plan_slide(
             outside,
             (*slide.notes, *told, *_plane_note(slide, layout)),
             options.full_hash,
+            find_bubbles(tissue, mpp),
         )
 
 

@@ -13,9 +13,10 @@ from irnet.slides.plan import SlidePlan
 from irnet.slides.quality import blurred_below
 from irnet.slides.reading import Store
 
-BLURRED, PEN = "blurred", "pen"
-FLAGS = (BLURRED, PEN)
+BLURRED, PEN, BUBBLE = "blurred", "pen", "bubble"
+FLAGS = (BLURRED, PEN, BUBBLE)
 _INK = 0.05  # of a patch: more is a mark of a pen
+_COVERED = 0.05  # of a window: more under bubbles flags it
 _HALF = 0.5  # of the patches of a window whose sharpness is known: more blurred ones make it blurred
 _MANY = 0.1  # of the windows: a flag that more of them have is one of the slide
 _MOST = 10**6  # instances that are looked at in one window
@@ -34,6 +35,10 @@ def quality_rows(slide: SlidePlan, patches: Mapping[int, NDArray[np.float32]]) -
             flags = [BLURRED] * bool(patch[4] < limit) + [PEN] * bool(patch[5] > _INK)
             regions.append({"window": number, "box": _box(slide, patch[:4]), "flags": flags})
 
+    regions += [
+        {"box": _inside(slide, one.box), "diameter_um": one.diameter_um, "flags": [BUBBLE]}
+        for one in slide.bubbles
+    ]
     counts = {flag: sum(flag in row["flags"] for row in windows) for flag in FLAGS}
     return {
         "flags": [flag for flag in FLAGS if counts[flag] > _MANY * len(windows)],
@@ -42,6 +47,7 @@ def quality_rows(slide: SlidePlan, patches: Mapping[int, NDArray[np.float32]]) -
         "blurred_below": round(limit, 4),
         "blurred": _blurred(every, limit),
         "pen": _ink(every),
+        "bubble": _bubbly(slide, [row["box"] for row in windows]),
         "regions": regions,
         "looked_at": windows,
     }
@@ -71,24 +77,29 @@ def _window(
     slide: SlidePlan, number: int, core: tuple[int, ...], patches: NDArray[np.float32], limit: float
 ) -> Row:
     blurred = _blurred(patches, limit)
-    flags = [BLURRED] * bool(blurred and blurred > _HALF) + [PEN] * bool((patches[:, 5] > _INK).any())
+    box = _box(slide, core)
+    bubble = _bubbly(slide, [box])
+    held = (blurred or 0) > _HALF, (patches[:, 5] > _INK).any(), bubble > _COVERED
+    flags = [flag for flag, has in zip(FLAGS, held, strict=True) if has]
     return {
         "window": number,
-        "box": _box(slide, core),
+        "box": box,
         "focus": _median(patches[:, 4]),
         "blurred": blurred,
         "pen": _ink(patches),
+        "bubble": bubble,
         "flags": flags,
     }
 
 
 def _box(slide: SlidePlan, box: Iterable[float]) -> list[int]:
     """A box at the network's scale in px of the slide, inside of it."""
+    return _inside(slide, (round(float(value) * slide.layout.px) for value in box))
+
+
+def _inside(slide: SlidePlan, box: Iterable[int]) -> list[int]:
     height, width = slide.shape
-    return [
-        min(round(float(value) * slide.layout.px), most)
-        for value, most in zip(box, (width, height, width, height), strict=True)
-    ]
+    return [min(value, most) for value, most in zip(box, (width, height, width, height), strict=True)]
 
 
 def _median(sharpness: NDArray[np.float32]) -> float | None:
@@ -106,3 +117,10 @@ def _ink(patches: NDArray[np.float32]) -> float:
     """The share of the area of patches that is ink."""
     areas = np.prod(patches[:, 2:4] - patches[:, :2], axis=1)
     return round(float((areas * patches[:, 5]).sum() / max(1.0, float(areas.sum()))), 4)
+
+
+def _bubbly(slide: SlidePlan, boxes: list[list[int]]) -> float:
+    """The share of the area of boxes, in px of the slide, that is under bubbles."""
+    area = sum((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes)
+    covered = sum(one.area_in(box) for box in boxes for one in slide.bubbles)
+    return round(min(1.0, covered / max(1, area)), 4)
