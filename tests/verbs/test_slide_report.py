@@ -121,7 +121,7 @@ def test_notes_say_what_is_missing_first(tmp_path: Path) -> None:
     assert notes[3:] == [
         "5 cells and nuclei are cut by the edge of their window",
         "1 window is blurred",
-        "2 windows are under air bubbles",
+        "2 windows are partly under air bubbles",
         "plane 2 of 5",
     ]
 

@@ -104,7 +104,7 @@ def _on_pictures(flagged: _Flagged) -> Iterator[str]:
     told = (
         (flagged.blurred, "blurred"),
         (flagged.pen, "marked by a pen"),
-        (flagged.bubble, "under air bubbles"),
+        (flagged.bubble, "partly under air bubbles"),
     )
     for count, what in told:
         if count:
