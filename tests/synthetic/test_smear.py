@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, binary_erosion
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Content
 from irnet.errors import InputError
@@ -15,7 +16,7 @@ from irnet.synthetic import Patient, generate
 from irnet.synthetic.kinds import KINDS
 from irnet.synthetic.layout import Placement, Plan
 from irnet.synthetic.smear import _draw_blurs
-from irnet.synthetic.stain import STRENGTHS
+from irnet.synthetic.stain import STRENGTHS, Density
 
 SIZE = (220, 260)
 PRINT_DIGEST = """
@@ -86,6 +87,27 @@ def test_masks_are_whole_where_cells_overlap(fields: list[tuple[np.ndarray, Cont
         cytoplasms = truth.cells.of(CYTOPLASM)
         overlaps += np.count_nonzero(np.triu(cytoplasms.intersections(cytoplasms), 1))
     assert overlaps > 30
+
+
+def test_opaque_cells_are_the_same_and_hide_what_lies_under_them():
+    stacked = {"size": SIZE, "mpp": 0.37, "layout": "heaped", "palette": "grey", "count": 2}
+    (clear, truth), (opaque, same) = (generate(3, **stacked, opaque=hides) for hides in (False, True))
+    assert same.cells.to_rle() == truth.cells.to_rle()
+
+    below, above = truth.cells.of(CYTOPLASM).to_dense()
+    inside = binary_erosion(below & above, iterations=8)
+    assert np.count_nonzero(inside) > 500
+    assert opaque[inside].mean() > clear[inside].mean() + 10
+    apart = ~binary_dilation(above, iterations=8)
+    assert np.abs(opaque[apart].astype(int) - clear[apart]).mean() < 1
+
+
+def test_where_a_cell_hides_others_nothing_of_them_is_left():
+    density = Density((20, 30), grey=False)
+    density.add(np.ones((20, 30), np.float32), (0, 0), np.ones(3, np.float32))
+    density.hide(np.ones((16, 16), bool), (-6, 8))  # partly outside the field
+    assert np.allclose(density.values[:, 12:, :6], 0)
+    assert np.allclose(density.values[:, :, 14:], 1)
 
 
 def test_distractors_lie_in_the_frame(fields: list[tuple[np.ndarray, Content]]):

@@ -19,6 +19,7 @@ def synth(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed draws the same set.", min=0)] = 0,
+    opaque: Annotated[bool, typer.Option("--opaque", help="Cells hide what lies under them.")] = False,
 ) -> None:
     """Draw a set of generated smears: annotations.json and images/.
 
@@ -30,6 +31,6 @@ def synth(
     from irnet.synthetic import generate_set
     from irnet.wording import number_of
 
-    entries = generate_set(out, images=images, patients=patients, seed=seed)
+    entries = generate_set(out, images=images, patients=patients, seed=seed, opaque=opaque)
     people = number_of(len({entry.patient for entry in entries}), "patient")
     typer.echo(f"{number_of(images, 'generated field')} of {people} in {out}")

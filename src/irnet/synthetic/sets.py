@@ -20,7 +20,7 @@ SEEDS = 2**31
 PATIENTS = 82  # of the paper's set
 
 
-def generate_set(
+def generate_set(  # noqa: PLR0913 - what a set is made of
     out_dir: str | os.PathLike,
     *,
     images: int = 413,
@@ -30,14 +30,15 @@ def generate_set(
     mpp: float = 0.2529,
     layout: LayoutName = "cps",
     palette: Palette | None = None,
+    opaque: bool = False,
 ) -> list[Entry]:
     """Write `images` fields of `patients` patients to out_dir/images and out_dir/annotations.json.
 
     Where `patients` is None there are 82 of them, or as many as images if these are fewer.
     Each patient has a stain, a camera and a mixture of cells of its own; of `palette`, or, when that is
-    None, of one drawn for the patient. `size` is the (H, W) of a field in px, `mpp` its um per pixel. The
-    same arguments give the same files. Raises InputError when there are fewer images than patients, and
-    when `out_dir` holds a data set already.
+    None, of one drawn for the patient. `size` is the (H, W) of a field in px, `mpp` its um per pixel. Where
+    `opaque`, the same cells hide what lies under them. The same arguments give the same files. Raises
+    InputError when there are fewer images than patients, and when `out_dir` holds a data set already.
     """
     target = Path(out_dir) / "annotations.json"
     if target.exists():
@@ -62,6 +63,7 @@ def generate_set(
             palette=stain,
             patient=Patient.draw(int(seeds[1, person]), stain),
             count=int(count),
+            opaque=opaque,
         )
 
         patient = f"patient{person + 1:03d}"
@@ -71,6 +73,7 @@ def generate_set(
         entries.append(Entry(name=name, path=path, content=truth, patient=patient))
 
     info = {"description": "Generated smears", "generator": VERSION, "seed": seed, "layout": layout}
+    info |= {"opaque": True} if opaque else {}  # files of transparent cells stay what they were
     write_coco(target, entries, info=info)
     return entries
 

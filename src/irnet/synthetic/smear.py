@@ -55,6 +55,7 @@ def generate(
     palette: Palette = "pap",
     patient: Patient | None = None,
     count: int | None = None,
+    opaque: bool = False,
 ) -> tuple[NDArray[np.uint8], Content]:
     """Draw a field of a smear with its truth.
 
@@ -66,6 +67,7 @@ def generate(
         palette: stain: "pap", "pale", "vivid", "strong"; "grey" is a monochrome camera.
         patient: stain, camera and mixture of cells; None draws them from the seed.
         count: number of cytoplasms; None draws it.
+        opaque: cells hide what lies under them; as a rule all of it shines through.
 
     Returns:
         The picture (H, W, 3) uint8, and what it holds: whole masks, also where cells lie under others.
@@ -97,7 +99,7 @@ def generate(
 
     drawings = _draw_cells(rng, plan, patient, mpp)
     centres = [placement.centre for placement in plan.cells]
-    return assemble(rng, drawings, centres, patient=patient, size=size, mpp=mpp)
+    return assemble(rng, drawings, centres, patient=patient, size=size, mpp=mpp, opaque=opaque)
 
 
 def assemble(
@@ -108,10 +110,13 @@ def assemble(
     patient: Patient,
     size: tuple[int, int],
     mpp: float,
+    opaque: bool = False,
 ) -> tuple[NDArray[np.uint8], Content]:
     """The picture (H, W, 3) of drawn cells, debris around their `centres` (x, y px) added, and its truth."""
     density = Density(size, grey=patient.stain.grey)
     for _, drawing in drawings:
+        if opaque and drawing.cytoplasm is not None:
+            density.hide(*drawing.cytoplasm)
         for layer in drawing.layers:
             density.add(layer.density, layer.corner, layer.colour)
 

@@ -6,11 +6,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 Raster = NDArray[np.floating]
 Colour = NDArray[np.float32]  # (3,) optical density of R, G, B
 Palette = Literal["pap", "pale", "vivid", "strong", "grey"]
 
+EDGE = 3  # px: half the width over which a cell that hides others begins to
 WHITE_DENSITY: Colour = np.ones(3, dtype=np.float32)
 
 # Directions of optical density in R, G, B that slides show for each affinity; a patient mixes them.
@@ -126,11 +128,23 @@ class Density:
 
     def add(self, tile: Raster, corner: tuple[int, int], colour: Colour) -> None:
         """Add a layer `tile` (h, w), times the `colour` of its dye, at `corner` (x, y); cut to the field."""
-        x, y = corner
-        top, left = max(0, -y), max(0, -x)
-        bottom, right = min(tile.shape[0], self.shape[0] - y), min(tile.shape[1], self.shape[1] - x)
-        if bottom <= top or right <= left:
-            return
-        part = tile[top:bottom, left:right]
+        field, part = self._meeting(tile.shape, corner)
         for channel, density in zip(self.values, colour, strict=False):
-            channel[y + top : y + bottom, x + left : x + right] += density * part
+            channel[field] += density * tile[part]
+
+    def hide(self, mask: NDArray[np.bool_], corner: tuple[int, int]) -> None:
+        """Take away what is there under `mask` (h, w) at `corner` (x, y), with a soft edge."""
+        cover = gaussian_filter(np.pad(mask.astype(np.float32), EDGE), EDGE / 3, truncate=3.0)
+        field, part = self._meeting(cover.shape, (corner[0] - EDGE, corner[1] - EDGE))
+        self.values[:, *field] *= 1 - cover[part]
+
+    def _meeting(
+        self, shape: tuple[int, ...], corner: tuple[int, int]
+    ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Rows and columns of the field that a tile of `shape` at `corner` (x, y) meets; then of the tile."""
+        field, part = [], []
+        for start, length, whole in zip(corner[::-1], shape, self.shape, strict=True):
+            first, last = max(0, start), max(0, start, min(whole, start + length))
+            field.append(slice(first, last))
+            part.append(slice(first - start, last - start))
+        return (field[0], field[1]), (part[0], part[1])
