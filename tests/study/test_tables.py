@@ -4,6 +4,7 @@ import csv
 import json
 import re
 
+import numpy as np
 import pytest
 from study_scenes import both, entry, wide
 
@@ -157,6 +158,25 @@ def test_the_table_is_written_in_three_forms(study, monkeypatch):
     assert (study.out / "curves_table1.svg").exists()
     curves = list(csv.DictReader((study.out / "curves_table1.csv").read_text().splitlines()))
     assert {row["row"] for row in curves} == {"JOMLS", "Mask R-CNN", "IRNet"}
+
+
+def test_what_every_image_scored_is_written_and_gives_the_table(study, monkeypatch):
+    monkeypatch.setattr("irnet.study.tables.run_rows", lambda *_, **__: [])
+    make("table1", study, keys=None, device="cpu", say=lambda _: None)
+    rows = list(csv.DictReader((study.out / "images_table1.csv").read_text().splitlines()))
+    values = json.loads((study.out / "table1.json").read_text())
+
+    for result in values["rows"]:
+        own = [row for row in rows if row["row"] == result["key"]]
+        assert len(own) == len(result["seeds"]) * len(study.parts.test)
+        for figure in ("aji/cytoplasm", "f1/cytoplasm"):
+            name, label = figure.split("/")
+            mean = result["classes"][label]["image_mean"][name]["value"]
+            assert np.mean([float(row[figure]) for row in own if row[figure]]) == pytest.approx(
+                mean, abs=1e-4
+            )
+    assert {row["aji/cytoplasm@0.05"] for row in rows if row["row"] == "jomls"} == {""}  # it has no scores
+    assert {row["patient"] for row in rows} == {entry.patient for entry in study.parts.test}
 
 
 def test_table2_has_the_papers_check_marks(study, monkeypatch):

@@ -39,6 +39,10 @@ class Sweep:
         """The mean of images at one of CUTS; its value is None where it is undefined."""
         return image_mean(self.ratios[score, label][:, :, CUTS.tolist().index(cut)], self.weights)
 
+    def ratio(self, score: str, label: int, cut: float, *, seed: int, image: int) -> Ratio:
+        """That of one seed, by its place, and one image."""
+        return Ratio(*self.ratios[score, label][seed, image, CUTS.tolist().index(cut)].tolist())
+
     def line(self, score: str, label: int) -> list[float | None]:
         """The mean of images at every cut."""
         return [self.at(score, label, cut).value for cut in CUTS.tolist()]

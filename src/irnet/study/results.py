@@ -71,11 +71,19 @@ class RowResult:
     """One row over all seeds that are finished."""
 
     row: Row
-    seeds: tuple[int, ...]
+    scores: tuple[SeedScores, ...]
     planned: int  # seeds, from 0 on
-    cuts: tuple[Cuts, ...]  # of each seed
     classes: dict[str, ClassResult]  # by name
     costs: tuple[Cost, ...]  # of each seed
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(seed.seed for seed in self.scores)
+
+    @property
+    def cuts(self) -> tuple[Cuts, ...]:
+        """The thresholds of each seed."""
+        return tuple(seed.cuts for seed in self.scores)
 
     def estimate(self, figure: str, way: Way = "image_mean") -> SeededEstimate | None:
         """A figure such as aji/cytoplasm, by default the mean of images, as in the paper; None if unknown."""
@@ -113,9 +121,8 @@ def row_result(
 
     return RowResult(
         row=row,
-        seeds=tuple(seed.seed for seed in scores),
+        scores=tuple(scores),
         planned=planned,
-        cuts=tuple(seed.cuts for seed in scores),
         classes={LABEL_NAMES[label]: _class_result(row, scores, label, weights) for label in labels},
         costs=tuple(costs),
     )

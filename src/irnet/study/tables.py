@@ -12,6 +12,7 @@ from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.metrics.statistics import SeededEstimate
 from irnet.study.costs import read_cost
 from irnet.study.curves import Sweep, sweep, write_curves
+from irnet.study.images import write_images
 from irnet.study.jobs import Missing, jobs_of, run_rows
 from irnet.study.one_cut import ONE_CUTS, CutRow, one_cut_sections, rows_at
 from irnet.study.protocol import Say
@@ -89,6 +90,7 @@ def make_table(
     write_table(study.out, table.name, page=page, values=values, flat=list(flat_rows(results, control)))
     if table.curves:
         write_curves(study.out, table.name, sweeps, results)
+        write_images(study.out, table.name, study.parts.test, sweeps, results)
     return StudyPage(page, missing)
 
 
