@@ -1,4 +1,4 @@
-"""The figures of every test image in each row and seed: what differences are made of, for other statistics."""
+"""What every test image scored in each row and seed: what differences are made of, for other statistics."""
 
 from __future__ import annotations
 
