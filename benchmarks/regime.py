@@ -1,0 +1,173 @@
+"""What DRM and IRM gain over Mask R-CNN, against the number of training fields.
+
+    python benchmarks/regime.py benchmarks/results/regime/cps-15.csv benchmarks/results/regime/cps-60.csv
+    python benchmarks/regime.py benchmarks/results/regime/cps-*.csv --svg regime.svg
+
+Each file is images_table1.csv of a study (`irnet study table1`), renamed to SET-FIELDS.csv: what every test
+image scored. Printed are each row at its own thresholds, and paired differences at those and at cuts that all
+rows share. Intervals are 95 % by patient, of scores that are averaged over seeds; `resolvable` is the true
+difference, from the errors of patients and seeds together, that such a study finds in 80 % of cases.
+"""
+
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from irnet.data.files import write_atomic
+from irnet.metrics.statistics import (
+    Difference,
+    Ratios,
+    SeededEstimate,
+    Weights,
+    difference,
+    image_mean,
+    pooled,
+    sample_weights,
+)
+from irnet.report.plot import Line, Panel, draw_panels
+from irnet.study.one_cut import ONE_CUTS
+from irnet.study.render import number, number_table, with_bounds
+from irnet.study.rows import MASK_RCNN, TABLE1, TABLE2, TITLES
+from irnet.study.sections import with_spread
+
+ROWS = {row.key: row.title for row in (*TABLE1, *TABLE2)}
+OVERLAP = "overlap recall"
+CUTS = {"own thresholds": "", **{f"a cut of {cut:g} for all": f"@{cut:g}" for cut in ONE_CUTS}}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the test images of one study scored, by row."""
+
+    name: str
+    fields: int
+    seeds: dict[str, tuple[int, ...]]
+    ratios: dict[tuple[str, str], Ratios]  # (row, column) -> (seeds, images, 2)
+    weights: Weights
+
+    @classmethod
+    def read(cls, path: Path) -> "Study":
+        """Read NAME-FIELDS.csv."""
+        name, _, fields = path.stem.rpartition("-")
+        lines = list(csv.DictReader(path.read_text().splitlines()))
+        patients = {line["image"]: line["patient"] or None for line in lines}
+        place = {image: number for number, image in enumerate(patients)}
+
+        grouped = defaultdict[str, dict[int, list]](dict)
+        for line in lines:
+            grouped[line["row"]].setdefault(int(line["seed"]), []).append(line)
+
+        columns = [f"{figure}{cut}" for figure in TITLES for cut in CUTS.values()]
+        ratios = {}
+        for row, seeds in grouped.items():
+            tables = {column: np.zeros((len(seeds), len(place), 2)) for column in (*columns, OVERLAP)}
+            for at, found in enumerate(seeds.values()):
+                for line in found:
+                    for column in columns:
+                        if line.get(column):
+                            tables[column][at, place[line["image"]]] = float(line[column]), 1
+                    overlap = line["overlap found, px"], line["overlap, px"]
+                    tables[OVERLAP][at, place[line["image"]]] = [float(value or 0) for value in overlap]
+            ratios |= {(row, column): table for column, table in tables.items()}
+
+        return cls(
+            name=name,
+            fields=int(fields),
+            seeds={row: tuple(seeds) for row, seeds in grouped.items()},
+            ratios=ratios,
+            weights=sample_weights(len(place), [*patients.values()], seed=0),
+        )
+
+    def estimate(self, row: str, column: str, seeds: Sequence[int] | None = None) -> SeededEstimate:
+        """A figure of a row: the mean of images, overlap recall pooled; of some of its seeds alone."""
+        table = self.ratios[row, column]
+        if seeds is not None:
+            table = table[[self.seeds[row].index(seed) for seed in seeds]]
+        return (pooled if column == OVERLAP else image_mean)(table, self.weights)
+
+    def gain(self, row: str, column: str) -> Difference:
+        """Over Mask R-CNN, in the seeds that both have."""
+        shared = [seed for seed in self.seeds[row] if seed in self.seeds[MASK_RCNN.key]]
+        ours, theirs = (self.estimate(key, column, shared) for key in (row, MASK_RCNN.key))
+        return difference(ours, theirs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("studies", type=Path, nargs="+", metavar="SET-FIELDS.csv")
+    parser.add_argument("--svg", type=Path, help="gains against fields")
+    arguments = parser.parse_args()
+    studies = sorted((Study.read(path) for path in arguments.studies), key=lambda study: study.fields)
+
+    for study in studies:
+        print(f"## {study.name}, {study.fields} training fields\n")
+        print(values(study), end="\n\n")
+        for title, cut in CUTS.items():
+            print(f"Gain over {MASK_RCNN.title}, {title}\n\n{gains(study, cut)}", end="\n\n")
+    if arguments.svg:
+        write_atomic(arguments.svg, plot(studies).encode())
+
+
+def values(study: Study) -> str:
+    """AJI, F1 and overlap recall of each row at its own thresholds."""
+    rows = []
+    for row, seeds in study.seeds.items():
+        texts = [with_spread(study.estimate(row, column)) for column in (*TITLES, OVERLAP)]
+        rows.append([ROWS[row], str(len(seeds)), *texts])
+    return number_table(["row", "seeds", *TITLES.values(), OVERLAP], rows)
+
+
+def gains(study: Study, cut: str) -> str:
+    """Paired differences of each row, with their errors."""
+    rows = []
+    figures = TITLES if cut else {**TITLES, OVERLAP: OVERLAP}
+    for row in study.seeds:
+        if row == MASK_RCNN.key or not np.any(study.ratios[row, f"aji/cytoplasm{cut}"]):
+            continue
+        for figure, title in figures.items():
+            part = study.gain(row, f"{figure}{cut}" if figure != OVERLAP else OVERLAP)
+            errors = part.patients_error, part.seeds_error, part.resolvable
+            agreeing = f"{part.agreeing} of {len(part.seeds)}"
+            texts = [with_bounds(part), agreeing, *map(number, errors)]
+            rows.append([f"{ROWS[row]}, {title}", *texts])
+    header = [
+        "row, figure",
+        "difference",
+        "seeds that agree",
+        "error, patients",
+        "error, seeds",
+        "resolvable",
+    ]
+    return number_table(header, rows)
+
+
+def plot(studies: Sequence[Study]) -> str:
+    """The gains at own thresholds against the fields, those of one number side by side."""
+    panels, most = [], len(studies)
+    for figure, title in TITLES.items():
+        lines = []
+        for place, row in enumerate(ROWS):
+            found = [(at, study.gain(row, figure)) for at, study in enumerate(studies) if row in study.seeds]
+            if row == MASK_RCNN.key or not found:
+                continue
+            known = [((at + 0.5 + 0.03 * (place - 3)) / most, part) for at, part in found]
+            lines.append(
+                Line(
+                    title=ROWS[row],
+                    points=[(x, part.value or 0.0) for x, part in known],
+                    marked=True,
+                    bars=[(x, part.low or 0.0, part.high or 0.0) for x, part in known],
+                )
+            )
+        ticks = [((at + 0.5) / most, str(study.fields)) for at, study in enumerate(studies)]
+        panels.append(Panel(title=f"gain in {title}", x="training fields", lines=lines, ticks=ticks))
+    return draw_panels(panels, columns=2)
+
+
+if __name__ == "__main__":
+    main()
