@@ -1,5 +1,6 @@
 """Slides from plan to table: the cells of the whole slide, whoever computes what, whatever goes wrong."""
 
+import hashlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from irnet.cli.display import showing
 from irnet.errors import InputError
 from irnet.geometry.masks import decode, unpack
 from irnet.inference.slide_blocks import BlockFolder
+from irnet.inference.weights import BUNDLED
 from irnet.slides.layout import Layout
 from irnet.slides.plan import Plan
 from irnet.slides.readers.slide import Slide
@@ -28,7 +30,7 @@ from irnet.slides.tiles import Window
 from irnet.verbs import slide_windows, slide_workers
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
-from irnet.verbs.slide_run import RunOptions, run_slides
+from irnet.verbs.slide_run import RunOptions, planned_weights, run_slides
 from irnet.verbs.slide_status import status_of
 from irnet.verbs.slide_workers import run_workers
 
@@ -192,7 +194,7 @@ def test_blocks_of_another_slide_or_plan_are_no_blocks_of_this_one(tmp_path: Pat
     with pytest.raises(InputError, match="another plan"):
         plan_slides([tmp_path / "smear.tif"], plan.out, SlideOptions(window=(320, HALO)))
     (tmp_path / "smear.tif").rename(tmp_path / "moved.tif")
-    with pytest.raises(InputError, match="no such file: put the slide back, or plan again"):
+    with pytest.raises(InputError, match="no such file: put the slide back, or repeat its plan"):
         run_slides(plan.out, open_detector=lambda _: scene.detect)
     write_pyramid(tmp_path / "smear.tif", Scene(10, (500, 500), 50).image(1.48), compression=None)
     with pytest.raises(InputError, match="not the file that was planned"):
@@ -225,6 +227,47 @@ def test_what_is_no_plan_and_options_that_are_none(tmp_path: Path) -> None:
     (plan.out / "slides.json").write_text("{}")
     with pytest.raises(InputError, match="damaged, or not a plan"):
         run_slides(plan.out)
+
+
+def test_a_plan_is_made_again_where_slide_and_weights_lie_elsewhere_and_in_another_version(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(12, (300, 300), 5)
+    slide = write_pyramid(tmp_path / "smear.tif", scene.image(1.0), mpp=0.37, compression=None)
+    options = SlideOptions(window=WINDOW)
+    plan = plan_slides([slide], tmp_path / "out", options)
+    done = run_slides(plan.out, open_detector=lambda _: scene.detect).done
+
+    gone = {**plan.network, "model": str(tmp_path / "gone.safetensors")}
+    Plan(plan.out, plan.names, gone).write([plan.slide("smear")])
+    assert planned_weights(Plan.read(plan.out)) == BUNDLED
+    other = {**gone, "sha256": "0" * 64}
+    with pytest.raises(InputError, match=r"gone\.safetensors: not the weights.*--model"):
+        planned_weights(Plan(plan.out, plan.names, other))
+
+    (tmp_path / "moved").mkdir()
+    slide = slide.rename(tmp_path / "moved" / slide.name)
+    plan = plan_slides([slide], tmp_path / "out", options)
+    assert (plan.slide("smear").path, plan.network["model"]) == (str(slide), str(BUNDLED))
+
+    path = plan.folder("smear") / "plan.json"
+    row = json.loads(path.read_text())
+    del row["bubbles"], row["sha256"]
+    row["sha256"] = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(row))
+    with pytest.raises(
+        InputError, match=r"of another version of irnet \(no 'bubbles'\): repeat irnet slide plan"
+    ):
+        run_slides(plan.out)
+    plan_slides([slide], tmp_path / "out", options)
+    assert run_slides(plan.out, open_detector=lambda _: scene.detect).before == done
+
+
+def test_a_slide_is_named_by_a_path_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (".", "..", "/"):
+        with pytest.raises(InputError, match="a folder: name the files"):
+            plan_slides([path], tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["slides.json", "slides/smear/plan.json"])

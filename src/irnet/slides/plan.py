@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 class DamagedPlanError(InputError):
-    """A file of a plan that does not say what was written to it."""
+    """A file of a plan that does not say what was written to it, or not all that a plan says here."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class SlidePlan:
         try:
             return cls.from_json(row)
         except (KeyError, TypeError) as error:
-            raise _damaged(path, out, repr(error)) from None
+            raise _other_version(path, out, error) from None
 
     @classmethod
     def from_json(cls, row: Row) -> Self:
@@ -147,7 +147,7 @@ class Plan:
         try:
             return cls(out, tuple(row["slides"]), row["network"])
         except (KeyError, TypeError) as error:
-            raise _damaged(out / RUN, out, repr(error)) from None
+            raise _other_version(out / RUN, out, error) from None
 
 
 def _read(path: Path, out: Path) -> Row:
@@ -173,11 +173,17 @@ def _sealed(row: Row) -> Row:
     return row | {SEAL: hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()}
 
 
-def _damaged(path: Path, out: Path, reason: str) -> DamagedPlanError:
+def _damaged(
+    path: Path, out: Path, reason: str, what: str = "damaged, or not a plan of irnet"
+) -> DamagedPlanError:
     again = f"repeat irnet slide plan SLIDE -o {out} with the slides and options that it was made with"
-    return DamagedPlanError(
-        f"{path}: damaged, or not a plan of irnet ({reason}): {again}; windows that are done stay"
-    )
+    return DamagedPlanError(f"{path}: {what} ({reason}): {again}; windows that are done stay")
+
+
+def _other_version(path: Path, out: Path, error: Exception) -> DamagedPlanError:
+    """Of a file whose seal holds: it is as it was written."""
+    reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+    return _damaged(path, out, reason, "a plan of another version of irnet")
 
 
 def _frozen(value: Any) -> Any:

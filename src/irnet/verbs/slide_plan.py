@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,8 @@ def _names(files: Sequence[Path], *, rename: bool) -> list[str]:
         raise InputError("no slide is named")
     if rename:
         return [f"slide-{number:04}" for number in range(1, len(files) + 1)]
-    stems = [file.with_name(file.name.partition(".")[0] or file.name) for file in files]
+    whole = [Path(os.path.abspath(file)) for file in files]  # "." has no name
+    stems = [file.parent / (file.name.partition(".")[0] or file.name or "slide") for file in whole]
     return [clean_name(name.replace("/", "-")) for name in name_images(stems)]
 
 
@@ -191,16 +192,16 @@ def _refuse_twice(files: Sequence[Path], slides: Sequence[SlidePlan]) -> None:
 def _refuse_other(plan: Plan, slides: Sequence[SlidePlan]) -> None:
     """Raise InputError where a folder holds another plan: its blocks would be no part of this one.
 
-    What is damaged there is written anew.
+    Slides and weights may lie elsewhere by now; what is damaged there is written anew.
     """
     with suppress(DamagedPlanError):
         there = Plan.read(plan.out)
-        same = there.names == plan.names and dict(there.network) == dict(plan.network)
+        same = there.names == plan.names and {**there.network, "model": plan.network["model"]} == plan.network
         if not same or any(_is_other(there, slide) for slide in slides):
             raise InputError(f"{plan.out}: it holds another plan: write to another folder, or run that one")
 
 
 def _is_other(there: Plan, slide: SlidePlan) -> bool:
     with suppress(DamagedPlanError):
-        return there.slide(slide.name) != slide
+        return replace(there.slide(slide.name), path=slide.path) != slide
     return False

@@ -19,6 +19,7 @@ from irnet.data.files import sha256
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
 from irnet.inference.engine import EngineName, Precision
 from irnet.inference.slide_blocks import BlockFolder
+from irnet.inference.weights import BUNDLED, RESEARCH
 from irnet.progress import each, tell
 from irnet.slides.ahead import ReadingAhead
 from irnet.slides.focus import in_focus
@@ -200,7 +201,9 @@ def open_planned(slide: SlidePlan, *, same_reader: bool = True) -> Slide:
     To be looked at, another version may read it (`same_reader`).
     """
     if not Path(slide.path).exists():
-        raise InputError(f"{slide.path}: no such file: put the slide back, or plan again to another folder")
+        raise InputError(
+            f"{slide.path}: no such file: put the slide back, or repeat its plan with where it is now"
+        )
     try:
         opened = open_slide(slide.path)
     except InputError as error:
@@ -222,16 +225,16 @@ def _check_same(opened: Slide, slide: SlidePlan, same_reader: bool) -> None:
         there = f"planned with {slide.reader}, and {opened.reader} reads it here"
         raise InputError(f"{slide.path}: {there}: install that version, or plan again to another folder")
     if slide.key != slide_key(opened.files, full=slide.full_hash):
-        raise InputError(f"{slide.path}: not the file that was planned: put it back, or plan again")
+        raise InputError(
+            f"{slide.path}: not the file that was planned: put it back, or plan again to another folder"
+        )
 
 
 def open_network(plan: Plan, options: RunOptions) -> Detect:
     """What finds candidates with the network of a plan. Raises InputError where its weights have changed."""
     from irnet.inference.predict import Predictor
 
-    model, labels = Path(plan.network["model"]), {text: label for label, text in LABEL_NAMES.items()}
-    if not model.is_file() or sha256(model) != plan.network["sha256"]:
-        raise InputError(f"{model}: not the weights that were planned with: put them back, or plan again")
+    model, labels = planned_weights(plan), {text: label for label, text in LABEL_NAMES.items()}
     predictor = Predictor.load(
         model, options.device, engine=options.engine, precision=options.precision, views=plan.network["views"]
     )
@@ -242,3 +245,14 @@ def open_network(plan: Plan, options: RunOptions) -> Detect:
         return found.select(reaching(found, cuts))
 
     return detect
+
+
+def planned_weights(plan: Plan) -> Path:
+    """The weights of a plan where they were, or the bundled ones of this installation if they are those."""
+    for path in (planned := Path(plan.network["model"]), BUNDLED, RESEARCH):
+        if path.is_file() and sha256(path) == plan.network["sha256"]:
+            return path
+    raise InputError(
+        f"{planned}: not the weights that were planned with: put them back, or repeat the plan with --model "
+        "and where they are now"
+    )
