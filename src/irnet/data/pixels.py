@@ -18,7 +18,7 @@ _BAND = 2**21  # pixels that are converted at a time
 _PLAIN = {"1", "L", "P", "RGB", "RGBX", "YCbCr"}
 _TRANSPARENT = {"LA", "PA", "RGBA", "RGBa"}
 _COLOURS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3}  # channels besides transparency
-_ONE_ALPHA = "transparency the same everywhere: its colours are taken as they are"
+ONE_ALPHA = "transparency the same everywhere: its colours are taken as they are"
 _ON_WHITE = "transparency laid on white"
 Grey = NDArray[np.uint8]  # (H, W)
 RGB = NDArray[np.uint8]  # (H, W, 3)
@@ -138,7 +138,7 @@ def _uncover(colours: RGB, *, hidden: bool) -> tuple[RGB, list[str]]:
     """The colours under a transparency that is the same everywhere. Raises InputError where it left none."""
     if hidden and not colours.any():
         raise InputError("transparent everywhere, and black beneath: save it without transparency")
-    return colours, [_ONE_ALPHA]
+    return colours, [ONE_ALPHA]
 
 
 def _compose(band: PIL.Image.Image) -> PIL.Image.Image:

@@ -100,6 +100,55 @@ def test_strips_are_read_like_tiles(tmp_path: Path) -> None:
         np.testing.assert_array_equal(slide.read(1, 0, (3, 30, 200, 299)), planes[1, 30:299, 3:])
 
 
+def fourth(path: Path, colours: np.ndarray, alpha: np.ndarray, kind: str) -> tuple[np.ndarray, bool]:
+    """The pixels of a slide with a fourth channel, and whether it is told that this says nothing."""
+    pixels = np.dstack([colours, alpha])
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(64, 64), extrasamples=[kind], metadata=None)
+    with TiffSlide(path) as slide:
+        height, width = slide.shape
+        return slide.read(0, 0, (0, 0, width, height)), any("the same everywhere" in n for n in slide.notes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "alpha", "told"),
+    [
+        *(("unassalpha", 0, True), ("unassalpha", 128, True), ("unassalpha", 255, False)),
+        *(("assocalpha", 0, True), ("assocalpha", 255, False)),
+        *(("unspecified", 0, False), ("unspecified", 128, False)),
+    ],
+)
+def test_a_transparency_that_is_the_same_everywhere_hides_nothing(
+    tmp_path: Path, kind: str, alpha: int, told: bool
+) -> None:
+    colours = noise(8, 300, 700, 3)
+    pixels, said = fourth(tmp_path / "a.tif", colours, np.full((300, 700), alpha, np.uint8), kind)
+    np.testing.assert_array_equal(pixels, colours)
+    assert said == told
+
+
+def test_a_transparency_of_places_lets_white_through(tmp_path: Path) -> None:
+    colours, alpha = noise(9, 300, 700, 3), noise(10, 300, 700)
+    alpha[:, :350] = 0
+    opaque = alpha[..., None] / 255
+    right = colours * opaque + 255 * (1 - opaque)
+    for kind, stored in (
+        ("unassalpha", colours),
+        ("assocalpha", (colours * opaque).round().astype(np.uint8)),
+    ):
+        pixels, told = fourth(tmp_path / "a.tif", stored, alpha, kind)
+        np.testing.assert_allclose(pixels, right, atol=1)
+        assert not told
+
+
+def test_transparent_everywhere_and_black_beneath_is_refused(tmp_path: Path) -> None:
+    pixels = np.zeros((100, 100, 4), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, photometric="rgb", tile=(64, 64), extrasamples=["unassalpha"]
+    )
+    with pytest.raises(InputError, match="transparent everywhere, and black beneath"):
+        TiffSlide(tmp_path / "a.tif")
+
+
 def test_pictures_are_slides_of_one_level(tmp_path: Path) -> None:
     image = noise(9, 90, 70, 3)
     PIL.Image.fromarray(image).save(tmp_path / "a.png")

@@ -25,7 +25,7 @@ from irnet.data.calibration import (
     um_by_tags,
 )
 from irnet.data.inflation import check_tile
-from irnet.data.pixels import as_rgb
+from irnet.data.pixels import ONE_ALPHA, as_rgb
 from irnet.errors import InputError
 from irnet.slides.readers.quiet import quiet
 from irnet.slides.readers.slide import Box, Pixels, Slide
@@ -38,6 +38,7 @@ _APERIO_YCBCR = 33003  # tifffile leaves its colours as they are
 _LARGEST = 2**27  # px of a strip or tile
 _KEPT = 2**26  # px of strips and tiles that are kept for the next window
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
+_ASSOCIATED, _UNASSOCIATED = tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA
 _COLOURS = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE, _PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR)
 _ODD = "parts of its structure are damaged or unusual: levels or focal planes may be missing"
 _REMEDY = "export it as pyramidal TIFF of 8-bit RGB"
@@ -78,15 +79,33 @@ class TiffSlide(Slide):
             _check_whole(pages[0][0], self._file.filehandle.size)
             _check_whole(pages[-1][-1], self._file.filehandle.size)
 
-        self.levels = tuple((level.keyframe.imagelength, level.keyframe.imagewidth) for level in levels)
         self.mpp, told = um_by_tags(self._tags, image.pages[0].index)
         others = sum(one is not image and _size(one.keyframe) * 4 > _size(image.keyframe) for one in series)
         if others:
             notes.append(f"it holds {others + 1} images: the largest is read")
         if not image.keyframe.is_tiled and _size(image.keyframe) > _KEPT:
             notes.append("it has no tiles, so reading takes long: save it as pyramidal TIFF")
-        self.notes = (*told, *notes)
         self._segment = lru_cache(max(4, _KEPT // _segment_size(image.keyframe)))(self._decode)
+        self._alpha, said = self._find_alpha()
+        self.notes = (*told, *notes, *said)
+        self.levels = tuple((level.keyframe.imagelength, level.keyframe.imagewidth) for level in levels)
+
+    def _find_alpha(self) -> tuple[tifffile.EXTRASAMPLE | None, list[str]]:
+        """How a fourth channel lets white through, None if not at all, and notes. Raises InputError."""
+        page = self._pages[-1][0][0]
+        kind = next(
+            (kind for kind in page.keyframe.extrasamples if kind in (_ASSOCIATED, _UNASSOCIATED)), None
+        )
+        if page.keyframe.samplesperpixel != 4 or kind is None:
+            return None, []
+
+        seen = np.concatenate([self._read_page(page, box).reshape(-1, 4) for box in _spread(page.keyframe)])
+        low, high = int(seen[:, 3].min()), int(seen[:, 3].max())
+        if low != high or (high and kind == _ASSOCIATED):
+            return kind, []
+        if high == 0 and not seen[:, :3].any():
+            raise InputError(f"transparent everywhere, and black beneath: {_REMEDY}")
+        return (kind, []) if high == 255 else (None, [ONE_ALPHA])
 
     def _tags(self, number: int) -> Tags:
         tags = self._file.pages[number].aspage().tags
@@ -96,9 +115,15 @@ class TiffSlide(Slide):
         parts = [self._read_page(page, box) for page in self._pages[level][plane]]  # (h, w, samples) each
         pixels = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
         if pixels.shape[2] == 4:
-            alpha = pixels[..., 3:].astype(np.uint16)
-            return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+            return self._lay_on_white(pixels[..., :3], pixels[..., 3:].astype(np.uint16))
         return pixels if pixels.shape[2] == 3 else as_rgb(pixels[..., 0])
+
+    def _lay_on_white(self, colours: Pixels, alpha: NDArray[np.uint16]) -> Pixels:
+        if self._alpha is None:
+            return colours
+        if self._alpha == _ASSOCIATED:
+            return np.minimum(colours + (255 - alpha), 255).astype(np.uint8)
+        return ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
     def _read_page(self, page: Page, box: Box) -> NDArray[np.uint8]:
         """A box (h, w, samples) of a page."""
@@ -161,6 +186,15 @@ def pixels_in(path: Path) -> int:
             return max(_size(one.keyframe) for one in file.series)
     except Exception:  # opening says what is wrong
         return 0
+
+
+def _spread(frame: Page) -> list[Box]:
+    """Boxes all over a page: all of a small one."""
+    height, width = frame.imagelength, frame.imagewidth
+    down, across = (
+        sorted({*np.linspace(0, max(0, side - 256), 8).astype(int).tolist()}) for side in (height, width)
+    )
+    return [(x, y, min(width, x + 256), min(height, y + 256)) for y in down for x in across]
 
 
 def _size(frame: Page) -> int:
