@@ -28,6 +28,8 @@ from irnet.slides.plan import Plan
 from irnet.slides.readers.slide import Slide
 from irnet.slides.tiles import Window
 from irnet.verbs import slide_windows, slide_workers
+from irnet.verbs.predict_files import predict_files
+from irnet.verbs.predict_options import PredictOptions
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from irnet.verbs.slide_run import RunOptions, planned_weights, run_slides
@@ -261,6 +263,17 @@ def test_a_plan_is_made_again_where_slide_and_weights_lie_elsewhere_and_in_anoth
         run_slides(plan.out)
     plan_slides([slide], tmp_path / "out", options)
     assert run_slides(plan.out, open_detector=lambda _: scene.detect).before == done
+
+
+def test_slides_and_images_have_folders_of_their_own(tmp_path: Path) -> None:
+    plan = planned(tmp_path, Scene(13, (300, 300), 5))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "predictions.json").write_text("{}")
+    with pytest.raises(InputError, match=r"holds whole slides.*another folder"):
+        predict_files([tmp_path / "smear.tif"], plan.out, PredictOptions())
+    with pytest.raises(InputError, match=r"holds predictions of images.*another folder"):
+        plan_slides([tmp_path / "smear.tif"], tmp_path / "images")
+    assert not (tmp_path / "images" / "slides").exists()
 
 
 def test_a_slide_is_named_by_a_path_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

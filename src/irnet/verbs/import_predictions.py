@@ -25,7 +25,7 @@ from irnet.data.sample import Entry
 from irnet.inference.versions import versions
 from irnet.metrics.flatten import ORDER, label_map_ceiling
 from irnet.morphometry.pairing import pair_nuclei
-from irnet.verbs.run_files import refuse_corrected, remove_earlier
+from irnet.verbs.run_files import refuse_taken, remove_earlier
 from irnet.wording import number_of
 
 DRAFT = ".irnet-import"  # folder for a moment, in the one written to
@@ -77,7 +77,7 @@ def import_predictions(
             corrections of earlier predictions; nothing is written.
     """
     source, out = Path(source), Path(out_dir)
-    refuse_corrected(out)
+    refuse_taken(out)
 
     predictions = read_predictions(source, data, kind=kind, labels=labels, mapping=mapping, missing=missing)
     entries = [_paired(entry) for entry in predictions.found]
@@ -103,7 +103,7 @@ def import_predictions(
     }
 
     with writing(out, "irnet import-predictions"):
-        refuse_corrected(out)
+        refuse_taken(out)
         _write(out, run | {"images": [_image(entry) for entry in entries]}, entries, origin)
     return ImportResult(replace(predictions, found=entries), ceiling)
 

@@ -41,7 +41,7 @@ from irnet.report.labels import write_numbers
 from irnet.verbs.failures import explain
 from irnet.verbs.predict_options import SAVES, PredictOptions
 from irnet.verbs.predict_result import PredictResult, describe
-from irnet.verbs.run_files import refuse_corrected
+from irnet.verbs.run_files import refuse_taken
 from irnet.verbs.unfinished import Result, Task, Unfinished
 
 _DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
@@ -66,8 +66,8 @@ def predict_files(
 
     Raises:
         InputError: a path, the method, its weights, the device or an option is wrong, `mpp` and `scale` are
-            both given, `out_dir` holds corrections of earlier predictions, a stopped run of other settings or
-            images, or another writer; or no file is an image. A bad image among others is only reported.
+            both given, `out_dir` holds whole slides, corrections of earlier predictions, a stopped run of other
+            settings or images, or another writer; or no file is an image. A bad image among others is only reported.
         KeyboardInterrupt: stopped; its text says how to go on.
     """
     if unknown := sorted(set(options.save) - set(SAVES)):
@@ -76,7 +76,7 @@ def predict_files(
     files, out = list_images(paths, recursive=options.recursive), Path(out_dir)
     check_kinds(files)
     with writing(out, "irnet predict"):
-        refuse_corrected(out)
+        refuse_taken(out)
         method = open_method(
             options.method,
             options.model,

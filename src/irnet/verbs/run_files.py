@@ -10,13 +10,21 @@ from pathlib import Path, PurePosixPath
 from irnet.data.coco.run_record import CELLS, ERRORS, IMAGES, JOURNAL, OVERLAYS, PREDICTIONS, RUN, RunRecord
 from irnet.data.files import safe_join
 from irnet.errors import InputError
+from irnet.slides.plan import RUN as SLIDES_JSON
 
 MADE_OF_THEM = (CELLS, IMAGES, "cells.parquet", "report.html")  # by irnet measure and irnet report
 WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
 
 
-def refuse_corrected(folder: Path) -> None:
-    """Raise InputError where what a folder holds was corrected: other predictions would orphan that."""
+def refuse_taken(folder: Path) -> None:
+    """Raise InputError where a folder holds whole slides, or corrections of its predictions.
+
+    Nothing shows slides beside images, and other predictions would orphan the corrections.
+    """
+    if (folder / SLIDES_JSON).exists():
+        raise InputError(
+            f"{folder}: it holds whole slides (irnet slide): write images to another folder with -o"
+        )
     if (journal := folder / JOURNAL).exists():
         raise InputError(
             f"{journal} corrects the predictions in {folder}, which would be replaced: "

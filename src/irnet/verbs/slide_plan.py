@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from irnet.cells import LABEL_NAMES, check_mpp
+from irnet.data.coco.run_record import PREDICTIONS
 from irnet.data.files import clean_name, sha256
 from irnet.data.locking import writing
 from irnet.data.naming import name_images
@@ -82,6 +83,8 @@ def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOpti
         return Predictor.load(network["model"], engine="auto")
 
     with writing(out, "irnet slide plan"):
+        if (out / PREDICTIONS).exists():  # which view, report and export would take
+            raise InputError(f"{out}: it holds predictions of images: write slides to another folder with -o")
         named = each([*zip(names, files, strict=True)], "planning", lambda pair: pair[0])
         slides = [_plan_slide(name, file, network, options, finder) for name, file in named]
         _refuse_twice(files, slides)
