@@ -66,8 +66,9 @@ def predict_files(
 
     Raises:
         InputError: a path, the method, its weights, the device or an option is wrong, `mpp` and `scale` are
-            both given, `out_dir` holds whole slides, corrections of earlier predictions, a stopped run of other
-            settings or images, or another writer; or no file is an image. A bad image among others is only reported.
+            both given, `out_dir` holds whole slides, corrections of earlier predictions, a stopped run of
+            other settings or images, or another writer; or no file is an image. A bad image among others is
+            only reported.
         KeyboardInterrupt: stopped; its text says how to go on.
     """
     if unknown := sorted(set(options.save) - set(SAVES)):
