@@ -183,6 +183,21 @@ def test_a_window_that_ends_its_worker_is_an_error_in_the_end(tmp_path: Path) ->
     assert [row["tries"] for row in status_of(plan, "smear").errors] == [3]
 
 
+def test_a_slide_that_is_gone_is_told_once_and_the_others_run(tmp_path: Path, said: Said) -> None:
+    slides = [tmp_path / f"{name}.tif" for name in ("a", "b")]
+    for slide in slides:
+        write_pyramid(slide, SCENE.image(1.48), mpp=0.25, compression=None, description=slide.stem)
+    plan = suppressing_masks(plan_slides(slides, tmp_path / "out", SlideOptions(window=(256, 128))))
+    slides[0].unlink()
+    ran = run_on_scheduler(plan.out, RunOptions(), "local:2", detect_slowly)
+    assert (ran.exit_code, ran.done, ran.errors, len(ran.left_out)) == (3, 16, [], 1)
+    assert len([line for line in said.lines if "a.tif: no such file" in line]) == 1
+
+    slides[1].unlink()
+    with pytest.raises(InputError, match="no such file"):
+        run_on_scheduler(plan.out, RunOptions(only=("a",)), "local:1", detect_slowly)
+
+
 def test_stopped_by_ctrl_c_it_goes_on(tmp_path: Path) -> None:
     plan, ended = planned(tmp_path), threading.Event()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of xdist ignore it

@@ -28,6 +28,7 @@ from irnet.slides.plan import Plan
 from irnet.slides.readers.slide import Slide
 from irnet.slides.tiles import Window
 from irnet.verbs import slide_windows, slide_workers
+from irnet.verbs.failures import LeftOut
 from irnet.verbs.predict_files import predict_files
 from irnet.verbs.predict_options import PredictOptions
 from irnet.verbs.slide_finish import finish_slides
@@ -208,6 +209,103 @@ def test_blocks_of_another_slide_or_plan_are_no_blocks_of_this_one(tmp_path: Pat
         ) as told:
             run_slides(plan.out, open_detector=lambda _: scene.detect)
         assert "image" not in str(told.value)
+
+
+def three_slides(folder: Path) -> tuple[Scene, Plan]:
+    """A plan of three slides, of which the first will be gone and the second another."""
+    scene = Scene(14, (500, 500), 50)
+    slides = [folder / f"{name}.tif" for name in ("a", "b", "c")]
+    for slide in slides:
+        write_pyramid(slide, scene.image(1.0), mpp=0.37, compression=None, description=slide.stem)
+    return scene, suppressing_masks(plan_slides(slides, folder / "out", SlideOptions(window=WINDOW)))
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_slides_that_are_gone_or_changed_are_told_and_the_others_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: int
+) -> None:
+    scene, plan = three_slides(tmp_path)
+    windows = len(plan.slide("c").windows())
+    (tmp_path / "a.tif").rename(tmp_path / "moved.tif")
+    (tmp_path / "b.tif").write_bytes(b"junk")
+    seen = []
+
+    def command(own: RunOptions) -> list[str]:
+        seen.append([*own.only])
+        script = f"""
+import sys
+sys.path[:0] = {[str(Path(__file__).parents[1] / "slides")]!r}
+from oracle import Scene
+from irnet.verbs.slide_run import RunOptions, run_slides
+run_slides({str(plan.out)!r}, {own!r}, lambda _: Scene(14, (500, 500), 50).detect)
+"""
+        return [sys.executable, "-c", script]
+
+    with showing():
+        if workers == 1:
+            ran = run_slides(plan.out, open_detector=lambda _: scene.detect)
+        else:
+            ran = run_workers(plan.out, RunOptions(), workers, command)
+    assert all(names == ["c"] for names in seen)
+    assert (ran.exit_code, ran.done, ran.errors, len(ran.left_out)) == (3, windows, [], 2)
+    said = capsys.readouterr().err
+    assert "a.tif: no such file: put the slide back" in said
+    assert "b.tif: not read as the slide that was planned" in said
+    assert run_slides(plan.out, RunOptions(shard=(2, 2)), lambda _: scene.detect).exit_code == 3
+
+    (tmp_path / "c.tif").unlink()
+    again = run_slides(plan.out, open_detector=lambda _: scene.detect)  # c is done
+    assert (again.exit_code, again.before) == (3, windows)
+    with pytest.raises(InputError, match=r"none of the 2 slides is left: .*a\.tif: no such file"):
+        run_slides(plan.out, RunOptions(only=("a", "b")), lambda _: scene.detect)
+    with pytest.raises(InputError, match="none of the 2 slides is left"):
+        run_workers(plan.out, RunOptions(only=("a", "b")), 2)
+
+
+def test_damaged_plans_and_blocks_of_a_slide_leave_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene, plan = three_slides(tmp_path)
+    run_slides(plan.out, open_detector=lambda _: scene.detect)
+    block = next(plan.folder("b").glob("blocks/*/*"))
+    block.write_bytes(block.read_bytes()[:-1])
+    (plan.folder("a") / "plan.json").write_text("{}")
+    with showing():
+        done = finish_slides(plan.out)
+    assert (done.exit_code, [row["slide"] for row in done.rows], len(done.left_out)) == (3, ["c"], 2)
+    said = capsys.readouterr().err
+    assert "plan.json: damaged, or not a plan" in said
+    assert "damaged: irnet slide run computes it again" in said
+    assert "2 slides left out" in [*done.lines()]
+
+    again = run_slides(plan.out, open_detector=lambda _: scene.detect)
+    assert (again.exit_code, again.done, len(again.left_out)) == (3, 1, 1)
+
+
+def test_predict_plans_what_it_can_and_goes_on_with_the_rest(tmp_path: Path) -> None:
+    scene, plan = three_slides(tmp_path)
+    slides, options = [tmp_path / f"{name}.tif" for name in ("a", "b", "c")], SlideOptions(window=WINDOW)
+    out = tmp_path / "new"
+    kept = slides[1].read_bytes()
+    slides[1].write_bytes(b"junk")
+    left_out = LeftOut(3)
+    assert plan_slides(slides, out, options, left_out).names == ("a", "c")
+    assert "b.tif" in left_out.reasons[0]
+
+    slides[1].write_bytes(kept)
+    assert plan_slides(slides, out, options, LeftOut(3)).names == ("a", "b", "c")
+    slides[0].unlink()
+    slides[1].write_bytes(slides[2].read_bytes())
+    left_out = LeftOut(3)
+    again = plan_slides(slides, out, options, left_out)
+    assert (again.names, left_out.reasons) == (plan.names, [])
+    assert again.slide("b").key == plan.slide("b").key
+    assert run_slides(out, open_detector=lambda _: scene.detect).exit_code == 3
+    with pytest.raises(InputError, match="another plan"):
+        plan_slides(slides, out, SlideOptions(window=(320, HALO)), LeftOut(3))
+    with pytest.raises(InputError, match="none of the 2 slides is left"):
+        plan_slides([tmp_path / "x.tif", tmp_path / "y.tif"], tmp_path / "none", options, LeftOut(2))
+    assert not (tmp_path / "none" / "slides.json").exists()
 
 
 def test_what_is_no_plan_and_options_that_are_none(tmp_path: Path) -> None:

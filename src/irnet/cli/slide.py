@@ -172,13 +172,21 @@ def status(folder: Planned) -> None:
 
     Example:  irnet slide status found
     """
+    from irnet.errors import DONE, DONE_WITH_ERRORS
     from irnet.slides.plan import Plan
+    from irnet.verbs.failures import LeftOut
     from irnet.verbs.slide_status import status_of
 
     planned = Plan.read(folder)
+    left_out = LeftOut(len(planned.names))
     for name in planned.names:
-        for line in status_of(planned, name).lines():
-            typer.echo(line)
+        try:
+            for line in status_of(planned, name).lines():
+                typer.echo(line)
+        except InputError as error:
+            left_out.add(error)
+    left_out.refuse_all()
+    raise typer.Exit(DONE_WITH_ERRORS if left_out.reasons else DONE)
 
 
 @app.command()
@@ -199,8 +207,8 @@ def finish(
     from irnet.wording import number_of
 
     result = finish_slides(folder, partial=partial)
-    for row in result.rows:
-        typer.echo(f"{row['slide']}: {row['cells']} cells, {row['nuclei']} nuclei on {row['area_mm2']:g} mm2")
+    for line in result.lines():
+        typer.echo(line)
     if result.failed:
         typer.echo(f"without {number_of(result.failed, 'window')} not done", err=True)
     typer.echo(f"written to {folder}")

@@ -22,6 +22,10 @@ _AGAIN = "irnet slide run computes it again"
 DAMAGED = ".damaged"  # a block whose bytes have changed is moved aside and computed again
 
 
+class BlockError(InputError):
+    """A block that is missing, damaged or another window's."""
+
+
 class BlockFolder:
     """The blocks of one slide, and the errors of windows that gave none, by the keys of their windows."""
 
@@ -45,14 +49,14 @@ class BlockFolder:
             self.error_path(key).unlink()
 
     def read(self, key: str) -> Block:
-        """A block. Raises InputError for one that is missing, damaged or another window's."""
+        """A block. Raises BlockError for one that is missing, damaged or another window's."""
         path = self.path(key)
         try:
             arrays, meta = read_arrays(path)
         except InputError:
-            raise InputError(f"{path}: damaged: {_AGAIN}") from None
+            raise BlockError(f"{path}: damaged: {_AGAIN}") from None
         if meta.get("key") != key or meta.get("measures") != list(MEASURES):
-            raise InputError(f"{path}: the block of another window or version: {_AGAIN}")
+            raise BlockError(f"{path}: the block of another window or version: {_AGAIN}")
         return Block(**{field.name: arrays[field.name] for field in fields(Block)})
 
     def has(self, key: str) -> bool:

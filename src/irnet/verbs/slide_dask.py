@@ -29,6 +29,7 @@ from irnet.verbs.slide_run import (
     OpenDetector,
     RunOptions,
     RunResult,
+    SlideError,
     going_on,
     open_network,
     read_plan,
@@ -102,6 +103,7 @@ def run_on_scheduler(
     """
     plan = read_plan(out, options)
     windows = Windows(plan, options, verified=True)
+    windows.left_out.refuse_all()
     windows.forgive()
     folder = Path(out).absolute()
     options = replace(options, only=(), shard=(1, 1))
@@ -132,7 +134,8 @@ class _Crew:
         self.refused: dict[str, str] = {}  # why workers get none any more
         self.paused: set[str] = set()
         self.lost = Counter[str]()  # how often the worker of a window was
-        self.result = RunResult(before=len(windows.places) - len(windows.left))
+        before = len(windows.places) - len(windows.left)
+        self.result = RunResult(before=before, left_out=windows.left_out.reasons)
         self._event, self._able = threading.Event(), time.monotonic()
 
     def run(self) -> RunResult:
@@ -143,7 +146,8 @@ class _Crew:
             while (self.queue or self.given) and not self.result.stopped:
                 seen = self._look()
                 for address in [*self.given]:
-                    self._settle(address, seen.get(address))
+                    if address in self.given:
+                        self._settle(address, seen.get(address))
                 self._give(seen)
                 progress.at(total - len(self.queue) - len(self.given))
                 self._event.wait(_LOOK)
@@ -172,6 +176,8 @@ class _Crew:
             if isinstance(error, WindowError):
                 self._end(address, str(error))
                 return
+            if isinstance(error, SlideError) and self._is_left_out(address):
+                return
             self.refused[address] = why = str(error) if isinstance(error, InputError) else repr(error)
             self._again(address, f"cannot work: {why}")
         elif seen is None or status != "pending":
@@ -194,6 +200,18 @@ class _Crew:
             tell(f"{self.windows.name(key)}: {reason}", error=True)
         else:
             self.result.done += 1
+
+    def _is_left_out(self, address: str) -> bool:
+        """Whether the slide of a worker's window is not there as planned, and not only not there for it."""
+        name = self.windows.places[self.given[address].key][0]
+        holders = [one for one, given in self.given.items() if self.windows.places[given.key][0] == name]
+        if not self.windows.leave_out(name):
+            return False
+        self.client.cancel([self.given.pop(one).future for one in holders])
+        self.queue = deque(key for key in self.queue if key in self.windows.places)
+        if not self.result.done + self.result.before:
+            self.windows.left_out.refuse_all()
+        return True
 
     def _again(self, address: str, why: str, *, lost: bool = False) -> None:
         """A worker gave nothing: its window goes to another, some times."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS
 from irnet.data.files import as_json, write_atomic
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
-from irnet.inference.slide_blocks import BlockFolder
+from irnet.inference.slide_blocks import BlockError, BlockFolder
 from irnet.morphometry.table import encode_csv, to_csv
 from irnet.slides.block import MEASURES, Block
 from irnet.slides.candidates import Candidates
@@ -21,6 +22,7 @@ from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.reading import open_store
 from irnet.slides.store import CELLS_DB, order_of, write_store
 from irnet.slides.suppress import survivors_of
+from irnet.verbs.failures import LeftOut
 from irnet.verbs.slide_quality import audit_rows, quality_rows
 from irnet.verbs.slide_status import SlideStatus, status_of
 from irnet.wording import number_of
@@ -38,21 +40,38 @@ class FinishResult:
 
     rows: list[Row] = field(default_factory=list)  # of slides.csv
     failed: int = 0  # windows without a block
+    left_out: list[str] = field(default_factory=list)  # why whole slides are
 
     @property
     def exit_code(self) -> int:
-        """0 all there, 3 without some windows."""
-        return DONE_WITH_ERRORS if self.failed else DONE
+        """0 all there, 3 without some windows or slides."""
+        return DONE_WITH_ERRORS if self.failed or self.left_out else DONE
+
+    def lines(self) -> Iterator[str]:
+        """What a user should know of each slide."""
+        for row in self.rows:
+            counts = f"{number_of(row['cells'], 'cell')}, {number_of(row['nuclei'], 'nucleus')}"
+            yield f"{row['slide']}: {counts} on {row['area_mm2']:g} mm2"
+        if self.left_out:
+            yield f"{number_of(len(self.left_out), 'slide')} left out"
 
 
 def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
     """Write OUT/slides/NAME/cells.db and qc.json of each slide of a plan, then OUT/slides.csv.
 
-    `partial`: without the windows that are not done. Raises InputError where there is no plan, windows are
-    missing (`partial`: all of them), or a file cannot be written.
+    `partial`: without the windows that are not done. One of several slides whose plan or blocks are damaged
+    is told and left out of slides.csv. Raises InputError where there is no plan, windows are missing
+    (`partial`: all of them), no slide is left, or a file cannot be written.
     """
     plan = Plan.read(Path(out))
-    states = [status_of(plan, name) for name in plan.names]
+    result = FinishResult()
+    left_out, states = LeftOut(len(plan.names), result.left_out), []
+    for name in plan.names:
+        try:
+            states.append(status_of(plan, name))
+        except InputError as error:
+            left_out.add(error)
+    left_out.refuse_all()
     if (missing := sum(state.missing + state.failed for state in states)) and not partial:
         raise InputError(
             f"{out}: {number_of(missing, 'window')} not done: irnet slide run {out} does them, "
@@ -62,9 +81,13 @@ def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
     if missing and not any(state.done for state in states):
         raise InputError(f"{out}: no window is done: irnet slide run {out} does them")
 
-    result = FinishResult(failed=missing)
+    result.failed = missing
     for state in states:
-        result.rows.append(_finish_slide(plan, state))
+        try:
+            result.rows.append(_finish_slide(plan, state))
+        except BlockError as error:
+            left_out.add(error)
+    left_out.refuse_all()
     write_atomic(plan.out / SLIDES_CSV, encode_csv(to_csv(result.rows, result.rows[0])))
     return result
 

@@ -30,6 +30,7 @@ from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Slide
 from irnet.slides.tiles import Window
 from irnet.slides.tissue import find_tissue
+from irnet.verbs.failures import LeftOut
 from irnet.verbs.slide_scale import Finder, estimate_mpp, say_missing
 
 _REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
@@ -64,11 +65,19 @@ class SlideOptions:
     full_hash: bool = False
 
 
-def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOptions = SlideOptions()) -> Plan:
+def plan_slides(
+    paths: Sequence[str | Path],
+    out: str | Path,
+    options: SlideOptions = SlideOptions(),
+    left_out: LeftOut | None = None,
+) -> Plan:
     """Write the plan of slides to `out`, which gets slides.json and slides/NAME/plan.json.
 
     The same plan may be made again; another one is refused where there is one. Raises InputError: a slide
     cannot be read or says no um per pixel, the weights are none, an option is wrong.
+
+    With `left_out` a slide that cannot be planned is told, and the others are planned: one that was planned
+    there before keeps that plan, another is left out until the same call finds it in order.
     """
     check_mpp(options.mpp)
     files, out = [*{os.path.abspath(path): Path(path) for path in paths}.values()], Path(out)  # each once
@@ -85,13 +94,37 @@ def plan_slides(paths: Sequence[str | Path], out: str | Path, options: SlideOpti
     with writing(out, "irnet slide plan"):
         if (out / PREDICTIONS).exists():  # which view, report and export would take
             raise InputError(f"{out}: it holds predictions of images: write slides to another folder with -o")
-        named = each([*zip(names, files, strict=True)], "planning", lambda pair: pair[0])
-        slides = [_plan_slide(name, file, network, options, finder) for name, file in named]
-        _refuse_twice(files, slides)
+        slides, read = [], []
+        for name, file in each([*zip(names, files, strict=True)], "planning", lambda pair: pair[0]):
+            before = _planned_before(out, name, file) if left_out else None
+            try:
+                slide = _plan_slide(name, file, network, options, finder)
+            except InputError as error:
+                if not left_out:
+                    raise
+                if before is None:
+                    left_out.add(error)
+                    continue
+                slide = before
+            slides.append(before if before and before.key != slide.key else slide)
+            read.append(file)
+        if left_out:
+            left_out.refuse_all()
+        plan = replace(plan, names=tuple(slide.name for slide in slides))
+        _refuse_twice(read, slides)
         if (out / RUN).exists():
-            _refuse_other(plan, slides)
+            _refuse_other(plan, slides, grows=left_out is not None)
         plan.write(slides)
     return plan
+
+
+def _planned_before(out: Path, name: str, file: Path) -> SlidePlan | None:
+    """The plan that a folder has of a file; a damaged one is none."""
+    with suppress(DamagedPlanError):
+        if (out / RUN).exists() and name in (there := Plan.read(out)).names:
+            slide = there.slide(name)
+            return slide if slide.path == str(file.resolve()) else None
+    return None
 
 
 def _plan_slide(
@@ -192,15 +225,17 @@ def _refuse_twice(files: Sequence[Path], slides: Sequence[SlidePlan]) -> None:
             raise InputError(f"{other} and {file} are one slide: name one of them")
 
 
-def _refuse_other(plan: Plan, slides: Sequence[SlidePlan]) -> None:
+def _refuse_other(plan: Plan, slides: Sequence[SlidePlan], *, grows: bool) -> None:
     """Raise InputError where a folder holds another plan: its blocks would be no part of this one.
 
-    Slides and weights may lie elsewhere by now; what is damaged there is written anew.
+    Slides and weights may lie elsewhere by now; what is damaged there is written anew. `grows`: there may be
+    slides more now.
     """
     with suppress(DamagedPlanError):
         there = Plan.read(plan.out)
-        same = there.names == plan.names and {**there.network, "model": plan.network["model"]} == plan.network
-        if not same or any(_is_other(there, slide) for slide in slides):
+        known = there.names == plan.names or (grows and {*there.names} < {*plan.names})
+        same = known and {**there.network, "model": plan.network["model"]} == plan.network
+        if not same or any(_is_other(there, slide) for slide in slides if slide.name in there.names):
             raise InputError(f"{plan.out}: it holds another plan: write to another folder, or run that one")
 
 

@@ -29,13 +29,18 @@ from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Pixels, Slide
 from irnet.slides.tiles import Window
 from irnet.slides.window import Detect, Read, find_block
-from irnet.verbs.failures import explain
+from irnet.verbs.failures import LeftOut, explain
 from irnet.wording import number_of
 
 NO_MEMORY = "not enough memory for a window: plan with a smaller --window, or use a device with more"
 TRY_AGAIN = "failed: the same command tries them again"
 
 OpenDetector = Callable[[Plan], Detect]
+Numbered = tuple[int, Window, str]  # number, window and key
+
+
+class SlideError(InputError):
+    """A slide is not there as it was planned."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,16 @@ class RunResult:
     done: int = 0  # windows, now
     before: int = 0  # and before
     errors: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # why whole slides are
     stopped: str = ""  # why it ended before all windows were tried
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 2 nothing done, 3 done except for the errors, or stopped."""
+        """0 all done, 2 nothing done, 3 done except for errors and slides left out, or stopped."""
         if self.stopped:
             return DONE_WITH_ERRORS
         if not self.errors:
-            return DONE
+            return DONE_WITH_ERRORS if self.left_out else DONE
         return DONE_WITH_ERRORS if self.done + self.before else NOTHING_DONE
 
     def lines(self) -> Iterator[str]:
@@ -81,6 +87,8 @@ class RunResult:
         yield f"{done}, {self.before} before" if self.before else done
         if self.errors:
             yield f"{number_of(len(self.errors), 'window')} {TRY_AGAIN}"
+        if self.left_out:
+            yield f"{number_of(len(self.left_out), 'slide')} left out"
         if self.stopped:
             yield f"stopped: {self.stopped}"
 
@@ -88,7 +96,10 @@ class RunResult:
 def run_slides(
     out: str | Path, options: RunOptions = RunOptions(), open_detector: OpenDetector | None = None
 ) -> RunResult:
-    """Segment the windows of a plan that are not done. A window that fails is told, and the others go on.
+    """Segment the windows of a plan that are not done.
+
+    A window that fails is told, and so is one of several slides that is not there as planned; the others go
+    on.
 
     Args:
         out: folder of a plan.
@@ -96,8 +107,8 @@ def run_slides(
         open_detector: makes what finds candidates, None for the plan's network.
 
     Raises:
-        InputError: there is no plan, a slide or the weights are not those that were planned, a shard or a
-            name is none, or nothing can be written.
+        InputError: there is no plan, no slide or not the weights that were planned, a shard or a name is
+            none, or nothing can be written.
         KeyboardInterrupt: stopped; its text says how to go on.
     """
     plan = read_plan(out, options)
@@ -106,9 +117,19 @@ def run_slides(
     def detector() -> Detect:  # opened once something is to do
         return open_detector(plan) if open_detector else open_network(plan, options)
 
-    result = RunResult()
-    for name in options.only or plan.names:
-        _run_slide(plan, plan.slide(name), options, detector, result)
+    names, result = options.only or plan.names, RunResult()
+    left_out = LeftOut(len(names), result.left_out)
+    for name in names:
+        try:
+            slide = plan.slide(name)
+            left = _windows_left(plan, slide, options, result)
+            opened = open_planned(slide) if left else None
+        except InputError as error:
+            left_out.add(error)
+            continue
+        if opened:
+            _run_slide(plan, slide, left, opened, detector, result)
+    left_out.refuse_all()
     return result
 
 
@@ -132,9 +153,8 @@ def read_shard(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _run_slide(
-    plan: Plan, slide: SlidePlan, options: RunOptions, detector: Callable[[], Detect], result: RunResult
-) -> None:
+def _windows_left(plan: Plan, slide: SlidePlan, options: RunOptions, result: RunResult) -> list[Numbered]:
+    """The windows of a slide that are to be segmented, those that never failed first."""
     folder = BlockFolder(plan.folder(slide.name))
     left = []
     for number, window in slide.windows().items():
@@ -147,11 +167,19 @@ def _run_slide(
             result.errors.append(f"window {number} failed {tries} times")
         else:
             left.append((number, window, key))
-    left.sort(key=lambda item: folder.tries(item[2]))  # those that never failed first
-    if not left:
-        return
+    return sorted(left, key=lambda item: folder.tries(item[2]))
 
-    with open_planned(slide) as opened, ReadingAhead(opened, slide.layout) as read, going_on():
+
+def _run_slide(
+    plan: Plan,
+    slide: SlidePlan,
+    left: Sequence[Numbered],
+    opened: Slide,
+    detector: Callable[[], Detect],
+    result: RunResult,
+) -> None:
+    folder = BlockFolder(plan.folder(slide.name))
+    with opened, ReadingAhead(opened, slide.layout) as read, going_on():
         detect = detector()
         following = {item[2]: after for item, after in pairwise(left)}
         for item in each(left, f"segmenting {slide.name}", lambda item: f"window {item[0]}"):
@@ -174,7 +202,7 @@ def going_on() -> Iterator[None]:
 
 def _run_window(
     folder: BlockFolder,
-    what: tuple[int, Window, str],
+    what: Numbered,
     having: tuple[Read, SlidePlan, Detect],
     result: RunResult,
 ) -> None:
@@ -196,25 +224,25 @@ def _run_window(
 
 
 def open_planned(slide: SlidePlan, *, same_reader: bool = True) -> Slide:
-    """The slide of a plan, open and in the planned focus. Raises InputError where it is another one.
+    """The slide of a plan, open and in the planned focus. Raises SlideError where it is gone or another one.
 
     To be looked at, another version may read it (`same_reader`).
     """
     if not Path(slide.path).exists():
-        raise InputError(
+        raise SlideError(
             f"{slide.path}: no such file: put the slide back, or repeat its plan with where it is now"
         )
     try:
         opened = open_slide(slide.path)
     except InputError as error:
         reason = str(error).removeprefix(f"{slide.path}: ")
-        raise InputError(
+        raise SlideError(
             f"{slide.path}: not read as the slide that was planned ({reason}): put the slide back, or plan "
             "again to another folder"
         ) from None
     try:
         _check_same(opened, slide, same_reader)
-    except InputError:
+    except SlideError:
         opened.close()
         raise
     return in_focus(opened, slide.layout.focus)
@@ -223,9 +251,9 @@ def open_planned(slide: SlidePlan, *, same_reader: bool = True) -> Slide:
 def _check_same(opened: Slide, slide: SlidePlan, same_reader: bool) -> None:
     if same_reader and opened.reader != slide.reader:
         there = f"planned with {slide.reader}, and {opened.reader} reads it here"
-        raise InputError(f"{slide.path}: {there}: install that version, or plan again to another folder")
+        raise SlideError(f"{slide.path}: {there}: install that version, or plan again to another folder")
     if slide.key != slide_key(opened.files, full=slide.full_hash):
-        raise InputError(
+        raise SlideError(
             f"{slide.path}: not the file that was planned: put it back, or plan again to another folder"
         )
 

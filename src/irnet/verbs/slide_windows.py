@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from statistics import median
 
+from irnet.errors import InputError
 from irnet.inference.slide_blocks import ENDED, MOST_TRIES, BlockFolder
 from irnet.slides.plan import Plan
-from irnet.verbs.slide_run import RunOptions
+from irnet.verbs.failures import LeftOut
+from irnet.verbs.slide_run import RunOptions, open_planned
 
 PATIENCE = 10.0  # medians of a window without any done: the workers stand still
 LEAST_PATIENCE = 300.0  # s
@@ -24,10 +26,18 @@ class Windows:
 
     def __init__(self, plan: Plan, options: RunOptions, *, verified: bool = False) -> None:
         part, parts = options.shard
+        names = [*dict.fromkeys(options.only or plan.names)]
+        self.left_out, self._plan = LeftOut(len(names)), plan
+        self.slides: list[str] = []  # that are not left out
         self.folders: dict[str, BlockFolder] = {}  # by key
         self.places: dict[str, tuple[str, int]] = {}  # slide and number of each window, by key
-        for name in options.only or plan.names:
-            slide, folder = plan.slide(name), BlockFolder(plan.folder(name))
+        for name in names:
+            try:
+                slide, folder = plan.slide(name), BlockFolder(plan.folder(name))
+            except InputError as error:
+                self.left_out.add(error)
+                continue
+            self.slides.append(name)
             for number, window in slide.windows().items():
                 if number % parts == part - 1:
                     key = plan.key(slide, window)
@@ -39,6 +49,19 @@ class Windows:
     def _is_done(self, key: str, verified: bool = False) -> bool:
         folder = self.folders[key]
         return folder.has(key) if verified else folder.path(key).is_file()
+
+    def leave_out(self, name: str) -> bool:
+        """Leave the windows of a slide out, unless it is there as it was planned; whether they are."""
+        try:
+            open_planned(self._plan.slide(name)).close()
+            return False
+        except InputError as error:
+            self.left_out.add(error)
+        self.slides.remove(name)
+        for key in [key for key in self.left if self.places[key][0] == name]:
+            self.left.remove(key)
+            del self.places[key]
+        return True
 
     def name(self, key: str) -> str:
         """A window, for people."""

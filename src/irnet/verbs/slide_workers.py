@@ -52,7 +52,11 @@ def run_workers(
         raise InputError(f"{workers} workers: give 1 to 64")
     plan = read_plan(out, options)
     windows = Windows(plan, options)
+    for name in dict.fromkeys(windows.places[key][0] for key in windows.in_order()):
+        windows.leave_out(name)  # a worker would say so to its log
+    windows.left_out.refuse_all()
     windows.forgive()
+    options = replace(options, only=windows.slides)
 
     before = len(windows.places) - len(windows.left)
     make = command or (lambda own: _command(out, own))
@@ -71,7 +75,7 @@ def run_workers(
 
     windows.look()
     done = len(windows.places) - len(windows.left) - before
-    return RunResult(done, before, windows.reasons())
+    return RunResult(done, before, windows.reasons(), windows.left_out.reasons)
 
 
 @dataclass
