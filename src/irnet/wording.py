@@ -1,6 +1,7 @@
 """Numbers and phrases that a user reads, and the progress of work that takes long."""
 
 import re
+import shlex
 from collections.abc import Callable
 
 RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
@@ -60,6 +61,15 @@ def number_of(number: int, noun: str) -> str:
     """
     plural = "nuclei" if noun == "nucleus" else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+def command(*parts: object) -> str:
+    """A command of irnet as a shell takes it, names with spaces quoted.
+
+    >>> command("slide", "run", "my slides")
+    "irnet slide run 'my slides'"
+    """
+    return shlex.join(["irnet", *map(str, parts)])
 
 
 def install_extra(extra: str) -> str:

@@ -1,5 +1,6 @@
 """`irnet slide` on the command line: what is on a slide, and no word of what stands in its tags."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,22 @@ def test_slides_beside_images_are_told_how_they_are_run(run, network: Path, tmp_
     assert f"irnet predict {folder / 'b.svs'} -o ANOTHER_FOLDER" in ran.err
     refused = run("predict", folder, "-o", tmp_path / "out", "--plane", "fuse")
     assert (refused.code, "--plane is of slides" in refused.err) == (2, True)
+
+
+def test_commands_to_go_on_with_are_quoted(run, network: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Anna's slides (2)"
+    folder.mkdir()
+    image, _ = generate(1, size=(120, 120), mpp=0.3, count=1)
+    slide, out = write_pyramid(folder / "a b.svs", image, mpp=0.3, levels=1), folder / "out"
+    quoted = shlex.quote(str(out))
+    assert f"irnet slide plan SLIDE -o {quoted}" in run("slide", "run", out).err
+    planned = run("slide", "plan", slide, "-o", out, "--model", network, "--mpp", 0.3)
+    assert planned.out.endswith(f": irnet slide run {quoted}\n"), planned.err
+    assert f"irnet slide run {quoted} does them" in run("slide", "finish", out).err
+    assert f"irnet slide finish {quoted} writes it" in run("export", out, "--to", "csv").err
+    (out / "slides.json").write_text("{}")
+    assert f"irnet slide plan SLIDE -o {quoted} with" in run("slide", "status", out).err
+
+    PIL.Image.fromarray(image).save(folder / "c.png")
+    beside = run("predict", folder, "-o", tmp_path / "found", "--model", network, "--scale", 1)
+    assert f"irnet predict {shlex.quote(str(slide))} -o ANOTHER_FOLDER" in beside.err

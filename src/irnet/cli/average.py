@@ -6,6 +6,7 @@ import typer
 
 from irnet.cli.options import Network, NewWeights
 from irnet.progress import stage
+from irnet.wording import command
 
 
 def average(
@@ -26,6 +27,5 @@ def average(
         from irnet.verbs.average import average as run
 
         run(first, second, out, share=share)
-    typer.echo(
-        f"written to {out}; its thresholds are those of {first}: choose them anew, irnet calibrate {out}"
-    )
+    anew = command("calibrate", out)
+    typer.echo(f"written to {out}; its thresholds are those of {first}: choose them anew, {anew}")

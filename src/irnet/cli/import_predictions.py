@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from irnet.cli.options import Map, Out
+from irnet.wording import command
 
 
 def import_predictions(
@@ -59,4 +60,4 @@ def import_predictions(
     )
     for line in report.lines():
         typer.echo(line)
-    typer.echo(f"written to {out}; score it: irnet evaluate {out} {data} -o SCORES")
+    typer.echo(f"written to {out}; score it: {command('evaluate', out, data, '-o', 'SCORES')}")

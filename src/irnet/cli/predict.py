@@ -19,6 +19,7 @@ from irnet.cli.options import (
     fold_list,
     gathered,
 )
+from irnet.wording import command
 
 if TYPE_CHECKING:
     from irnet.verbs.predict_options import PredictOptions
@@ -133,7 +134,7 @@ def predict(
         raise InputError("--estimate-scale is of slides: of images the scale is estimated anyway")
     if beside := slides_beside_images(images):
         more = f" and {len(beside) - 1} more" if len(beside) > 1 else ""
-        hint = f"irnet predict {beside[0]} -o ANOTHER_FOLDER"
+        hint = command("predict", beside[0], "-o", "ANOTHER_FOLDER")
         typer.echo(f"{beside[0]}{more}: slides beside images, by a call of their own: {hint}", err=True)
     report = predict_files(images, out, options)
 

@@ -8,6 +8,7 @@ import typer
 
 from irnet.cli.options import Device, Engine, EstimateScale, Model, Out, Plane, Precision, Score, gathered
 from irnet.errors import InputError
+from irnet.wording import command, number_of
 
 app = typer.Typer(
     name="slide", help="Whole slides: files of scanners, and large images.", no_args_is_help=True
@@ -91,7 +92,6 @@ def plan(
     """
     from irnet.inference.windows import WINDOWS
     from irnet.verbs.slide_plan import SlideOptions, plan_slides
-    from irnet.wording import number_of
 
     core, halo = WINDOWS[0]
     options = SlideOptions(
@@ -114,7 +114,7 @@ def plan(
         )
         for note in slide.notes:
             typer.echo(f"  {note}")
-    typer.echo(f"written to {out}: irnet slide run {out}")
+    typer.echo(f"written to {out}: {command('slide', 'run', out)}")
 
 
 @app.command()
@@ -204,7 +204,6 @@ def finish(
     Example:  irnet slide finish found
     """
     from irnet.verbs.slide_finish import finish_slides
-    from irnet.wording import number_of
 
     result = finish_slides(folder, partial=partial)
     for line in result.lines():

@@ -16,7 +16,7 @@ from irnet.inference.fast.cache import find_graphs, keep_graphs
 from irnet.inference.fast.runtime import Graph
 from irnet.inference.weights import BUNDLED, find_weights, read_settings
 from irnet.progress import stage
-from irnet.wording import install_extra
+from irnet.wording import command, install_extra
 
 GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA's, AMD's, and of either inside WSL
 
@@ -153,7 +153,7 @@ def _quantised(path: Path, digest: str, settings: Settings) -> tuple[dict[str, G
         name = "bundled" if path == BUNDLED else path
         raise InputError(
             f"{path.name} has not been made ready for 8-bit integers with OpenVINO "
-            f"{runtime.installed_version()}: run irnet quantise {name}"
+            f"{runtime.installed_version()}: run {command('quantise', name)}"
         )
     point = OperatingPoint.model_validate(kept.said["point"])
     predict = settings.predict.model_copy(update=dict(point))
@@ -197,6 +197,6 @@ def describe_engine(source: str | None = None) -> str:
     digest = read_settings(path)[1]
     kept, quantised = (find_graphs(path, digest, precision) for precision in ("fp32", "int8"))
     graphs = f"graphs in {kept.path}" if kept else "graphs are made at first use, with PyTorch"
-    named = "" if path == BUNDLED else f" {path}"
-    int8 = f"int8 in {quantised.path}" if quantised else f"int8 after irnet quantise{named or ' bundled'}"
+    made = command("quantise", "bundled" if path == BUNDLED else path)
+    int8 = f"int8 in {quantised.path}" if quantised else f"int8 after {made}"
     return f"openvino {runtime.installed_version()}, fp32: {choice.why}; {graphs}; {int8}"

@@ -16,7 +16,7 @@ from irnet.data.listing import list_images
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.progress import each
-from irnet.wording import number_of
+from irnet.wording import command, number_of
 
 
 class Begun(NamedTuple):
@@ -35,7 +35,7 @@ def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> Begun:
     """
     check_mpp(mpp)
     if (out / PREDICTIONS).is_file():
-        raise InputError(f"{out} holds predictions: correct them with irnet view {out} --assist")
+        raise InputError(f"{out} holds predictions: correct them with {command('view', out, '--assist')}")
     files = list_images(images)
     names = [file.name for file in files]
     if doubled := next((name for name in names if names.count(name) > 1), None):

@@ -19,6 +19,7 @@ from irnet.errors import InputError
 from irnet.slides.bubbles import Bubble
 from irnet.slides.layout import Layout
 from irnet.slides.tiles import Window
+from irnet.wording import command
 
 FORMAT = 1
 RUN, SLIDES, PLAN = "slides.json", "slides", "plan.json"
@@ -142,7 +143,9 @@ class Plan:
     def read(cls, out: Path) -> Self:
         """The plan in a folder. Raises InputError where there is none."""
         if not (out / RUN).is_file():
-            raise InputError(f"{out}: no {RUN} in it: make one with irnet slide plan SLIDE -o {out}")
+            raise InputError(
+                f"{out}: no {RUN} in it: make one with {command('slide', 'plan', 'SLIDE', '-o', out)}"
+            )
         row = _read(out / RUN, out)
         try:
             return cls(out, tuple(row["slides"]), row["network"])
@@ -176,7 +179,8 @@ def _sealed(row: Row) -> Row:
 def _damaged(
     path: Path, out: Path, reason: str, what: str = "damaged, or not a plan of irnet"
 ) -> DamagedPlanError:
-    again = f"repeat irnet slide plan SLIDE -o {out} with the slides and options that it was made with"
+    repeat = command("slide", "plan", "SLIDE", "-o", out)
+    again = f"repeat {repeat} with the slides and options that it was made with"
     return DamagedPlanError(f"{path}: {what} ({reason}): {again}; windows that are done stay")
 
 

@@ -34,6 +34,7 @@ from irnet.slides.instance import AGAIN, SELECTED, Instance, StoreMeta, damaged
 from irnet.slides.nesting import NESTED
 from irnet.slides.plan import RUN, SLIDES, Plan
 from irnet.slides.store import CELLS_DB, FORMAT, SORTED_BY, TILE
+from irnet.wording import command
 
 RANKED_BY = ("score", "confidence", "nuclei", *NESTED, *MEASURES)
 Box = tuple[float, float, float, float]
@@ -221,7 +222,7 @@ def find_stores(path: str | Path) -> list[Path]:
         names = sorted(folder.name for folder in (path / SLIDES).glob("*") if folder.is_dir())
     stores = [path / SLIDES / name / CELLS_DB for name in names]
     if missing := [store for store in stores if not store.is_file()]:
-        raise InputError(f"{missing[0]}: no such file: irnet slide finish {path} writes it")
+        raise InputError(f"{missing[0]}: no such file: {command('slide', 'finish', path)} writes it")
     if not stores:
         raise InputError(f"{path}: no {CELLS_DB} in it: irnet slide finish writes it")
     return stores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -38,7 +39,9 @@ def load_checkpoint(
     """Put a checkpoint's tensors in place and return its `state`."""
     tensors, state = read_tensors(path)
     if state.get("kind") != "checkpoint":
-        raise InputError(f"{path}: holds weights, not a checkpoint; start from it with --init {path}")
+        raise InputError(
+            f"{path}: holds weights, not a checkpoint; start from it with --init {quote(str(path))}"
+        )
 
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
     for name, tensor in tensors.items():

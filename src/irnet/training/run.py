@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -123,7 +124,7 @@ class Run:
     def _check_data(self, noted: dict[str, Any]) -> None:
         """Refuse data that differ from what the checkpoint noted, or of which it noted too little."""
         differing = [name for name in noted | self.data if noted.get(name) != self.data.get(name)]
-        remedy = f"start another run with --init {self.folder}"
+        remedy = f"start another run with --init {quote(str(self.folder))}"
         said = [option for name, option in SAID_OF_DATA.items() if name in differing]
         if said and "sha256" not in differing:  # of the same files
             raise InputError(

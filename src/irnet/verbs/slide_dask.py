@@ -36,6 +36,7 @@ from irnet.verbs.slide_run import (
     run_slides,
 )
 from irnet.verbs.slide_windows import Windows
+from irnet.wording import command
 
 SAID, GIVEN_UP = 5.0, 60.0  # s without a worker that can work: it is said, the run ends
 _LOOK = 1.0  # s between two looks at the workers
@@ -111,7 +112,7 @@ def run_on_scheduler(
         job = Job(str(folder), probe, irnet.__version__, options, open_detector)
         result = _Crew(client, windows, job).run()
     if result.stopped:
-        result.stopped += f"; go on with irnet slide run {out} --scheduler {scheduler}"
+        result.stopped += f"; go on with {command('slide', 'run', out, '--scheduler', scheduler)}"
     return result
 
 

@@ -25,7 +25,7 @@ from irnet.slides.suppress import survivors_of
 from irnet.verbs.failures import LeftOut
 from irnet.verbs.slide_quality import audit_rows, quality_rows
 from irnet.verbs.slide_status import SlideStatus, status_of
-from irnet.wording import number_of
+from irnet.wording import command, number_of
 
 SLIDES_CSV, QC = "slides.csv", "qc.json"
 ENOUGH_CELLS = 5000  # of a smear that is adequate, liquid-based (Bethesda)
@@ -74,12 +74,12 @@ def finish_slides(out: str | Path, *, partial: bool = False) -> FinishResult:
     left_out.refuse_all()
     if (missing := sum(state.missing + state.failed for state in states)) and not partial:
         raise InputError(
-            f"{out}: {number_of(missing, 'window')} not done: irnet slide run {out} does them, "
+            f"{out}: {number_of(missing, 'window')} not done: {command('slide', 'run', out)} does them, "
             "--partial goes on without"
         )
 
     if missing and not any(state.done for state in states):
-        raise InputError(f"{out}: no window is done: irnet slide run {out} does them")
+        raise InputError(f"{out}: no window is done: {command('slide', 'run', out)} does them")
 
     result.failed = missing
     for state in states:

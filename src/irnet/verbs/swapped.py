@@ -9,6 +9,7 @@ from pathlib import Path
 from irnet.data.coco.run_record import PREDICTIONS
 from irnet.data.coco.split import PARTS
 from irnet.errors import InputError
+from irnet.wording import command
 
 WHOLE = "annotations.json"
 NAMED = ("bundled", "bundled-research", "jomls")
@@ -26,7 +27,7 @@ def refuse_swapped(
     if _is_annotated(Path(source)) and (_is_found(Path(data)) or _is_network(Path(data))):
         raise InputError(
             f"{source} is annotated and {data} is not, as it seems: the annotated images go last, "
-            f"irnet {verb} {' '.join(map(str, (*beside, data, source)))}"
+            f"{command(verb, *beside, data, source)}"
         )
 
 
