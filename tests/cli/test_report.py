@@ -1,7 +1,9 @@
 """`irnet report` on predictions, on annotations, and on what it should refuse."""
 
+import shutil
 from pathlib import Path
 
+import PIL.Image
 from page_scenes import draw_discs, write_found
 
 
@@ -38,3 +40,38 @@ def test_the_folder_or_the_verb_that_was_meant_is_named(run, smears: Path, tmp_p
     found = write_found(tmp_path / "demo" / "found", {"a.png": draw_discs()})
     assert run("report", tmp_path / "demo").err.endswith(f"; name one of {found}\n")
     assert "'irnet predict' finds the cells of images" in run("report", smears / "images").err
+
+
+def test_a_page_is_written_over_nothing_that_is_no_page(run, tmp_path: Path) -> None:
+    found = write_found(tmp_path / "found", {"a.png": draw_discs()})
+    for name in ("slides.csv", "predictions.json", "cells.db", "page"):
+        before = (found / name).read_bytes() if (found / name).exists() else None
+        ran = run("report", found, "--out", found / name)
+        assert (ran.code, "name a file that ends in .html" in ran.err) == (2, True)
+        assert ((found / name).read_bytes() if (found / name).exists() else None) == before
+    assert run("report", found, "--out", tmp_path / "new" / "Page.HTML").code == 0
+
+
+def test_no_verb_writes_over_what_it_reads(run, smears: Path, tmp_path: Path) -> None:
+    data, found = tmp_path / "set", write_found(tmp_path / "found", {"0.png": draw_discs()})
+    shutil.copytree(smears, data)
+    (data / "annotations.json").rename(data / "summary.json")
+    (found / "overlays").mkdir()
+    PIL.Image.new("RGB", (90, 90)).save(found / "overlays" / "b.png")
+    (found / "images.csv").write_text("image,patient\n0.png,P1\n")
+    link = tmp_path / "link.csv"
+    link.symlink_to(found / "images.csv")
+
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    for arguments in (
+        ("figure", found, "-o", tmp_path / "smears", "--save", "png"),
+        ("predict", found / "overlays", "-o", found, "--method", "jomls", "--scale", 1),
+        ("import-predictions", found / "predictions.json", data / "summary.json", "-o", found),
+        ("evaluate", data / "summary.json", data / "summary.json", "-o", data),
+        ("evaluate", "jomls", "bundled", data / "summary.json", "-o", data),
+        ("measure", found, "--patients", link),
+    ):
+        ran = run(*arguments)
+        assert (ran.code, "it is read, and would be written over" in ran.err) == (2, True), ran.err
+        assert {file: file.read_bytes() for file in before} == before
+    assert run("measure", found, "--patients", link, "--save", "parquet").code == 0

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -64,6 +65,23 @@ def check_writable(folder: str | os.PathLike) -> None:
             pass
     except OSError as error:
         raise unwritable(folder, error) from error
+
+
+def refuse_overwriting(files: Iterable[str | os.PathLike], read: Iterable[str | os.PathLike | None]) -> None:
+    """Raise InputError where one of the files that are to be written is one that is read, by any name."""
+    known = {found for path in read if path is not None and (found := _identity(path))}
+    for file in files:
+        if _identity(file) in known:
+            raise InputError(f"{file}: it is read, and would be written over: name another place with -o")
+
+
+def _identity(path: str | os.PathLike) -> tuple[int, int] | None:
+    """What a file is known by under all of its names, None for what is no file."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def remove_drafts(folders: Iterable[str | os.PathLike]) -> None:

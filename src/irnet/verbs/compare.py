@@ -28,6 +28,7 @@ from irnet.verbs.evaluate import (
     obtain,
     patients_of,
     predictions_file,
+    refuse_scores_over,
     remove_report,
     score_all,
     write_scores,
@@ -73,6 +74,8 @@ def compare(
     warn_of_found(data)
     names = _names(sources)
     entries = take_scored(own.complete(read_coco(data), data), data)
+    for folder in (Path(out_dir), *(Path(out_dir) / side for side in SIDES)):
+        refuse_scores_over(folder, *sources, data)
 
     options = {"score": score, "device": device, "views": views}
     found = [obtain(source, entries, data, **options) for source in sources]

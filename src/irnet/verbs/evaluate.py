@@ -13,7 +13,7 @@ from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_images, take_scored
 from irnet.data.coco.coco import entries_of, read_coco
 from irnet.data.coco.run_record import PREDICTIONS, load_checked
-from irnet.data.files import as_json, sha256, write_atomic
+from irnet.data.files import as_json, refuse_overwriting, sha256, write_atomic
 from irnet.data.lookup import Names
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
@@ -75,6 +75,7 @@ def evaluate(
     refuse_swapped("evaluate", source, data)
     warn_of_found(data)
     entries = take_scored(own.complete(read_coco(data), data), data)
+    refuse_scores_over(out_dir, source, data)
     found = obtain(source, entries, data, score=score, device=device, views=views)
     if exclude_border:
         found = found.without_cut()
@@ -140,6 +141,13 @@ def write_scores(
     write_atomic(out / GALLERY, gallery.encode())
     (out / COMPARISON).unlink(missing_ok=True)  # of two methods, written here before
     return Evaluation(summary, table)
+
+
+def refuse_scores_over(folder: str | Path, *read: str | Path) -> None:
+    """Raise InputError where scores would be written over predictions or a data set."""
+    written = (SUMMARY, TABLE, GALLERY, REPORT, COMPARISON)
+    files = [predictions_file(one) or one for one in read]
+    refuse_overwriting((Path(folder) / name for name in written), files)
 
 
 def remove_report(folder: Path) -> None:

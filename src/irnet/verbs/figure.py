@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from irnet.data.beside import name_files
 from irnet.data.coco.found import read_found
-from irnet.data.files import remove_drafts, safe_join, write_atomic
+from irnet.data.files import refuse_overwriting, remove_drafts, safe_join, write_atomic
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
@@ -91,6 +91,9 @@ def make_figures(
 
     with writing(target, "irnet figure"):
         done = Figured()
+        names = [f"{SHEET}-{options.by}"] if options.sheet else name_files([one.name for one in entries], "")
+        made = (safe_join(target, f"{name}.{kind}") for name in names for kind in options.save)
+        refuse_overwriting(made, [entry.path for entry in entries])
         values = _measure(entries, options) if options.by else {}
         if options.sheet:
             _make_sheet(entries, values, target, options, done)

@@ -18,14 +18,14 @@ from irnet.cells import LABEL_NAMES
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.location import locate
 from irnet.data.coco.run_record import PREDICTIONS, RUN
-from irnet.data.files import as_json, move, remove_drafts, sha256, write_atomic
+from irnet.data.files import as_json, move, refuse_overwriting, remove_drafts, sha256, write_atomic
 from irnet.data.formats.predictions import Kind, Missing, Predictions, read_predictions
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.inference.versions import versions
 from irnet.metrics.flatten import ORDER, label_map_ceiling
 from irnet.morphometry.pairing import pair_nuclei
-from irnet.verbs.run_files import refuse_taken, remove_earlier
+from irnet.verbs.run_files import WRITTEN, refuse_taken, remove_earlier
 from irnet.wording import number_of
 
 DRAFT = ".irnet-import"  # folder for a moment, in the one written to
@@ -78,6 +78,7 @@ def import_predictions(
     """
     source, out = Path(source), Path(out_dir)
     refuse_taken(out)
+    refuse_overwriting([out / name for name in WRITTEN], [source, source / PREDICTIONS, locate(data)])
 
     predictions = read_predictions(source, data, kind=kind, labels=labels, mapping=mapping, missing=missing)
     entries = [_paired(entry) for entry in predictions.found]

@@ -10,7 +10,7 @@ from pathlib import Path
 from irnet.data.coco.found import read_found
 from irnet.data.coco.location import is_of_slides
 from irnet.data.coco.run_record import CELLS, IMAGES, PREDICTIONS, RunRecord, made_from
-from irnet.data.files import remove_drafts, sha256, write_atomic
+from irnet.data.files import refuse_overwriting, remove_drafts, sha256, write_atomic
 from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
@@ -86,6 +86,8 @@ def measure_files(
         raise InputError(f"{source}: no such file or folder")
 
     with writing(folder, "irnet measure"):
+        tables = (made_from(source, name) for name in (CELLS, IMAGES) if "csv" in save)
+        refuse_overwriting(tables, [own.patients])
         complete = Completion(own, source, link)
         entries, table = complete(read_found(source)), MeasuredImages(_notes(folder))
         for entry in each(entries, "measuring", lambda entry: entry.name):

@@ -17,7 +17,7 @@ from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.beside import name_files
 from irnet.data.coco.coco import part_of
 from irnet.data.coco.run_record import OVERLAYS
-from irnet.data.files import remove_drafts
+from irnet.data.files import refuse_overwriting, remove_drafts
 from irnet.data.image import Image, check_kinds, read_image
 from irnet.data.listing import list_images
 from irnet.data.locking import writing
@@ -78,6 +78,7 @@ def predict_files(
     check_kinds(files)
     with writing(out, "irnet predict"):
         refuse_taken(out)
+        refuse_overwriting((out / OVERLAYS).rglob("*"), files)
         method = open_method(
             options.method,
             options.model,

@@ -46,14 +46,16 @@ def write_report(source: str | Path, out: str | Path | None = None) -> ReportRes
         out: the file to write, None for report.html in the folder (of corrected.json: corrected-report.html).
 
     Raises:
-        InputError: the source is wrong, or another is writing there. A picture that is no longer there is
-            only reported.
+        InputError: the source or the name is wrong, or another is writing there. A picture that is no longer
+            there is only reported.
     """
     source = Path(source)
     folder = source if source.is_dir() else source.parent
     file = made_from(source, REPORT) if out is None else Path(out)
     if file.is_dir():
         raise InputError(f"{file}: a folder; name the file to write, such as {file / REPORT}")
+    if file.suffix.lower() != ".html":
+        raise InputError(f"{file}: name a file that ends in .html")
 
     inside = folder.is_dir() and file.resolve().parent == folder.resolve()
     with writing(folder, "irnet report") if inside else nullcontext():

@@ -82,3 +82,10 @@ def test_what_is_made_from_another_file_of_a_folder_lies_beside(
     for name in files:
         (tmp_path / name).write_text("{}")
     assert made_from(tmp_path / source, "cells.csv") == tmp_path / made
+
+
+def test_nothing_made_from_a_file_lies_over_it(tmp_path: Path) -> None:
+    (tmp_path / "corrected.json").write_text("{}")  # alone, it is what its folder stands for
+    made = made_from(tmp_path / "corrected.json", "corrected.json")
+    assert made == tmp_path / "corrected-corrected.json"
+    assert made_from(tmp_path / "corrected.json", "cells.csv") == tmp_path / "cells.csv"

@@ -104,14 +104,14 @@ def made_from(source: str | os.PathLike, name: str) -> Path:
 
     The stem of a file that is not the one its folder stands for comes before it: what is made from
     corrected.json lies beside what was made from predictions.json, not over it, and what is made from
-    train.json beside what is made from val.json.
+    train.json beside what is made from val.json. It is never the source itself.
     """
     source = Path(source)
     if source.is_dir():
         return source / name
     beside = {file.name for file in source.parent.glob("*.json")} | {source.name}
     own = next((own for own in (PREDICTIONS, ANNOTATIONS) if own in beside), None)
-    is_own = source.name == own or len(beside) == 1
+    is_own = source.name != name and (source.name == own or len(beside) == 1)
     return source.with_name(name if is_own else f"{source.stem}-{name}")
 
 
