@@ -75,3 +75,8 @@ def test_no_verb_writes_over_what_it_reads(run, smears: Path, tmp_path: Path) ->
         assert (ran.code, "it is read, and would be written over" in ran.err) == (2, True), ran.err
         assert {file: file.read_bytes() for file in before} == before
     assert run("measure", found, "--patients", link, "--save", "parquet").code == 0
+
+    (found / "images.csv").rename(tmp_path / "patients.csv")
+    assert run("measure", found, "--patients", tmp_path / "patients.csv").code == 0
+    assert run("measure", found, "--patients", found / "images.csv").code == 0  # its own is read back
+    assert "P1" in (found / "images.csv").read_text()

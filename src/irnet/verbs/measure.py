@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.images import IMAGE_COLUMNS, summarise_image
 from irnet.morphometry.parquet import check_parquet, to_parquet
 from irnet.morphometry.table import (
+    COLUMNS,
     Row,
     Value,
     encode_csv,
@@ -86,8 +88,8 @@ def measure_files(
         raise InputError(f"{source}: no such file or folder")
 
     with writing(folder, "irnet measure"):
-        tables = (made_from(source, name) for name in (CELLS, IMAGES) if "csv" in save)
-        refuse_overwriting(tables, [own.patients])
+        if own.patients and "csv" in save and not _is_own_table(Path(own.patients)):
+            refuse_overwriting((made_from(source, name) for name in (CELLS, IMAGES)), [own.patients])
         complete = Completion(own, source, link)
         entries, table = complete(read_found(source)), MeasuredImages(_notes(folder))
         for entry in each(entries, "measuring", lambda entry: entry.name):
@@ -134,6 +136,16 @@ class MeasuredImages:
         if "parquet" in save:
             files["cells.parquet"] = to_parquet(self.rows)
         return files
+
+
+def _is_own_table(file: Path) -> bool:
+    """Whether a table has the columns of cells.csv or images.csv, whatever a spreadsheet parts them by."""
+    try:
+        with open(file, encoding="utf-8-sig", errors="replace") as lines:
+            columns = {name.strip('"') for name in re.split("[,;\t]", lines.readline(10_000).strip())}
+    except (OSError, ValueError):  # a pattern
+        return False
+    return columns in ({*IMAGE_COLUMNS}, {*COLUMNS})
 
 
 def measured_by_run(source: str | Path, entries: Sequence[Entry]) -> dict[str, list[Row]]:
