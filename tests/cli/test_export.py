@@ -188,7 +188,7 @@ def test_regions_to_ignore_are_counted(run, tmp_path: Path) -> None:
     image = {"id": 1, "file_name": "a.png", "height": 20, "width": 20}
     data = {"images": [image], "annotations": [row, cell], "categories": [{"id": 1, "name": "cytoplasm"}]}
     (tmp_path / "annotations.json").write_text(json.dumps(data))
-    assert "1 regions to ignore are not written" in run("export", tmp_path, "--to", "cvat").err
+    assert "1 region to ignore not written" in run("export", tmp_path, "--to", "cvat").err
 
 
 @pytest.mark.parametrize(

@@ -237,8 +237,10 @@ def test_memory_does_not_grow_with_the_slide(tmp_path: Path, to: str) -> None:
 
 
 def test_what_makes_no_sense_for_slides_is_refused(out: Path) -> None:
-    for to in {*FORMATS} - {*slide_export.FORMATS}:
-        with pytest.raises(InputError, match=rf"--to {to} is not for whole slides: choose"):
+    for to in {*FORMATS, "pdf"} - {*slide_export.FORMATS}:
+        with pytest.raises(
+            InputError, match=rf"{to}' of whole slides is not written: choose one of qupath, csv, parquet$"
+        ):
             export(out, to)
     with pytest.raises(InputError, match="parquet has only one form"):
         export(out, "parquet", style="cells")

@@ -23,6 +23,7 @@ from irnet.morphometry.table import Row, encode_csv, to_csv
 from irnet.progress import each
 from irnet.verbs.exported import Exported
 from irnet.verbs.measure import measure_entry, measured_by_run
+from irnet.verbs.slide_export import FORMATS as SLIDE_FORMATS
 from irnet.verbs.slide_export import export_slides
 from irnet.wording import number_of
 
@@ -68,14 +69,16 @@ def export(
         InputError: the source, the format or the style is wrong, an extra is missing, a file to write or
             another image of a name is there already, or another writer; nothing is written then.
     """
-    if to not in FORMATS:
-        raise InputError(f"format {to!r} is not written: choose one of {', '.join(FORMATS)}")
+    known = SLIDE_FORMATS if is_of_slides(Path(source)) else FORMATS
+    if to not in known:
+        whole = " of whole slides" if known is SLIDE_FORMATS else ""
+        raise InputError(f"{source}: format {to!r}{whole} is not written: choose one of {', '.join(known)}")
     styles = STYLES.get(to, ())
     if style is not None and style not in styles:
         choice = f"choose one of {', '.join(styles)}" if styles else f"{to} has only one form: leave it out"
         raise InputError(f"--as {style}: {choice}")
 
-    if is_of_slides(Path(source)):
+    if known is SLIDE_FORMATS:
         style = style or next(iter(styles), "")
         return export_slides(source, to, None if out is None else Path(out), style=style, replace=replace)
 
@@ -85,7 +88,7 @@ def export(
 
     done.measured = measured_by_run(source, entries) if to in MEASURED else {}
     if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
-        done.notes.append(f"{regions} regions to ignore are not written")
+        done.notes.append(f"{number_of(regions, 'region')} to ignore not written")
     if to in AS_STORED:
         done.notes += _turned(entries, AS_STORED[to])
     if not any(len(entry.content.cells) for entry in entries):

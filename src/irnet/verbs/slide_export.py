@@ -47,8 +47,6 @@ def export_slides(source: str | Path, to: str, out: Path | None, *, style: str, 
     "csv": one cells.csv. "parquet": GeoParquet, a file a slide. "qupath": GeoJSON, a folder a slide, a file
     for so many tiles. The rest is as in `export`.
     """
-    if to not in FORMATS:
-        raise InputError(f"{source}: --to {to} is not for whole slides: choose {', '.join(FORMATS)}")
     if to != "csv":
         qupath_geometry.check()
     if to == "parquet":
