@@ -63,6 +63,25 @@ def number_of(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
+def counted(number: int, noun: str) -> tuple[str, str]:
+    """A number and its things apart, for headlines.
+
+    >>> counted(1, "cell"), counted(2, "nucleus")
+    (('1', 'cell'), ('2', 'nuclei'))
+    """
+    digits, _, things = number_of(number, noun).partition(" ")
+    return digits, things
+
+
+def size_of(size: int) -> str:
+    """So many bytes for people.
+
+    >>> size_of(1_230_000), size_of(40_100), size_of(10)
+    ('1.2 MB', '40 kB', '1 kB')
+    """
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
 def command(*parts: object) -> str:
     """A command of irnet as a shell takes it, names with spaces quoted.
 

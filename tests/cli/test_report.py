@@ -11,7 +11,7 @@ def test_predictions_become_a_page(run, tmp_path: Path) -> None:
     found = write_found(tmp_path / "found", {"a.png": draw_discs()})
     ran = run("report", found)
     assert ran.code == 0
-    assert f"written to {found / 'report.html'}" in ran.out
+    assert f"kB written to {found / 'report.html'}" in ran.out
     assert "2 cells, 3 nuclei" in (found / "report.html").read_text(encoding="utf-8")
 
 

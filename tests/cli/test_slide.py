@@ -35,6 +35,10 @@ def test_info_says_how_a_slide_is_read(run, tmp_path: Path) -> None:
         assert said in ran.out
     assert "ANNA" not in ran.out + ran.err
 
+    empty = write_pyramid(tmp_path / "empty.tif", np.full((300, 300, 3), 235, np.uint8), mpp=0.5)
+    said = run("slide", "info", empty).out
+    assert ("nothing to segment" in said, "min of one CPU core" in said) == (True, False)
+
     found = slide_info(path)
     assert found.tissue is not None
     assert found.tissue.share * 0.3 == pytest.approx(200 * 300 * 0.5**2 / 1e6, rel=0.1)  # mm2

@@ -75,7 +75,7 @@ def test_an_image_of_known_scale_is_seen_at_the_networks_scale(blobs: Predictor,
 
 def test_an_unknown_scale_is_said(blobs: Predictor):
     found = blobs.find(PAIR)
-    assert "own resolution, 2 nuclei in cells are too few" in found.notes[0]
+    assert "own resolution, 2 nuclei in cells, too few" in found.notes[0]
     assert (found.zoom, found.zoom_estimated) == (1.0, False)
     assert blobs.find(PAIR, 0.37).notes == ()
     assert blobs.predict(PAIR).mpp is None

@@ -186,7 +186,7 @@ def test_an_object_wider_than_any_window_is_counted_and_said() -> None:
     tally = WindowNotes()
     found = tiled(Oracle(scene), scene, tally=tally)
     assert len(found) == tally.truncated == 2
-    assert "2 cells are larger than a window" in tally.notes()[0]
+    assert "2 cells larger than a window" in tally.notes()[0]
 
 
 @pytest.mark.parametrize(("core", "halo"), [(250, 64), (192, 50), (0, 64)])

@@ -117,9 +117,9 @@ def test_notes_say_what_is_missing_first(tmp_path: Path) -> None:
     notes = notes_of(read_quality(tmp_path))
     assert notes[0] == "1 window failed, 2 not done: what lies there is missing"
     assert notes[1] == "damaged (2 windows)"
-    assert "20 of them were looked at all the same, and 3 cells" in notes[2]
+    assert "20 of them were looked at all the same, and 3 instances" in notes[2]
     assert notes[3:] == [
-        "5 cells and nuclei are cut by the edge of their window",
+        "5 instances cut by the edge of a window",
         "1 window is blurred",
         "2 windows are partly under air bubbles",
         "plane 2 of 5",

@@ -97,6 +97,18 @@ def test_sizes_of_no_microscope_are_implausible_and_not_unknown(tmp_path: Path, 
     assert "implausible" in "\n".join(slide_info(slide).lines())
 
 
+def test_pixels_that_are_not_square_are_told_once(tmp_path: Path) -> None:
+    slide = tmp_path / "a.tif"
+    size = {"resolution": (40_000, 20_000), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(slide, smear(10, 22), tile=(64, 64), photometric="rgb", **size)
+    said = "\n".join(slide_info(slide).lines())
+    assert (said.count("not square"), "implausible" in said) == (1, False)
+    assert "um by TIFF metadata are not square: give --mpp" in said
+    with pytest.raises(InputError, match="are not square: give --mpp") as told:
+        plan_slides([slide], tmp_path / "out")
+    assert "implausible" not in str(told.value)
+
+
 def test_sizes_of_paper_are_unknown(tmp_path: Path) -> None:
     for name, dots in (("a", (72, 72)), ("b", (300, 300)), ("c", (1, 1))):
         path = tmp_path / f"{name}.tif"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from irnet.cli.options import Link, Own, fold_list, gathered
+from irnet.wording import number_of
 
 
 @gathered
@@ -48,5 +49,5 @@ def measure(
         typer.echo(error, err=True)
     if not measured.rows:
         typer.echo(f"{found}: no cell and no nucleus in it: the table has only a header", err=True)
-    typer.echo(f"{measured.rows} rows written to {', '.join(map(str, measured.files))}")
+    typer.echo(f"{number_of(measured.rows, 'row')} written to {', '.join(map(str, measured.files))}")
     raise typer.Exit(measured.exit_code)

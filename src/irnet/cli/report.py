@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from irnet.cli.options import check_file
+from irnet.wording import size_of
 
 
 def report(
@@ -43,5 +44,5 @@ def report(
     written = write_report(source, out)
     for reason in written.missing:
         typer.echo(f"no picture: {reason}", err=True)
-    typer.echo(f"{written.size / 1e6:.1f} MB written to {written.file}")
+    typer.echo(f"{size_of(written.size)} written to {written.file}")
     raise typer.Exit(written.exit_code)

@@ -22,6 +22,7 @@ from irnet.errors import InputError
 SUBFILE, WIDTH, HEIGHT, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, UNIT = 254, 256, 257, 270, 282, 283, 296
 _TIFF_UNITS = {2: "inch", 3: "cm", 4: "mm", 5: "um"}
 NOT_USED = "not used"  # ends what is said of a size that is none
+NOT_SQUARE = f"not square: {NOT_USED}"
 _SQUARE = 0.01  # sides that differ by more are not taken for squares
 PAPER = (4.0, 900.0)  # um per pixel of paper, 28 to 6350 an inch
 _SAME_FIELD = 0.02  # by how much the proportions of a smaller copy may differ: its sides are rounded
@@ -103,7 +104,7 @@ def square(source: str, size: Size) -> tuple[float | None, list[str]]:
     if not all(map(_is_plausible, size)):
         return None, [f"pixels of {text} by {source} metadata are no microscope's: {NOT_USED}"]
     if not math.isclose(*size, rel_tol=_SQUARE):
-        return None, [f"pixels of {text} by {source} metadata are not square: {NOT_USED}"]
+        return None, [f"pixels of {text} by {source} metadata are {NOT_SQUARE}"]
     return size[0], [f"{size[0]:.4g} um per pixel by {source} metadata"]
 
 

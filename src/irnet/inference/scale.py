@@ -124,7 +124,7 @@ def estimate_scale(fields: Sequence[Cells], nucleus_px: float) -> Scale:
     each = [sizes for cells in fields if len(sizes := nuclei_px(cells))]
     sizes = np.concatenate([[], *each])
     if len(sizes) < LEAST_NUCLEI:
-        few = f"{len(sizes)} nuclei in cells are too few to estimate the scale"
+        few = f"{number_of(len(sizes), 'nucleus')} in cells, too few to estimate the scale"
         return Scale(notes=(f"{UNKNOWN}: {_taken(1.0)}, {few}",))
 
     mode = most_frequent(sizes)

@@ -69,7 +69,7 @@ def _segment_by(
     notes = [f"{number_of(tally.windows, 'window')} of up to {core + 2 * halo} px", *tally.notes()]
     if tally.blank:
         notes[0] += f", and bare ground, {number_of(tally.blank, 'window')}, that was not looked at"
-    return cells, (*notes, f"{capped} windows: {cap_note}") if capped else tuple(notes)
+    return cells, (*notes, f"{number_of(capped, 'window')}: {cap_note}") if capped else tuple(notes)
 
 
 def find_content(patches: Patches, core: Box) -> Box | None:

@@ -19,6 +19,7 @@ from irnet.errors import InputError
 from irnet.geometry import boxes as geometry
 from irnet.progress import each
 from irnet.slides.tiles import Window, plan_windows
+from irnet.wording import number_of
 
 LEAST_HALO = 256  # px at the network's scale: half of a 100 um cell at 0.37 um a pixel, and its context
 
@@ -40,7 +41,7 @@ class WindowNotes:
         """Sentences about what the user should know; none when all went well."""
         if not self.truncated:
             return ()
-        return (f"{self.truncated} cells are larger than a window and were cut: use a larger halo",)
+        return (f"{number_of(self.truncated, 'cell')} larger than a window, and cut: use a larger halo",)
 
 
 def segment_windows(

@@ -177,7 +177,10 @@ def _generated(settings: Settings, data: Mapping[str, Any]) -> dict[str, str | N
     drawn = settings.data.generated
     version = f", version {data['generator']} of the generator" if "generator" in data else ""
     cutouts = data.get("cutouts")
-    cut_from = cutouts and f"{cutouts['cells']} cells of `{cutouts['file']}`, SHA-256 {cutouts['sha256']}"
+    cut_from = (
+        cutouts
+        and f"{number_of(cutouts['cells'], 'cell')} of `{cutouts['file']}`, SHA-256 {cutouts['sha256']}"
+    )
 
     return {
         "images": f"generated smears, drawn while training{version}, seed {settings.train.seed}",
@@ -202,7 +205,11 @@ def _unlabelled(data: Mapping[str, Any]) -> dict[str, str | None]:
     """Fields that the running mean of the weights labelled."""
     if "unlabelled" not in data:
         return {}
-    known = f", centres of {data['unlabelled_points']} nuclei known" if data.get("unlabelled_points") else ""
+    known = (
+        f", centres of {number_of(data['unlabelled_points'], 'nucleus')} known"
+        if data.get("unlabelled_points")
+        else ""
+    )
     source = f"of `{data['unlabelled_from']}`, SHA-256 of their list {data['unlabelled_sha256']}"
     return {"unlabelled": f"{number_of(data['unlabelled'], 'image')} without outlines {source}{known}"}
 

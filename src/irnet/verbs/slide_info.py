@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from irnet.cells import check_mpp
+from irnet.data.calibration import NOT_USED
 from irnet.inference.weights import find_weights, read_settings
 from irnet.inference.windows import WINDOWS
 from irnet.slides.focus import choose_focus, in_focus, say_focus
@@ -45,7 +46,8 @@ class SlideInfo:
         if self.planes > 1:
             yield f"  {self.focus}"
         for note in self.notes:
-            yield f"  {note}"
+            if self.mpp is not None or not note.endswith(NOT_USED):  # which the last line says
+                yield f"  {note}"
         if self.mpp is None:
             yield f"  {self.missing}"
             return
@@ -56,7 +58,11 @@ class SlideInfo:
         shown = f"{self.tissue.share * area:.4g} mm2 show something"
         yield f"  {self.mpp:.4g} um per pixel, {area:.4g} mm2, of which {shown}"
         size = f"{self.layout.core} px at {self.layout.scaled_mpp:.4g} um per pixel"
-        yield f"  {number_of(self.windows, 'window')} of {size}, of which {self.seen} show something"
+        showing = f"{self.seen} {'shows' if self.seen == 1 else 'show'} something"
+        yield f"  {number_of(self.windows, 'window')} of {size}, of which {showing}"
+        if not self.seen:
+            yield "  nothing to segment"
+            return
         rate = f"{self.megapixels:.3g} megapixels with their margins, at {SECONDS_A_MEGAPIXEL:g} s each"
         yield f"  about {duration(self.megapixels * SECONDS_A_MEGAPIXEL)} of one CPU core: {rate}"
 

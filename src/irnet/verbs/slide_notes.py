@@ -94,10 +94,10 @@ def _on_windows(quality: Quality) -> Iterator[str]:
         audited, found = quality.audited, quality.found_where_nothing_shows
         yield (
             f"{number_of(skipped, 'window')} where nothing shows; {audited} of them were looked at all the "
-            f"same, and {found} cells and nuclei found there"
+            f"same, and {number_of(found, 'instance')} found there"
         )
     if cut := quality.cut:
-        yield f"{cut} cells and nuclei are cut by the edge of their window"
+        yield f"{number_of(cut, 'instance')} cut by the edge of a window"
 
 
 def _on_pictures(flagged: _Flagged) -> Iterator[str]:

@@ -29,7 +29,7 @@ from irnet.slides.tiles import PHASE
 from irnet.verbs.slide_notes import notes_of, read_quality
 from irnet.verbs.slide_rows import rows_of_slides
 from irnet.verbs.slide_run import open_planned
-from irnet.wording import name_instance, number_of
+from irnet.wording import counted, name_instance, number_of
 
 MOST_CROPS = 360  # on a page: 5 MB
 NEAR = 200  # instances that are drawn around one
@@ -82,9 +82,9 @@ def report_slides(source: Path) -> Page:
             figures.append(_figure(store, path.parent, a_slide if number < galleries else 0))
 
     headline = [
-        (str(len(figures)), "slide" if len(figures) == 1 else "slides"),
-        (str(sum(meta.cells for meta in metas)), "cells"),
-        (str(sum(meta.nuclei for meta in metas)), "nuclei"),
+        counted(len(figures), "slide"),
+        counted(sum(meta.cells for meta in metas), "cell"),
+        counted(sum(meta.nuclei for meta in metas), "nucleus"),
     ]
     html = slides_page(
         figures,

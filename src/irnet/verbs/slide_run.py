@@ -164,7 +164,7 @@ def _windows_left(plan: Plan, slide: SlidePlan, options: RunOptions, result: Run
         if folder.has(key):
             result.before += 1
         elif (tries := folder.tries(key)) and options.most_tries and tries >= options.most_tries:
-            result.errors.append(f"window {number} failed {tries} times")
+            result.errors.append(f"window {number} failed {number_of(tries, 'time')}")
         else:
             left.append((number, window, key))
     return sorted(left, key=lambda item: folder.tries(item[2]))

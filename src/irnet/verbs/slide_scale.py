@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from irnet.cells import Cells
-from irnet.data.calibration import NOT_USED
+from irnet.data.calibration import NOT_SQUARE, NOT_USED
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import (
@@ -74,7 +74,7 @@ class Estimate:
 
     def note(self) -> str:
         """What a user should know."""
-        basis = f"{self.nuclei} nuclei on {number_of(self.fields, 'field')}"
+        basis = f"{number_of(self.nuclei, 'nucleus')} on {number_of(self.fields, 'field')}"
         spread = f"{self.low:.3g} to {self.high:.3g} by single fields"
         few = ", which are few" if self.nuclei < FEW_NUCLEI else ""
         return (
@@ -110,7 +110,8 @@ def estimate_mpp(
     scale = choose_scale(fields, looking.find, looking.choose, nucleus_px)
     if not scale.nucleus_px:
         found = max(sum(map(len, map(nuclei_px, looks))) for looks in looking.looks.values())
-        few = f"{found} nuclei in cells on {number_of(len(boxes), 'field')}, {LEAST_NUCLEI} are needed"
+        nuclei, where = number_of(found, "nucleus"), number_of(len(boxes), "field")
+        few = f"{nuclei} in cells on {where}, {LEAST_NUCLEI} are needed"
         raise InputError(f"{path}: um per pixel cannot be estimated from {few}: give --mpp")
 
     ratio = nucleus_px / scale.nucleus_px
@@ -133,8 +134,12 @@ def estimate_mpp(
 
 def say_missing(slide: Slide) -> str:
     """Why the um per pixel of a slide have to be given."""
-    odd = [note for note in slide.notes if note.endswith(NOT_USED)]
-    known = f"um per pixel implausible ({odd[0]})" if odd else "um per pixel unknown"
+    known = "um per pixel unknown"
+    for note in slide.notes:
+        if note.endswith(NOT_SQUARE):
+            known = note.removesuffix(f": {NOT_USED}")
+        elif note.endswith(NOT_USED):
+            known = f"um per pixel implausible ({note})"
     return f"{known}: give --mpp, as the scanner's manual says it, or --estimate-scale"
 
 

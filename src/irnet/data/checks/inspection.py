@@ -29,6 +29,7 @@ from irnet.data.image import orientation, read_image
 from irnet.data.room import MaskRoom
 from irnet.errors import InputError
 from irnet.progress import each
+from irnet.wording import number_of
 
 MIN_AREA = 4  # px: less is a slip of the mouse
 DUPLICATE_IOU = 0.95
@@ -101,7 +102,9 @@ def _unknown_categories(inspection: Inspection) -> set[Id]:
         except InputError:
             unknown.add(category)
             if used := sum(row.get("category_id") == category for row in document.annotations):
-                inspection.add("unknown-category", f"{used} annotations are of category {short(name)}")
+                inspection.add(
+                    "unknown-category", f"{number_of(used, 'annotation')} of category {short(name)}"
+                )
     return unknown
 
 
@@ -279,9 +282,11 @@ def _crowds(inspection: Inspection, annotations: list[AnnotationRow]) -> None:
     counts = Counter(annotation.crowd for annotation in annotations if annotation.label != EVERY_CLASS)
     if counts[True]:
         code = "crowd" if counts[False] else "all-crowds"
-        inspection.add(code, f"{counts[True]} of {counts.total()} annotations are crowds (iscrowd = 1)")
+        inspection.add(
+            code, f"crowds (iscrowd = 1): {counts[True]} of {number_of(counts.total(), 'annotation')}"
+        )
     if found := sum(row.get("iscrowd") == 1 and is_found(row) for row in inspection.document.annotations):
-        inspection.add("found-crowd", f"{found} annotations have a score and iscrowd = 1")
+        inspection.add("found-crowd", f"{number_of(found, 'annotation')} with a score and iscrowd = 1")
 
 
 def _as_run_lengths(annotation: AnnotationRow, image: ImageRow) -> Row:
