@@ -31,13 +31,14 @@ from irnet.metrics.statistics import (
 )
 from irnet.report.plot import Line, Panel, draw_panels
 from irnet.study.one_cut import ONE_CUTS
-from irnet.study.render import number, number_table, with_bounds
+from irnet.study.render import number_table
+from irnet.study.results import OVERLAP_RECALL
 from irnet.study.rows import MASK_RCNN, TABLE1, TABLE2, TITLES
-from irnet.study.sections import with_spread
+from irnet.study.sections import table_of_differences, with_spread
 
 ROWS = {row.key: row.title for row in (*TABLE1, *TABLE2)}
-OVERLAP = "overlap recall"
 CUTS = {"own thresholds": "", **{f"a cut of {cut:g} for all": f"@{cut:g}" for cut in ONE_CUTS}}
+COLUMNS = [*(f"{figure}{cut}" for figure in TITLES for cut in CUTS.values()), OVERLAP_RECALL]
 
 
 @dataclass(frozen=True)
@@ -56,31 +57,23 @@ class Study:
         name, _, fields = path.stem.rpartition("-")
         lines = list(csv.DictReader(path.read_text().splitlines()))
         patients = {line["image"]: line["patient"] or None for line in lines}
-        place = {image: number for number, image in enumerate(patients)}
 
         grouped = defaultdict[str, dict[int, list]](dict)
         for line in lines:
             grouped[line["row"]].setdefault(int(line["seed"]), []).append(line)
 
-        columns = [f"{figure}{cut}" for figure in TITLES for cut in CUTS.values()]
         ratios = {}
         for row, seeds in grouped.items():
-            tables = {column: np.zeros((len(seeds), len(place), 2)) for column in (*columns, OVERLAP)}
-            for at, found in enumerate(seeds.values()):
-                for line in found:
-                    for column in columns:
-                        if line.get(column):
-                            tables[column][at, place[line["image"]]] = float(line[column]), 1
-                    overlap = line["overlap found, px"], line["overlap, px"]
-                    tables[OVERLAP][at, place[line["image"]]] = [float(value or 0) for value in overlap]
-            ratios |= {(row, column): table for column, table in tables.items()}
+            for column in COLUMNS:
+                values = [[_ratio(line, column) for line in found] for found in seeds.values()]
+                ratios[row, column] = np.array(values, dtype=np.float64)
 
         return cls(
             name=name,
             fields=int(fields),
             seeds={row: tuple(seeds) for row, seeds in grouped.items()},
             ratios=ratios,
-            weights=sample_weights(len(place), [*patients.values()], seed=0),
+            weights=sample_weights(len(patients), [*patients.values()], seed=0),
         )
 
     def estimate(self, row: str, column: str, seeds: Sequence[int] | None = None) -> SeededEstimate:
@@ -88,13 +81,20 @@ class Study:
         table = self.ratios[row, column]
         if seeds is not None:
             table = table[[self.seeds[row].index(seed) for seed in seeds]]
-        return (pooled if column == OVERLAP else image_mean)(table, self.weights)
+        return (pooled if column == OVERLAP_RECALL else image_mean)(table, self.weights)
 
     def gain(self, row: str, column: str) -> Difference:
         """Over Mask R-CNN, in the seeds that both have."""
         shared = [seed for seed in self.seeds[row] if seed in self.seeds[MASK_RCNN.key]]
         ours, theirs = (self.estimate(key, column, shared) for key in (row, MASK_RCNN.key))
         return difference(ours, theirs)
+
+
+def _ratio(line: dict[str, str], column: str) -> tuple[float, float]:
+    """Numerator and denominator of a figure of an image; 0 / 0 is undefined."""
+    if column == OVERLAP_RECALL:
+        return float(line["overlap found, px"] or 0), float(line["overlap, px"] or 0)
+    return (float(line[column]), 1.0) if line.get(column) else (0.0, 0.0)
 
 
 def main() -> None:
@@ -117,33 +117,19 @@ def values(study: Study) -> str:
     """AJI, F1 and overlap recall of each row at its own thresholds."""
     rows = []
     for row, seeds in study.seeds.items():
-        texts = [with_spread(study.estimate(row, column)) for column in (*TITLES, OVERLAP)]
+        texts = [with_spread(study.estimate(row, column)) for column in (*TITLES, OVERLAP_RECALL)]
         rows.append([ROWS[row], str(len(seeds)), *texts])
-    return number_table(["row", "seeds", *TITLES.values(), OVERLAP], rows)
+    return number_table(["row", "seeds", *TITLES.values(), "overlap recall"], rows)
 
 
 def gains(study: Study, cut: str) -> str:
-    """Paired differences of each row, with their errors."""
-    rows = []
-    figures = TITLES if cut else {**TITLES, OVERLAP: OVERLAP}
+    """Paired differences of each row to Mask R-CNN."""
+    figures = [*TITLES] if cut else [*TITLES, OVERLAP_RECALL]
+    found = {}
     for row in study.seeds:
-        if row == MASK_RCNN.key or not np.any(study.ratios[row, f"aji/cytoplasm{cut}"]):
-            continue
-        for figure, title in figures.items():
-            part = study.gain(row, f"{figure}{cut}" if figure != OVERLAP else OVERLAP)
-            errors = part.patients_error, part.seeds_error, part.resolvable
-            agreeing = f"{part.agreeing} of {len(part.seeds)}"
-            texts = [with_bounds(part), agreeing, *map(number, errors)]
-            rows.append([f"{ROWS[row]}, {title}", *texts])
-    header = [
-        "row, figure",
-        "difference",
-        "seeds that agree",
-        "error, patients",
-        "error, seeds",
-        "resolvable",
-    ]
-    return number_table(header, rows)
+        if row != MASK_RCNN.key and np.any(study.ratios[row, f"aji/cytoplasm{cut}"]):
+            found[ROWS[row]] = {figure: study.gain(row, f"{figure}{cut}") for figure in figures}
+    return table_of_differences(found)
 
 
 def plot(studies: Sequence[Study]) -> str:

@@ -22,7 +22,13 @@ NAVIGATION = {  # heading -> pages, in this order; a pattern stands for what no 
         "/docs/how-to/*",
     ],
     "Reference": ["/docs/reference/cli", "/docs/reference/*", "/docs/model-card", "/src/irnet/weights/*"],
-    "Background": ["/docs/paper", "/docs/architecture", "/docs/log", "/benchmarks/real_fields/README"],
+    "Background": [
+        "/docs/paper",
+        "/docs/architecture",
+        "/docs/results",
+        "/docs/log",
+        "/benchmarks/real_fields/README",
+    ],
     "Decisions": ["/docs/decisions/README", "/docs/decisions/*"],
     "Project": ["/CONTRIBUTING", "/docs/releasing", "/CHANGELOG"],
 }
