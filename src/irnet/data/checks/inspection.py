@@ -102,9 +102,7 @@ def _unknown_categories(inspection: Inspection) -> set[Id]:
         except InputError:
             unknown.add(category)
             if used := sum(row.get("category_id") == category for row in document.annotations):
-                inspection.add(
-                    "unknown-category", f"{number_of(used, 'annotation')} of category {short(name)}"
-                )
+                inspection.add("unknown-category", f"{number_of(used, 'annotation')} of {short(name)}")
     return unknown
 
 
@@ -281,10 +279,8 @@ def _coordinates(inspection: Inspection, image: ImageRow, annotations: list[Anno
 def _crowds(inspection: Inspection, annotations: list[AnnotationRow]) -> None:
     counts = Counter(annotation.crowd for annotation in annotations if annotation.label != EVERY_CLASS)
     if counts[True]:
-        code = "crowd" if counts[False] else "all-crowds"
-        inspection.add(
-            code, f"crowds (iscrowd = 1): {counts[True]} of {number_of(counts.total(), 'annotation')}"
-        )
+        code, total = "crowd" if counts[False] else "all-crowds", number_of(counts.total(), "annotation")
+        inspection.add(code, f"crowds (iscrowd = 1): {counts[True]} of {total}")
     if found := sum(row.get("iscrowd") == 1 and is_found(row) for row in inspection.document.annotations):
         inspection.add("found-crowd", f"{number_of(found, 'annotation')} with a score and iscrowd = 1")
 
