@@ -12,6 +12,9 @@ Training, validation and test fields of one set, for `irnet study`, are three ca
     python benchmarks/composites.py HERLEV --mpp 0.201 --palette pap -o SET --part val --rank 1 --seed 1000
     python benchmarks/composites.py HERLEV --mpp 0.201 --palette pap -o SET --part test --rank 0 --seed 2000
 
+With `--groups 16` the captures are dealt to 16 groups, and all cells of a field come from one of them, which
+stands as the patient of the field: no cell lies in fields of two patients, and intervals over patients hold.
+
 One cell on both sides measures memory, so cells are chosen by capture, the first number in the name of their
 image: by `--captures`, or by `--rank`, the place of the capture's number among all of them, modulo 5.
 sources.json (PART-sources.json) names the source of each cytoplasm, in the order of the annotations, so that
@@ -52,6 +55,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, nargs="+", choices=range(RANKS), help="of captures, modulo 5")
     parser.add_argument("--part", choices=PARTS, help="of a set: PART.json instead of annotations.json")
     parser.add_argument("--fields", type=int, default=40)
+    parser.add_argument("--groups", type=int, default=1, help="of captures, each the patient of its fields")
     parser.add_argument("--seed", type=int, default=0, help="of the first field; the others follow")
     parser.add_argument("--palette", choices=["grey", "pap", "pale", "vivid", "strong"], default="grey")
     parser.add_argument("--covered", type=float, help="least share of every second cell under the others")
@@ -59,15 +63,18 @@ def main() -> None:
     entries = read_coco(arguments.data)
     chosen = choose(entries, arguments.captures, arguments.rank)
     cutouts = [cutout for entry in chosen for cutout in named_cutouts(entry, arguments.mpp)]
+    groups = deal(cutouts, arguments.groups)
+    if not all(groups):
+        parser.error(f"--groups {arguments.groups}: there are free-lying cells of fewer captures than that")
     part = f"{arguments.part}-" if arguments.part else ""
     target = arguments.out / f"{arguments.part or 'annotations'}.json"
     (arguments.out / "images").mkdir(parents=True, exist_ok=True)
     composed, sources = [], {}
     for number in range(arguments.fields):
-        seed = arguments.seed + number
+        seed, group = arguments.seed + number, number % arguments.groups
         image, truth = compose(
             seed,
-            cutouts,
+            groups[group],
             size=(SIDE, SIDE),
             mpp=MPP,
             count=int(np.random.default_rng(seed).integers(FEWEST, MOST + 1)),
@@ -78,7 +85,8 @@ def main() -> None:
         Image.fromarray(image).save(path)
         cytoplasms = np.flatnonzero(truth.cells.labels == CYTOPLASM)
         sources[path.name] = [truth.kinds[i] for i in cytoplasms]
-        composed.append(Entry(name=path.name, path=path, content=replace(truth, kinds=())))
+        patient = f"{part}group{group:02d}" if arguments.groups > 1 else None
+        composed.append(Entry(name=path.name, path=path, content=replace(truth, kinds=()), patient=patient))
     write_coco(target, composed)
     write_atomic(arguments.out / f"{part}sources.json", json.dumps(sources, indent=1).encode())
     shares = np.concatenate([degrees(entry.content.cells.of(CYTOPLASM)) for entry in composed])
@@ -92,12 +100,26 @@ def choose(
     entries: Sequence[Entry], captures: Sequence[int] | None, chosen: Sequence[int] | None
 ) -> list[Entry]:
     """The images of some captures, by number or by rank; None are all."""
-    numbers = [int(re.findall(r"\d+", entry.name)[0]) for entry in entries]
+    numbers = [capture(entry.name) for entry in entries]
     ranks = {number: place % RANKS for place, number in enumerate(sorted(set(numbers)))}
     return [
         entry
         for entry, number in zip(entries, numbers, strict=True)
         if (captures is None or number in captures) and (chosen is None or ranks[number] in chosen)
+    ]
+
+
+def capture(name: str) -> int:
+    """The first number in the name of an image."""
+    return int(re.findall(r"\d+", name)[0])
+
+
+def deal(cutouts: Sequence[Cutout], groups: int) -> list[list[Cutout]]:
+    """The cut-outs of each group; those of one capture stay together."""
+    captures = sorted({capture(cutout.kind) for cutout in cutouts})
+    return [
+        [cutout for cutout in cutouts if captures.index(capture(cutout.kind)) % groups == group]
+        for group in range(groups)
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.config import DataSettings
-from irnet.data.coco.coco import write_coco
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -64,3 +64,31 @@ def test_parts_of_one_set_share_no_cell(tmp_path: Path, monkeypatch: pytest.Monk
     assert captures["val"] == {"1"}
     assert captures["test"] == {"0"}
     assert captures["train"] <= {"2", "3", "4"}
+
+
+def test_cells_of_a_group_are_in_fields_of_its_patient_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_cells(tmp_path / "cells", captures=5)
+    arguments = [str(tmp_path / "cells"), "-o", str(tmp_path / "set"), "--fields", "6", "--groups", "3"]
+    monkeypatch.setattr(sys, "argv", ["composites.py", *arguments])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+    patients = {entry.name: entry.patient for entry in read_coco(tmp_path / "set")}
+    sources = json.loads((tmp_path / "set" / "sources.json").read_text())
+    of_capture: dict[str, set[str | None]] = {}
+    for name, kinds in sources.items():
+        for kind in kinds:
+            of_capture.setdefault(kind.split("-")[0], set()).add(patients[name])
+
+    assert len(set(patients.values())) == 3
+    assert all(len(seen) == 1 for seen in of_capture.values())
+
+
+def test_more_groups_than_captures_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    write_cells(tmp_path / "cells", captures=2)
+    arguments = [str(tmp_path / "cells"), "-o", str(tmp_path / "set"), "--groups", "3"]
+    monkeypatch.setattr(sys, "argv", ["composites.py", *arguments])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert "--groups 3" in capsys.readouterr().err
