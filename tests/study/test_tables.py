@@ -114,6 +114,31 @@ def test_seeds_that_agree_are_counted_of_those_that_are_planned(study):
     assert re.search(r"of 3, 1 not known", page)
 
 
+def test_rows_are_compared_over_the_seeds_that_both_have(study, monkeypatch):
+    (study.folder("irnet", 0) / "cost.json").unlink()
+    results = score_rows(study, TABLE1, say=lambda _: None)
+    _, control, irnet = results
+    ours, theirs = (one.estimate("aji/cytoplasm").seeds[-1] for one in (irnet, control))
+    assert control.estimate("aji/cytoplasm").seeds[0] != theirs  # else the test would say nothing
+
+    assert compare_rows(irnet, control)["aji/cytoplasm"].value == pytest.approx(ours - theirs)
+    assert gains(irnet, control)["aji/cytoplasm"]["ours"] == pytest.approx(ours / theirs - 1)
+
+    monkeypatch.setattr("irnet.study.tables.run_rows", lambda *_, **__: [])
+    make("table1", study, keys=None, device="cpu", say=lambda _: None)
+    for part in json.loads((study.out / "table1.json").read_text())["one_cut"]:
+        row = next(row for row in part["rows"] if row["row"] == "IRNet")
+        assert row["differences"]["aji/cytoplasm"]["value"] == pytest.approx(ours - theirs)
+        assert row["gains"]["aji/cytoplasm"] == pytest.approx(ours / theirs - 1)
+
+
+def test_rows_without_a_seed_in_common_are_not_compared(study):
+    (study.folder("irnet", 0) / "cost.json").unlink()
+    (study.folder("maskrcnn", 1) / "cost.json").unlink()
+    _, control, irnet = score_rows(study, TABLE1, say=lambda _: None)
+    assert compare_rows(irnet, control) == gains(irnet, control) == {}
+
+
 def test_a_row_without_scores_has_neither_thresholds_nor_ap(results):
     jomls, irnet = results[0], results[2]
     assert jomls.cuts == ({},)
@@ -217,7 +242,7 @@ def test_seeds_come_outermost_and_jomls_has_one(study):
 
 def test_curves_are_means_of_images_at_every_cut():
     entries = [entry("a", wide(20)), entry("b", wide(20))]
-    one = sweep("row", entries, [[wide(20, 0.9), wide(15, 0.32)]])
+    one = sweep("row", entries, {0: [wide(20, 0.9), wide(15, 0.32)]})
     assert one.at("f1", 1, 0.3).value == 1
     assert one.at("f1", 1, 0.35).value == 0.5
     assert one.at("aji", 1, 0.3).value == pytest.approx((1 + 0.75) / 2)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,19 @@ class Sweep:
     """F1 and AJI of one row at every cut, in each seed and image."""
 
     title: str
+    seeds: tuple[int, ...]
     ratios: dict[tuple[str, int], NDArray[np.float64]]  # (score, label) -> (seeds, images, cuts, 2)
     weights: Weights  # (samples, images) of `patient_weights`: the same for every row
 
     def at(self, score: str, label: int, cut: float) -> SeededEstimate:
         """The mean of images at one of CUTS; its value is None where it is undefined."""
         return image_mean(self.ratios[score, label][:, :, CUTS.tolist().index(cut)], self.weights)
+
+    def of_seeds(self, seeds: Sequence[int]) -> Sweep:
+        """The row over some of its seeds."""
+        places = [self.seeds.index(seed) for seed in seeds]
+        ratios = {key: values[places] for key, values in self.ratios.items()}
+        return replace(self, seeds=tuple(seeds), ratios=ratios)
 
     def ratio(self, score: str, label: int, cut: float, *, seed: int, image: int) -> Ratio:
         """That of one seed, by its place, and one image."""
@@ -48,17 +55,17 @@ class Sweep:
         return [self.at(score, label, cut).value for cut in CUTS.tolist()]
 
 
-def sweep(title: str, entries: Sequence[Entry], found: Sequence[Sequence[Cells]]) -> Sweep:
-    """Score the predictions of each seed (`found`, one list of images each) at every cut of CUTS."""
+def sweep(title: str, entries: Sequence[Entry], found: Mapping[int, Sequence[Cells]]) -> Sweep:
+    """Score the predictions of each seed (`found`, seed -> cells of each image) at every cut of CUTS."""
     shape = (len(found), len(entries), len(CUTS), 2)
     ratios = {(score, label): np.zeros(shape) for score in SCORES for label in LABEL_NAMES}  # undefined
-    for place, seed in enumerate(found):
-        for index, (entry, cells) in enumerate(zip(entries, seed, strict=True)):
+    for place, images in enumerate(found.values()):
+        for index, (entry, cells) in enumerate(zip(entries, images, strict=True)):
             for label in entry.content.annotated:
                 scores = _image_scores(entry, cells, label)
                 for score, values in scores.items():
                     ratios[score, label][place, index] = values
-    return Sweep(title=title, ratios=ratios, weights=patient_weights(entries))
+    return Sweep(title=title, seeds=tuple(found), ratios=ratios, weights=patient_weights(entries))
 
 
 def write_curves(out: Path, name: str, sweeps: Sequence[Sweep], results: Sequence[RowResult]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from irnet.cells import LABEL_NAMES
 from irnet.metrics.statistics import Difference, SeededEstimate, difference, relative_gain
 from irnet.study.curves import Sweep
 from irnet.study.render import PageSection, number, number_table, percent, with_bounds
-from irnet.study.results import RowResult
+from irnet.study.results import RowResult, share_seeds
 from irnet.study.rows import FIGURES, TITLES
 from irnet.study.sections import table_of_differences
 
@@ -39,10 +39,14 @@ def rows_at(
     cut: float, sweeps: Sequence[Sweep], results: Sequence[RowResult], control: RowResult | None
 ) -> list[CutRow]:
     """Every row whose finds have scores, at one cut."""
-    scored = {result.row.title: result for result in results if result.row.scored}
-    table = {one.title: _scores(one, cut, scored[one.title]) for one in sweeps if one.title in scored}
-    base = table.get(control.row.title) if control else None
-    return [_against(base, title, scores) for title, scores in table.items()]
+    by_title = {one.title: one for one in sweeps}
+    rows = []
+    for result in results:
+        title = result.row.title
+        if result.row.scored:
+            scores = _scores(cut, by_title[title], result)
+            rows.append(CutRow(title, scores, *_against(cut, result, control, by_title)))
+    return rows
 
 
 def one_cut_sections(cut: float, rows: Sequence[CutRow], control: RowResult | None) -> list[PageSection]:
@@ -61,7 +65,7 @@ def one_cut_sections(cut: float, rows: Sequence[CutRow], control: RowResult | No
     return [main, PageSection(f"{title}: paired difference to {control.row.title}", "", paired)]
 
 
-def _scores(one: Sweep, cut: float, result: RowResult) -> dict[str, SeededEstimate]:
+def _scores(cut: float, one: Sweep, result: RowResult) -> dict[str, SeededEstimate]:
     scores = {}
     for figure in FIGURES:
         score, _, name = figure.partition("/")
@@ -69,13 +73,18 @@ def _scores(one: Sweep, cut: float, result: RowResult) -> dict[str, SeededEstima
     return scores
 
 
-def _against(base: dict[str, SeededEstimate] | None, title: str, scores: dict[str, SeededEstimate]) -> CutRow:
-    if base is None or base is scores:
-        return CutRow(title, scores, {}, {})
-    differences = {figure: difference(scores[figure], base[figure]) for figure in FIGURES}
+def _against(
+    cut: float, result: RowResult, control: RowResult | None, sweeps: Mapping[str, Sweep]
+) -> tuple[dict[str, Difference], dict[str, float | None]]:
+    """Differences and relative gains over the control row, in the seeds that both have."""
+    pair = share_seeds(result, control)
+    if pair is None:
+        return {}, {}
+
+    ours, base = (_scores(cut, sweeps[one.row.title].of_seeds(one.seeds), one) for one in pair)
+    differences = {figure: difference(ours[figure], base[figure]) for figure in FIGURES}
     known = {figure: part for figure, part in differences.items() if part.value is not None}
-    shares = {figure: relative_gain(scores[figure].value, base[figure].value) for figure in FIGURES}
-    return CutRow(title, scores, known, shares)
+    return known, {figure: relative_gain(ours[figure].value, base[figure].value) for figure in FIGURES}
 
 
 def _texts(row: CutRow) -> list[str]:

@@ -75,6 +75,7 @@ class RowResult:
     planned: int  # seeds, from 0 on
     classes: dict[str, ClassResult]  # by name
     costs: tuple[Cost, ...]  # of each seed
+    weights: Weights  # (samples, images): the same for every row
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -94,6 +95,14 @@ class RowResult:
         """A figure of this row with a value for each planned seed, None where that is not finished."""
         found = dict(zip(self.seeds, estimate.seeds, strict=True))
         return replace(estimate, seeds=tuple(found.get(seed) for seed in range(self.planned)))
+
+    def of_seeds(self, seeds: Sequence[int]) -> RowResult:
+        """The row over some of its seeds."""
+        if tuple(seeds) == self.seeds:
+            return self
+        places = [self.seeds.index(seed) for seed in seeds]
+        scores, costs = [self.scores[i] for i in places], [self.costs[i] for i in places]
+        return row_result(self.row, scores, costs, self.weights, planned=self.planned)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -125,13 +134,29 @@ def row_result(
         planned=planned,
         classes={LABEL_NAMES[label]: _class_result(row, scores, label, weights) for label in labels},
         costs=tuple(costs),
+        weights=weights,
     )
+
+
+def share_seeds(result: RowResult, control: RowResult | None) -> tuple[RowResult, RowResult] | None:
+    """A row and its control over the seeds that are finished in both; None without such a pair.
+
+    Another seed of one of them is no difference between methods. A row without seeds stands beside all.
+    """
+    if control is None or control.row == result.row:
+        return None
+    if not (result.row.has_seeds and control.row.has_seeds):
+        return result, control
+    shared = [seed for seed in result.seeds if seed in control.seeds]
+    return (result.of_seeds(shared), control.of_seeds(shared)) if shared else None
 
 
 def compare_rows(result: RowResult, control: RowResult | None) -> dict[str, Difference]:
     """Paired difference of each figure of the main table to the control row, and of the overlap recall."""
-    if control is None or control.row == result.row:
+    pair = share_seeds(result, control)
+    if pair is None:
         return {}
+    result, control = pair
     ways: dict[str, Way] = {**dict.fromkeys(FIGURES, "image_mean"), OVERLAP_RECALL: "pooled"}
     found = {}
     for figure, way in ways.items():
@@ -143,8 +168,10 @@ def compare_rows(result: RowResult, control: RowResult | None) -> dict[str, Diff
 
 def gains(result: RowResult, control: RowResult | None) -> dict[str, dict[str, float | None]]:
     """Relative gain of each figure over the control row: ours, and the paper's."""
-    if control is None or control.row == result.row:
+    pair = share_seeds(result, control)
+    if pair is None:
         return {}
+    result, control = pair
 
     shares = {}
     for figure in FIGURES:

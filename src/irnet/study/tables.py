@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from irnet.cells import Cells
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.metrics.statistics import SeededEstimate
 from irnet.study.costs import read_cost
@@ -26,6 +25,7 @@ HOW_TO_READ = (
     "Brackets: 95 % interval by bootstrap over patients (over images where they name none) of scores that "
     "are averaged over seeds. ±: standard deviation over seeds.",
     "The paper's figures are those of its own private set: they compare with ours in order and gain alone.",
+    "Differences and gains are over the seeds that are finished in both rows.",
     "Resolvable: 2.8 times the standard error, from patients and seeds together, of a paired difference: a "
     "true difference of that size is found in 80 % of such studies at the 5 % level. A smaller one that is "
     "seen here may be chance.",
@@ -210,9 +210,9 @@ def _row_values(result: RowResult, control: RowResult | None) -> dict[str, Any]:
 
 def _sweep(study: Study, result: RowResult) -> Sweep:
     test = study.parts.test
-    found: list[list[Cells]] = [
-        read_predicted_cells(study.folder(result.row.key, seed) / TEST, test) for seed in result.seeds
-    ]
+    found = {
+        seed: read_predicted_cells(study.folder(result.row.key, seed) / TEST, test) for seed in result.seeds
+    }
     return sweep(result.row.title, test, found)
 
 
