@@ -1,12 +1,14 @@
-"""What DRM and IRM gain over Mask R-CNN, against the number of training fields.
+"""What each row of a study gains over Mask R-CNN, or over another row, against the number of training fields.
 
     python benchmarks/regime.py benchmarks/results/regime/cps-15.csv benchmarks/results/regime/cps-60.csv
     python benchmarks/regime.py benchmarks/results/regime/cps-*.csv --svg regime.svg
+    python benchmarks/regime.py benchmarks/results/regime/cps-60.csv --over irnet-no-irm
 
 Each file is images_table1.csv of a study (`irnet study table1`), renamed to SET-FIELDS.csv: what every test
-image scored. Printed are each row at its own thresholds, and paired differences at those and at cuts that all
-rows share. Intervals are 95 % by patient, of scores that are averaged over seeds; `resolvable` is the true
-difference, from the errors of patients and seeds together, that such a study finds in 80 % of cases.
+image scored; the lines of images_table2.csv may follow. Printed are each row at its own thresholds, and paired
+differences at those and at cuts that all rows share. Intervals are 95 % by patient, of scores that are averaged
+over seeds; `resolvable` is the true difference, from the errors of patients and seeds together, that such a
+study finds in 80 % of cases.
 """
 
 import argparse
@@ -36,7 +38,7 @@ from irnet.study.results import OVERLAP_RECALL
 from irnet.study.rows import MASK_RCNN, TABLE1, TABLE2, TITLES
 from irnet.study.sections import table_of_differences, with_spread
 
-ROWS = {row.key: row.title for row in (*TABLE1, *TABLE2)}
+ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}
 CUTS = {"own thresholds": "", **{f"a cut of {cut:g} for all": f"@{cut:g}" for cut in ONE_CUTS}}
 COLUMNS = [*(f"{figure}{cut}" for figure in TITLES for cut in CUTS.values()), OVERLAP_RECALL]
 
@@ -55,17 +57,17 @@ class Study:
     def read(cls, path: Path) -> "Study":
         """Read NAME-FIELDS.csv."""
         name, _, fields = path.stem.rpartition("-")
-        lines = list(csv.DictReader(path.read_text().splitlines()))
+        lines = [line for line in csv.DictReader(path.read_text().splitlines()) if line["row"] != "row"]
         patients = {line["image"]: line["patient"] or None for line in lines}
 
-        grouped = defaultdict[str, dict[int, list]](dict)
+        grouped = defaultdict[str, dict[int, dict]](dict)  # row -> seed -> image -> line
         for line in lines:
-            grouped[line["row"]].setdefault(int(line["seed"]), []).append(line)
+            grouped[line["row"]].setdefault(int(line["seed"]), {})[line["image"]] = line
 
         ratios = {}
         for row, seeds in grouped.items():
             for column in COLUMNS:
-                values = [[_ratio(line, column) for line in found] for found in seeds.values()]
+                values = [[_ratio(found[image], column) for image in patients] for found in seeds.values()]
                 ratios[row, column] = np.array(values, dtype=np.float64)
 
         return cls(
@@ -83,10 +85,12 @@ class Study:
             table = table[[self.seeds[row].index(seed) for seed in seeds]]
         return (pooled if column == OVERLAP_RECALL else image_mean)(table, self.weights)
 
-    def gain(self, row: str, column: str) -> Difference:
-        """Over Mask R-CNN, in the seeds that both have."""
-        shared = [seed for seed in self.seeds[row] if seed in self.seeds[MASK_RCNN.key]]
-        ours, theirs = (self.estimate(key, column, shared) for key in (row, MASK_RCNN.key))
+    def gain(self, row: str, column: str, over: str) -> Difference:
+        """Over another row, in the seeds that both have; a row without seeds stands beside all."""
+        shared = None
+        if ROWS[row].has_seeds and ROWS[over].has_seeds:
+            shared = [seed for seed in self.seeds[row] if seed in self.seeds[over]]
+        ours, theirs = (self.estimate(key, column, shared) for key in (row, over))
         return difference(ours, theirs)
 
 
@@ -100,17 +104,21 @@ def _ratio(line: dict[str, str], column: str) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("studies", type=Path, nargs="+", metavar="SET-FIELDS.csv")
+    parser.add_argument(
+        "--over", choices=ROWS, default=MASK_RCNN.key, help="the row that others are compared to"
+    )
     parser.add_argument("--svg", type=Path, help="gains against fields")
     arguments = parser.parse_args()
+    over = arguments.over
     studies = sorted((Study.read(path) for path in arguments.studies), key=lambda study: study.fields)
 
     for study in studies:
         print(f"## {study.name}, {study.fields} training fields\n")
         print(values(study), end="\n\n")
         for title, cut in CUTS.items():
-            print(f"Gain over {MASK_RCNN.title}, {title}\n\n{gains(study, cut)}", end="\n\n")
+            print(f"Gain over {ROWS[over].title}, {title}\n\n{gains(study, cut, over)}", end="\n\n")
     if arguments.svg:
-        write_atomic(arguments.svg, plot(studies).encode())
+        write_atomic(arguments.svg, plot(studies, over).encode())
 
 
 def values(study: Study) -> str:
@@ -118,33 +126,35 @@ def values(study: Study) -> str:
     rows = []
     for row, seeds in study.seeds.items():
         texts = [with_spread(study.estimate(row, column)) for column in (*TITLES, OVERLAP_RECALL)]
-        rows.append([ROWS[row], str(len(seeds)), *texts])
+        rows.append([ROWS[row].title, str(len(seeds)), *texts])
     return number_table(["row", "seeds", *TITLES.values(), "overlap recall"], rows)
 
 
-def gains(study: Study, cut: str) -> str:
-    """Paired differences of each row to Mask R-CNN."""
+def gains(study: Study, cut: str, over: str) -> str:
+    """Paired differences of each row to the row `over`."""
     figures = [*TITLES] if cut else [*TITLES, OVERLAP_RECALL]
     found = {}
     for row in study.seeds:
-        if row != MASK_RCNN.key and np.any(study.ratios[row, f"aji/cytoplasm{cut}"]):
-            found[ROWS[row]] = {figure: study.gain(row, f"{figure}{cut}") for figure in figures}
+        if row != over and np.any(study.ratios[row, f"aji/cytoplasm{cut}"]):
+            found[ROWS[row].title] = {figure: study.gain(row, f"{figure}{cut}", over) for figure in figures}
     return table_of_differences(found)
 
 
-def plot(studies: Sequence[Study]) -> str:
+def plot(studies: Sequence[Study], over: str) -> str:
     """The gains at own thresholds against the fields, those of one number side by side."""
     panels, most = [], len(studies)
     for figure, title in TITLES.items():
         lines = []
         for place, row in enumerate(ROWS):
-            found = [(at, study.gain(row, figure)) for at, study in enumerate(studies) if row in study.seeds]
-            if row == MASK_RCNN.key or not found:
+            found = [
+                (at, study.gain(row, figure, over)) for at, study in enumerate(studies) if row in study.seeds
+            ]
+            if row == over or not found:
                 continue
             known = [((at + 0.5 + 0.03 * (place - 3)) / most, part) for at, part in found]
             lines.append(
                 Line(
-                    title=ROWS[row],
+                    title=ROWS[row].title,
                     points=[(x, part.value or 0.0) for x, part in known],
                     marked=True,
                     bars=[(x, part.low or 0.0, part.high or 0.0) for x, part in known],
