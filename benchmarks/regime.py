@@ -5,10 +5,10 @@
     python benchmarks/regime.py benchmarks/results/regime/cps-60.csv --over irnet-no-irm
 
 Each file is images_table1.csv of a study (`irnet study table1`), renamed to SET-FIELDS.csv: what every test
-image scored; the lines of images_table2.csv may follow. Printed are each row at its own thresholds, and paired
-differences at those and at cuts that all rows share. Intervals are 95 % by patient, of scores that are averaged
-over seeds; `resolvable` is the true difference, from the errors of patients and seeds together, that such a
-study finds in 80 % of cases.
+image scored; the lines of images_table2.csv may follow. Printed are each row at its own thresholds, and
+paired differences at those and at cuts that all rows share. Intervals are 95 % by patient, of scores that are
+averaged over seeds; `resolvable` is the true difference, from the errors of patients and seeds together, that
+such a study finds in 80 % of cases.
 """
 
 import argparse
