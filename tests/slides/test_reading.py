@@ -236,6 +236,6 @@ def test_stores_of_a_folder(tmp_path: Path, cells: Cells) -> None:
         find_stores(tmp_path)
     folder.mkdir(parents=True)
     with pytest.raises(InputError, match="irnet slide finish"):
-        find_stores(tmp_path)
+        open_store(*find_stores(tmp_path))
     path = write_store_of(folder, cells)
     assert find_stores(tmp_path) == find_stores(folder) == find_stores(path) == [path]

@@ -67,6 +67,32 @@ def pixels_off(one: Instance, rings: list[Ring], shape: tuple[int, int] = (600, 
     return int((frames[0] ^ frames[1]).sum())
 
 
+@pytest.mark.parametrize("how", ["not finished", "damaged"])
+def test_a_slide_that_is_not_there_is_told_and_others_are_written(out: Path, how: str) -> None:
+    lost = out / "slides" / "=other" / "cells.db"
+    if how == "damaged":
+        lost.write_bytes(b"no database" * 100)
+    else:
+        lost.unlink()
+
+    for to, name in (("csv", "cells.csv"), ("parquet", "smear.parquet"), ("qupath", "smear")):
+        done = export(out, to, out.parent / to)
+        assert (done.exit_code, done.images, len(done.errors)) == (3, 1, 1)
+        assert str(lost) in done.errors[0]
+        assert [path.name for path in (out.parent / to).iterdir()] == [name]
+
+    measured = measure_files(out)
+    assert (measured.exit_code, len(measured.errors)) == (3, 1)
+    assert {
+        row["image"] for row in csv.DictReader(measured.files[0].read_text("utf-8-sig").splitlines())
+    } == {"smear"}
+
+    (out / "slides" / "smear" / "cells.db").unlink()
+    with pytest.raises(InputError, match=r"none of 2 slides is finished: .*cells\.db"):
+        export(out, "csv", out.parent / "none")
+    assert not (out.parent / "none").exists()
+
+
 def test_a_table_has_the_columns_of_images(out: Path) -> None:
     done = measure_files(out)
     assert done.files == [out / "cells.csv"]

@@ -67,6 +67,22 @@ def test_slides_beyond_the_limit_have_no_gallery(
     }
 
 
+def test_a_slide_that_is_not_finished_is_left_out_and_told(out: Path, tmp_path: Path) -> None:
+    lost = out / "slides" / "other" / "cells.db"
+    lost.rename(tmp_path / "hidden")
+    try:
+        written = write_report(out, tmp_path / "page.html")
+        review = SlideReview(out)
+        review.close()
+    finally:
+        (tmp_path / "hidden").rename(lost)
+    assert (written.exit_code, len(written.missing)) == (3, 1)
+    assert str(lost) in written.missing[0]
+    assert str(lost) in review.left_out[0]
+    assert (len(review.scenes), len(review.notes)) == (1, 1)
+    assert "left out" in (tmp_path / "page.html").read_text()
+
+
 def test_a_slide_that_is_gone_is_told(out: Path, tmp_path: Path) -> None:
     (out.parent / "other.tif").rename(out.parent / "hidden")
     try:

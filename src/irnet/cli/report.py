@@ -43,6 +43,6 @@ def report(
 
     written = write_report(source, out)
     for reason in written.missing:
-        typer.echo(f"no picture: {reason}", err=True)
+        typer.echo(reason, err=True)
     typer.echo(f"{size_of(written.size)} written to {written.file}")
     raise typer.Exit(written.exit_code)

@@ -33,7 +33,7 @@ class Page(NamedTuple):
     """A finished page."""
 
     html: str
-    missing: list[str]  # pictures that could not be read, and why
+    missing: list[str]  # what is not on it, and why
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def found_page(entries: Sequence[Entry], run: RunRecord, *, title: str) -> Page:
         tables=[_image_table(fields, area), *_patient_table(fields, area)],
         provenance=describe_run(run),
     )
-    return Page(html, list(pictures.missing.values()))
+    return Page(html, [f"no picture: {reason}" for reason in pictures.missing.values()])
 
 
 def _draw(fields: Sequence[MeasuredImage], groups: Sequence[Group]) -> _Pictures:

@@ -76,7 +76,7 @@ def scores_page(
         images=image_table(scored) if scored else None,
         provenance=_provenance(summary, evaluated),
     )
-    return Page(html, missing)
+    return Page(html, [f"no picture: {reason}" for reason in missing])
 
 
 def _headline(summary: Summary) -> list[tuple[str, str]]:

@@ -95,7 +95,8 @@ def _open_slides(out: Path, data: Path | None, network: "Network | None") -> _Pa
     if network is not None:
         raise InputError("--assist: whole slides are looked at and not corrected: leave it out")
     review = SlideReview(out, data=data)
-    said = f"{number_of(len(review.scenes), 'slide')} of {out}, to be looked at and not corrected"
+    left_out = "".join(f"; left out: {reason}" for reason in review.left_out)
+    said = f"{number_of(len(review.scenes), 'slide')} of {out}, to be looked at and not corrected{left_out}"
     return _Page(partial(create_slide_app, review), said, review.close)
 
 

@@ -20,8 +20,9 @@ from irnet.server.pictures import TILE, levels
 from irnet.server.slide_pictures import SlideTiles
 from irnet.server.slide_scene import SORTS, SlideScene
 from irnet.slides.plan import PLAN, SlidePlan
-from irnet.slides.reading import find_stores, open_store
+from irnet.slides.reading import open_store
 from irnet.slides.store import TILE as SQUARE
+from irnet.verbs.finished_slides import finished_slides
 from irnet.verbs.slide_notes import notes_of, read_quality
 
 Offset = Annotated[int, Query(ge=0, le=2**31)]
@@ -31,12 +32,13 @@ _NO_SLIDE = "no such slide"
 class SlideReview:
     """The finished slides of a folder of `irnet slide`, open to be looked at.
 
-    `data` is the folder of the slides' files, None for where they were planned. Raises InputError where a
-    slide is not finished.
+    `data` is the folder of the slides' files, None for where they were planned. `left_out` says why some are
+    not there. Raises InputError where none is finished.
     """
 
     def __init__(self, out: Path, *, data: Path | None = None) -> None:
-        folders = [store.parent for store in find_stores(out)]
+        paths, self.left_out = finished_slides(out)
+        folders = [path.parent for path in paths]
         self.name = out.resolve().name
         self.notes = [notes_of(read_quality(folder)) for folder in folders]
         plans = [SlidePlan.read(folder) if (folder / PLAN).is_file() else None for folder in folders]

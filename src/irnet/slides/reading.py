@@ -195,7 +195,8 @@ def open_store(path: str | Path) -> Store:
     path = Path(path)
     path = path / CELLS_DB if path.is_dir() else path
     if not path.is_file():
-        raise InputError(f"{path}: no such file: irnet slide finish OUT writes it")
+        out = path.parent.parent.parent
+        raise InputError(f"{path}: no such file: {command('slide', 'finish', out)} writes it")
     try:
         uri = f"{path.resolve().as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
@@ -211,7 +212,8 @@ def open_store(path: str | Path) -> Store:
 def find_stores(path: str | Path) -> list[Path]:
     """The cells.db that a user means: the file, that of a slide's folder, or those of all slides of a plan.
 
-    In the order of the plan. Raises InputError where a slide has none.
+    In the order of the plan; those of slides that are not finished are not there. Raises InputError where no
+    slide is.
     """
     path = Path(path)
     if path.is_file() or (path / CELLS_DB).is_file():
@@ -221,8 +223,6 @@ def find_stores(path: str | Path) -> list[Path]:
     else:  # given away without the plan
         names = sorted(folder.name for folder in (path / SLIDES).glob("*") if folder.is_dir())
     stores = [path / SLIDES / name / CELLS_DB for name in names]
-    if missing := [store for store in stores if not store.is_file()]:
-        raise InputError(f"{missing[0]}: no such file: {command('slide', 'finish', path)} writes it")
     if not stores:
         raise InputError(f"{path}: no {CELLS_DB} in it: irnet slide finish writes it")
     return stores

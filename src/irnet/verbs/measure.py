@@ -41,7 +41,7 @@ class Measured:
 
     files: list[Path]
     rows: int
-    errors: list[str]  # images whose stain could not be measured, and why
+    errors: list[str]  # images whose stain could not be measured, or slides that are left out, and why
     notes: list[str]  # what was added to what the files say
 
     @property
@@ -81,7 +81,7 @@ def measure_files(
     if is_of_slides(Path(source)):
         if own != OwnData() or link or exclude_overlap:
             raise InputError(f"{source}: cells of slides are measured in their windows: give --save alone")
-        return Measured(*measure_slides(source, [kind for kind in SAVES if kind in save]), [], [])
+        return Measured(*measure_slides(source, [kind for kind in SAVES if kind in save]), [])
 
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
     if not folder.is_dir():

@@ -30,11 +30,11 @@ class ReportResult:
 
     file: Path
     size: int  # bytes
-    missing: list[str]  # pictures that could not be read, and why
+    missing: list[str]  # pictures that could not be read, slides that are left out, and why
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 3 done except for pictures."""
+        """0 all done, 3 done except for what is missing."""
         return DONE_WITH_ERRORS if self.missing else DONE
 
 

@@ -28,10 +28,11 @@ from irnet.morphometry.table import Row, write_csv
 from irnet.progress import each
 from irnet.slides.geoparquet import write_geoparquet
 from irnet.slides.instance import AGAIN
-from irnet.slides.reading import Instance, Store, StoreMeta, find_stores, open_store
+from irnet.slides.reading import Instance, Store, StoreMeta, open_store
 from irnet.slides.store import TILE
 from irnet.slides.table import rows_of, tables
 from irnet.verbs.exported import Exported
+from irnet.verbs.finished_slides import finished_slides
 from irnet.wording import number_of
 
 FORMATS = ("qupath", "csv", "parquet")
@@ -53,7 +54,7 @@ def export_slides(source: str | Path, to: str, out: Path | None, *, style: str, 
         check_parquet()
 
     done = Exported(made_from(source, to) if out is None else out, 0, what="slide")
-    paths = find_stores(source)
+    paths, done.errors = finished_slides(source)
     metas, done.images = _check(paths), len(paths)
     if not any(meta.cells + meta.nuclei for meta in metas):
         done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(paths), 'slide')}")
@@ -75,13 +76,14 @@ def export_slides(source: str | Path, to: str, out: Path | None, *, style: str, 
     return done
 
 
-def measure_slides(source: str | Path, save: Sequence[str]) -> tuple[list[Path], int]:
-    """Write cells.csv, cells.parquet or both of slides beside what was found; the files, and how many rows.
+def measure_slides(source: str | Path, save: Sequence[str]) -> tuple[list[Path], int, list[str]]:
+    """Write cells.csv, cells.parquet or both of slides beside what was found.
 
-    What windows measured is written as it is. Raises InputError.
+    What windows measured is written as it is. Returns the files, how many rows, and why slides are left out.
+    Raises InputError.
     """
     folder = Path(source) if Path(source).is_dir() else Path(source).parent
-    paths = find_stores(source)
+    paths, left_out = finished_slides(source)
     metas, files = _check(paths), [folder / f"cells.{kind}" for kind in save]
     with writing(folder, "irnet measure"):
         for file in files:
@@ -90,7 +92,7 @@ def measure_slides(source: str | Path, save: Sequence[str]) -> tuple[list[Path],
             else:
                 write_atomic(file, partial(write_parquet, parts=_tables(paths)))
         remove_drafts([folder])
-    return files, sum(meta.cells + meta.nuclei for meta in metas)
+    return files, sum(meta.cells + meta.nuclei for meta in metas), left_out
 
 
 def _check(paths: Sequence[Path]) -> list[StoreMeta]:

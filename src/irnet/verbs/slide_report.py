@@ -23,9 +23,10 @@ from irnet.slides.layout import Layout
 from irnet.slides.overview import shrink
 from irnet.slides.plan import PLAN, RUN, Plan, SlidePlan
 from irnet.slides.readers.slide import Pixels, Slide
-from irnet.slides.reading import Instance, Store, find_stores, open_store
+from irnet.slides.reading import Instance, Store, open_store
 from irnet.slides.store import SORTED_BY, TILE
 from irnet.slides.tiles import PHASE
+from irnet.verbs.finished_slides import finished_slides
 from irnet.verbs.slide_notes import notes_of, read_quality
 from irnet.verbs.slide_rows import rows_of_slides
 from irnet.verbs.slide_run import open_planned
@@ -68,11 +69,12 @@ class _Open:
 
 
 def report_slides(source: Path) -> Page:
-    """The page of what was found on slides. Raises InputError where a slide is not finished.
+    """The page of what was found on slides. Raises InputError where none is finished.
 
-    A slide whose file is gone or another is there without pictures, and that is told.
+    One that is not is left out, one whose file is gone or another is there without pictures: that is told.
     """
-    paths = [path.resolve() for path in find_stores(source)]
+    finished = finished_slides(source)
+    paths = [path.resolve() for path in finished.paths]
     figures, metas = [], []
     galleries = MOST_CROPS // len(ENDS)  # slides that have one
     a_slide = max(1, galleries // len(paths))  # instances of each end
@@ -92,9 +94,13 @@ def report_slides(source: Path) -> Page:
         title=source.resolve().name,
         headline=headline,
         chosen=_how_chosen(a_slide, min(galleries, len(paths)), len(paths)),
-        provenance=_describe_run(paths[0].parent.parent.parent),
+        provenance=[
+            *(("left out", reason) for reason in finished.left_out),
+            *_describe_run(paths[0].parent.parent.parent),
+        ],
     )
-    return Page(html, [f"{figure.name}: {figure.problem}" for figure in figures if figure.problem])
+    without = [f"no picture: {figure.name}: {figure.problem}" for figure in figures if figure.problem]
+    return Page(html, [*finished.left_out, *without])
 
 
 def _how_chosen(count: int, galleries: int, slides: int) -> str:
