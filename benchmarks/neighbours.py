@@ -68,7 +68,7 @@ def main() -> None:
     )
     parser.add_argument("study", type=Path)
     parser.add_argument("--crops", type=int, default=360, help="of the training fields")
-    parser.add_argument("--steps", type=int, default=1200, help="of four crops")
+    parser.add_argument("--steps", type=int, default=800, help="of four crops")
     arguments = parser.parse_args()
     study = open_study(None, arguments.study)
     seeds = [seed for seed in range(study.seeds) if is_finished(study, Job(MASK_RCNN, seed))]

@@ -6,9 +6,9 @@
 
 Each file is images_table1.csv of a study (`irnet study table1`), renamed to SET-FIELDS.csv: what every test
 image scored; the lines of images_table2.csv may follow. Printed are each row at its own thresholds, and
-paired differences at those and at cuts that all rows share. Intervals are 95 % by patient, of scores that are
-averaged over seeds; `resolvable` is the true difference, from the errors of patients and seeds together, that
-such a study finds in 80 % of cases.
+paired differences at those and at cuts that all rows share: the difference of scores that are averaged over
+seeds, its interval (95 %, by patient), in how many seeds it has that sign, and the true difference that such
+a study finds in 80 % of cases, from the errors of patients and seeds together.
 """
 
 import argparse
@@ -33,10 +33,10 @@ from irnet.metrics.statistics import (
 )
 from irnet.report.plot import Line, Panel, draw_panels
 from irnet.study.one_cut import ONE_CUTS
-from irnet.study.render import number_table
+from irnet.study.render import number, number_table, with_bounds
 from irnet.study.results import OVERLAP_RECALL
 from irnet.study.rows import MASK_RCNN, TABLE1, TABLE2, TITLES
-from irnet.study.sections import table_of_differences, with_spread
+from irnet.study.sections import with_spread
 
 ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}
 CUTS = {"own thresholds": "", **{f"a cut of {cut:g} for all": f"@{cut:g}" for cut in ONE_CUTS}}
@@ -73,7 +73,7 @@ class Study:
         return cls(
             name=name,
             fields=int(fields),
-            seeds={row: tuple(seeds) for row, seeds in grouped.items()},
+            seeds={row: tuple(grouped[row]) for row in ROWS if row in grouped},
             ratios=ratios,
             weights=sample_weights(len(patients), [*patients.values()], seed=0),
         )
@@ -131,13 +131,21 @@ def values(study: Study) -> str:
 
 
 def gains(study: Study, cut: str, over: str) -> str:
-    """Paired differences of each row to the row `over`."""
+    """Paired differences of each row to the row `over`: with interval, seeds that agree, and resolvable."""
     figures = [*TITLES] if cut else [*TITLES, OVERLAP_RECALL]
-    found = {}
+    rows = []
     for row in study.seeds:
         if row != over and np.any(study.ratios[row, f"aji/cytoplasm{cut}"]):
-            found[ROWS[row].title] = {figure: study.gain(row, f"{figure}{cut}", over) for figure in figures}
-    return table_of_differences(found)
+            found = [study.gain(row, f"{figure}{cut}", over) for figure in figures]
+            rows.append([ROWS[row].title, *map(told, found)])
+    titles = [*TITLES.values(), "overlap recall"][: len(figures)]
+    return number_table([f"over {ROWS[over].title}", *titles], rows)
+
+
+def told(part: Difference) -> str:
+    """A difference, in how many seeds it has that sign, and the smallest that could be resolved."""
+    known = len(part.seeds) - part.unknown
+    return f"{with_bounds(part)}; {part.agreeing}/{known}; {number(part.resolvable)}"
 
 
 def plot(studies: Sequence[Study], over: str) -> str:

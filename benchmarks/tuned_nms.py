@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from regime import told
 
 from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.sample import Entry
@@ -25,7 +26,6 @@ from irnet.study.record import Study, open_study
 from irnet.study.render import number_table, with_bounds
 from irnet.study.rows import FIGURES, TABLE1, TABLE2, TITLES
 from irnet.study.scoring import TEST, VAL, choose_cuts, patient_weights, read_predicted_cells
-from irnet.study.sections import table_of_differences
 
 IOUS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55)  # the recipe has .55 and .5, of boxes
 ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}
@@ -103,17 +103,17 @@ def choose(val: Sequence[Entry], found: Sequence[Cells], keep: Keep) -> dict[int
 
 
 def page(scored: Mapping[str, Mapping[str, SeededEstimate]], control: str) -> str:
-    """Figures, and differences to the control."""
-    rows, differences = [], {}
+    """Figures, and differences to the control as `regime` tells them."""
+    base, values, gains = scored[control], [], []
     for row, figures in scored.items():
         title = ROWS[row].title
-        rows.append([title, *(with_bounds(figures[figure]) for figure in FIGURES)])
+        values.append([title, *(with_bounds(figures[figure]) for figure in FIGURES)])
         if row != control:
-            base = scored[control]
-            differences[title] = {figure: difference(figures[figure], base[figure]) for figure in FIGURES}
+            gains.append([title, *(told(difference(figures[figure], base[figure])) for figure in FIGURES)])
 
-    values = number_table(["row", *TITLES.values()], rows)
-    return f"\n{values}\n\n{table_of_differences(differences)}"
+    columns = [*TITLES.values()]
+    over = f"over {ROWS[control].title}"
+    return f"\n{number_table(['row', *columns], values)}\n\n{number_table([over, *columns], gains)}"
 
 
 def _all_finished(study: Study, rows: Sequence[str], seed: int) -> bool:
