@@ -88,6 +88,8 @@ def report_slides(source: Path) -> Page:
         counted(sum(meta.cells for meta in metas), "cell"),
         counted(sum(meta.nuclei for meta in metas), "nucleus"),
     ]
+    if finished.left_out:
+        headline.append((str(len(finished.left_out)), "left out"))
     html = slides_page(
         figures,
         rows_of_slides(paths, metas),
