@@ -155,7 +155,7 @@ def train(name: str, crops: Sequence[Seen], seed: int, steps: int) -> InstanceRe
     rng = np.random.default_rng(seed)
 
     for step in range(steps):
-        warm = min(1.0, (step + 1) / (steps // 10))
+        warm = min(1.0, (step + 1) / max(1, steps // 10))
         for group in optimizer.param_groups:
             group["lr"] = (
                 RATE * warm * schedule_factor(step, steps, schedule="cosine", milestones=(), decay=1)
