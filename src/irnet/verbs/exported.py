@@ -17,7 +17,7 @@ class Exported:
     folder: Path
     images: int  # or slides
     notes: list[str] = field(default_factory=list)  # what the format cannot hold
-    errors: list[str] = field(default_factory=list)  # what could not be done, because an image or a slide is missing
+    errors: list[str] = field(default_factory=list)  # what could not be done: an image or a slide is missing
     measured: Mapping[str, list[Row]] = field(default_factory=dict)  # rows that predict measured, by image
     what: str = "image"
 
