@@ -117,3 +117,9 @@ def test_of_many_one_gets_a_stale_claim(tmp_path):
     for thread in threads:
         thread.join()
     assert len(winners) == 1
+
+
+def test_a_claim_that_is_being_written_is_anothers(tmp_path):
+    (tmp_path / CLAIM).touch()
+    with pytest.raises(HeldError, match="another process works on it"), claimed(tmp_path):
+        pass

@@ -18,6 +18,7 @@ import toy_run
 
 from irnet.config import Settings, load_recipe
 from irnet.data.files import sha256
+from irnet.data.locking import writing
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
 from irnet.inference.tensors import read_tensors
@@ -169,8 +170,27 @@ def test_a_time_budget_is_fixed_once_and_kept(circles: Path, tmp_path: Path):
     assert steps > state["step"] > 0
     done = train_toy(circles, tmp_path, time_s=1, resume=True)
     assert done.returncode == 0, done.stderr
+    assert f"not 1 s: the run goes on with the steps it began with, {steps}" in done.stderr
     state = read_tensors(tmp_path / LAST)[1]
     assert (state["step"], state["steps"]) == (steps, steps)
+
+
+def test_a_time_budget_that_was_never_fixed_leaves_the_steps_of_the_recipe(circles: Path, tmp_path: Path):
+    stopped = train_toy(circles, tmp_path, time_s=1000, term_step=2)
+    assert stopped.returncode == 0, stopped.stderr
+    assert read_tensors(tmp_path / LAST)[1]["steps"] is None
+    done = train_toy(circles, tmp_path, resume=True)
+    assert done.returncode == 0, done.stderr
+    state = read_tensors(tmp_path / LAST)[1]
+    assert (state["step"], state["steps"]) == (8, 8)
+
+
+def test_a_folder_in_which_another_trains_is_refused(circles: Path, tmp_path: Path):
+    with (
+        writing(tmp_path, "irnet train"),
+        pytest.raises(InputError, match=r"irnet train \(process \d+ on .*is writing there"),
+    ):
+        train(load_recipe("tiny"), circles, tmp_path)
 
 
 def test_two_processes_train_one_network(circles: Path, tmp_path: Path):

@@ -1,7 +1,10 @@
 """Scores of finished predictions and of networks."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +12,12 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
+from irnet.verbs.compare import compare
 from irnet.verbs.evaluate import evaluate
 from irnet.verbs.report import write_report
 
@@ -175,3 +180,30 @@ def test_a_network_is_scored_at_its_thresholds(blobs_installed: Predictor, circl
     assert nuclei.operating_scores == [0.5]
     assert nuclei.scores["f1"].pooled.value > 0.9
     assert result.summary.evaluated.source.endswith("weights.safetensors")
+
+
+def test_a_folder_whose_name_is_no_text_is_scored(circles: Path, tmp_path: Path):
+    data = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        shutil.copytree(circles, data)
+    except OSError:
+        pytest.skip("a file system whose names are all text")
+    write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.8), scores=True)
+    evaluate(tmp_path / "p.json", data, tmp_path / "out")
+    assert "caf\\udce9" in (tmp_path / "out" / "gallery.html").read_text(encoding="utf-8")
+    write_coco(tmp_path / "q.json", with_scores(read_coco(circles), 0.7), scores=True)
+    compare([tmp_path / "p.json", tmp_path / "q.json"], data, tmp_path / "both")
+    assert "caf\\udce9" in (tmp_path / "both" / "gallery.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_scores_wait_for_nobody_who_writes_there(circles: Path, tmp_path: Path, count: int):
+    files = [tmp_path / f"{number}.json" for number in range(count)]
+    for file in files:
+        write_coco(file, with_scores(read_coco(circles), 0.8), scores=True)
+    scored = partial(evaluate, files[0]) if count == 1 else partial(compare, files)
+    with (
+        writing(tmp_path / "out", "irnet evaluate"),
+        pytest.raises(InputError, match=r"irnet evaluate \(process .*is writing there"),
+    ):
+        scored(circles, tmp_path / "out")

@@ -38,6 +38,11 @@ def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], 
     _sync_folder(path.parent)
 
 
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a text in UTF-8, as `write_atomic`; parts of file names that are no text are escaped."""
+    write_atomic(path, text.encode(errors="backslashreplace"))
+
+
 def move(source: Path, target: Path) -> None:
     """Put a file in the place of another in one step. Raises InputError where the system refuses."""
     try:

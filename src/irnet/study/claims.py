@@ -62,7 +62,7 @@ def _take_stale(path: Path, token: str) -> None:
     """Replace a stale claim by our own. Of several who try, the rename lets one through."""
     owner = _read(path)
     if not _is_stale(path, owner):
-        raise HeldError(f"{path.parent}: {owner.get('host')}, process {owner.get('pid')}, works on it")
+        raise _held(path, owner)
 
     grave = path.with_name(f".{path.name}.{token}")
     try:
@@ -75,11 +75,17 @@ def _take_stale(path: Path, token: str) -> None:
         with suppress(FileExistsError):
             os.link(grave, path)
         grave.unlink()
-        raise HeldError(f"{path.parent}: {taken.get('host')}, process {taken.get('pid')}, works on it")
+        raise _held(path, taken)
 
     grave.unlink()
     if not _create(path, token):
         raise HeldError(f"{path.parent}: another process has just taken it")
+
+
+def _held(path: Path, owner: dict[str, Any]) -> HeldError:
+    """The error that says who holds a claim, as far as it is written yet."""
+    who = f"{owner['host']}, process {owner['pid']}," if owner else "another process"
+    return HeldError(f"{path.parent}: {who} works on it")
 
 
 def _is_stale(path: Path, owner: dict[str, Any]) -> bool:

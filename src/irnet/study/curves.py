@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells
-from irnet.data.files import write_atomic
+from irnet.data.files import write_text
 from irnet.data.sample import Entry
 from irnet.metrics.aji import aji
 from irnet.metrics.ignore import outside_ignored
@@ -71,10 +71,10 @@ def sweep(title: str, entries: Sequence[Entry], found: Mapping[int, Sequence[Cel
 def write_curves(out: Path, name: str, sweeps: Sequence[Sweep], results: Sequence[RowResult]) -> None:
     """Write curves_NAME.csv and curves_NAME.svg; dots are the thresholds chosen on validation."""
     rows = [row for one in sweeps for row in _rows(one)]
-    write_atomic(out / f"curves_{name}.csv", to_csv(rows).encode())
+    write_text(out / f"curves_{name}.csv", to_csv(rows))
 
     panels = [_panel(sweeps, results, score, label) for label in LABEL_NAMES for score in SCORES]
-    write_atomic(out / f"curves_{name}.svg", draw_panels(panels, columns=len(SCORES)).encode())
+    write_text(out / f"curves_{name}.svg", draw_panels(panels, columns=len(SCORES)))
 
 
 def _rows(one: Sweep) -> list[dict[str, Any]]:

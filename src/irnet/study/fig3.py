@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from irnet.cells import LABEL_NAMES, Cells, reaching
-from irnet.data.files import write_atomic
+from irnet.data.files import write_atomic, write_text
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -69,7 +69,7 @@ def make_figure(
     shown = choose_fields(test, methods, fields)
     write_atomic(study.out / "fig3.png", to_png(draw_figure(test, methods, shown)))
     page = _page(test, methods, shown)
-    write_atomic(study.out / "fig3.md", page.encode())
+    write_text(study.out / "fig3.md", page)
     return StudyPage(page, missing)
 
 

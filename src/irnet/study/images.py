@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES
-from irnet.data.files import write_atomic
+from irnet.data.files import write_text
 from irnet.data.sample import Entry
 from irnet.metrics.ratio import Ratio
 from irnet.study.curves import SCORES, Sweep
@@ -30,7 +30,7 @@ def write_images(
     rows = []
     for result in results:
         rows += _rows(result, by_title[result.row.title], test)
-    write_atomic(out / f"images_{name}.csv", to_csv(rows).encode())
+    write_text(out / f"images_{name}.csv", to_csv(rows))
 
 
 def _rows(result: RowResult, at_cuts: Sweep, test: Sequence[Entry]) -> Iterator[dict[str, Any]]:

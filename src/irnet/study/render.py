@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from irnet.data.files import as_json, write_atomic
+from irnet.data.files import as_json, write_atomic, write_text
 from irnet.markdown import table
 from irnet.metrics.statistics import Difference, Estimate
 
@@ -85,5 +85,5 @@ def write_table(
 ) -> None:
     """Write NAME.md for reading, NAME.json with everything and NAME.csv, one row a figure."""
     write_atomic(out / f"{name}.json", as_json(values))
-    write_atomic(out / f"{name}.csv", to_csv(flat).encode())
-    write_atomic(out / f"{name}.md", page.encode())
+    write_text(out / f"{name}.csv", to_csv(flat))
+    write_text(out / f"{name}.md", page)

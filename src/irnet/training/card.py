@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from irnet.config import Settings
 from irnet.data.coco.document import naming
-from irnet.data.files import sha256, write_atomic
+from irnet.data.files import sha256, write_text
 from irnet.errors import InputError
 from irnet.inference.tensors import read_tensors
 from irnet.inference.weights import generated_alone, settings_in
@@ -61,7 +61,7 @@ class WeightsFile(NamedTuple):
 def write_card(weights: Path) -> None:
     """Write NAME.md beside NAME.safetensors; the log is that of the same folder."""
     text = render_card(WeightsFile.read(weights), read_log(weights.parent))
-    write_atomic(weights.with_suffix(".md"), text.encode())
+    write_text(weights.with_suffix(".md"), text)
 
 
 def render_card(file: WeightsFile, log: Sequence[Mapping[str, Any]] = ()) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from rich.console import Console
 
 from irnet.cells import LABEL_NAMES
-from irnet.data.files import write_atomic
+from irnet.data.files import write_text
 from irnet.errors import InputError
 from irnet.progress import Stage, is_heard, stage
 from irnet.training.scores import Validation
@@ -163,7 +163,7 @@ def cut_log(run_dir: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in read_log(run_dir) if line["step"] <= step]
-    write_atomic(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept).encode())
+    write_text(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in kept))
 
 
 def _open_board(run_dir: Path) -> Any:

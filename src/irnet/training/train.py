@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from irnet.config import Settings
-from irnet.data.files import write_atomic
+from irnet.data.files import remove_drafts, write_text
+from irnet.data.locking import writing
 from irnet.errors import InputError
 from irnet.inference.devices import describe_device
 from irnet.training.budget import TimeBudget
@@ -78,15 +80,16 @@ def train(
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
-        InputError: bad data, settings or device, or `run_dir` holds another run.
+        InputError: bad data, settings or device, or `run_dir` holds another run, or another is training
+            there.
         NotFiniteError: the loss is not finite; not_finite.json in `run_dir` says where.
     """
     folder = Path(run_dir)
     budget = TimeBudget(time_s) if time_s is not None else None
-    resumed = _check_folder(folder, start.resume)
-    settings = settings_of(folder) if resumed else settings
 
-    with joined(device) as ranks, stop_requested() as stopping:
+    with joined(device) as ranks, stop_requested() as stopping, _held(folder, ranks):
+        resumed = _check_folder(folder, start.resume)
+        settings = settings_of(folder) if resumed else settings
         from_weights = resumed or start.init is not None
         source = open_source(settings, data, start.own)
         settings = claimed(settings, source)
@@ -97,13 +100,16 @@ def train(
         )
         if resumed:
             run.restore()
-        elif budget is None:
+        fixed = run.steps is not None
+        if not fixed and budget is None:  # a run of --time may have stopped before its steps were fixed
             run.steps = steps or settings.train.steps
 
         if ranks.first:
             _open_folder(run)
         with _open_log(run, ranks) as log:
-            _say_start(run, log, start, resumed=resumed, steps=steps)
+            _say_start(run, log, start, resumed=resumed)
+            if fixed:
+                _say_fixed(run, log, steps=steps, time_s=time_s)
             _loop(run, source, fields, ranks, log, stopping, budget)
 
         best = folder / BEST if (folder / BEST).exists() else None
@@ -125,14 +131,25 @@ def _beside(
     return fields.beside(source), fields
 
 
-def _say_start(run: Run, log: RunLog, start: Start, *, resumed: bool, steps: int | None) -> None:
-    """Where the run begins, and what of the call it does not take."""
+def _held(folder: Path, ranks: Ranks) -> AbstractContextManager[None]:
+    """The folder for this run alone; the first process holds it for all."""
+    return writing(folder, "irnet train") if ranks.first else nullcontext()
+
+
+def _say_start(run: Run, log: RunLog, start: Start, *, resumed: bool) -> None:
+    """Where the run begins."""
     if run.init is not None and not resumed:
         log.init(run.init)
     if start.resume and not resumed:
         log.say(f"{run.folder}: no checkpoint, the run begins at step 0")
-    elif resumed and steps not in (None, run.steps):
-        log.say(f"not {steps} steps: the run goes on with those it began with")
+
+
+def _say_fixed(run: Run, log: RunLog, *, steps: int | None, time_s: float | None) -> None:
+    """How long a resumed run was to go on is not changed: what is asked otherwise is not taken."""
+    if steps not in (None, run.steps):
+        log.say(f"not {steps} steps: the run goes on with those it began with, {run.steps}")
+    if time_s is not None:
+        log.say(f"not {time_s:g} s: the run goes on with the steps it began with, {run.steps}")
 
 
 def _open_log(run: Run, ranks: Ranks) -> RunLog:
@@ -211,7 +228,7 @@ def _log_steps(run: Run, taken: list[StepResult], ranks: Ranks, log: RunLog) -> 
             log.step(step, values)
     except NotFiniteError as error:
         record = {"step": step, "rank": ranks.rank, "seed": run.settings.train.seed, **error.record}
-        write_atomic(run.folder / "not_finite.json", json.dumps(record, indent=1).encode())
+        write_text(run.folder / "not_finite.json", json.dumps(record, indent=1))
         raise
     taken.clear()
 
@@ -288,8 +305,6 @@ def _check_folder(folder: Path, resume: bool) -> bool:
 
 def _open_folder(run: Run) -> None:
     """Make the run's folder ready: no drafts of a killed process, no log lines of steps that come again."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    for draft in run.folder.glob(".*.tmp"):
-        draft.unlink()
+    remove_drafts([run.folder])
     cut_log(run.folder, run.step)
-    write_atomic(run.folder / "recipe.json", run.settings.model_dump_json(indent=1).encode())
+    write_text(run.folder / "recipe.json", run.settings.model_dump_json(indent=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from irnet.data.files import write_atomic
+from irnet.data.files import write_text
 from irnet.errors import InputError
 from irnet.inference.tensors import digest_of
 from irnet.inference.weights import differing, find_weights, generated_alone, load_weights, save_weights
@@ -58,4 +58,4 @@ def average(first: str | Path, second: str | Path, out: str | Path, *, share: fl
     }
     kept = {name: value for name, value in trained.items() if name not in OF_THE_FIRST}
     save_weights(target, model, settings=settings, trained=kept | {"averaged": record})
-    write_atomic(card, render_card(WeightsFile.read(target)).encode())
+    write_text(card, render_card(WeightsFile.read(target)))

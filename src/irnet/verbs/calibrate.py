@@ -16,7 +16,7 @@ from irnet.config import OperatingPoint, Settings
 from irnet.data.checks.needs import need_images, take_scored
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.location import locate
-from irnet.data.files import sha256, write_atomic
+from irnet.data.files import sha256, write_text
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.inference.devices import choose_device
@@ -106,7 +106,7 @@ def calibrate(
     trained = trained | {title: record}
 
     save_weights(target, model.cpu(), settings=changed, trained=trained)
-    write_atomic(card, render_card(WeightsFile.read(target), read_log(path.parent)).encode())
+    write_text(card, render_card(WeightsFile.read(target), read_log(path.parent)))
     return calibration
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from irnet.data.checks.needs import take_scored
 from irnet.data.coco.coco import read_coco
-from irnet.data.files import as_json, write_atomic
+from irnet.data.files import as_json, remove_drafts, write_atomic, write_text
+from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -65,7 +66,7 @@ def compare(
 
     Raises:
         InputError: as for `evaluate`; or there are not two sources, or they are the same, or look for no
-            class in common.
+            class in common; or another is writing to `out_dir`.
     """
     if len(sources) != 2:
         raise InputError(f"{len(sources)} sources before the data set {data}: name one, or two to compare")
@@ -78,21 +79,25 @@ def compare(
         refuse_scores_over(folder, *sources, data)
 
     options = {"score": score, "device": device, "views": views}
-    found = [obtain(source, entries, data, **options) for source in sources]
-    found = _on_common_classes(found, sources)
-    if exclude_border:
-        found = [one.without_cut() for one in found]
+    out = Path(out_dir)
+    with writing(out, "irnet evaluate"):
+        found = [obtain(source, entries, data, **options) for source in sources]
+        found = _on_common_classes(found, sources)
+        if exclude_border:
+            found = [one.without_cut() for one in found]
 
-    out, scored = Path(out_dir), [score_all(entries, one) for one in found]
-    origins = []
-    for side, source, one, scores in zip(SIDES, sources, found, scored, strict=True):
-        origins.append(one.origin(source, data, own, exclude_border=exclude_border))
-        write_scores(entries, one, scores, origins[-1], out / side)
+        scored = [score_all(entries, one) for one in found]
+        origins = []
+        for side, source, one, scores in zip(SIDES, sources, found, scored, strict=True):
+            origins.append(one.origin(source, data, own, exclude_border=exclude_border))
+            write_scores(entries, one, scores, origins[-1], out / side)
 
-    with stage("drawing samples for intervals"):
-        both_scored = all(one.scored for one in found)
-        comparison = compare_sets(scored[0], scored[1], patients_of(entries), scored=both_scored)
-    return _write(out, entries, found, comparison, names, origins)
+        with stage("drawing samples for intervals"):
+            both_scored = all(one.scored for one in found)
+            comparison = compare_sets(scored[0], scored[1], patients_of(entries), scored=both_scored)
+        compared = _write(out, entries, found, comparison, names, origins)
+        remove_drafts([out, *(out / side for side in SIDES)])
+    return compared
 
 
 def _names(sources: Sequence[str | Path]) -> tuple[str, str]:
@@ -147,8 +152,8 @@ def _write(
 
     remove_report(out)
     write_atomic(out / COMPARISON, as_json({**origin, **comparison.to_json(), "changes": changes}))
-    write_atomic(out / TABLE, table.encode())
-    write_atomic(out / GALLERY, page.encode(errors="backslashreplace"))
+    write_text(out / TABLE, table)
+    write_text(out / GALLERY, page)
     (out / SUMMARY).unlink(missing_ok=True)  # of one method, scored here before
     return Compared(comparison, table)
 

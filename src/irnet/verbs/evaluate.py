@@ -13,7 +13,15 @@ from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_images, take_scored
 from irnet.data.coco.coco import entries_of, read_coco
 from irnet.data.coco.run_record import PREDICTIONS, load_checked
-from irnet.data.files import as_json, refuse_overwriting, sha256, write_atomic
+from irnet.data.files import (
+    as_json,
+    refuse_overwriting,
+    remove_drafts,
+    sha256,
+    write_atomic,
+    write_text,
+)
+from irnet.data.locking import writing
 from irnet.data.lookup import Names
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
@@ -70,18 +78,23 @@ def evaluate(
 
     Raises:
         InputError: `source` is neither, or has no prediction for some image of `data`; nothing is annotated
-            there, or images to segment are missing; or `views` are asked of finished predictions.
+            there, or images to segment are missing; or `views` are asked of finished predictions; or another
+            is writing to `out_dir`.
     """
     refuse_swapped("evaluate", source, data)
     warn_of_found(data)
     entries = take_scored(own.complete(read_coco(data), data), data)
     refuse_scores_over(out_dir, source, data)
-    found = obtain(source, entries, data, score=score, device=device, views=views)
-    if exclude_border:
-        found = found.without_cut()
 
-    origin = found.origin(source, data, own, exclude_border=exclude_border)
-    return write_scores(entries, found, score_all(entries, found), origin, out_dir)
+    with writing(out_dir, "irnet evaluate"):
+        found = obtain(source, entries, data, score=score, device=device, views=views)
+        if exclude_border:
+            found = found.without_cut()
+
+        origin = found.origin(source, data, own, exclude_border=exclude_border)
+        evaluation = write_scores(entries, found, score_all(entries, found), origin, out_dir)
+        remove_drafts([out_dir])
+    return evaluation
 
 
 def obtain(
@@ -132,13 +145,14 @@ def write_scores(
     table = render_table(summary)
     table += "\nwithout what the border cuts\n" if origin.exclude_border else ""
 
+    name = Path(origin.data).resolve().name
+    gallery = gallery_page(compared, mistakes, data=name, method=found.method, scored=found.scored)
+
     out = Path(out_dir)
     remove_report(out)
     write_atomic(out / SUMMARY, as_json(summary.to_json()))
-    write_atomic(out / TABLE, table.encode())
-    name = Path(origin.data).resolve().name
-    gallery = gallery_page(compared, mistakes, data=name, method=found.method, scored=found.scored)
-    write_atomic(out / GALLERY, gallery.encode())
+    write_text(out / TABLE, table)
+    write_text(out / GALLERY, gallery)
     (out / COMPARISON).unlink(missing_ok=True)  # of two methods, written here before
     return Evaluation(summary, table)
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from irnet.config import load_recipe
-from irnet.data.files import write_atomic
+from irnet.data.files import write_atomic, write_text
 from irnet.errors import InputError
 from irnet.inference.tensors import read_meta
 from irnet.inference.weights import write_checksum
@@ -40,7 +40,7 @@ def release(run_dir: str | Path, recipe: str, target: str | Path) -> None:
     file = WeightsFile.read(folder / BEST)._replace(name=target.name)
     write_atomic(target, (folder / BEST).read_bytes())
     write_checksum(target)
-    write_atomic(target.with_suffix(".md"), render_card(file, read_log(folder)).encode())
+    write_text(target.with_suffix(".md"), render_card(file, read_log(folder)))
 
 
 if __name__ == "__main__":

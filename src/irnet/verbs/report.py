@@ -12,7 +12,7 @@ from irnet.data.coco.document import naming, parse
 from irnet.data.coco.found import read_found
 from irnet.data.coco.location import is_of_slides
 from irnet.data.coco.run_record import RunRecord, made_from
-from irnet.data.files import remove_drafts, write_atomic
+from irnet.data.files import remove_drafts, write_text
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
@@ -60,10 +60,9 @@ def write_report(source: str | Path, out: str | Path | None = None) -> ReportRes
     inside = folder.is_dir() and file.resolve().parent == folder.resolve()
     with writing(folder, "irnet report") if inside else nullcontext():
         page = _page(source, folder)
-        content = page.html.encode(errors="backslashreplace")  # names of files need not be text
-        write_atomic(file, content)
+        write_text(file, page.html)
         remove_drafts([folder] if inside else [])
-    return ReportResult(file, len(content), page.missing)
+    return ReportResult(file, file.stat().st_size, page.missing)
 
 
 def _page(source: Path, folder: Path) -> Page:
