@@ -394,6 +394,17 @@ def test_a_truncated_16_bit_tiff_is_an_error(tmp_path: Path, compression: str | 
         read_image(tmp_path / "a.tif")
 
 
+def test_memory_that_ran_out_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    file = save(tmp_path / "a.png", RGB)
+    monkeypatch.setattr(PIL.Image.Image, "load", full)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", full)
+    with pytest.raises(MemoryError):
+        read_image(file)
+
+
 def test_a_missing_codec_is_named(tmp_path: Path, monkeypatch) -> None:
     def refuse(_) -> None:
         raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")

@@ -307,3 +307,12 @@ def test_a_slide_without_cells(tmp_path: Path) -> None:
         assert done.notes == [f"{path}: no cell and no nucleus in 1 slide"]
         assert done.folder.exists() == (to != "qupath")
     assert parquet.read_table(path.parent / "parquet" / "smear.parquet").num_rows == 0
+
+
+def test_an_export_of_a_slide_without_cells_takes_the_place_of_one_with_cells(tmp_path: Path) -> None:
+    path = write_store_of(tmp_path / "slides" / "smear", field(0), "smear")
+    folder = export(path, "qupath").folder
+    assert list(folder.glob("smear/*.geojson"))
+    write_store_of(tmp_path / "slides" / "smear", Cells.empty((300, 400)), "smear")
+    export(path, "qupath", replace=True)
+    assert not folder.exists() or not list(folder.rglob("*"))

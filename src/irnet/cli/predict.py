@@ -153,5 +153,6 @@ def _predict_slides(slides: list[Path], out: Path, options: "PredictOptions", re
     report = predict_slides(slides, out, options, asked)
     for line in report.lines():
         typer.echo(line)
-    typer.echo(written(out))
+    if report.finish:
+        typer.echo(written(out))
     raise typer.Exit(report.exit_code)

@@ -146,6 +146,8 @@ def opened(path: str | os.PathLike) -> Iterator[tuple[BufferedReader, list[Warni
         raise InputError(f"{path}: {_UNKNOWN}") from None
     except PermissionError:
         raise InputError(f"{path}: may not be read: change its permissions") from None
+    except MemoryError:
+        raise
     except Exception as error:  # decoders raise any exception on a broken file
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: damaged or unusual ({reason}): save it again as PNG") from error

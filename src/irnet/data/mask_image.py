@@ -80,6 +80,8 @@ def read_png_mask(content: bytes, shape: Shape) -> Mask:
                 check_picture(file, picture, BYTES)
                 return find_object(decode(picture))
             found = f"{picture.height} x {picture.width}"
+    except MemoryError:
+        raise
     except Exception as error:  # decoders raise any exception on a broken file
         raise InputError(f"the mask is no PNG, or a damaged one ({error})") from error
     raise InputError(f"the mask has {found} pixels (height x width), its box {shape[0]} x {shape[1]}")

@@ -1,5 +1,7 @@
-"""How much memory is left, where the system says it."""
+"""How much memory there is for this process and how much is left, where the system says it."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from irnet.errors import InputError
@@ -39,13 +41,27 @@ def _of_system() -> int | None:
     return None if found is None else found * 1024  # it counts in kB
 
 
-def _of_groups() -> list[int]:
+def allowed() -> int | None:
+    """Bytes that this process may use, of the machine and by its control groups; None where unknown."""
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return None
+    first = _CGROUPS / "memory" / "memory.limit_in_bytes"  # v1: of a container, at its root
+    limits = [_text(file).strip() for file in (first, *(folder / "memory.max" for folder in _own_groups()))]
+    return min([total, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+def _own_groups() -> Iterator[Path]:
+    """The control group of this process and those that it is part of (v2)."""
     path = _text(_OWN_CGROUP).partition("0::/")[2].split("\n")[0]
     group = _CGROUPS / path
+    return (folder for folder in (group, *group.parents) if folder.is_relative_to(_CGROUPS))
+
+
+def _of_groups() -> list[int]:
     found = []
-    for folder in (group, *group.parents):
-        if not folder.is_relative_to(_CGROUPS):
-            break
+    for folder in _own_groups():
         limit, used = _text(folder / "memory.max").strip(), _text(folder / "memory.current").strip()
         if limit.isdecimal() and used.isdecimal():
             cached = _field(folder / "memory.stat", "inactive_file") or 0  # given back at once

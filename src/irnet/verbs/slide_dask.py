@@ -276,5 +276,8 @@ def _probed(folder: Path) -> Iterator[str]:
         file = NamedTemporaryFile(prefix=".seen-", dir=folder)  # noqa: SIM115
     except OSError as error:
         raise unwritable(folder, error) from error
-    with suppress(FileNotFoundError), file:
+    try:
         yield file.name
+    finally:
+        with suppress(FileNotFoundError):  # removed by another
+            file.close()

@@ -123,9 +123,10 @@ def _write_slide(target: Path, store: Store, to: str, style: str, done: Exported
 
 def _write_qupath(folder: Path, store: Store, style: str, done: Exported) -> None:
     """Write the folder of a slide, whole or not at all: a file for _SIDE x _SIDE tiles with any cell."""
-    draft = folder.with_name(f".{folder.name}.draft")
+    draft, earlier = (folder.with_name(f".{folder.name}.{what}") for what in ("draft", "earlier"))
     try:
-        shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
+        for left in (draft, earlier):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         tiles = store.tiles()[:, :2]
         blocks = np.unique(tiles // _SIDE, axis=0).tolist()
         for block in each(blocks, f"writing {store.meta.name}"):
@@ -138,9 +139,11 @@ def _write_qupath(folder: Path, store: Store, style: str, done: Exported) -> Non
             if any(apart):
                 of = f"{path.name}: {number_of(sum(apart), 'object')} beside the cell's"
                 done.notes.append(f"{of}: nuclei that touch another of their cell")
+        if folder.exists():
+            os.replace(folder, earlier)
         if blocks:
-            shutil.rmtree(folder, ignore_errors=True)
             os.replace(draft, folder)
+        shutil.rmtree(earlier, ignore_errors=True)
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:

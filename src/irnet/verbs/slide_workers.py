@@ -78,6 +78,13 @@ def run_workers(
     return RunResult(done, before, windows.reasons(), windows.left_out.reasons)
 
 
+def _new_file() -> Path:
+    """An empty file for what a worker prints."""
+    number, name = tempfile.mkstemp(prefix="irnet-worker-")
+    os.close(number)
+    return Path(name)
+
+
 @dataclass
 class _Worker:
     """A process, started again when it dies."""
@@ -88,7 +95,7 @@ class _Worker:
     deaths: int = 0  # in a row
     settled: int = -1  # of its windows, when it died last
     process: subprocess.Popen | None = None
-    log: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="irnet-worker-")[1]))
+    log: Path = field(default_factory=_new_file)
 
     def start(self) -> None:
         """Start its process."""

@@ -10,7 +10,7 @@ import tifffile
 from made_slides import halve, noise, resolution, write_ome, write_pyramid
 
 from irnet.errors import InputError
-from irnet.slides.readers import openslide
+from irnet.slides.readers import names, openslide
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.openslide import OpenSlideSlide
 from irnet.slides.readers.tiff import TiffSlide
@@ -209,6 +209,27 @@ def test_a_damaged_tile_is_told_where_it_is_met(tmp_path: Path) -> None:
         slide.read(0, 0, (0, 0, 200, 200))
         with pytest.raises(InputError, match="damaged at 300, 300 of level 0"):
             slide.read(0, 0, (300, 300, 400, 400))
+
+
+def test_a_slide_that_compresses_well_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "MAX_PIXELS", 1_000_000)
+    large = write_pyramid(tmp_path / "large.tif", noise(1, 1100, 1100, 3), levels=1)
+    assert names.slides_among([large]) == [large]
+    small = write_pyramid(tmp_path / "small.tif", noise(1, 900, 1100, 3), levels=1)
+    assert names.slides_among([small]) == []
+
+
+def test_memory_that_ran_out_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    with open_slide(write_pyramid(tmp_path / "a.tif", noise(12, 300, 300, 3), levels=1)) as slide:
+        monkeypatch.setattr(TiffSlide, "_read", full)
+        with pytest.raises(MemoryError):
+            slide.read(0, 0, (0, 0, 200, 200))
+    monkeypatch.setattr(TiffSlide, "_open", full)
+    with pytest.raises(MemoryError):
+        TiffSlide(tmp_path / "a.tif")
 
 
 def test_a_box_outside_is_our_mistake(tmp_path: Path) -> None:

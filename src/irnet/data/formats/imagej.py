@@ -146,6 +146,8 @@ def _unpack(file: Path, gathering: Gathering) -> list[tuple[str, bytes]]:
             return [(info.filename.rpartition("/")[2][:-4], _read_member(archive, info)) for info in infos]
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged archive can raise anything in the reader
         raise InputError(
             f"{file}: not a zip of regions, or a damaged one ({error}): save it again"
@@ -177,7 +179,7 @@ def _take(name: str, content: bytes, gathering: Gathering) -> tuple[int, int, in
             return None
         rings, score = outlines_of(region, content), _score(region.props)
         named = re.search(r"^id: *(.*#\d+) *$", region.props, re.MULTILINE)
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # a damaged file can raise anything in the reader
         raise InputError(f"damaged ({error}): save it again") from error

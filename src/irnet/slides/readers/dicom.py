@@ -75,7 +75,7 @@ class DicomSlide(Slide):
             with _silent():
                 self._slide = library.WsiDicom.open(self.files)
                 self._open(path)
-        except InputError:
+        except (InputError, MemoryError):
             self.close()
             raise
         except Exception as error:  # wsidicom raises any exception on broken files

@@ -12,7 +12,7 @@ from irnet.slides.readers.dicom import holds_dicom, is_dicom
 
 SCANNERS = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm")
 SLIDE_SUFFIXES = (*SCANNERS, ".ome.tif", ".ome.tiff", ".btf", ".tf8")
-_TIFF, _LARGE = (".tif", ".tiff"), 2**27  # bytes: smaller files hold no more pixels than an image may have
+_TIFF, _LARGE = (".tif", ".tiff"), 2**20  # bytes: a smaller file hardly holds more pixels than an image may
 
 
 def is_slide_name(path: Path) -> bool:

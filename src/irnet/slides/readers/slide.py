@@ -47,7 +47,8 @@ class Slide(ABC):
     def read(self, plane: int, level: int, box: Box) -> Pixels:
         """The pixels (h, w, 3) of a box of a level, in one focal plane; white where nothing was scanned.
 
-        Raises ValueError for a box that does not lie in the level, InputError for a damaged place.
+        Raises ValueError for a box that does not lie in the level, InputError for a damaged place and
+        MemoryError.
         """
         height, width = self.levels[level]
         x1, y1, x2, y2 = box
@@ -55,6 +56,8 @@ class Slide(ABC):
             raise ValueError(f"box {box} of plane {plane} is not in a level of {width} x {height} px")
         try:
             return self._read(plane, level, box)
+        except MemoryError:
+            raise
         except Exception as error:  # decoders raise any exception on a broken file
             reason = f"damaged at {x1}, {y1} of level {level} ({type(error).__name__})"
             raise InputError(f"{self.path}: {reason}: copy or export it again") from error

@@ -60,6 +60,8 @@ class TiffSlide(Slide):
                 self.notes = (*self.notes, _ODD)
         except (InputError, OSError) as error:
             raise InputError(f"{path}: {error}") from None
+        except MemoryError:
+            raise
         except Exception as error:  # tifffile raises any exception on a broken file
             raise InputError(f"{path}: damaged or unusual ({type(error).__name__}): {_REMEDY}") from error
         finally:
