@@ -64,7 +64,7 @@ def test_no_verb_writes_over_what_it_reads(run, smears: Path, tmp_path: Path) ->
 
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     for arguments in (
-        ("figure", found, "-o", tmp_path / "smears", "--save", "png"),
+        ("figure", found, "-o", tmp_path / "smears", "--save", "PNG, svg"),
         ("predict", found / "overlays", "-o", found, "--method", "jomls", "--scale", 1),
         ("import-predictions", found / "predictions.json", data / "summary.json", "-o", found),
         ("evaluate", data / "summary.json", data / "summary.json", "-o", data),

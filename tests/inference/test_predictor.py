@@ -224,6 +224,21 @@ def test_a_late_image_of_a_generator_without_a_scale_says_what_it_was_taken_at(
     assert "own resolution" in caplog.records[0].message
 
 
+def test_late_images_of_a_generator_share_a_scale_and_notes_name_their_image(
+    blobs: Predictor, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("irnet.inference.predict.LOOKED_AT", 0)  # as if the first ones all stated theirs
+    image, _ = at(0.6)
+    list(blobs.predict(iter([image, image[:600], PAIR])))
+    assert sum("estimated" in record.message for record in caplog.records) == 1
+    caplog.clear()
+    list(blobs.predict(iter([PAIR]), scale=0.5))
+    assert "as asked" in caplog.records[0].message
+    caplog.clear()
+    blobs.predict([PAIR, np.dstack([PAIR, np.full(PAIR.shape[:2], 9, np.uint8)])], mpp=0.37)
+    assert [record.message.split(":")[0] for record in caplog.records] == ["image 2"]
+
+
 def test_a_file_that_is_none_is_named_before_work_and_a_generator_gives_what_came_before(
     blobs: Predictor, tmp_path: Path
 ):

@@ -83,6 +83,11 @@ def test_one_image_or_one_patient_has_no_interval(scores):
         assert "too few" in render_table(result)
 
 
+def test_patients_of_whom_none_is_named_are_not_counted(scores):
+    assert summarise(scores, patients=[None] * len(scores)).patients is None
+    assert summarise(scores[:2], patients=["a", None]).patients == 1
+
+
 def test_patients_are_drawn_whole():
     weights = sample_weights(5, ["a", "b", "a", None, None], seed=0, samples=200)
     assert weights.shape == (200, 5)

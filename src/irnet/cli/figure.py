@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from irnet.cli.options import check_folder, gathered
+from irnet.cli.options import check_folder, fold_list, gathered
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def figure(
 
     options = FigureOptions(
         images=image or (),
-        save=[name.strip() for name in save.split(",")],
+        save=fold_list(save),
         by=colouring.by,
         of=colouring.of,
         limits=None if colouring.limits is None else parse_range(colouring.limits),

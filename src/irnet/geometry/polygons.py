@@ -39,17 +39,14 @@ def validate_points(points: Any, shape: Shape) -> Ring:
     try:
         array = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise InputError("a polygon must be a list of numbers x1, y1, x2, y2, ...") from None
+        raise InputError("points must be numbers x1, y1, x2, y2, ... or pairs of them") from None
 
-    if (
-        not array.size
-        or array.size % 2
-        or array.ndim not in (1, 2)
-        or (array.ndim == 2 and array.shape[1] != 2)
-    ):
-        raise InputError(f"a polygon needs an even count of at least 6 numbers, not {array.size}")
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 2):
+        raise InputError("points must be numbers x1, y1, x2, y2, ... or pairs of them")
+    if not array.size or array.size % 2:
+        raise InputError(f"points need an even count of numbers, at least 2, not {array.size}")
     if not np.isfinite(array).all() or np.abs(array).max() > limit:
-        raise InputError(f"a polygon has a vertex that is not finite or beyond {limit} px")
+        raise InputError(f"a point is not finite or beyond {limit} px")
     return array.reshape(-1, 2)
 
 

@@ -134,7 +134,8 @@ class Predictor(Segmenter):
             mpp: um per pixel. The image is resampled to the scale that the network was trained at; None
                 takes what the file says, and where it says nothing the scale is estimated from nuclei, one
                 for all images of a call (`scale_of`), and logged; lengths then stay in px. Of a generator
-                the first 32 images give it, which are held meanwhile.
+                the first 32 images give it, which are held meanwhile; if all of them state theirs, the first
+                that does not.
             score: least score of what is returned, for both classes; None is the operating threshold of each.
             scale: px of the network's scale per image px where um per pixel is unknown, instead of an
                 estimate; 1 takes an image at its own resolution.
@@ -201,24 +202,29 @@ class Predictor(Segmenter):
         taken = fixed
         if unknown and not fixed:
             taken = self.scale_of(openable_pixels(evenly_spaced(unknown)))
-        for note in taken.notes if unknown and taken else ():
-            _logger.warning(note)
 
-        number, images = 0, iter(images)
+        number, told, images = 0, False, iter(images)
         while group := list(islice(images, self.batch)):
             opened, failure = open_before_failure(group)
             scales = [picture.mpp if mpp is None else mpp for picture in opened]
+            if None in scales and taken is None:  # the first ones of a generator all stated theirs
+                taken = self.scale_of(one.pixels for one, own in zip(opened, scales, strict=True) if not own)
+            if None in scales and taken and not told:
+                told = True
+                for note in taken.notes:
+                    _logger.warning(note)
             seen = self.see([(one.pixels, own) for one, own in zip(opened, scales, strict=True)], taken)
 
             for one, picture, own, network in zip(group, opened, scales, seen, strict=False):
                 number += 1
+                name = name_of(one, number)
                 if progress:
-                    progress(name_of(one, number), number, total)
+                    progress(name, number, total)
 
                 found = self.find(picture.pixels, own, scale=taken, seen=network)
                 cells = self.choose(found.cells, score)
-                for note in (*found.notes, *doubt_mpp(cells)):
-                    _logger.warning(note)
+                for note in (*picture.notes, *found.notes, *doubt_mpp(cells)):
+                    _logger.warning("%s: %s", name, note)
                 yield cells
             if failure:
                 raise failure

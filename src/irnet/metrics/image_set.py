@@ -84,7 +84,7 @@ def summarise(
 
     return Summary(
         images=len(scores),
-        patients=None if patients is None else len({p for p in patients if p is not None}),
+        patients=len({p for p in patients or () if p is not None}) or None,
         scored=scored,
         bootstrap=Bootstrap(samples=len(weights), level=LEVEL, seed=seed),
         classes={
