@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import NUCLEUS, Cells
+from irnet.geometry.boxes import inside
 from irnet.wording import number_of
 
 USUAL_UM = (4.0, 18.0)  # median nuclei outside speak against the um per pixel that was given
@@ -16,10 +17,8 @@ SCARCE = 0.5  # nuclei per cell; where um per pixel are right there are .9 and m
 
 def diameters(cells: Cells) -> NDArray[np.float64]:
     """The diameters (px) of discs as large as each of the k instances that no border cuts, (k,)."""
-    height, width = cells.image_shape
-    boxes, areas = cells.boxes, cells.areas
-    whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
-    return np.sqrt(4 / np.pi * areas[whole & (areas > 0)])
+    areas = cells.areas
+    return np.sqrt(4 / np.pi * areas[inside(cells.boxes, cells.image_shape) & (areas > 0)])
 
 
 def doubt_mpp(*fields: Cells) -> tuple[str, ...]:

@@ -44,6 +44,12 @@ def clip(boxes: ArrayLike, height: float, width: float) -> Boxes:
     return np.clip(as_boxes(boxes), 0, [width, height, width, height])
 
 
+def inside(boxes: ArrayLike, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which boxes (n, 4) reach no edge of a frame of `shape` (H, W), (n,)."""
+    boxes, (height, width) = as_boxes(boxes), shape
+    return (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
+
+
 def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
     """Index pairs (i, j) of the boxes of `a` and `b` that share area, (k, 2), sorted.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.geometry.boxes import inside
 
 PATCH = 8  # px a side at the network's scale: less than half a nucleus
 LEAST_CONTRAST = 8.0  # grey levels between a patch and the ground
@@ -69,9 +70,7 @@ def is_blank(image: NDArray[np.uint8], zoom: float = 1.0) -> bool:
 
 def drop_specks(cells: Cells, um_per_px: float) -> Cells:
     """Return the cells that are not too small to be any; `um_per_px` 0: all of them."""
-    height, width = cells.image_shape
-    boxes = cells.boxes
-    whole = (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
+    whole = inside(cells.boxes, cells.image_shape)
     least = np.array([LEAST_UM[int(label)] for label in cells.labels]) * np.where(whole, 1.0, 0.5)
     diameters = np.sqrt(4 / np.pi * cells.areas) * um_per_px  # of discs as large
 

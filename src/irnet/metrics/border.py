@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Content
+from irnet.geometry.boxes import inside
 from irnet.metrics.match import MATCH_IOU, Pairwise
 
 
@@ -34,9 +35,7 @@ def all_without_cut(truths: Sequence[Content], preds: Sequence[Cells]) -> tuple[
 
 def touches_border(cells: Cells) -> NDArray[np.bool_]:
     """Whether each instance has a pixel in the outermost row or column of the frame, (n,)."""
-    height, width = cells.image_shape
-    inside = (cells.boxes[:, :2] > 0).all(axis=1) & (cells.boxes[:, 2:] < (width, height)).all(axis=1)
-    return ~inside & (cells.areas > 0)
+    return ~inside(cells.boxes, cells.image_shape) & (cells.areas > 0)
 
 
 def _alike(truths: Cells, preds: Cells) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import NO_PARENT, Cells
-from irnet.geometry.boxes import overlapping_pairs
+from irnet.geometry.boxes import inside, overlapping_pairs
 from irnet.geometry.masks import Window, cover
 
 Mask = NDArray[np.bool_]
@@ -91,10 +91,9 @@ def count_neighbours(cells: Cells) -> Ints:
     return np.bincount(pairs[met].ravel(), minlength=len(cells))
 
 
-def touch_border(cells: Cells) -> Mask:
+def touches_border(cells: Cells) -> Mask:
     """Whether each instance reaches the frame's edge, so that a part of it may be missing, (n,)."""
-    height, width = cells.image_shape
-    return (cells.boxes[:, :2] == 0).any(axis=1) | (cells.boxes[:, 2:] == (width, height)).any(axis=1)
+    return ~inside(cells.boxes, cells.image_shape)
 
 
 def children(parents: Ints) -> list[Ints]:

@@ -18,7 +18,7 @@ from irnet.cells import Cells
 from irnet.errors import InputError
 from irnet.geometry import boxes as geometry
 from irnet.progress import each
-from irnet.slides.tiles import Window, plan_windows
+from irnet.slides.tiles import plan_windows
 from irnet.wording import number_of
 
 LEAST_HALO = 256  # px at the network's scale: half of a 100 um cell at 0.37 um a pixel, and its context
@@ -78,10 +78,10 @@ def segment_windows(
             tally.blank += 1
             continue
 
-        owned = _find_owned(segment, image, window)
+        owned = window.owned(segment(window.cut_out(image)))
         if window.truncates(owned.boxes).any():
             window = window.widen(2 * halo)
-            owned = _find_owned(segment, image, window)
+            owned = window.owned(segment(window.cut_out(image)))
             tally.widened += 1
         parts.append(owned)
         cut.append(window.truncates(owned.boxes))
@@ -97,8 +97,7 @@ def survivors(cells: Cells, *, nms: Mapping[int, float]) -> NDArray[np.int64]:
     """Indices (n,) that greedy suppression by mask IoU keeps, best first.
 
     An instance goes when a kept one of its class and of higher rank overlaps it by more than `nms[label]`.
-    The rank is a total order, score first and then place and size, so that the answer depends on the set of
-    candidates alone.
+    As the rank is a total order (`by_rank`), the answer depends on the set of candidates alone.
     """
     pairs, shared = cells.shared_pixels(cells)  # (k, 2), (k,)
     return _greedy(cells, pairs, shared, cells.areas, nms)
@@ -131,7 +130,7 @@ def _greedy(
     bounds = np.searchsorted(i[too_much], np.arange(1, len(cells)))
     rivals = np.split(j[too_much], bounds)[: len(cells)]
 
-    order = _rank(cells)
+    order = by_rank(cells.scores, cells.labels, cells.boxes, cells.areas)
     alive = np.ones(len(cells), dtype=bool)
     for place in order:
         if alive[place]:
@@ -140,14 +139,7 @@ def _greedy(
     return order[alive[order]]
 
 
-def _find_owned(segment: FindCandidates, image: NDArray[np.uint8], window: Window) -> Cells:
-    found = segment(window.cut_out(image))
-    if found.image_shape != window.frame_shape:
-        raise ValueError(f"cells of a {found.image_shape} frame for a window of {window.frame_shape}")
-    placed = found.shift(*window.origin, window.image_shape)
-    return placed.select(window.owns(placed.boxes))
-
-
-def _rank(cells: Cells) -> NDArray[np.int64]:
-    x1, y1, x2, y2 = cells.boxes.T
-    return np.lexsort((cells.areas, y2, x2, y1, x1, cells.labels, -cells.scores))
+def by_rank(scores: NDArray, labels: NDArray, boxes: NDArray, areas: NDArray) -> NDArray[np.int64]:
+    """Indices (n,) of candidates, the best first: a total order, by score, then label, place and size."""
+    x1, y1, x2, y2 = boxes.T
+    return np.lexsort((areas, y2, x2, y1, x1, labels, -scores))

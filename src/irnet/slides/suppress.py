@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from irnet.geometry.boxes import overlapping_pairs
 from irnet.slides.candidates import Candidates, nearby
+from irnet.slides.seams import by_rank
 
 _TOGETHER = 2048  # candidates that are compared with those around them at a time
 
@@ -18,9 +19,8 @@ _Ints = NDArray[np.int64]
 def survivors_of(candidates: Candidates, nms: Mapping[int, float], *, masks: bool) -> _Ints:
     """Indices (k,) of the candidates that stay, best first.
 
-    The rank is that of `seams`: score first, then place and size, so that the answer depends on the set of
-    candidates alone. A candidate goes where a kept one of its class and of higher rank overlaps it by more
-    than `nms` of the class.
+    A candidate goes where a kept one of its class and of higher rank overlaps it by more than `nms` of the
+    class. As the rank is a total order (`by_rank`), the answer depends on the set of candidates alone.
 
     Args:
         candidates: n of them.
@@ -28,9 +28,7 @@ def survivors_of(candidates: Candidates, nms: Mapping[int, float], *, masks: boo
         masks: of masks, of all pairs; otherwise of boxes, of pairs of two windows, for each window has
             compared its own.
     """
-    x1, y1, x2, y2 = candidates.boxes.T
-    keys = (candidates.areas, y2, x2, y1, x1, candidates.labels, -candidates.scores)
-    order = np.lexsort(keys)
+    order = by_rank(candidates.scores, candidates.labels, candidates.boxes, candidates.areas)
     rank = np.empty(len(candidates), dtype=np.int64)
     rank[order] = np.arange(len(candidates))
 

@@ -7,6 +7,7 @@ from itertools import pairwise, product
 import numpy as np
 from numpy.typing import NDArray
 
+from irnet.cells import Cells
 from irnet.errors import InputError
 
 PHASE = 64  # coarsest stride of a feature pyramid (P6): a window that starts elsewhere shifts every feature
@@ -41,6 +42,16 @@ class Window:
         x1, y1, x2, y2 = self.core
         x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
         return (x1 <= x) & (x < x2) & (y1 <= y) & (y < y2)
+
+    def owned(self, found: Cells) -> Cells:
+        """Of the cells found in the frame those that the core owns, in the frame of the whole image.
+
+        Raises ValueError for cells of a frame of another size.
+        """
+        if found.image_shape != self.frame_shape:
+            raise ValueError(f"cells of a {found.image_shape} frame for a window of {self.frame_shape}")
+        placed = found.shift(*self.origin, self.image_shape)
+        return placed.select(self.owns(placed.boxes))
 
     def truncates(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which boxes (n, 4) reach an edge of the frame that is no edge of the image."""

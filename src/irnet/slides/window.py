@@ -23,21 +23,14 @@ def find_block(read: Read, plan: SlidePlan, window: Window, detect: Detect) -> B
     """
     mpp = plan.layout.scaled_mpp
     pixels = read(window)
-    owned = _owned(detect(pixels, mpp), window)
+    owned = window.owned(detect(pixels, mpp))
     if window.truncates(owned.boxes).any():
         window = window.widen(2 * plan.layout.halo)
         pixels = read(window)
-        owned = _owned(detect(pixels, mpp), window)
+        owned = window.owned(detect(pixels, mpp))
 
     x, y = window.origin
     local = owned.shift(-x, -y, window.frame_shape)
     measures = measure_in_window(local, pixels, plan.background, mpp)
     patches = patches_of(pixels, window, plan.background, mpp)
     return Block.of(owned, measures, window.truncates(owned.boxes), patches)
-
-
-def _owned(found: Cells, window: Window) -> Cells:
-    if found.image_shape != window.frame_shape:
-        raise ValueError(f"cells of a {found.image_shape} frame for a window of {window.frame_shape}")
-    placed = found.shift(*window.origin, window.image_shape)
-    return placed.select(window.owns(placed.boxes))
