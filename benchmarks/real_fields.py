@@ -42,7 +42,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry.masks import cover
 from irnet.metrics.match import assign
-from irnet.verbs.evaluate import predictions_file, read_predicted
+from irnet.verbs.predicted import predictions_file, read_predicted
 
 POINTS = "points.json"
 MARKS = Path(__file__).parent / "real_fields"

@@ -57,6 +57,8 @@ class Study:
     def read(cls, path: Path) -> "Study":
         """Read NAME-FIELDS.csv."""
         name, _, fields = path.stem.rpartition("-")
+        if not fields.isdecimal():
+            raise SystemExit(f"{path}: call it NAME-FIELDS.csv, such as cps-60.csv: how many fields train it")
         lines = [line for line in csv.DictReader(path.read_text().splitlines()) if line["row"] != "row"]
         patients = {line["image"]: line["patient"] or None for line in lines}
 

@@ -112,3 +112,13 @@ def test_sigterm_before_a_verb_begins_ends_the_process() -> None:
     code = f"import os, signal; from irnet import cli; {stop}; cli.main(['doctor'])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (-SIGTERM, "")
+
+
+def test_a_picture_is_no_data_set(run, smears: Path) -> None:
+    ran = run("report", next((smears / "images").iterdir()))
+    assert (ran.code, "a picture; 'irnet predict' finds its cells" in ran.err) == (2, True)
+
+
+def test_images_of_a_review_that_are_not_there_are_named(run, smears: Path, tmp_path: Path) -> None:
+    ran = run("view", smears, "--data", tmp_path / "nothere")
+    assert (ran.code, "nothere: no such file or folder" in ran.err) == (2, True)

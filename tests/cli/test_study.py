@@ -17,3 +17,8 @@ def test_a_new_study_needs_data(run, tmp_path: Path) -> None:
     ran = run("study", "table1", "-o", tmp_path)
     assert ran.code == 2
     assert "--data" in ran.err
+
+
+def test_a_device_that_is_missing_begins_no_study(run, smears: Path, tmp_path: Path) -> None:
+    ran = run("study", "table1", "-o", tmp_path / "study", "--data", smears, "--device", "cuda:99")
+    assert (ran.code, (tmp_path / "study").exists()) == (2, False)

@@ -63,6 +63,7 @@ def test_names_that_a_spreadsheet_would_take_for_formulas(tmp_path: Path) -> Non
         ("a.png\nb.png\n", "needs two columns"),
         ("", "needs two columns"),
         (ROWS + "c.png\n", "line 4: 1 cells, where the first line has 2"),
+        ('image;patient\na.png;"p1\nZelle ä.tif;p2\n', "a cell of several lines: close its quotes"),
     ],
 )
 def test_tables_that_say_too_little_or_too_much(tmp_path: Path, content: str, message: str) -> None:

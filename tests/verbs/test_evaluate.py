@@ -207,3 +207,10 @@ def test_scores_wait_for_nobody_who_writes_there(circles: Path, tmp_path: Path, 
         pytest.raises(InputError, match=r"irnet evaluate \(process .*is writing there"),
     ):
         scored(circles, tmp_path / "out")
+
+
+@pytest.mark.parametrize("score", [-0.1, 2.0, float("nan"), float("inf")])
+def test_a_cut_is_a_score(circles: Path, tmp_path: Path, score: float):
+    write_coco(tmp_path / "p.json", with_scores(read_coco(circles), 0.8), scores=True)
+    with pytest.raises(InputError, match="is out of range: give 0 to 1"):
+        evaluate(tmp_path / "p.json", circles, tmp_path / "out", score=score)

@@ -163,6 +163,8 @@ def test_an_image_has_no_more_pixels_than_its_place_shows(tmp_path: Path) -> Non
         (FigureOptions(sheet=5), "--sheet needs a measure"),
         (FigureOptions(limits=(0.0, 1.0)), "--range needs a measure"),
         (FigureOptions(by="score", limits=(1.0, 0.5)), "write the lower end first"),
+        (FigureOptions(by="score", limits=(-1e308, 1e308)), "write the lower end first"),
+        (FigureOptions(by="score", limits=(1e-320, 2e-320)), "write the lower end first"),
         (FigureOptions(width=3), "--width 3: give 20 to 1000 mm"),
         (FigureOptions(line=0), "--line 0: give a width"),
         (FigureOptions(by="nc_ratio", of="nucleus"), "no nucleus has nc_ratio: choose another measure"),

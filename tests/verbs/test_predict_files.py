@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import pydoc
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import PIL.Image
 import pytest
 import tifffile
 
-from irnet.data.coco.coco import read_coco
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
 from irnet.inference.scale import LOOKING
@@ -394,3 +395,13 @@ def test_cells_without_nuclei_speak_against_um_per_pixel(
     )
     assert (question in lines) == doubted
     assert len(lines) == 1 + doubted
+
+
+def test_predictions_never_stand_beside_annotations(
+    blobs_installed: Predictor, folder: Path, circles: Path, tmp_path: Path
+):
+    shutil.copytree(circles, tmp_path / "set")
+    with pytest.raises(InputError, match="holds annotated images"):
+        predict_files([folder / "0.png"], tmp_path / "set")
+    write_coco(tmp_path / "set" / "annotations.json", [])  # as irnet annotate begins one
+    assert predict_files([folder / "0.png"], tmp_path / "set").exit_code == 0

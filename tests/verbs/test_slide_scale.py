@@ -79,7 +79,7 @@ def test_a_plan_has_the_estimate_and_tells_it(tmp_path: Path, monkeypatch: pytes
     from irnet.inference.predict import Predictor
 
     slide = write_pyramid(tmp_path / "a.tif", smear(10**6, 33), mpp=None)
-    with pytest.raises(InputError, match=r"um per pixel unknown: give --mpp.* or --estimate-scale"):
+    with pytest.raises(InputError, match=r"unknown: give --mpp.*, or have irnet slide plan --estimate-scale"):
         plan_slides([slide], tmp_path / "out")
     monkeypatch.setattr(Predictor, "load", lambda *_, **__: Finder())
     plan = plan_slides([slide], tmp_path / "out", SlideOptions(estimate_scale=True)).slide("a")

@@ -92,12 +92,14 @@ def study(
     Example:  irnet study table1 --data smears -o study --size small --trunk bundled
     """
     with stage("loading"):
+        from irnet.inference.devices import choose_device
         from irnet.study.make import check_rows, make
         from irnet.study.record import Options, open_study
 
     overrides = None if override is None else tuple(override)
     options = Options(**vars(extent), **vars(training), overrides=overrides)
     check_rows(what, rows)
+    choose_device(device)  # before anything is frozen
     begun = open_study(data, out, options)
 
     made = make(what, begun, keys=rows, device=device, say=lambda text: typer.echo(text, err=True))

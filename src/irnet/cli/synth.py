@@ -6,10 +6,12 @@ import typer
 
 from irnet.cli.options import Out
 
+MOST = 1_000_000  # fields: a set is drawn up before the first is drawn
+
 
 def synth(
     out: Out,
-    images: Annotated[int, typer.Option(help="Fields of 1000 x 1000 px.", min=1)] = 413,
+    images: Annotated[int, typer.Option(help="Fields of 1000 x 1000 px.", min=1, max=MOST)] = 413,
     patients: Annotated[
         int | None,
         typer.Option(

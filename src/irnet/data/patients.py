@@ -185,6 +185,8 @@ def _read_rows(table: Path) -> list[Row]:
                 f"{table}, line {line}: {len(cells)} cells, where the first line has {len(rows[0][1])}: "
                 "put what holds a delimiter in quotes"
             )
+        if any("\n" in cell for cell in cells):
+            raise InputError(f"{table}, line {line}: a cell of several lines: close its quotes")
     return rows
 
 

@@ -39,10 +39,10 @@ def validate_points(points: Any, shape: Shape) -> Ring:
     try:
         array = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise InputError("points must be numbers x1, y1, x2, y2, ... or pairs of them") from None
+        raise InputError("points must be a list of numbers x1, y1, x2, y2, ... or of pairs") from None
 
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 2):
-        raise InputError("points must be numbers x1, y1, x2, y2, ... or pairs of them")
+        raise InputError("points must be a list of numbers x1, y1, x2, y2, ... or of pairs")
     if not array.size or array.size % 2:
         raise InputError(f"points need an even count of numbers, at least 2, not {array.size}")
     if not np.isfinite(array).all() or np.abs(array).max() > limit:

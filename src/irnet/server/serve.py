@@ -47,6 +47,8 @@ def serve(
         raise InputError(f"the viewer needs {error.name}: {install_extra('view')}") from error
     from irnet.server.guard import LOOPBACK_NAMES
 
+    if data is not None and not data.exists():
+        raise InputError(f"--data {data}: no such file or folder")
     page = _open_slides(out, data, network) if is_of_slides(out) else _open_review(out, data, network)
     sock = _bind(host, port)
     token, beyond = secrets.token_urlsafe(32), not _is_loopback(sock)

@@ -25,15 +25,13 @@ from irnet.verbs.evaluate import (
     GALLERY,
     SUMMARY,
     TABLE,
-    Predicted,
-    obtain,
     patients_of,
-    predictions_file,
     refuse_scores_over,
     remove_report,
     score_all,
     write_scores,
 )
+from irnet.verbs.predicted import Predicted, obtain, predictions_file
 from irnet.verbs.swapped import refuse_swapped, warn_of_found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -52,8 +53,9 @@ class FigureOptions:
             raise InputError(
                 f"{'--sheet' if self.sheet else '--range'} needs a measure: add --by area_px, say"
             )
-        if self.limits and not self.limits[0] < self.limits[1]:
-            raise InputError(f"--range {self.limits[0]:g}:{self.limits[1]:g}: write the lower end first")
+        if self.limits and not sys.float_info.min < self.limits[1] - self.limits[0] < math.inf:
+            low, high = self.limits
+            raise InputError(f"--range {low:g}:{high:g}: write the lower end first")
         if not WIDTHS[0] <= self.width <= WIDTHS[1]:
             raise InputError(f"--width {self.width:g}: give {WIDTHS[0]:g} to {WIDTHS[1]:g} mm")
         if not 0 < self.line <= THICKEST:

@@ -74,7 +74,7 @@ def import_predictions(
 
     Raises:
         InputError: something is wrong with the source, it does not fit the data set, or `out_dir` holds
-            corrections of earlier predictions; nothing is written.
+            annotations, or corrections of earlier predictions; nothing is written.
     """
     source, out = Path(source), Path(out_dir)
     refuse_taken(out)

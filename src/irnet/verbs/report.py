@@ -20,7 +20,8 @@ from irnet.metrics import Summary
 from irnet.metrics.summary import Evaluated
 from irnet.report.found import Page, found_page
 from irnet.report.scores import scores_page
-from irnet.verbs.evaluate import COMPARISON, GALLERY, REPORT, SUMMARY, predictions_file, read_predicted
+from irnet.verbs.evaluate import COMPARISON, GALLERY, REPORT, SUMMARY
+from irnet.verbs.predicted import predictions_file, read_predicted
 from irnet.verbs.slide_report import report_slides
 
 

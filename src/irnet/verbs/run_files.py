@@ -7,7 +7,18 @@ import os
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from irnet.data.coco.run_record import CELLS, ERRORS, IMAGES, JOURNAL, OVERLAYS, PREDICTIONS, RUN, RunRecord
+from irnet.data.coco.document import load
+from irnet.data.coco.run_record import (
+    ANNOTATIONS,
+    CELLS,
+    ERRORS,
+    IMAGES,
+    JOURNAL,
+    OVERLAYS,
+    PREDICTIONS,
+    RUN,
+    RunRecord,
+)
 from irnet.data.files import safe_join
 from irnet.errors import InputError
 from irnet.slides.plan import RUN as SLIDES_JSON
@@ -17,13 +28,19 @@ WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raise InputError where a folder holds whole slides, or corrections of its predictions.
+    """Raise InputError where a folder holds whole slides, annotations, or corrections of its predictions.
 
-    Nothing shows slides beside images, and other predictions would orphan the corrections.
+    Nothing shows slides beside images, predictions are read in the place of annotations, and other
+    predictions would orphan the corrections.
     """
     if (folder / SLIDES_JSON).exists():
         raise InputError(
             f"{folder}: it holds whole slides (irnet slide): write images to another folder with -o"
+        )
+    if (truth := folder / ANNOTATIONS).is_file() and load(truth).annotations:
+        raise InputError(
+            f"{folder}: it holds annotated images ({ANNOTATIONS}), in whose place predictions would be read: "
+            "write to another folder with -o"
         )
     if (journal := folder / JOURNAL).exists():
         raise InputError(

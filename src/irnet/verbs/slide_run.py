@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,13 +22,14 @@ from irnet.inference.slide_blocks import BlockFolder
 from irnet.inference.weights import BUNDLED, RESEARCH
 from irnet.progress import each, tell
 from irnet.slides.ahead import ReadingAhead
+from irnet.slides.block import Block
 from irnet.slides.focus import in_focus
 from irnet.slides.key import slide_key
 from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Pixels, Slide
 from irnet.slides.tiles import Window
-from irnet.slides.window import Detect, Read, find_block
+from irnet.slides.window import Detect, find_block
 from irnet.verbs.failures import LeftOut, explain
 from irnet.wording import number_of
 
@@ -180,14 +181,14 @@ def _run_slide(
 ) -> None:
     folder = BlockFolder(plan.folder(slide.name))
     with opened, ReadingAhead(opened, slide.layout) as read, going_on():
-        detect = detector()
+        find = partial(find_block, read, slide, detect=detector())
         following = {item[2]: after for item, after in pairwise(left)}
         for item in each(left, f"segmenting {slide.name}", lambda item: f"window {item[0]}"):
             after = following.get(item[2])
             # One that ended a process is read alone: else those before it would seem to have done so.
             beside = after and not folder.error(item[2]) and not folder.error(after[2])
             read.following = after[1] if after and beside else None
-            _run_window(folder, item, (read, slide, detect), result)
+            _run_window(folder, slide.name, item, find, result)
 
 
 @contextmanager
@@ -201,22 +202,20 @@ def going_on() -> Iterator[None]:
 
 
 def _run_window(
-    folder: BlockFolder,
-    what: Numbered,
-    having: tuple[Read, SlidePlan, Detect],
-    result: RunResult,
+    folder: BlockFolder, slide: str, what: Numbered, find: Callable[[Window], Block], result: RunResult
 ) -> None:
+    """Keep what is found in a window of a slide, or why it failed."""
     number, window, key = what
     before = folder.begin(key, number)
     try:
-        block = find_block(*having[:2], window, having[2])
+        block = find(window)
     except KeyboardInterrupt:
         folder.leave(key, before)
         raise
     except Exception as error:
         reason = explain(error, "a window", memory=NO_MEMORY)
         result.errors.append(reason)
-        tell(f"{having[1].name}, window {number}: {reason}", error=True)
+        tell(f"{slide}, window {number}: {reason}", error=True)
         folder.fail(key, number, reason)
         return
     folder.write(key, block, number)

@@ -140,7 +140,8 @@ def say_missing(slide: Slide) -> str:
             known = note.removesuffix(f": {NOT_USED}")
         elif note.endswith(NOT_USED):
             known = f"um per pixel implausible ({note})"
-    return f"{known}: give --mpp, as the scanner's manual says it, or --estimate-scale"
+    remedy = "give --mpp, as the scanner's manual says it, or have irnet slide plan --estimate-scale"
+    return f"{known}: {remedy}"
 
 
 def _fields(slide: Slide, tissue: Tissue) -> list[Box]:

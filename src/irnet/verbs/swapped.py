@@ -6,12 +6,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from irnet.data.coco.run_record import PREDICTIONS
+from irnet.data.coco.run_record import ANNOTATIONS, PREDICTIONS
 from irnet.data.coco.split import PARTS
 from irnet.errors import InputError
 from irnet.wording import command
 
-WHOLE = "annotations.json"
 NAMED = ("bundled", "bundled-research", "jomls")
 
 _logger = logging.getLogger(__name__)
@@ -41,8 +40,8 @@ def warn_of_found(data: str | Path) -> None:
 
 def _is_annotated(path: Path) -> bool:
     if path.is_dir():
-        return (path / WHOLE).is_file() and not (path / PREDICTIONS).exists() and not _is_network(path)
-    return path.is_file() and path.name in (WHOLE, *(f"{part}.json" for part in PARTS))
+        return (path / ANNOTATIONS).is_file() and not (path / PREDICTIONS).exists() and not _is_network(path)
+    return path.is_file() and path.name in (ANNOTATIONS, *(f"{part}.json" for part in PARTS))
 
 
 def _is_found(path: Path) -> bool:

@@ -19,7 +19,7 @@ from irnet.data.formats.predictions import read_predictions
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.server.store import Review
-from irnet.verbs.evaluate import read_predicted
+from irnet.verbs.predicted import read_predicted
 
 
 def test_the_page_that_was_looked_at_is_read_again(tmp_path: Path) -> None:

@@ -235,9 +235,13 @@ def test_many_cells_get_wider_numbers(tmp_path: Path) -> None:
     assert tifffile.imread(tmp_path / "a_cells.tif").dtype == np.uint32
 
 
-def test_a_missing_map_of_nuclei_is_named(tmp_path: Path) -> None:
-    place(tmp_path, smear())
-    labels.write(tmp_path / "a", smear())
+def test_maps_of_cells_alone_say_nothing_of_nuclei(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b"):
+        place(tmp_path, smear(), f"{name}.png")
+        labels.write(tmp_path / name, smear())
     (tmp_path / "a_nuclei.tif").unlink()
-    with pytest.raises(InputError, match=r"a_nuclei\.tif: no such file"):
+    with pytest.raises(InputError, match=r"a_nuclei\.tif: no such file, and 1 of 2 images have one"):
         labels.read(tmp_path)
+    (tmp_path / "b_nuclei.tif").unlink()
+    assert [set(entry.content.cells.labels) for entry in labels.read(tmp_path)] == [{CYTOPLASM}] * 2
+    assert "no STEM_nuclei.tif: nuclei count as not annotated" in caplog.text

@@ -99,6 +99,7 @@ def test_an_image_without_results_has_no_cells(data: Path, tmp_path: Path) -> No
     rows = [row for row in results(data) if row["image_id"] != 2]
     found = read_predictions(dump(tmp_path / "r.json", rows), data)
     assert [len(entry.content.cells) for entry in found.found] == [3, 0, 3]
+    assert found.notes == ("without any result: 1 image",)
 
 
 def test_numbers_of_categories_may_be_theirs(data: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_an_outline_without_its_image_is_named(tmp_path: Path) -> None:
 
 def test_outlines_are_arrays_of_pairs(tmp_path: Path) -> None:
     (field(tmp_path) / "001_nuc01.dat").write_text("1,2,3\n4,5,6\n")
-    with pytest.raises(InputError, match="polygon"):
+    with pytest.raises(InputError, match="points must be"):
         sipakmed.read(tmp_path)
 
 

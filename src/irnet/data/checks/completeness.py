@@ -39,7 +39,7 @@ def find_lacks(located: Located, *, marked: bool, refused: bool) -> Iterator[Fou
     for doubt in doubt_mpp(*(_nuclei(image, rows) for image, rows in located)):
         yield "odd-scale", doubt, None
     if nameless := sum(image.patient is None for image, _ in located):
-        yield "no-patient", f"{nameless} of {number_of(len(located), 'image')} name no patient", None
+        yield "no-patient", f"no patient is named by {nameless} of {number_of(len(located), 'image')}", None
 
 
 def _links(located: Located) -> Iterator[Found]:

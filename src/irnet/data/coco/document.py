@@ -19,6 +19,7 @@ from irnet.errors import InputError
 
 Id = int | str
 Row = dict[str, Any]
+_CONSTANT = re.compile(r'"(?:\\.|[^"\\])*"|(NaN|-?Infinity)')  # strings, and what no number is
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SIDES = {"height", "width"}
 _WHOLE = _SIDES | {"id", "image_id", "category_id", "cell_id"}
@@ -123,7 +124,7 @@ def _parse(content: bytes, path: Path, *, lenient: bool = False) -> Any:
         text = content.decode("utf-8-sig")
         data = json.loads(
             text,
-            parse_constant=None if lenient else _refuse_constant,
+            parse_constant=None if lenient else partial(_refuse_constant, text=text),
             object_pairs_hook=partial(_object, lenient=lenient),
         )
         if _SURROGATE.search(text):
@@ -272,8 +273,10 @@ def _joined(pairs: list[tuple[str, Any]], *, lenient: bool) -> Row:
     return row
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise InputError(f"{name} is not a number in JSON")
+def _refuse_constant(name: str, *, text: str) -> NoReturn:
+    tokens = (match for match in _CONSTANT.finditer(text) if match[1])  # the first is what was met
+    line = text.count("\n", 0, next(tokens).start()) + 1
+    raise InputError(f"line {line}: {name} is not a number in JSON: write a number, or leave it out")
 
 
 def _table(path: Path, data: Row, name: str) -> list[Row]:

@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+from irnet.data.listing import IMAGE_SUFFIXES
 from irnet.errors import InputError
 
 _HELD = ("annotations.json", "predictions.json")  # by folders that a verb may be given
+_BESIDE = ("run.json", "errors.json")  # what predict writes besides
 _CELLS_DB = "cells.db"  # of irnet slide
 
 
@@ -18,12 +20,16 @@ def locate(path: str | os.PathLike) -> Path:
             "report, export and measure do, or take slides.csv and slides/NAME/cells.db (SQLite) as they are"
         )
     if path.is_file():
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            raise InputError(
+                f"{path}: a picture; 'irnet predict' finds its cells: name the folder that it writes"
+            )
         return path
     if (path / "annotations.json").is_file():
         return path / "annotations.json"
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
-    others = sorted(file.name for file in path.glob("*.json"))
+    others = sorted(file.name for file in path.glob("*.json") if file.name not in _BESIDE)
     inner = sorted({str(file.parent) for name in _HELD for file in path.glob(f"*/{name}")})
     remedy = "'irnet predict' finds the cells of images, 'irnet data convert' reads annotations"
     if others or inner:

@@ -8,6 +8,7 @@ that they are ours: cells that others cut in pieces look like a binary map or a 
 """
 
 import io
+import logging
 import math
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -42,6 +43,7 @@ _ROWS = 256  # at a time
 _CROPS_A_PIXEL = 8  # or, in large frames, a pixel
 CELLS, NUCLEI = "_cells.tif", "_nuclei.tif"
 _WHITE = (255, 65535)
+_logger = logging.getLogger(__name__)
 PIECES = 2  # a label: maps of instances have about one, binary maps and pictures many
 
 
@@ -50,9 +52,7 @@ class Lost(NamedTuple):
 
     pixels: int  # that belong to several instances of a class, except for one each
     hidden: int  # instances that lie under others whole
-    changed: (
-        int  # nuclei that come back as others: joined with one of their cell that they touch, or in pieces
-    )
+    changed: int  # nuclei that come back as others: in pieces, or joined with one of their cell
 
     def lines(self, areas: int) -> Iterator[str]:
         """Lines for the user; `areas` are the pixels of all instances."""
@@ -100,24 +100,39 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
     """The images of STEM_cells.tif files with their cells, and with the nuclei of STEM_nuclei.tif.
 
     A piece of a number is a nucleus of its own. It belongs to the cell with that number if they overlap or
-    the maps are ours, else to the cell that holds most of it: tools number the two maps apart. InputError.
+    the maps are ours, else to the cell that holds most of it: tools number the two maps apart. Without any
+    map of nuclei these are not annotated. InputError.
     """
     pictures = ImageFinder(source, images)
+    files = list_files(source, CELLS)
+    lacking = [file for file in map(_nuclei_of, files) if not file.is_file()]
+    if 0 < len(lacking) < len(files):
+        have = f"{len(files) - len(lacking)} of {number_of(len(files), 'image')} have one"
+        raise InputError(f"{lacking[0]}: no such file, and {have}: add a map of 0 where there is no nucleus")
+    if lacking:
+        _logger.warning("%s: no STEM%s: nuclei count as not annotated", source, NUCLEI)
     entries = []
-    for file in each(list_files(source, CELLS), "reading", lambda file: file.name):
+    for file in each(files, "reading", lambda file: file.name):
         picture = pictures.of_file(file, CELLS)
         gathering = Gathering(*picture.measure())
-        nuclei = file.with_name(file.name[: -len(CELLS)] + NUCLEI)
+        nuclei = _nuclei_of(file)
         owners, own = _only_page(file, gathering.shape), software_of(file) == MARK
         with naming(str(file)):
             cells = _cells(owners, CYTOPLASM, own=own)
         numbers = [number for number in _numbers(owners).tolist() if number]
         for number, crop, place in zip(numbers, cells.masks, cells.offsets.tolist(), strict=True):
             gathering.add(crop, (place[0], place[1]), CYTOPLASM, group=number)
-        _add_nuclei(nuclei, owners, set(numbers) if own and software_of(nuclei) == MARK else None, gathering)
+        if not lacking:
+            linked = set(numbers) if own and software_of(nuclei) == MARK else None
+            _add_nuclei(nuclei, owners, linked, gathering)
         content = gathering.content(file)
         entries.append(Entry(name=picture.name, path=picture.path, content=content, patient=picture.patient))
     return entries
+
+
+def _nuclei_of(file: Path) -> Path:
+    """The map of nuclei beside a map of cells."""
+    return file.with_name(file.name[: -len(CELLS)] + NUCLEI)
 
 
 def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (CYTOPLASM,)) -> Cells:

@@ -22,6 +22,7 @@ from irnet.data.mask_image import MAP_SUFFIXES
 from irnet.data.matching import Matching, match_files
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.wording import number_of
 
 Kind = Literal["coco", "labels", "yolo"]
 Missing = Literal["error", "empty"]
@@ -125,11 +126,14 @@ def _read_coco(
     by_stem = {stem: name for name in entries if count[stem := Path(name).stem] == 1}
     names = {t.name: t.name if t.name in entries else by_stem.get(Path(t.name).stem) for t in truths}
     taken = set(names.values())
+    nothing = sum(not len(entries[name].content.cells) for name in taken if name is not None)
+    notes = [f"without any result: {number_of(nothing, 'image')}"] if results and nothing else []
     return _Found(
         cells={ours: entries[name].content.cells for ours, name in names.items() if name is not None},
         absent=[ours for ours, name in names.items() if name is None],
         scored=theirs.scored,
         left_over=[name for name in entries if name not in taken],
+        notes=notes,
     )
 
 
