@@ -9,7 +9,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,18 +16,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from irnet.config import Settings
-from irnet.data.files import remove_drafts, write_text
-from irnet.data.locking import writing
-from irnet.errors import InputError
+from irnet.data.files import write_text
 from irnet.inference.devices import describe_device
 from irnet.training.budget import TimeBudget
 from irnet.training.card import write_card
 from irnet.training.crops import Source
 from irnet.training.feed import Batch, Feed, FieldBatch
-from irnet.training.log import RunLog, cut_log
+from irnet.training.folder import has_checkpoint, held, make_ready
+from irnet.training.log import RunLog
 from irnet.training.optim import set_learning_rate
 from irnet.training.ranks import Ranks, joined
-from irnet.training.run import BEST, LAST, Run, Start, settings_of
+from irnet.training.run import BEST, Run, Start, settings_of
 from irnet.training.sources import claimed, open_source
 from irnet.training.steps import NotFiniteError, StepResult, optimise, read_steps, step_seed, stop_requested
 from irnet.training.validation import Validator
@@ -87,8 +85,8 @@ def train(
     folder = Path(run_dir)
     budget = TimeBudget(time_s) if time_s is not None else None
 
-    with joined(device) as ranks, stop_requested() as stopping, _held(folder, ranks):
-        resumed = _check_folder(folder, start.resume)
+    with joined(device) as ranks, stop_requested() as stopping, held(folder, ranks):
+        resumed = has_checkpoint(folder, resume=start.resume)
         settings = settings_of(folder) if resumed else settings
         from_weights = resumed or start.init is not None
         source = open_source(settings, data, start.own)
@@ -105,7 +103,7 @@ def train(
             run.steps = steps or settings.train.steps
 
         if ranks.first:
-            _open_folder(run)
+            make_ready(run)
         with _open_log(run, ranks) as log:
             _say_start(run, log, start, resumed=resumed)
             if fixed:
@@ -129,11 +127,6 @@ def _beside(
     fields = open_fields(settings, unlabelled)
     need_teacher(settings, from_weights=from_weights)
     return fields.beside(source), fields
-
-
-def _held(folder: Path, ranks: Ranks) -> AbstractContextManager[None]:
-    """The folder for this run alone; the first process holds it for all."""
-    return writing(folder, "irnet train") if ranks.first else nullcontext()
 
 
 def _say_start(run: Run, log: RunLog, start: Start, *, resumed: bool) -> None:
@@ -293,18 +286,3 @@ def _batches(run: Run, source: Source, fields: Fields | None, ranks: Ranks) -> I
     teacher = Teacher(run.average.model, run.settings, ranks.device)
     pairs = zip(batches, unlabelled.batches(run.step * s.accumulate), strict=True)
     return (batch.joined(teacher(crops)) for batch, crops in pairs)
-
-
-def _check_folder(folder: Path, resume: bool) -> bool:
-    """Return whether there is a checkpoint to go on from. Raises `InputError` rather than overwrite one."""
-    exists = (folder / LAST).exists()
-    if exists and not resume:
-        raise InputError(f"{folder}: holds a run; go on with --resume, or name another folder")
-    return exists
-
-
-def _open_folder(run: Run) -> None:
-    """Make the run's folder ready: no drafts of a killed process, no log lines of steps that come again."""
-    remove_drafts([run.folder])
-    cut_log(run.folder, run.step)
-    write_text(run.folder / "recipe.json", run.settings.model_dump_json(indent=1))
