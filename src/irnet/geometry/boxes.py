@@ -47,7 +47,7 @@ def clip(boxes: ArrayLike, height: float, width: float) -> Boxes:
 def inside(boxes: ArrayLike, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Which boxes (n, 4) reach no edge of a frame of `shape` (H, W), (n,)."""
     boxes, (height, width) = as_boxes(boxes), shape
-    return (boxes[:, :2] > 0).all(axis=1) & (boxes[:, 2:] < (width, height)).all(axis=1)
+    return np.all(boxes[:, :2] > 0, axis=1) & np.all(boxes[:, 2:] < (width, height), axis=1)
 
 
 def overlapping_pairs(a: ArrayLike, b: ArrayLike) -> NDArray[np.int64]:
