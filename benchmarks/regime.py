@@ -119,6 +119,11 @@ def main() -> None:
         print(values(study), end="\n\n")
         for title, cut in CUTS.items():
             print(f"Gain over {ROWS[over].title}, {title}\n\n{gains(study, cut, over)}", end="\n\n")
+    if len(studies) > 1:
+        for title, cut in CUTS.items():
+            print(
+                f"Gain over {ROWS[over].title}, all studies, {title}\n\n{side_by_side(studies, cut, over)}\n"
+            )
     if arguments.svg:
         write_atomic(arguments.svg, plot(studies, over).encode())
 
@@ -141,6 +146,23 @@ def gains(study: Study, cut: str, over: str) -> str:
             found = [study.gain(row, f"{figure}{cut}", over) for figure in figures]
             rows.append([ROWS[row].title, *map(told, found)])
     titles = [*TITLES.values(), "overlap recall"][: len(figures)]
+    return number_table([f"over {ROWS[over].title}", *titles], rows)
+
+
+def side_by_side(studies: Sequence[Study], cut: str, over: str) -> str:
+    """What each row gains over the row `over`, figure by figure, a column for each study."""
+    rows = []
+    for figure, title in (TITLES if cut else TITLES | {OVERLAP_RECALL: "overlap recall"}).items():
+        column = f"{figure}{cut}"
+        for row in ROWS:
+            known = [row in study.seeds and bool(np.any(study.ratios[row, column])) for study in studies]
+            if row != over and any(known):
+                cells = [
+                    told(study.gain(row, column, over)) if there else "-"
+                    for study, there in zip(studies, known, strict=True)
+                ]
+                rows.append([f"{title}: {ROWS[row].title}", *cells])
+    titles = [f"{study.name}, {study.fields} fields" for study in studies]
     return number_table([f"over {ROWS[over].title}", *titles], rows)
 
 
