@@ -117,13 +117,8 @@ def main() -> None:
     for study in studies:
         print(f"## {study.name}, {study.fields} training fields\n")
         print(values(study), end="\n\n")
-        for title, cut in CUTS.items():
-            print(f"Gain over {ROWS[over].title}, {title}\n\n{gains(study, cut, over)}", end="\n\n")
-    if len(studies) > 1:
-        for title, cut in CUTS.items():
-            print(
-                f"Gain over {ROWS[over].title}, all studies, {title}\n\n{side_by_side(studies, cut, over)}\n"
-            )
+    for title, cut in CUTS.items():
+        print(f"Gain over {ROWS[over].title}, {title}\n\n{gains(studies, cut, over)}", end="\n\n")
     if arguments.svg:
         write_atomic(arguments.svg, plot(studies, over).encode())
 
@@ -137,20 +132,8 @@ def values(study: Study) -> str:
     return number_table(["row", "seeds", *TITLES.values(), "overlap recall"], rows)
 
 
-def gains(study: Study, cut: str, over: str) -> str:
-    """Paired differences of each row to the row `over`: with interval, seeds that agree, and resolvable."""
-    figures = [*TITLES] if cut else [*TITLES, OVERLAP_RECALL]
-    rows = []
-    for row in study.seeds:
-        if row != over and np.any(study.ratios[row, f"aji/cytoplasm{cut}"]):
-            found = [study.gain(row, f"{figure}{cut}", over) for figure in figures]
-            rows.append([ROWS[row].title, *map(told, found)])
-    titles = [*TITLES.values(), "overlap recall"][: len(figures)]
-    return number_table([f"over {ROWS[over].title}", *titles], rows)
-
-
-def side_by_side(studies: Sequence[Study], cut: str, over: str) -> str:
-    """What each row gains over the row `over`, figure by figure, a column for each study."""
+def gains(studies: Sequence[Study], cut: str, over: str) -> str:
+    """Paired differences of each row to the row `over`, figure by figure, a column for each study."""
     rows = []
     for figure, title in (TITLES if cut else TITLES | {OVERLAP_RECALL: "overlap recall"}).items():
         column = f"{figure}{cut}"
