@@ -1,14 +1,11 @@
 """What each row of a study gains over Mask R-CNN, or over another row, against the number of training fields.
 
-    python benchmarks/regime.py benchmarks/results/regime/cps-15.csv benchmarks/results/regime/cps-60.csv
+    python benchmarks/regime.py benchmarks/results/regime/*.csv --over maskrcnn irnet-df-msk > page.md
     python benchmarks/regime.py benchmarks/results/regime/cps-*.csv --svg regime.svg
     python benchmarks/regime.py benchmarks/results/regime/cps-60.csv --over irnet-no-irm
 
 Each file is images_table1.csv of a study (`irnet study table1`), renamed to SET-FIELDS.csv: what every test
-image scored; the lines of images_table2.csv may follow. Printed are each row at its own thresholds, and
-paired differences at those and at cuts that all rows share: the difference of scores that are averaged over
-seeds, its interval (95 %, by patient), in how many seeds it has that sign, and the true difference that such
-a study finds in 80 % of cases, from the errors of patients and seeds together.
+image scored; the lines of images_table2.csv may follow. What is printed says how to read it.
 """
 
 import argparse
@@ -16,6 +13,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby, product
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +38,21 @@ from irnet.study.sections import with_spread
 
 ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}
 CUTS = {"own thresholds": "", **{f"a cut of {cut:g} for all": f"@{cut:g}" for cut in ONE_CUTS}}
+INTRODUCTION = """# The comparison in full
+
+What `benchmarks/regime.py` prints of `benchmarks/results/regime/`. How sets and studies are made, and what
+follows: [results](results.md). Scores are means of images, overlap recall is pooled; brackets hold 95 %
+intervals over patients, ± is the standard deviation over seeds.
+
+A gain, such as `+.032 [+.021, +.042]; 3/3; .026`, is the paired difference of scores averaged over seeds,
+its 95 % interval over patients, in how many seeds it has that sign, and the smallest true gain that such a
+study finds in four of five cases, from the errors of patients and seeds together. A gain below the last is
+doubtful."""
+SETS = {  # what the names of the files stand for
+    "cps": "Generated as CPS, what lies under a cell shines through",
+    "hidden": "The same, cells hide what lies under them",
+    "real": "Composites of real cells",
+}
 COLUMNS = [*(f"{figure}{cut}" for figure in TITLES for cut in CUTS.values()), OVERLAP_RECALL]
 
 
@@ -107,20 +120,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("studies", type=Path, nargs="+", metavar="SET-FIELDS.csv")
     parser.add_argument(
-        "--over", choices=ROWS, default=MASK_RCNN.key, help="the row that others are compared to"
+        "--over",
+        nargs="+",
+        choices=ROWS,
+        default=[MASK_RCNN.key],
+        help="the rows that others are compared to, one after another",
     )
     parser.add_argument("--svg", type=Path, help="gains against fields")
     arguments = parser.parse_args()
-    over = arguments.over
-    studies = sorted((Study.read(path) for path in arguments.studies), key=lambda study: study.fields)
+    studies = [Study.read(path) for path in arguments.studies]
+    studies.sort(key=lambda study: (study.name, study.fields))
 
-    for study in studies:
-        print(f"## {study.name}, {study.fields} training fields\n")
-        print(values(study), end="\n\n")
-    for title, cut in CUTS.items():
-        print(f"Gain over {ROWS[over].title}, {title}\n\n{gains(studies, cut, over)}", end="\n\n")
+    print(INTRODUCTION)
+    for name, part in groupby(studies, lambda study: study.name):
+        print(f"\n## {SETS.get(name, name)}")
+        of_set = [*part]
+        for study in of_set:
+            print(f"\n{study.fields} training fields:\n\n{values(study)}")
+        for over, (title, cut) in product(arguments.over, CUTS.items()):
+            if known := [study for study in of_set if over in study.seeds]:
+                print(f"\nGain over {ROWS[over].title}, {title}:\n\n{gains(known, cut, over)}")
     if arguments.svg:
-        write_atomic(arguments.svg, plot(studies, over).encode())
+        write_atomic(arguments.svg, plot(studies, arguments.over[0]).encode())
 
 
 def values(study: Study) -> str:
@@ -145,7 +166,7 @@ def gains(studies: Sequence[Study], cut: str, over: str) -> str:
                     for study, there in zip(studies, known, strict=True)
                 ]
                 rows.append([f"{title}: {ROWS[row].title}", *cells])
-    titles = [f"{study.name}, {study.fields} fields" for study in studies]
+    titles = [f"{study.fields} fields" for study in studies]
     return number_table([f"over {ROWS[over].title}", *titles], rows)
 
 

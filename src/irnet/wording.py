@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
 UNKNOWN = "–"
@@ -63,14 +63,24 @@ def number_of(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
-def counted(number: int, noun: str) -> tuple[str, str]:
+def number_and_noun(number: int, noun: str) -> tuple[str, str]:
     """A number and its things apart, for headlines.
 
-    >>> counted(1, "cell"), counted(2, "nucleus")
+    >>> number_and_noun(1, "cell"), number_and_noun(2, "nucleus")
     (('1', 'cell'), ('2', 'nuclei'))
     """
     digits, _, things = number_of(number, noun).partition(" ")
     return digits, things
+
+
+def describe_point(name: str, chosen: Mapping[str, float], before: Mapping[str, float]) -> str:
+    """The operating point of a class that was chosen, beside the one before.
+
+    >>> describe_point("nucleus", {"score": 0.25}, {"score": 0.3})
+    'nucleus: score 0.25 (was 0.3)'
+    """
+    values = (f"{field} {value:g} (was {before[field]:g})" for field, value in chosen.items())
+    return f"{name}: {', '.join(values)}"
 
 
 def size_of(size: int) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from irnet.cli.options import Device, ExcludeBorder, Network, NewWeights, Views
 from irnet.progress import stage
+from irnet.wording import describe_point
 
 
 def calibrate(
@@ -35,10 +36,7 @@ def calibrate(
 
     done = run(source, data, out, exclude_border=exclude_border, views=views, device=device)
     for name, point in done.chosen.items():
-        values = ", ".join(
-            f"{field} {value:g} (was {done.before[name][field]:g})" for field, value in point.items()
-        )
-        typer.echo(f"{name}: {values}")
+        typer.echo(describe_point(name, point, done.before[name]))
         for part in done.sets:
             if name in part["f1"]:
                 scores = (f"{title} {part[title][name]:.3f}" for title in PARTS if name in part[title])

@@ -7,6 +7,7 @@ import typer
 
 from irnet.cli.options import Network
 from irnet.progress import stage
+from irnet.wording import describe_point
 
 
 def quantise(
@@ -33,10 +34,7 @@ def quantise(
 
     done = run(source, data or [])
     for name, point in done.chosen.items():
-        values = ", ".join(
-            f"{field} {value:g} (was {done.before[name][field]:g})" for field, value in point.items()
-        )
-        typer.echo(f"{name}: {values}")
+        typer.echo(describe_point(name, point, done.before[name]))
     for loss in done.losses:
         typer.echo(str(loss))
     typer.echo("the whole network" if done.backbone else "the network, its backbone in float32")

@@ -24,6 +24,7 @@ from irnet.report.gallery import FOUND, TRUE, MistakeFigure, name_ids
 from irnet.report.mistakes import MOST, in_turn, numbers_of
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Shown
+from irnet.wording import number_and_noun
 
 SIDES = ("A", "B")
 
@@ -99,8 +100,8 @@ def comparison_page(
 
 
 def _headline(comparison: Comparison) -> list[tuple[str, str]]:
-    numbers = [(str(comparison.images), "image" if comparison.images == 1 else "images")]
-    numbers += [(str(comparison.patients), "patients")] if comparison.patients else []
+    numbers = [number_and_noun(comparison.images, "image")]
+    numbers += [number_and_noun(comparison.patients, "patient")] if comparison.patients else []
     for name, scores in comparison.classes.items():
         for title, score in (("F1", "f1"), ("AJI", "aji")):
             part = scores[score]["image_mean"].difference

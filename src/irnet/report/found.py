@@ -24,7 +24,7 @@ from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
-from irnet.wording import counted, name_instance, number_of
+from irnet.wording import name_instance, number_and_noun, number_of
 
 MOST_NUMBERED = 150  # instances of an image whose numbers are written on its picture
 
@@ -133,10 +133,10 @@ def _headline(fields: Sequence[MeasuredImage]) -> list[tuple[str, str]]:
     patients = len({one.entry.patient for one in fields if one.entry.patient is not None})
     scale, what = _scale(fields)
     numbers = [
-        counted(len(fields), "image"),
-        counted(patients, "patient"),
-        counted(sum(int((one.cells.labels == CYTOPLASM).sum()) for one in fields), "cell"),
-        counted(sum(int((one.cells.labels == NUCLEUS).sum()) for one in fields), "nucleus"),
+        number_and_noun(len(fields), "image"),
+        number_and_noun(patients, "patient"),
+        number_and_noun(sum(int((one.cells.labels == CYTOPLASM).sum()) for one in fields), "cell"),
+        number_and_noun(sum(int((one.cells.labels == NUCLEUS).sum()) for one in fields), "nucleus"),
         (
             f"{median(ratios):.2f}" if ratios else "–",
             f"median N:C ratio (nuclei over cytoplasm) of {number_of(len(ratios), 'whole cell')}",

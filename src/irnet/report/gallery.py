@@ -16,6 +16,7 @@ from irnet.report.draw import Picture
 from irnet.report.mistakes import ChosenMistake, ComparedImage, choose_worst
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Shown
+from irnet.wording import number_and_noun
 
 TRUE: Colour = (118, 255, 3)  # contours of truths that a mistake is about
 FOUND: Colour = (255, 61, 0)  # of predictions
@@ -82,7 +83,7 @@ def _total(counts: Counts, cause: str) -> int:
 
 def _headline(images: Sequence[ComparedImage]) -> list[tuple[str, str]]:
     """How many are wrong of how many: (number, what it is)."""
-    numbers = [(str(len(images)), "image" if len(images) == 1 else "images")]
+    numbers = [number_and_noun(len(images), "image")]
     for label, name in LABEL_NAMES.items():
         true = sum(int((compared.truths.labels == label).sum()) for compared in images)
         found = sum(int((compared.preds.labels == label).sum()) for compared in images)

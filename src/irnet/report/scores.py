@@ -18,7 +18,7 @@ from irnet.report.gallery import count_table
 from irnet.report.page import Table, render
 from irnet.report.score_charts import DEGREES, draw_calibration, draw_cuts, draw_degrees
 from irnet.report.worst import ScoredImage, draw_worst, image_table
-from irnet.wording import UNKNOWN
+from irnet.wording import UNKNOWN, number_and_noun
 
 SCORES = {  # docs/reference/metrics.md says what each one is
     "f1": "F1",
@@ -80,8 +80,8 @@ def scores_page(
 
 
 def _headline(summary: Summary) -> list[tuple[str, str]]:
-    numbers = [(str(summary.images), "image" if summary.images == 1 else "images")]
-    numbers += [(str(summary.patients), "patients")] if summary.patients else []
+    numbers = [number_and_noun(summary.images, "image")]
+    numbers += [number_and_noun(summary.patients, "patient")] if summary.patients else []
     for name, part in summary.classes.items():
         for score in ("f1", "aji"):
             estimate = part.estimate(score, "image_mean") or Estimate(value=None)

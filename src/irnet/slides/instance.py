@@ -8,7 +8,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Self
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, Cells
 from irnet.errors import InputError
 from irnet.geometry.masks import MAX_SIDE, Mask, decode, unpack, validate_rle
 from irnet.geometry.polygons import Ring
@@ -122,6 +122,20 @@ class Instance:
             return [ring * scale for ring in decode_outline(self.packed_outline, self.box[:2])]
         except InputError as error:
             raise damaged(self.path, f"#{self.id}: {error}") from None
+
+
+def as_cells(instances: Sequence[Instance], meta: StoreMeta) -> Cells:
+    """Instances in their order. A nucleus whose cell is not among them has none. Raises InputError."""
+    places = {one.id: place for place, one in enumerate(instances)}
+    return Cells.build(
+        [one.mask() for one in instances],
+        [one.box[:2] for one in instances],
+        [one.label for one in instances],
+        meta.shape,
+        scores=[one.score for one in instances],
+        parents=[NO_PARENT if one.parent is None else places.get(one.parent, NO_PARENT) for one in instances],
+        mpp=meta.mpp,
+    )
 
 
 def damaged(path: Path, why: object) -> InputError:

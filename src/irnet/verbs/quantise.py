@@ -140,6 +140,11 @@ def _halves(source: str | Path, sets: Sequence[str | Path], settings: Settings) 
     for data in sets:
         refuse_swapped("quantise", source, data)
         entries = take_scored(read_coco(data), data)
+        if len(entries) == 1:
+            raise InputError(
+                f"{data} has one image: at least two are needed, one that gives the ranges of values and one "
+                "to compare on"
+            )
         half = _Half(Path(data).name, entries[::2], entries[1::2])
         for part in (half.fitted, half.held):
             need_annotated(part, f"{data}, every second image")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from irnet.cells import NO_PARENT, Cells, Content
+from irnet.cells import Content
 from irnet.data.coco.document import Row as Feature
 from irnet.data.coco.run_record import made_from
 from irnet.data.files import remove_drafts, safe_join, unwritable, write_atomic
@@ -27,7 +27,7 @@ from irnet.morphometry.parquet import check_parquet, write_parquet
 from irnet.morphometry.table import Row, write_csv
 from irnet.progress import each
 from irnet.slides.geoparquet import write_geoparquet
-from irnet.slides.instance import AGAIN
+from irnet.slides.instance import AGAIN, as_cells
 from irnet.slides.reading import Instance, Store, StoreMeta, open_store
 from irnet.slides.store import TILE
 from irnet.slides.table import rows_of, tables
@@ -171,16 +171,8 @@ def _objects(store: Store, tile: Sequence[int], style: str, apart: list[int]) ->
 
 def _entry(instances: Sequence[Instance], store: Store) -> Entry:
     """Instances as those of an image; they bring their cells."""
-    index = {one.id: place for place, one in enumerate(instances)}
-    cells = Cells.build(
-        [one.mask() for one in instances],
-        np.array([one.box[:2] for one in instances]).reshape(-1, 2),
-        [one.label for one in instances],
-        store.meta.shape,
-        scores=[one.score for one in instances],
-        parents=[NO_PARENT if one.parent is None else index[one.parent] for one in instances],
-    )
-    content = Content(cells=cells, numbers=tuple(index))
+    numbers = tuple(one.id for one in instances)
+    content = Content(cells=as_cells(instances, store.meta), numbers=numbers)
     return Entry(name=store.meta.name, path=store.path, content=content)
 
 

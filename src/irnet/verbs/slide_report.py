@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil, floor
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS
 from irnet.errors import InputError
 from irnet.progress import each
 from irnet.report.close_up import LEAST_WINDOW, MARGIN, ROOM, draw_close_up
@@ -19,6 +19,7 @@ from irnet.report.found import Page
 from irnet.report.measures import title_of
 from irnet.report.pictures import Shown
 from irnet.report.slides import OVERVIEW, CellFigure, SlideFigure, draw_density, show_overview, slides_page
+from irnet.slides.instance import as_cells
 from irnet.slides.layout import Layout
 from irnet.slides.overview import shrink
 from irnet.slides.plan import PLAN, RUN, Plan, SlidePlan
@@ -30,7 +31,7 @@ from irnet.verbs.finished_slides import finished_slides
 from irnet.verbs.slide_notes import notes_of, read_quality
 from irnet.verbs.slide_rows import rows_of_slides
 from irnet.verbs.slide_run import open_planned
-from irnet.wording import counted, name_instance, number_of
+from irnet.wording import name_instance, number_and_noun, number_of
 
 MOST_CROPS = 360  # on a page: 5 MB
 NEAR = 200  # instances that are drawn around one
@@ -84,9 +85,9 @@ def report_slides(source: Path) -> Page:
             figures.append(_figure(store, path.parent, a_slide if number < galleries else 0))
 
     headline = [
-        counted(len(figures), "slide"),
-        counted(sum(meta.cells for meta in metas), "cell"),
-        counted(sum(meta.nuclei for meta in metas), "nucleus"),
+        number_and_noun(len(figures), "slide"),
+        number_and_noun(sum(meta.cells for meta in metas), "cell"),
+        number_and_noun(sum(meta.nuclei for meta in metas), "nucleus"),
     ]
     if finished.left_out:
         headline.append((str(len(finished.left_out)), "left out"))
@@ -209,26 +210,12 @@ def _crop(store: Store, opened: _Open, one: Instance) -> Shown:
     right, bottom = min(width, ceil((x1 + x2) / 2 + reach)), min(height, ceil((y1 + y2) / 2 + reach))
 
     around = store.within((left, top, right, bottom), limit=NEAR).instances
-    near = _as_cells([one, *(each for each in around if each.id != one.id)], store)
+    near = as_cells([one, *(each for each in around if each.id != one.id)], store.meta)
     pixels = opened.pixels((left, top, right, bottom))
     inside = near.shift(
         -left, -top, (bottom - top, right - left)
     )  # what lies outside goes, this one stays first
     return draw_close_up(pixels, inside, 0)
-
-
-def _as_cells(instances: Sequence[Instance], store: Store) -> Cells:
-    places = {one.id: place for place, one in enumerate(instances)}
-    parents = [places.get(-1 if one.parent is None else one.parent, NO_PARENT) for one in instances]
-    return Cells.build(
-        [one.mask() for one in instances],
-        np.array([one.box[:2] for one in instances], dtype=np.int64),
-        [one.label for one in instances],
-        store.meta.shape,
-        parents=parents,
-        scores=[one.score for one in instances],
-        mpp=store.meta.mpp,
-    )
 
 
 def _describe_run(out: Path) -> list[tuple[str, str]]:
