@@ -26,6 +26,7 @@ NAVIGATION = {  # heading -> pages, in this order; a pattern stands for what no 
         "/docs/paper",
         "/docs/architecture",
         "/docs/results",
+        "/docs/results-in-full",
         "/docs/log",
         "/benchmarks/real_fields/README",
     ],
