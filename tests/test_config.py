@@ -91,6 +91,7 @@ def test_overrides_are_toml_values_or_strings(tmp_path: Path):
     [
         ("train.lrate=1", "unknown key train.lrate; did you mean lr?"),
         ("trian.lr=1", "unknown key trian; did you mean train?"),
+        ("predict.views.4.scroe.nucleus=0.4", "unknown key predict.views.4.scroe; did you mean score?"),
         ("train.lr=-1", "train.lr = -1: input should be greater than 0"),
         ("train.lr=nan", "train.lr = nan: input should be a finite number"),
         ("model.backbone=resnet10", "model.backbone = 'resnet10': input should be 'resnet18', "),
@@ -149,6 +150,12 @@ def test_unknown_recipe_and_broken_file(tmp_path: Path):
         load_recipe(broken)
     with pytest.raises(InputError, match=r"absent\.toml"):
         load_recipe(tmp_path / "absent.toml")
+
+
+def test_a_recipe_may_begin_with_the_mark_of_an_editor(tmp_path: Path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[train]\nbatch = 3\n", encoding="utf-8-sig")
+    assert load_recipe(path).train.batch == 3
 
 
 def test_an_override_is_named_beside_the_recipe():

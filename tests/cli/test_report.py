@@ -58,10 +58,6 @@ def test_no_verb_writes_over_what_it_reads(run, smears: Path, tmp_path: Path) ->
     (data / "annotations.json").rename(data / "summary.json")
     (found / "overlays").mkdir()
     PIL.Image.new("RGB", (90, 90)).save(found / "overlays" / "b.png")
-    (found / "images.csv").write_text("image,patient\n0.png,P1\n")
-    link = tmp_path / "link.csv"
-    link.symlink_to(found / "images.csv")
-
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     for arguments in (
         ("figure", found, "-o", tmp_path / "smears", "--save", "PNG, svg"),
@@ -69,14 +65,30 @@ def test_no_verb_writes_over_what_it_reads(run, smears: Path, tmp_path: Path) ->
         ("import-predictions", found / "predictions.json", data / "summary.json", "-o", found),
         ("evaluate", data / "summary.json", data / "summary.json", "-o", data),
         ("evaluate", "jomls", "bundled", data / "summary.json", "-o", data),
-        ("measure", found, "--patients", link),
     ):
         ran = run(*arguments)
         assert (ran.code, "it is read, and would be written over" in ran.err) == (2, True), ran.err
         assert {file: file.read_bytes() for file in before} == before
+
+
+def test_a_table_of_somebody_else_is_never_written_over(run, smears: Path, tmp_path: Path) -> None:
+    found = write_found(tmp_path / "found", {"0.png": draw_discs()})
+    link, mine = tmp_path / "link.csv", found / "images.csv"
+    mine.write_text("image,patient\n0.png,P1\n")
+    link.symlink_to(mine)
+
+    for arguments in (
+        ("measure", found),
+        ("measure", found, "--patients", link),
+        ("predict", smears / "images", "-o", found, "--method", "jomls", "--scale", 1),
+        ("import-predictions", found / "predictions.json", found / "predictions.json", "-o", found),
+    ):
+        ran = run(*arguments)
+        assert (ran.code, "images.csv is there, with other columns" in ran.err) == (2, True), ran.err
+        assert mine.read_text() == "image,patient\n0.png,P1\n"
     assert run("measure", found, "--patients", link, "--save", "parquet").code == 0
 
-    (found / "images.csv").rename(tmp_path / "patients.csv")
+    mine.rename(tmp_path / "patients.csv")
     assert run("measure", found, "--patients", tmp_path / "patients.csv").code == 0
     assert run("measure", found, "--patients", found / "images.csv").code == 0  # its own is read back
     assert "P1" in (found / "images.csv").read_text()

@@ -43,6 +43,15 @@ def test_other_images_need_another_folder(smears: Path, tmp_path: Path) -> None:
         begin([smears], tmp_path / "set")
 
 
+def test_another_image_of_a_name_is_never_overwritten(smears: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "set" / "images" / "b.png"
+    write_atomic(mine, b"mine")
+    with pytest.raises(InputError, match=r"b\.png is there and is another file"):
+        begin([smears], tmp_path / "set")
+    assert [*mine.parent.iterdir()] == [mine]
+    assert mine.read_bytes() == b"mine"
+
+
 def test_what_cannot_be_begun_is_refused(smears: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "a.png").write_bytes((smears / "a.png").read_bytes())

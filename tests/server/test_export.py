@@ -160,7 +160,7 @@ def test_writing_twice_gives_the_same_bytes(review: Review, corrected: Path) -> 
 def test_a_foreign_image_is_never_overwritten(review: Review, found: Path) -> None:
     (found / "images").mkdir()
     (found / "images" / "a.png").write_bytes(b"mine")
-    with pytest.raises(InputError, match="another image"):
+    with pytest.raises(InputError, match="is another file"):
         write(review)
     assert (found / "images" / "a.png").read_bytes() == b"mine"
     assert not (found / "corrected.json").exists()
@@ -208,6 +208,42 @@ def test_other_tools_get_the_corrected_cells(review: Review) -> None:
     rows = list(csv.DictReader((folder / "cells.csv").read_text("utf-8-sig").splitlines()))
     assert [row["image"] for row in rows] == ["a.png"] * 3 + ["b.png"] * 4
     assert folder.name == "corrected-csv"
+
+
+def test_what_was_changed_since_it_was_exported_is_never_replaced(review: Review) -> None:
+    folder = write(review, "labelme")
+    edit(review, 0, schema.Delete(op="delete", ids=[3]))
+    assert write(review, "labelme") == folder
+
+    changed = folder / "b.json"
+    changed.write_text(changed.read_text().replace("cytoplasm", "nucleus"))
+    before = changed.read_bytes()
+    with pytest.raises(InputError, match=r"b\.json was changed after it was exported"):
+        write(review, "labelme")
+    assert changed.read_bytes() == before
+
+
+def test_marked_points_and_unannotated_classes_stay_as_they_are(found: Path) -> None:
+    file = found / "predictions.json"
+    document = json.loads(file.read_text())
+    first, second = (row["id"] for row in document["images"])
+    document["categories"] = [row for row in document["categories"] if row["name"] == "nucleus"]
+    document["annotations"] = [
+        {"id": 1, "image_id": first, "category_id": 2, "keypoints": [30, 20, 2]},
+        {"id": 2, "image_id": second, "category_id": 2, "keypoints": [30, 20, 2]},
+    ]
+    file.write_text(json.dumps(document))
+
+    review = Review(found)
+    assert [len(field.parsed()) for field in review.fields] == [0, 0]
+    edit(review, 1, schema.Add(op="add", label=1, rings=[ring(40, 40, 18)]))
+    written = json.loads(write(review).read_text())
+    assert [row["annotated_categories"] for row in written["images"]] == [
+        ["nucleus"],
+        ["cytoplasm", "nucleus"],
+    ]
+    assert [row["keypoints"] for row in written["annotations"] if "keypoints" in row] == [[30, 20, 2]] * 2
+    assert "2 marked points not written" in export(review, "csv").notes
 
 
 def test_numbers_stay_with_their_cells_and_are_never_given_twice(found: Path) -> None:

@@ -7,9 +7,9 @@ import reprlib
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from irnet.config.network import LossSettings, ModelSettings
 from irnet.config.section import Section
@@ -68,7 +68,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Settings:
     """
     path = find_recipe(recipe)
     try:
-        values = _parse(path.read_text(encoding="utf-8"))
+        values = _parse(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: not a readable TOML file: {error}") from error
     for override in overrides:
@@ -169,11 +169,12 @@ def _explain(problem: Any) -> str:
 
 
 def _keys(sections: Iterable[str | int]) -> list[str]:
-    """The keys known in a section."""
-    model: type[BaseModel] = Settings
+    """The keys known in a section, none where any name may stand."""
+    kind: Any = Settings
     for section in sections:
-        model = model.model_fields[str(section)].annotation  # type: ignore[assignment]
-    return list(model.model_fields)
+        of_names = get_origin(kind) is dict
+        kind = get_args(kind)[1] if of_names else kind.model_fields[str(section)].annotation
+    return list(getattr(kind, "model_fields", ()))
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

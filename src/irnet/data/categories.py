@@ -1,6 +1,7 @@
 """Names of categories in users' files to labels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES
 from irnet.errors import InputError
@@ -39,6 +40,20 @@ def label_of(name: str, mapping: Mapping[str, str] | None = None) -> int:
     target = known.get(plain(name))
     if target not in _TARGETS:
         raise InputError(
-            f"unknown category {name!r}: say what it is with --map '{name}=cytoplasm' (or nucleus, drop)"
+            f"unknown category {name!r}: say what it is with --map '{name}=cytoplasm' (or nucleus, drop) of "
+            "irnet data check --fix, data convert or import-predictions"
         )
     return _TARGETS[target]
+
+
+def known_classes(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> frozenset[int]:
+    """CYTOPLASM, NUCLEUS or both, as far as names of categories mean them; unknown names mean nothing.
+
+    >>> known_classes(["Nucleus", "debris"])
+    frozenset({2})
+    """
+    labels = set[int]()
+    for name in names:
+        with suppress(InputError):
+            labels.add(label_of(name, mapping))
+    return frozenset(labels & LABEL_NAMES.keys())

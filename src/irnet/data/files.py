@@ -80,6 +80,12 @@ def refuse_overwriting(files: Iterable[str | os.PathLike], read: Iterable[str | 
             raise InputError(f"{file}: it is read, and would be written over: name another place with -o")
 
 
+def refuse_losing(path: Path, content: Callable[[], bytes]) -> None:
+    """Raise InputError where another file has the name of one to be written; `content` makes the new one."""
+    if path.exists() and not (path.is_file() and path.read_bytes() == content()):
+        raise InputError(f"{path} is there and is another file: move it away, or name another folder")
+
+
 def _identity(path: str | os.PathLike) -> tuple[int, int] | None:
     """What a file is known by under all of its names, None for what is no file."""
     try:

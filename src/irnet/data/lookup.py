@@ -10,7 +10,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from irnet.data.files import safe_join
@@ -63,6 +63,23 @@ class Names:
             if found:
                 return found.pop()
         return None
+
+
+def by_stem(names: Iterable[str]) -> dict[str, str]:
+    """Names by what is left without their suffix, where that means one file."""
+    stems = defaultdict[str, list[str]](list)
+    for name in names:
+        stems[without_suffix(name)].append(name)
+    return {stem: called[0] for stem, called in stems.items() if len(called) == 1}
+
+
+def without_suffix(name: str) -> str:
+    """A name without its suffix.
+
+    >>> without_suffix("p.1/a.b.png")
+    'p.1/a.b'
+    """
+    return PurePosixPath(name).with_suffix("").as_posix()
 
 
 class ImageFolder(Names):

@@ -6,9 +6,9 @@ import codecs
 import csv
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from irnet.data.lookup import Names
+from irnet.data.lookup import Names, by_stem
 from irnet.errors import InputError
 from irnet.wording import from_spreadsheet
 
@@ -105,7 +105,7 @@ def _by_table(table: Path, names: Sequence[str]) -> dict[str, str]:
 def _finder(names: Sequence[str]) -> Find:
     """What a cell of a table calls an image, with other folders or without its suffix, spaces aside."""
     whole = {name.strip(): name for name in names}
-    stem_of = {stem.strip(): name for stem, name in _stems(names).items()}
+    stem_of = {stem.strip(): name for stem, name in by_stem(names).items()}
     known, stems = Names(whole), Names(stem_of)
 
     def find(cell: str) -> str | None:
@@ -116,14 +116,6 @@ def _finder(names: Sequence[str]) -> Find:
         return None if (stem := stems.find(cell)) is None else stem_of[stem]
 
     return find
-
-
-def _stems(names: Sequence[str]) -> dict[str, str]:
-    """Names by what is left without their suffix, where that means one image."""
-    stems: dict[str, list[str]] = {}
-    for name in names:
-        stems.setdefault(PurePosixPath(name).with_suffix("").as_posix(), []).append(name)
-    return {stem: called[0] for stem, called in stems.items() if len(called) == 1}
 
 
 def _columns(table: Path, rows: Sequence[Row], find: Find) -> tuple[int, int]:

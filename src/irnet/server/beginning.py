@@ -10,7 +10,7 @@ from irnet.cells import Cells, Content, check_mpp
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.document import Row, load
 from irnet.data.coco.run_record import ANNOTATIONS, ERRORS, PREDICTIONS, RunRecord
-from irnet.data.files import as_json, safe_join, write_atomic
+from irnet.data.files import as_json, refuse_losing, safe_join, write_atomic
 from irnet.data.image import read_image
 from irnet.data.listing import list_images
 from irnet.data.sample import Entry
@@ -42,6 +42,8 @@ def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> Begun:
         raise InputError(f"{doubled} is the name of several images: rename all but one")
     if (out / ANNOTATIONS).exists():
         return _go_on(out, files, mpp)
+    for file in files:
+        refuse_losing(safe_join(out / "images", file.name), file.read_bytes)
 
     entries, errors = [], []
     for file in each(files, "copying", lambda file: file.name):

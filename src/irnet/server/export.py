@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from irnet.cells import Cuts
+from irnet.cells import LABEL_NAMES, Cuts
 from irnet.data.coco.document import Row, dump
 from irnet.data.coco.rows import ACCEPTED
 from irnet.data.coco.run_record import made_from
-from irnet.data.files import remove_drafts, safe_join, write_atomic
+from irnet.data.files import refuse_losing, remove_drafts, safe_join, write_atomic
 from irnet.data.locking import writing
 from irnet.data.pixels import to_png
 from irnet.errors import InputError
@@ -61,7 +61,7 @@ def export(
         remove_drafts([review.folder])
     if file_format == "coco":
         return ExportResult(path=target, images=images, notes=left_out)
-    done = others.export(target, file_format, replace=True)  # the journal keeps the corrections
+    done = others.export(target, file_format, replace=True)
     return ExportResult(path=done.folder, images=images, notes=[*left_out, *done.notes, *done.errors])
 
 
@@ -80,6 +80,7 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
         "images": [
             images[field.image.id]
             | {"file_name": names[i]}
+            | _annotated(field)
             | (
                 {}
                 if field.whole and not (field.finished or field.image.unfinished)
@@ -94,6 +95,15 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
             for row in _kept(field, cuts)
         ],
     }
+
+
+def _annotated(field: ReviewedImage) -> Row:
+    """Which classes are annotated in an image where it was not both: what was drawn since is one of them."""
+    before = field.image.annotated
+    if before == LABEL_NAMES.keys():
+        return {}
+    labels = before | {instance.label for instance in field.parsed().values()}
+    return {"annotated_categories": [LABEL_NAMES[label] for label in sorted(labels & LABEL_NAMES.keys())]}
 
 
 def _kept(field: ReviewedImage, cuts: Cuts) -> list[Row]:
@@ -149,8 +159,7 @@ def _place_images(review: Review, names: Mapping[int, str]) -> tuple[int, list[s
             left_out.append(f"{name}: the image was not copied: {error}")
             continue
 
-        if target.exists() and target.read_bytes() != content:
-            raise InputError(f"{target} is there and is another image than {source}: move it away")
+        refuse_losing(target, lambda content=content: content)
         if not target.exists():
             write_atomic(target, content)
             written += 1

@@ -7,6 +7,7 @@ import numpy as np
 
 from irnet.cells import NO_PARENT, Cells
 from irnet.data.coco.document import Id, Row, naming
+from irnet.data.coco.points import is_point
 from irnet.data.coco.rows import AnnotationRow, ImageRow, check_link, parse_annotation
 from irnet.data.numbers import read_number
 from irnet.data.room import MaskRoom
@@ -39,7 +40,7 @@ class ReviewedImage:
     _instances: tuple[int, Mapping[Id, AnnotationRow]] = (-1, {})  # with their revision
 
     def parsed(self) -> Mapping[Id, AnnotationRow]:
-        """The instances: rows except for crowds, ignore regions and dropped categories. Raises InputError."""
+        """The instances: rows but points, crowds, regions to ignore and dropped categories. InputError."""
         revision, instances = self._instances
         if revision != self.revision:
             instances = {
@@ -107,6 +108,8 @@ class ReviewedImage:
         return said if said is not None and said > self.last_number else self.last_number + 1
 
     def _parse(self, key: Id, row: Row) -> AnnotationRow | None:
+        if is_point(row):
+            return None
         known = self._parsed.get(key)
         if known is None or known[0] is not row:
             with naming(f"image {self.image.name!r}, annotation {key!r}"):

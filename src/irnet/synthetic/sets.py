@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from irnet.data.coco.coco import write_coco
-from irnet.data.files import write_atomic
+from irnet.data.files import refuse_losing, write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
@@ -69,7 +69,9 @@ def generate_set(  # noqa: PLR0913 - what a set is made of
         patient = f"patient{person + 1:03d}"
         name = f"{patient}_{number + 1:04d}.png"
         path = Path(out_dir) / "images" / name
-        write_atomic(path, to_png(picture))
+        content = to_png(picture)
+        refuse_losing(path, lambda content=content: content)
+        write_atomic(path, content)
         entries.append(Entry(name=name, path=path, content=truth, patient=patient))
 
     info = {"description": "Generated smears", "generator": VERSION, "seed": seed, "layout": layout}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import filecmp
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from irnet.data.beside import name_files
+from irnet.data.coco.document import parse
 from irnet.data.coco.found import read_found
 from irnet.data.coco.location import is_of_slides
 from irnet.data.coco.run_record import made_from
-from irnet.data.files import remove_drafts, safe_join, write_atomic
+from irnet.data.files import as_json, refuse_losing, remove_drafts, safe_join, sha256, write_atomic
 from irnet.data.formats import cvat, imagej, labelme, labels, qupath, qupath_geometry
 from irnet.data.formats.qupath_names import name_measurements
 from irnet.data.image import orientation
@@ -44,6 +44,7 @@ WHOLE = {  # the one file of all images
     "csv": "cells.csv",
     "parquet": "cells.parquet",
 }
+RECORD = ".irnet-export.json"  # SHA-256 of each file of an export that may be replaced
 MEASURED = ("qupath", "csv", "parquet")  # what holds measurements
 AS_STORED = {"qupath": "QuPath", "imagej": "ImageJ"}  # they obey no orientation tag
 
@@ -63,7 +64,7 @@ def export(
         to: one of FORMATS.
         out: folder to write to, None for one named `to` beside it (of corrected.json: corrected-qupath).
         style: one of the format's STYLES, None for its first.
-        replace: write over the files of an earlier export, whatever was drawn in them since.
+        replace: write over the files of an earlier export, unless they were changed since.
 
     Raises:
         InputError: the source, the format or the style is wrong, an extra is missing, a file to write or
@@ -89,6 +90,8 @@ def export(
     done.measured = measured_by_run(source, entries) if to in MEASURED else {}
     if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
         done.notes.append(f"{number_of(regions, 'region')} to ignore not written")
+    if points := sum(len(entry.content.points) for entry in entries):
+        done.notes.append(f"{number_of(points, 'marked point')} not written")
     if to in AS_STORED:
         done.notes += _turned(entries, AS_STORED[to])
     if not any(len(entry.content.cells) for entry in entries):
@@ -98,12 +101,17 @@ def export(
         targets = _targets(entries, done, to)
         copies = [safe_join(done.folder, entry.name) for entry in entries] if to == "labelme" else []
         _refuse_doubled([*targets, *copies])
-        if not replace:
+        if replace:
+            _refuse_changed(targets, done.folder)
+        else:
             _refuse_replacing(targets)
         for entry, copy in zip(entries, copies, strict=False):
-            _refuse_foreign(entry, copy)
+            if entry.path.is_file():
+                refuse_losing(copy, entry.copy)
         _WRITERS[to](entries, done, style or next(iter(styles), ""))
         remove_drafts({done.folder, *(file.parent for file in (*targets, *copies))})
+        if replace:
+            _remember(targets, done.folder)
     return done
 
 
@@ -204,19 +212,29 @@ def _refuse_replacing(files: Sequence[Path]) -> None:
         )
 
 
+def _refuse_changed(files: Sequence[Path], folder: Path) -> None:
+    """Raise InputError where a file is there and is not as `_remember` saw it."""
+    record = folder / RECORD
+    known = parse(record) if record.is_file() else {}
+    for file in files:
+        if file.exists() and known.get(file.relative_to(folder).as_posix()) != sha256(file):
+            raise InputError(
+                f"{file} was changed after it was exported, or written by something else: move it away, and "
+                "export again"
+            )
+
+
+def _remember(files: Sequence[Path], folder: Path) -> None:
+    """Keep what was written, so that it may be replaced as long as nobody changes it."""
+    written = {file.relative_to(folder).as_posix(): sha256(file) for file in files if file.exists()}
+    write_atomic(folder / RECORD, as_json(written))
+
+
 def _refuse_doubled(files: Sequence[Path]) -> None:
     """Raise InputError where two of them would be one; some file systems know no case."""
     count = Counter(str(file).lower() for file in files)
     if doubled := [file for file in files if count[str(file).lower()] > 1]:
         raise InputError(f"{doubled[0]}: two images, or an image and its cells, need this name: rename one")
-
-
-def _refuse_foreign(entry: Entry, copy: Path) -> None:
-    """Raise InputError where the image cannot be copied without another one being lost."""
-    if copy.exists() and entry.path.is_file() and not filecmp.cmp(entry.path, copy, shallow=False):
-        raise InputError(
-            f"{copy} is there and is another image than {entry.path}: write to another folder with -o"
-        )
 
 
 def _files(entries: Sequence[Entry], done: Exported, suffix: str) -> list[Path]:

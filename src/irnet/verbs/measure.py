@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 from irnet.data.coco.found import read_found
 from irnet.data.coco.location import is_of_slides
 from irnet.data.coco.run_record import CELLS, IMAGES, PREDICTIONS, RunRecord, made_from
-from irnet.data.files import refuse_overwriting, remove_drafts, sha256, write_atomic
+from irnet.data.files import remove_drafts, sha256, write_atomic
 from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
@@ -19,7 +18,6 @@ from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.images import IMAGE_COLUMNS, summarise_image
 from irnet.morphometry.parquet import check_parquet, to_parquet
 from irnet.morphometry.table import (
-    COLUMNS,
     Row,
     Value,
     encode_csv,
@@ -29,6 +27,7 @@ from irnet.morphometry.table import (
 )
 from irnet.progress import each
 from irnet.verbs.own_data import Completion
+from irnet.verbs.run_files import refuse_foreign_tables
 from irnet.verbs.slide_export import measure_slides
 from irnet.wording import for_spreadsheet, name_instance
 
@@ -88,8 +87,8 @@ def measure_files(
         raise InputError(f"{source}: no such file or folder")
 
     with writing(folder, "irnet measure"):
-        if own.patients and "csv" in save and not _is_own_table(Path(own.patients)):
-            refuse_overwriting((made_from(source, name) for name in (CELLS, IMAGES)), [own.patients])
+        if "csv" in save:
+            refuse_foreign_tables(made_from(source, name) for name in (CELLS, IMAGES))
         complete = Completion(own, source, link)
         entries, table = complete(read_found(source)), MeasuredImages(_notes(folder))
         for entry in each(entries, "measuring", lambda entry: entry.name):
@@ -136,16 +135,6 @@ class MeasuredImages:
         if "parquet" in save:
             files["cells.parquet"] = to_parquet(self.rows)
         return files
-
-
-def _is_own_table(file: Path) -> bool:
-    """Whether a table has the columns of cells.csv or images.csv, whatever a spreadsheet parts them by."""
-    try:
-        with open(file, encoding="utf-8-sig", errors="replace") as lines:
-            columns = {name.strip('"') for name in re.split("[,;\t]", lines.readline(10_000).strip())}
-    except (OSError, ValueError):  # a pattern
-        return False
-    return columns in ({*IMAGE_COLUMNS}, {*COLUMNS})
 
 
 def measured_by_run(source: str | Path, entries: Sequence[Entry]) -> dict[str, list[Row]]:

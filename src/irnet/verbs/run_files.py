@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from irnet.data.coco.document import load
@@ -21,6 +22,8 @@ from irnet.data.coco.run_record import (
 )
 from irnet.data.files import safe_join
 from irnet.errors import InputError
+from irnet.morphometry.images import IMAGE_COLUMNS
+from irnet.morphometry.table import COLUMNS
 from irnet.slides.plan import RUN as SLIDES_JSON
 
 MADE_OF_THEM = (CELLS, IMAGES, "cells.parquet", "report.html")  # by irnet measure and irnet report
@@ -28,10 +31,10 @@ WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raise InputError where a folder holds whole slides, annotations, or corrections of its predictions.
+    """Raise InputError where a folder holds what a run would hide or replace.
 
-    Nothing shows slides beside images, predictions are read in the place of annotations, and other
-    predictions would orphan the corrections.
+    Nothing shows whole slides beside images, predictions are read in the place of annotations, other
+    predictions would orphan the corrections of earlier ones, and a table of somebody else would be lost.
     """
     if (folder / SLIDES_JSON).exists():
         raise InputError(
@@ -47,6 +50,30 @@ def refuse_taken(folder: Path) -> None:
             f"{journal} corrects the predictions in {folder}, which would be replaced: "
             "write to another folder with -o, or export the corrections with irnet view and move it away"
         )
+    refuse_foreign_tables(folder / name for name in (CELLS, IMAGES))
+
+
+def refuse_foreign_tables(files: Iterable[Path]) -> None:
+    """Raise InputError where a table of somebody else has the name of one that is to be written."""
+    for file in files:
+        if file.exists() and not _is_own_table(file):
+            raise InputError(
+                f"{file} is there, with other columns than irnet writes, and would be written over: rename "
+                "it, or write to another folder"
+            )
+
+
+def _is_own_table(file: Path) -> bool:
+    """Whether a table has columns of cells.csv or images.csv alone, and most of them: all but new ones.
+
+    A spreadsheet may have parted them by something else.
+    """
+    try:
+        with open(file, encoding="utf-8-sig", errors="replace") as lines:
+            columns = {name.strip('"') for name in re.split("[,;\t]", lines.readline(10_000).strip())}
+    except OSError:  # a folder
+        return False
+    return any(columns <= {*known} and 2 * len(columns) > len(known) for known in (IMAGE_COLUMNS, COLUMNS))
 
 
 def remove_earlier(folder: Path, *, but: Collection[str] = ()) -> None:

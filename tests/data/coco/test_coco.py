@@ -180,6 +180,20 @@ def test_null_says_nothing(tmp_path: Path) -> None:
     assert not load(path).scored
 
 
+def test_a_class_without_a_category_was_not_annotated(tmp_path: Path, caplog) -> None:
+    data = table(category_id=2)
+    del data["categories"][0]
+    assert read_one(tmp_path, data).content.annotated == {NUCLEUS}
+    assert "no category 'cytoplasm', which counts as not annotated there" in caplog.text
+
+    data["categories"][0]["name"] = "Kern"
+    assert read_one(tmp_path, data, mapping={"Kern": "nucleus"}).content.annotated == {NUCLEUS}
+    data["images"][0]["annotated_categories"] = ["cytoplasm", "nucleus"]
+    assert read_one(tmp_path, data, mapping={"Kern": "nucleus"}).content.annotated == {CYTOPLASM, NUCLEUS}
+    nothing = table() | {"annotations": [], "categories": []}
+    assert read_one(tmp_path, nothing).content.annotated == {CYTOPLASM, NUCLEUS}
+
+
 @pytest.mark.parametrize("number", [float, str])
 def test_whole_numbers_may_be_written_otherwise(tmp_path: Path, number: type) -> None:
     data = table()

@@ -313,6 +313,18 @@ def test_a_set_is_never_overwritten(tmp_path: Path) -> None:
         convert("masks", source, tmp_path / "out")
 
 
+def test_another_image_of_a_name_is_never_overwritten(tmp_path: Path) -> None:
+    source = mask_folders(tmp_path / "source")
+    noise(tmp_path / "out" / "images" / "b.png")
+    before = (tmp_path / "out" / "images" / "b.png").read_bytes()
+    with pytest.raises(InputError, match=r"b\.png is there and is another file"):
+        convert("masks", source, tmp_path / "out")
+    assert [file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()] == [before]
+
+    shutil.copy(source / "images" / "b.png", tmp_path / "out" / "images" / "b.png")
+    assert convert("masks", source, tmp_path / "out") == 2
+
+
 def test_an_unreadable_image_stops_before_annotations_are_written(tmp_path: Path) -> None:
     source = painted(tmp_path / "source")
     (source / "light_dysplastic" / "149143370-149143378-001.BMP").write_bytes(b"BM")

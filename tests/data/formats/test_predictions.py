@@ -158,6 +158,48 @@ def test_a_coco_file_of_its_own(data: Path, tmp_path: Path) -> None:
     assert found.notes == ("for no image of the data set, left out: other.png",)
 
 
+def rename_images(data: Path, names: list[str], path: Path) -> Path:
+    """The set with other names of its first images, and without the others, as a COCO file."""
+    document = load(data).data
+    document["images"] = [
+        row | {"file_name": name} for row, name in zip(document["images"], names, strict=False)
+    ]
+    kept = {row["id"] for row in document["images"]}
+    document["annotations"] = [row for row in document["annotations"] if row["image_id"] in kept]
+    return dump(path, document)
+
+
+def test_names_without_their_folder_are_not_another_patients(data: Path, tmp_path: Path) -> None:
+    ours = rename_images(data, ["p1/1.png", "p2/1.png"], tmp_path / "ours.json")
+    one = rename_images(data, ["p1/1.png"], tmp_path / "one.json")
+    with pytest.raises(InputError, match=r"nothing for 1 of 2 images: p2/1\.png"):
+        read_predictions(one, ours)
+    found = read_predictions(one, ours, missing="empty")
+    assert [len(entry.content.cells) for entry in found.found] == [3, 0]
+
+    both = rename_images(data, ["p1/1.jpg", "test/p2/1.tif"], tmp_path / "both.json")
+    assert [len(entry.content.cells) for entry in read_predictions(both, ours).found] == [3, 3]
+    unknown = rename_images(data, ["p1/1.jpg", "1.jpg"], tmp_path / "unknown.json")
+    with pytest.raises(InputError, match=r"may be p1/1 or p2/1: write its folder"):
+        read_predictions(unknown, ours)
+    twice = rename_images(data, ["p1/1.jpg", "p2/1.tif", "p2/1.jpg"], tmp_path / "twice.json")
+    with pytest.raises(InputError, match=r"p2/1\.tif and p2/1\.jpg both are the image p2/1\.png"):
+        read_predictions(twice, ours)
+
+
+@pytest.mark.parametrize("results_alone", [True, False])
+def test_a_class_that_a_coco_file_does_not_have_was_not_looked_for(
+    data: Path, tmp_path: Path, results_alone: bool
+) -> None:
+    document = load(data).data
+    document["categories"] = [row for row in document["categories"] if row["name"] == "nucleus"]
+    document["annotations"] = [row for row in document["annotations"] if row["category_id"] == NUCLEUS]
+    rows = [row for row in results(data) if row["category_id"] == NUCLEUS]
+    found = read_predictions(dump(tmp_path / "p.json", rows if results_alone else document), data)
+    assert {entry.content.annotated for entry in found.found} == {frozenset({NUCLEUS})}
+    assert found.notes == ("without a cytoplasm: none was looked for",)
+
+
 def test_predictions_of_another_size_are_refused(data: Path, tmp_path: Path) -> None:
     entries = [
         Entry(name=name, path=Path(name), content=Content(cells=Cells.empty((9, 9)))) for name in NAMES

@@ -81,7 +81,8 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
     content = path.read_bytes()
     data = _parse(content, path)
     if not isinstance(data, dict):
-        raise InputError(f"{path}: a COCO file is an object with images, annotations and categories")
+        results = "; a list of results comes in by irnet import-predictions" if isinstance(data, list) else ""
+        raise InputError(f"{path}: a COCO file is an object with images, annotations and categories{results}")
     tables = [_table(path, data, name) for name in ("images", "annotations", "categories")]
     for row in chain(*tables):
         settle(row)

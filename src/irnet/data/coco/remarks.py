@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from irnet.cells import EVERY_CLASS, Content
+from irnet.cells import EVERY_CLASS, LABEL_NAMES, Content
 from irnet.data.categories import plain
 from irnet.data.coco.document import Document, Id, Row
 from irnet.data.coco.rows import ODD, AnnotationRow, ImageRow, is_found
@@ -24,6 +24,10 @@ _TAKEN_CROWDS = "annotations with iscrowd = 1 that are read as instances like th
 _POINTED = (
     "outlines in images with marked points and without annotated_categories, which count as not annotated; "
     "say there which classes were outlined"
+)
+_NO_CATEGORY = (
+    "images without annotated_categories in a file that has no category {name!r}, which counts as not "
+    "annotated there; if it was, and there is none, add the category"
 )
 _UNTOUCHED = "images without an outline that nobody finished, which count as not annotated"
 _UNFINISHED = (
@@ -61,6 +65,9 @@ class Remarks:
         """Count an image: its rows in the file, what was parsed of them, and what was made of that."""
         counts = self.counts
         counts[_POINTED] += len(annotations) * bool(content.points and not image.says_annotated)
+        if not image.says_annotated:
+            for label in LABEL_NAMES.keys() - image.annotated:
+                counts[_NO_CATEGORY.format(name=LABEL_NAMES[label])] += bool(content.annotated)
         if image.unfinished:
             counts[_UNFINISHED if content.annotated else _UNTOUCHED] += 1
             counts[_PROPOSED] += sum(annotation.proposed for annotation in annotations)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
-from irnet.data.categories import DROPPED, label_of
+from irnet.data.categories import DROPPED, known_classes, label_of
 from irnet.data.coco.document import Document, Id, Row, identity, short
 from irnet.data.coco.runs import Runs, read_runs
 from irnet.data.numbers import fill_numbers, read_number
@@ -81,7 +81,7 @@ def parse_image(row: Row, document: Document, mapping: Mapping[str, str] | None 
         shape=(height, width),
         mpp=None if row.get("mpp") is None else parse_mpp(row["mpp"]),
         patient=patient,
-        annotated=_annotated(row, mapping),
+        annotated=_annotated(row, document, mapping),
         says_annotated=row.get("annotated_categories") is not None,
         unfinished=read_flag(row, "finished") is False,
         distractors=_distractors(row),
@@ -211,10 +211,14 @@ def _without_stray(segmentation: Any) -> Any:
     return [ring for ring in segmentation if len(ring) not in (0, 2, 4)] or segmentation
 
 
-def _annotated(row: Row, mapping: Mapping[str, str] | None) -> frozenset[int]:
+def _annotated(row: Row, document: Document, mapping: Mapping[str, str] | None) -> frozenset[int]:
+    """The classes that were annotated in an image: those it names, else those of the file's categories.
+
+    A file without a category of either class says nothing of them: both count as annotated.
+    """
     names = row.get("annotated_categories")
     if names is None:
-        return frozenset(LABEL_NAMES)
+        return known_classes(document.categories.values(), mapping) or frozenset(LABEL_NAMES)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError("annotated_categories must be a list of category names")
     return frozenset(label_of(name, mapping) for name in names) & frozenset(LABEL_NAMES)

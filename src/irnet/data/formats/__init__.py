@@ -5,11 +5,12 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from irnet.data.coco import coco
-from irnet.data.files import safe_join, write_atomic
+from irnet.data.files import refuse_losing, safe_join, write_atomic
 from irnet.data.formats import (
     cric,
     cvat,
@@ -92,11 +93,18 @@ def convert(
     if not any(len(entry.content.cells) or entry.content.points for entry in entries):
         _logger.warning("%s: nothing is annotated in %s", source, number_of(len(entries), "image"))
 
-    for entry in each(entries, "copying", lambda entry: entry.name):
-        content = entry.copy() if entry.pixels is None else to_png(entry.read().image)
-        write_atomic(safe_join(Path(out) / "images", entry.name), content)
+    targets = [safe_join(target.parent / "images", entry.name) for entry in entries]
+    for entry, image in zip(entries, targets, strict=True):
+        refuse_losing(image, partial(_image_file, entry))
+    for image, entry in zip(targets, each(entries, "copying", lambda entry: entry.name), strict=True):
+        write_atomic(image, _image_file(entry))
     coco.write_coco(target, entries, info={"description": f"converted from {source_format}"})
     return len(entries)
+
+
+def _image_file(entry: Entry) -> bytes:
+    """The file of an image as it is, PNG where it comes out of a container."""
+    return entry.copy() if entry.pixels is None else to_png(entry.read().image)
 
 
 def _copies(folder: Path, entries: Sequence[Entry]) -> set[Path]:

@@ -1,7 +1,6 @@
 """Results of other tools, brought to the images of a data set: COCO json, label maps, YOLO text."""
 
 import os
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from irnet.data.copies import COPIES, count_copies
 from irnet.data.formats.labels import read_labels
 from irnet.data.formats.yolo import Tail, YoloFile, find_tail, read_yolo
 from irnet.data.listing import warn_of_unread
-from irnet.data.lookup import Names
+from irnet.data.lookup import Names, by_stem, without_suffix
 from irnet.data.mask_image import MAP_SUFFIXES
 from irnet.data.matching import Matching, match_files
 from irnet.data.sample import Entry
@@ -122,19 +121,43 @@ def _read_coco(
         entry.name: entry
         for entry in coco.entries_of(theirs, mapping=mapping, crowd="instances", unreviewed="take")
     }
-    count = Counter(Path(name).stem for name in entries)
-    by_stem = {stem: name for name in entries if count[stem := Path(name).stem] == 1}
-    names = {t.name: t.name if t.name in entries else by_stem.get(Path(t.name).stem) for t in truths}
+    names = _names_of_theirs(source, entries, [truth.name for truth in truths])
     taken = set(names.values())
-    nothing = sum(not len(entries[name].content.cells) for name in taken if name is not None)
+    nothing = sum(not len(entries[name].content.cells) for name in taken)
     notes = [f"without any result: {number_of(nothing, 'image')}"] if results and nothing else []
+    looked_for = _looked_for(entries.values(), results)
+    notes += [f"without a {LABEL_NAMES[label]}: none was looked for" for label in sorted(EVERY - looked_for)]
     return _Found(
-        cells={ours: entries[name].content.cells for ours, name in names.items() if name is not None},
-        absent=[ours for ours, name in names.items() if name is None],
+        cells={ours: entries[name].content.cells for ours, name in names.items()},
+        absent=[truth.name for truth in truths if truth.name not in names],
         scored=theirs.scored,
+        looked_for=looked_for,
         left_over=[name for name in entries if name not in taken],
         notes=notes,
     )
+
+
+def _names_of_theirs(source: Path, theirs: Collection[str], ours: Sequence[str]) -> dict[str, str]:
+    """What the images `ours` are called there: the same, or the same but for the suffix. InputError."""
+    called = {name: name for name in ours if name in theirs}
+    stems = by_stem(ours)
+    known = Names(stems)
+    for name in theirs:
+        stem = None if name in called else known.find(without_suffix(name))
+        if stem is None:
+            continue
+        image = stems[stem]
+        if image in called:
+            raise InputError(f"{source}: {called[image]} and {name} both are the image {image}: keep one")
+        called[image] = name
+    return called
+
+
+def _looked_for(entries: Collection[Entry], results: bool) -> frozenset[int]:
+    """The classes that a COCO file has categories of; a list of results has none, and says it by its rows."""
+    if not results:
+        return frozenset[int]().union(*(entry.content.annotated for entry in entries)) or EVERY
+    return frozenset(label for entry in entries for label in entry.content.cells.labels.tolist()) or EVERY
 
 
 def _read_maps(
