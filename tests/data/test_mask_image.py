@@ -88,15 +88,49 @@ def test_the_object_of_a_tiff(tmp_path: Path, name: str) -> None:
     assert np.array_equal(read_mask(tmp_path / "m.tif", SHAPE), OBJECT)
 
 
-def test_without_more_codecs_pillow_reads_a_mask_and_inverts_nothing(tmp_path: Path, monkeypatch) -> None:
+def without_codecs(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_) -> None:
         raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
 
-    for name, options in (("0.tif", {"photometric": "miniswhite"}), ("1.tif", {"photometric": "minisblack"})):
-        tifffile.imwrite(tmp_path / name, ON, compression="lzw", **options)
     monkeypatch.setattr(tifffile.TiffPage, "asarray", refuse)
-    for name in ("0.tif", "1.tif"):
-        assert np.array_equal(read_mask(tmp_path / name, SHAPE), OBJECT)
+
+
+WITHOUT_CODECS = {
+    "white is 0": (ON, {"photometric": "miniswhite"}),
+    "black is 0": (ON, {"photometric": "minisblack"}),
+    "separate": (np.stack([ON, OFF, OFF]), {"photometric": "rgb", "planarconfig": "separate"}),
+    "colours": (np.dstack([OFF, ON, OFF]), {"photometric": "rgb"}),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_CODECS)
+def test_without_more_codecs_pillow_reads_a_mask_and_inverts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    values, options = WITHOUT_CODECS[name]
+    tifffile.imwrite(tmp_path / "m.tif", values, compression="lzw", **options)
+    colours = read_colours(tmp_path / "m.tif")
+    without_codecs(monkeypatch)
+    assert np.array_equal(read_mask(tmp_path / "m.tif", SHAPE), OBJECT)
+    assert np.array_equal(read_colours(tmp_path / "m.tif"), colours)
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("bits", [2, 4])
+def test_without_more_codecs_numbers_of_few_bits_stay_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bits: int, photometric: str
+) -> None:
+    numbers = np.where(OBJECT, 3, 0).astype(np.uint8)[:, :28]
+    numbers[2, 2] = 1
+    each = 8 // bits  # numbers a byte
+    packed = sum(numbers[:, place::each] << (8 - bits * (place + 1)) for place in range(each))
+    tifffile.imwrite(tmp_path / "m.tif", packed.astype(np.uint8), compression="lzw", photometric=photometric)
+    with tifffile.TiffFile(tmp_path / "m.tif", mode="r+") as file:
+        file.pages[0].tags["ImageWidth"].overwrite(28)
+        file.pages[0].tags["BitsPerSample"].overwrite(bits)
+    without_codecs(monkeypatch)
+    (values,) = read_integers(tmp_path / "m.tif", numbers.shape)
+    assert np.array_equal(values, numbers)
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".bmp"])

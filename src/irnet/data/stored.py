@@ -144,20 +144,20 @@ def _read_leaf(leaf: tifffile.TiffPage, file: BinaryIO, number: int) -> Stored:
     except MissingCodecError:
         if leaf.bitspersample > 8 or "Orientation" in leaf.tags:
             raise
-        values = _read_with_pillow(file, number, inverted=leaf.photometric == _WHITE_IS_ZERO)
-    if leaf.samplesperpixel > 1 and leaf.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
-        values = np.moveaxis(values, 0, -1)
+        values = _read_with_pillow(file, number, leaf)
     values = values.reshape(leaf.imagelength, leaf.imagewidth, -1)  # (H, W, S)
     return _split(values, leaf)
 
 
-def _read_with_pillow(file: BinaryIO, number: int, *, inverted: bool) -> NDArray:
-    """The values of a page in a codec that Pillow has; where white is 0, it inverts them."""
+def _read_with_pillow(file: BinaryIO, number: int, leaf: tifffile.TiffPage) -> NDArray:
+    """The values of a page in a codec that Pillow has: where white is 0 it inverts them."""
     file.seek(0)
     with PIL.Image.open(file, formats=("TIFF",)) as picture:
         picture.seek(number)
         values = np.asarray(picture)
-    return ~values if inverted else values
+        stretched = _FEW_BITS.get(f"{picture.mode};{leaf.bitspersample}", 1)
+    values = ~values if leaf.photometric == _WHITE_IS_ZERO else values
+    return values // stretched if stretched > 1 else values
 
 
 def _split(values: NDArray, leaf: tifffile.TiffPage) -> Stored:

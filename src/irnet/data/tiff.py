@@ -78,9 +78,7 @@ def _read_deep(leaf: tifffile.TiffPage | tifffile.TiffFrame, channels: tuple[int
         raise InputError(f"16-bit pixels that are not unsigned whole numbers: {_REMEDY}")
     if leaf.photometric not in _COLOURS or leaf.samplesperpixel not in channels:
         raise InputError(f"16-bit pixels of {leaf.samplesperpixel} channels: {_REMEDY}")
-    values = read_pixels(leaf)  # (H, W), (H, W, S) or (S, H, W)
-    separate = leaf.samplesperpixel > 1 and leaf.planarconfig == tifffile.PLANARCONFIG.SEPARATE
-    return np.moveaxis(values, 0, -1) if separate else values
+    return read_pixels(leaf)
 
 
 def read_pixels(leaf: tifffile.TiffPage) -> NDArray:
@@ -91,11 +89,13 @@ def read_pixels(leaf: tifffile.TiffPage) -> NDArray:
     check_segments(leaf)
     try:
         check_inflation(leaf)
-        return leaf.asarray()
+        values = leaf.asarray()
     except (ImportError, ValueError) as error:
         if "imagecodecs" not in str(error):
             raise
         raise MissingCodecError(f"its compression needs more codecs: {install_extra('tiff')}") from None
+    separate = leaf.samplesperpixel > 1 and leaf.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    return np.moveaxis(values, 0, -1) if separate else values  # (S, H, W) -> (H, W, S)
 
 
 def _only_page(picture: PIL.Image.Image, count: int) -> int | None:
