@@ -42,13 +42,10 @@ def open_picture(image: ImageLike) -> Image:
         return Image(pixels=rgb, notes=tuple(notes))
 
     array: NDArray[Any] = np.asarray(image)
-    if array.dtype == np.uint16:
-        array, _ = pixels.scale_16bit(array)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]  # (H, W, 1) -> (H, W)
-
     if (
-        array.dtype != np.uint8
+        array.dtype not in (np.uint8, np.uint16)
         or 0 in array.shape
         or not (array.ndim == 2 or array.shape[2:] in ((3,), (4,)))
     ):
@@ -57,7 +54,8 @@ def open_picture(image: ImageLike) -> Image:
             "give (H, W), (H, W, 3) or (H, W, 4) of uint8 or uint16"
         )
 
-    rgb, notes = pixels.to_rgb(PIL.Image.fromarray(array))
+    deep = array.dtype == np.uint16
+    rgb, notes = pixels.deep_to_rgb(array) if deep else pixels.to_rgb(PIL.Image.fromarray(array))
     return Image(pixels=rgb, notes=tuple(notes))
 
 

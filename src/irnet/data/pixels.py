@@ -108,6 +108,26 @@ def scale_from(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint8]:
     return table[values]
 
 
+def deep_to_rgb(
+    values: NDArray[np.uint16], *, premultiplied: bool = False, known: tuple[int, str] | None = None
+) -> tuple[RGB, list[str]]:
+    """16-bit grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4) as 8-bit RGB, and notes. Raises InputError.
+
+    Colours and transparency have a depth each, by the rule of `scale_16bit`; but one for both where the
+    colours were multiplied by their alpha. `known`: that of the colours, and its note, where it is known.
+    """
+    depth, note = known or find_depth(values[..., :3] if values.ndim == 3 else values)
+    if values.ndim == 2 or values.shape[2] == 3:
+        return as_rgb(scale_from(values, depth)), [note]
+
+    alpha_depth, _ = find_depth(values[..., 3])
+    if premultiplied:  # no colour is above its own alpha
+        depth = alpha_depth = max(depth, alpha_depth)
+    colours, alpha = scale_from(values[..., :3], depth), scale_from(values[..., 3], alpha_depth)
+    rgb, more = lay_on_white(colours, alpha, premultiplied=premultiplied)
+    return rgb, [note, *more]
+
+
 def lay_on_white(colours: RGB, alpha: Grey, *, premultiplied: bool) -> tuple[RGB, list[str]]:
     """The colours where something is opaque, white where nothing is; in place."""
     low, high = int(alpha.min()), int(alpha.max())

@@ -128,21 +128,14 @@ def tags_of(picture: PIL.Image.Image, page: int) -> dict:
 
 
 def _scaled(values: NDArray[np.uint16], leaf: tifffile.TiffPage) -> tuple[pixels.RGB, list[str]]:
-    depth, note = pixels.find_depth(values[..., :3] if values.ndim == 3 else values)
+    known = None
     if leaf.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        top = 2**depth - 1
+        known = pixels.find_depth(values)
+        top = 2 ** known[0] - 1
         values = top - np.minimum(values, np.uint16(top))
-        if depth == 16:  # some write 12 bits as the upper end of 16
-            depth, note = pixels.find_depth(values)
-    if values.ndim == 2:
-        return pixels.as_rgb(pixels.scale_from(values, depth)), [note]
-    if not any(kind in (_ASSOCIATED, _UNASSOCIATED) for kind in leaf.extrasamples):
-        return pixels.scale_from(values[..., :3], depth), [note]
-    premultiplied = _ASSOCIATED in leaf.extrasamples
-    alpha_depth, _ = pixels.find_depth(values[..., 3])
-    if premultiplied:  # one scale for both: no colour is above its own alpha
-        depth = alpha_depth = max(depth, alpha_depth)
-    alpha = pixels.scale_from(values[..., 3], alpha_depth)
-    colours = pixels.scale_from(values[..., :3], depth)
-    rgb, more = pixels.lay_on_white(colours, alpha, premultiplied=premultiplied)
-    return rgb, [note, *more]
+        if top == 2**16 - 1:  # some write 12 bits as the upper end of 16
+            known = pixels.find_depth(values)
+    kind = next((kind for kind in leaf.extrasamples if kind in (_ASSOCIATED, _UNASSOCIATED)), None)
+    if kind is None and values.ndim == 3:
+        values = values[..., :3]
+    return pixels.deep_to_rgb(values, premultiplied=kind == _ASSOCIATED, known=known)
