@@ -52,6 +52,19 @@ def test_names_that_a_spreadsheet_would_take_for_formulas(tmp_path: Path) -> Non
     assert read_patients(str(table), ["=1+1.png", "'-x.png"]) == {"=1+1.png": "@p", "'-x.png": "p'2"}
 
 
+@pytest.mark.parametrize("word", ["NA", "nan", "NaN", "N/A", "#N/A", "<NA>", "null", "NULL", "None"])
+def test_what_programs_write_for_none_is_no_patient(tmp_path: Path, word: str) -> None:
+    table = tmp_path / "patients.csv"
+    table.write_text(
+        f'"image","patient"\n"a.png","Nana"\n"x.png",{word}\n"sub/b.png",{word}\n', encoding="utf-8"
+    )
+    with pytest.raises(
+        InputError, match=rf"csv, line 4: no patient of sub/b\.png \({word} stands for none\): write one"
+    ):
+        read_patients(str(table), NAMES)
+    assert read_patients(str(table), NAMES[:1]) == {"a.png": "Nana"}  # rows of other images are left alone
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

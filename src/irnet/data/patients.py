@@ -17,6 +17,8 @@ DELIMITERS = (";", "\t", ",", "|")
 IMAGE_COLUMNS = ("image", "imagename", "filename", "file", "name")
 PATIENT_COLUMNS = ("patient", "patientid", "patientname", "case", "caseid", "slide", "slideid")
 _EXAMPLE = r"'(P\d+)_'"
+# What R, pandas, Excel and databases write for nothing.
+_UNKNOWN = {"", "na", "n/a", "#n/a", "nan", "<na>", "null", "none"}
 
 Row = tuple[int, list[str]]  # number of its line, cells
 Find = Callable[[str], str | None]  # the image of a set that a cell names
@@ -92,9 +94,10 @@ def _by_table(table: Path, names: Sequence[str]) -> dict[str, str]:
             raise InputError(
                 f"{table}, line {line}: {name} is in line {lines[name]} too: keep one of the two"
             )
-        if not cells[patient_column]:
-            raise InputError(f"{table}, line {line}: no patient of {name}: write one")
-        patients[name], lines[name] = cells[patient_column], line
+        if (patient := cells[patient_column]).lower() in _UNKNOWN:
+            found = f" ({patient} stands for none)" if patient else ""
+            raise InputError(f"{table}, line {line}: no patient of {name}{found}: write one")
+        patients[name], lines[name] = patient, line
 
     if missing := [name for name in names if name not in patients]:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
