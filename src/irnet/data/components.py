@@ -12,10 +12,19 @@ from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
 
 def split_components(mask: NDArray) -> tuple[list[NDArray[np.bool_]], list[tuple[int, int]]]:
     """Crops and (x, y) offsets of the connected parts of a binary map (H, W), in reading order."""
-    numbered = np.asarray(label(np.asarray(mask) != 0, connectivity=2))  # pixels may touch at a corner
+    numbered = _number_parts(mask)
     places = find_objects(numbered)
     crops = [numbered[place] == number for number, place in enumerate(places, start=1)]
     return crops, [(columns.start, rows.start) for rows, columns in places]
+
+
+def count_components(mask: NDArray) -> int:
+    """How many connected parts a binary map (H, W) has."""
+    return int(_number_parts(mask).max(initial=0))
+
+
+def _number_parts(mask: NDArray) -> NDArray[np.int64]:
+    return np.asarray(label(np.asarray(mask) != 0, connectivity=2))  # pixels may touch at a corner
 
 
 def link_nuclei(cells: Cells) -> Cells:

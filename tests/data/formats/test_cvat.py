@@ -86,9 +86,16 @@ def test_shapes_of_one_label_and_group_are_one_instance(tmp_path: Path) -> None:
     assert (cells.areas.tolist(), cells.parents.tolist()) == ([500, 16, 16, 100], [-1, 0, -1, -1])
 
 
-def test_group_0_is_no_group(tmp_path: Path) -> None:
+def test_group_0_is_no_group(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cells = read(tmp_path, square(2, 2, 10, group_id="0") + square(20, 2, 20, group_id="0"))
     assert cells.areas.tolist() == [100, 400]
+    assert not caplog.text
+
+
+def test_cells_that_share_a_group_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(read(tmp_path, square(2, 2, 10, group_id="5") + square(20, 2, 20, group_id="5"))) == 1
+    assert "pieces that lie apart are one instance" in caplog.text
+    assert "(labelme: null, CVAT: 0): 2" in caplog.text
 
 
 def test_what_is_rotated_is_turned_about_its_middle(tmp_path: Path) -> None:

@@ -124,6 +124,18 @@ def test_shapes_of_one_label_and_group_are_one_instance(tmp_path: Path) -> None:
     assert cells.parents.tolist() == [-1, 0, -1]
 
 
+def test_cells_that_share_a_group_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    apart = [square(2, 2, 10, group_id=0), square(20, 2, 10, group_id=0), square(40, 2, 10, group_id=0)]
+    touching = [square(2, 30, 10, group_id=1), square(12, 40, 10, group_id=1)]  # at a corner
+    ignored = [square(2, 50, 5, "ignore", group_id=2), square(40, 50, 5, "ignore", group_id=2)]
+    assert read(tmp_path, *apart, *touching, *ignored, **CELL).areas.tolist() == [300, 200]
+    assert "a.json: pieces that lie apart are one instance" in caplog.text
+    assert "(labelme: null, CVAT: 0): 3" in caplog.text
+    caplog.clear()
+    read(tmp_path, *touching, *[row | {"group_id": None} for row in apart], **CELL)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("group", [0, 3, "3", "left", 3.0])
 def test_a_nucleus_is_linked_by_group_only_where_it_overlaps(tmp_path: Path, group: object, caplog) -> None:
     drawn = [square(2, 2, 20), square(6, 6, 4, "nucleus")]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells, Content
 from irnet.data.coco.rows import AS_SHARES
+from irnet.data.components import count_components
 from irnet.data.copies import COPIES, count_copies
 from irnet.data.corner import IN_A_CORNER, is_in_a_corner
 from irnet.data.numbers import fill_numbers
@@ -20,6 +21,10 @@ from irnet.geometry import masks, polygons
 from irnet.geometry.masks import Mask, Offset, Shape
 from irnet.wording import parse_instance_name
 
+_LIE_APART = (
+    "pieces that lie apart are one instance, for their shapes share label and group_id; give cells of their "
+    "own none (labelme: null, CVAT: 0)"
+)
 _DRAWN = 4  # pixels may be filled for one that is kept: in rings, holes and pieces
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +58,7 @@ class Gathering:
         self.shares = 0  # outlines with coordinates from 0 to 1
         self.drawn = 0  # outlines
         self.left_out: Counter[str] = Counter()  # what was not drawn, by reason
+        self.separate = 0  # pieces of joined shapes that touch no other
         self._room = MaskRoom()
         self._drawing = MaskRoom(_DRAWN)
 
@@ -136,6 +142,7 @@ class Gathering:
             IN_A_CORNER: self.drawn > self.shares and is_in_a_corner(cells),
             "outlines that left their image were cut to it": self.cut,
             "nuclei that touch no cell of their group were linked to none": apart,
+            _LIE_APART: self.separate,
         }
         counts |= {f"left out ({reason})": count for reason, count in self.left_out.items()}
         for message, count in counts.items():
@@ -143,14 +150,20 @@ class Gathering:
                 _logger.warning("%s: %s: %d", place, message, count)
 
     def _joined(self) -> list[Instance]:
-        """The instances, those of one class and bundle joined."""
+        """The instances, those of one class and bundle joined; pieces of cells that lie apart are counted."""
         joined: dict[Hashable, Instance] = {}
+        several: set[Hashable] = set()
         for number, instance in enumerate(self.instances):
             key = number if instance.bundle is None else (instance.label, instance.bundle)
             if first := joined.get(key):
                 crop, offset = self._union([(first.crop, first.offset), (instance.crop, instance.offset)])
                 instance = replace(first, crop=crop, offset=offset, kind=first.kind or instance.kind)
+                several.add(key)
             joined[key] = instance
+
+        cells = [joined[key] for key in several if joined[key].label != EVERY_CLASS]
+        pieces = [count_components(cell.crop) for cell in cells]
+        self.separate = sum(count for count in pieces if count > 1)
         return list(joined.values())
 
     def _draw_part(self, rings: Sequence[ArrayLike]) -> tuple[Mask, Offset]:
