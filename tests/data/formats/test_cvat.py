@@ -98,6 +98,22 @@ def test_cells_that_share_a_group_are_told(tmp_path: Path, caplog: pytest.LogCap
     assert "(labelme: null, CVAT: 0): 2" in caplog.text
 
 
+@pytest.mark.parametrize(("value", "parent"), [("superficial", -1), ("true", -1), ("0", -1), ("12", 0)])
+def test_an_attribute_of_the_users_own_links_nothing(
+    tmp_path: Path, value: str, parent: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shapes = square(2, 2, 20) + square(6, 6, 4, "nucleus") + square(40, 40, 4, "nucleus")
+    said = f'><attribute name="cell"> {value} </attribute></box>'
+    assert read(tmp_path, shapes.replace("/>", said)).parents.tolist() == [-1, parent, -1]
+    told = "no cell of their group were linked to none: 1" if parent == 0 else "link nothing: 3"
+    assert told in caplog.text
+
+
+def test_an_empty_attribute_is_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read(tmp_path, square(2, 2, 20).replace("/>", '><attribute name="cell"/></box>'))
+    assert not caplog.text
+
+
 def test_what_is_rotated_is_turned_about_its_middle(tmp_path: Path) -> None:
     box = '<box label="nucleus" xtl="10" ytl="20" xbr="40" ybr="24" rotation="90.00"/>'
     tilted = '<ellipse label="nucleus" cx="30" cy="30" rx="20" ry="2" rotation="45"/>'

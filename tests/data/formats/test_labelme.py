@@ -147,6 +147,29 @@ def test_a_nucleus_is_linked_by_group_only_where_it_overlaps(tmp_path: Path, gro
     assert "nuclei that touch no cell of their group were linked to none: 1" in caplog.text
 
 
+NO_LINK = "values of `cell` are no whole number from 1"
+
+
+@pytest.mark.parametrize("value", ["superficial", True, 0, -1, 1.5, "01", [1], {"a": 1}, 10**400])
+def test_a_key_of_the_users_own_links_nothing(tmp_path: Path, value: object, caplog) -> None:
+    cells = read(tmp_path, square(2, 2, 20, cell=value), square(6, 6, 4, "nucleus", cell=value), **CELL)
+    assert cells.parents.tolist() == [-1, -1]
+    assert f"a.json: {NO_LINK}" in caplog.text
+    assert "link nothing: 2" in caplog.text
+
+
+def test_a_number_links_what_overlaps_and_what_irnet_named(tmp_path: Path, caplog) -> None:
+    drawn = [square(2, 2, 20, cell=3), square(6, 6, 4, "nucleus", cell=3.0)]
+    far = square(40, 40, 4, "nucleus", cell="3")
+    assert read(tmp_path, *drawn, far, **CELL).parents.tolist() == [-1, 0, -1]
+    assert "nuclei that touch no cell of their group were linked to none: 1" in caplog.text
+    named = far | {"description": "a.png#7"}
+    assert read(tmp_path, *drawn, named, **CELL).parents.tolist() == [-1, 0, 0]
+    other = square(2, 30, 20, cell=3)  # the number stands for something else
+    assert read(tmp_path, *drawn, named, other, **CELL).parents.tolist() == [-1, 0, -1, -1]
+    assert NO_LINK not in caplog.text
+
+
 @pytest.mark.parametrize("size", [("60", "70"), (60.0, 70.0), (None, None)])
 def test_the_size_of_the_image_may_be_text(tmp_path: Path, size: tuple) -> None:
     data = write(tmp_path, smear().shift(0, 0, SHAPE)) | {"imageHeight": size[0], "imageWidth": size[1]}
@@ -191,7 +214,6 @@ BAD = {
     "a text": ("x", "label must be text"),
     "group": (shape(group_id=True), "group_id must be a whole number, text or null, not True"),
     "group list": (shape(group_id=[1]), "group_id must be a whole number"),
-    "cell": (shape(cell=[1]), "cell must be a whole number or text"),
     "no points": (shape(points=None), "points must be"),
     "NaN": (shape(points=[[1, 1], [2, 2], [1, 1e999]]), "is not a number"),
     "huge": (shape(points=[[1, 1], [2, 2], [1, 1e12]]), "beyond 140 px"),

@@ -287,6 +287,17 @@ def test_a_nucleus_of_a_doubled_cell_goes_to_the_one_that_holds_it(tmp_path: Pat
     assert entry.content.cells.parents.tolist() == [-1, -1, 1]
 
 
+@pytest.mark.parametrize(("value", "parent"), [("parabasal", -1), ([1], -1), ("0", -1), ("4", 0), (4, 0)])
+def test_metadata_of_the_users_own_link_nothing(
+    tmp_path: Path, value: object, parent: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn = [feature(name="cytoplasm"), feature(name="nucleus")]
+    for one in drawn:
+        one["properties"]["metadata"] = {"cell": value}
+    assert read(tmp_path, drawn).parents.tolist() == [-1, parent]
+    assert ("link nothing: 2" in caplog.text) == (parent == -1)
+
+
 def with_metadata(**metadata: object) -> list[dict]:
     marked = feature()
     marked["properties"]["metadata"] = metadata
@@ -324,7 +335,6 @@ BAD = {
     ),
     "score": (with_metadata(score="high"), "score 'high'"),
     "long score": (with_metadata(score=10**400), "score .* is not a number"),
-    "cell": (with_metadata(cell=[1]), r"metadata: cell must be a whole number or text, not \[1\]"),
 }
 
 

@@ -213,7 +213,7 @@ def _take(element: Element, gathering: Gathering, mapping: Mapping[str, str] | N
     gathering.add(
         *_mask(element, gathering),
         label,
-        group=attributes.get("cell") or None,
+        group=gathering.cell_number(attributes.get("cell")),
         bundle=element.get("group_id") if element.get("group_id") not in _NO_GROUP else None,
         score=parse_score(_real("score", attributes.get("score") or "1")),
         kind=attributes.get("kind", ""),

@@ -1,9 +1,11 @@
 """Instances of one image, gathered while a file of annotations is read: checked, linked and within bounds."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,8 +27,19 @@ _LIE_APART = (
     "pieces that lie apart are one instance, for their shapes share label and group_id; give cells of their "
     "own none (labelme: null, CVAT: 0)"
 )
+_NO_CELL_NUMBER = (
+    "values of `cell` are no whole number from 1, as irnet writes it: they were taken for your own, and link "
+    "nothing"
+)
+_CELL_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _DRAWN = 4  # pixels may be filled for one that is kept: in rings, holes and pieces
 _logger = logging.getLogger(__name__)
+
+
+class CellNumber(NamedTuple):
+    """A group by our key `cell`, which may be a user's own as well."""
+
+    number: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,8 +59,10 @@ class Instance:
 class Gathering:
     """What a file says of one image of `shape` (H, W), instance by instance.
 
-    A nucleus belongs to the cell of its `group`. What a tool groups by itself is a `bundle`: shapes of one
-    class are one instance (labelme's rule), a nucleus belongs to the cell that it overlaps.
+    A nucleus belongs to the cell of its `group`, wherever it lies; one without an id of ours by a
+    `CellNumber`, and any where several cells have the group, only to a cell that it overlaps. What a tool
+    groups by itself is a `bundle`: shapes of one class are one instance (labelme's rule), a nucleus belongs
+    to the cell that it overlaps.
     """
 
     def __init__(self, shape: Sequence[int], mpp: float | None = None) -> None:
@@ -59,6 +74,7 @@ class Gathering:
         self.drawn = 0  # outlines
         self.left_out: Counter[str] = Counter()  # what was not drawn, by reason
         self.separate = 0  # pieces of joined shapes that touch no other
+        self.foreign = 0  # values of `cell` that are not ours
         self._room = MaskRoom()
         self._drawing = MaskRoom(_DRAWN)
 
@@ -85,6 +101,16 @@ class Gathering:
     def leave_out(self, reason: str) -> None:
         """Count something that is not an instance: it is reported when all is read."""
         self.left_out[reason] += 1
+
+    def cell_number(self, value: object) -> CellNumber | None:
+        """The group that our key `cell` says; None for nothing, and for other values, which are counted."""
+        if value in (None, ""):
+            return None
+        value = int(value) if isinstance(value, float) and value.is_integer() else value
+        if _CELL_NUMBER.fullmatch(text := str(value)):
+            return CellNumber(int(text))
+        self.foreign += 1
+        return None
 
     def add(
         self,
@@ -143,6 +169,7 @@ class Gathering:
             "outlines that left their image were cut to it": self.cut,
             "nuclei that touch no cell of their group were linked to none": apart,
             _LIE_APART: self.separate,
+            _NO_CELL_NUMBER: self.foreign,
         }
         counts |= {f"left out ({reason})": count for reason, count in self.left_out.items()}
         for message, count in counts.items():
@@ -206,8 +233,11 @@ def _parents(cells: Cells, instances: Sequence[Instance]) -> tuple[NDArray[np.in
         candidates = owners.get(("group", group) if bundle is None else ("bundle", bundle), [])
         if not candidates:
             continue
+
         most = max(candidates, key=lambda owner, place=place: shared.get((place, owner), 0))
-        if bundle is None or (place, most) in shared:
+        ours = not isinstance(group, CellNumber) or instances[place].number is not None
+        stated = bundle is None and len(candidates) == 1 and ours
+        if stated or (place, most) in shared:
             parents[place] = most
         else:
             apart += 1

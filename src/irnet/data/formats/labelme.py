@@ -22,7 +22,7 @@ import numpy as np
 from irnet.cells import LABEL_NAMES, Cells, check_mpp
 from irnet.data.beside import ImageFinder, list_files
 from irnet.data.categories import DROPPED, label_of
-from irnet.data.coco.document import Id, Row, identity, naming, parse, short, whole
+from irnet.data.coco.document import Id, Row, naming, parse, short, whole
 from irnet.data.coco.rows import parse_number, parse_score
 from irnet.data.files import write_atomic
 from irnet.data.formats.gathering import Gathering, number_pairs
@@ -156,7 +156,7 @@ def _take(row: Any, gathering: Gathering, mapping: Mapping[str, str] | None) -> 
         crop,
         offset,
         label,
-        group=None if row.get("cell") is None else identity(row, "cell"),
+        group=gathering.cell_number(row.get("cell")),
         bundle=_group(row.get("group_id")),
         score=1.0 if row.get("score") is None else parse_score(row["score"]),
         kind=str(row.get("kind") or ""),

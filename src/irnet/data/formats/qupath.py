@@ -8,7 +8,7 @@ outside its cell's object is linked to it by the metadata key `cell`.
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS
 from irnet.data.beside import ImageFinder, list_files
 from irnet.data.categories import DROPPED, label_of
-from irnet.data.coco.document import Id, Row, identity, naming, parse, short
+from irnet.data.coco.document import Row, naming, parse, short
 from irnet.data.files import write_atomic
 from irnet.data.formats.gathering import Gathering
 from irnet.data.formats.qupath_features import (
@@ -137,8 +137,7 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     metadata = metadata if isinstance(metadata, dict) else {}
     kind, (score,) = class_name(properties), scores_of(metadata.get("score") or "1", count=1)
     if object_type(feature) == "cell":
-        pair = _pair(metadata)
-        group = f"feature {number}" if pair is None else pair
+        group = gathering.cell_number(metadata.get("cell")) or f"feature {number}"
         _take_cell(feature, group, gathering, mapping, score=score)
         return
     if object_type(feature) not in ("annotation", "detection"):
@@ -151,13 +150,12 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     if label != DROPPED:
         mask = gathering.draw_parts(parse_polygons(geometry, gathering.shape))
         kind = str(metadata.get("kind") or "")
-        gathering.add(
-            *mask, label, group=_pair(metadata), score=score, kind=kind, name=properties.get("name")
-        )
+        pair = gathering.cell_number(metadata.get("cell"))
+        gathering.add(*mask, label, group=pair, score=score, kind=kind, name=properties.get("name"))
 
 
 def _take_cell(
-    feature: Row, group: Id, gathering: Gathering, mapping: Mapping[str, str] | None, *, score: float
+    feature: Row, group: Hashable, gathering: Gathering, mapping: Mapping[str, str] | None, *, score: float
 ) -> None:
     """A cell object and its nuclei. Its class is its kind, unless the user says what the class is."""
     properties = properties_of(feature)
@@ -176,7 +174,7 @@ def _take_cell(
         _take_nuclei(feature.get("nucleusGeometry"), properties.get("metadata"), gathering, group)
 
 
-def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: Id) -> None:
+def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: Hashable) -> None:
     if geometry is None:
         return
     parts = parse_polygons(geometry, gathering.shape)
@@ -192,9 +190,3 @@ def _take_nuclei(geometry: Any, metadata: Any, gathering: Gathering, group: Id) 
     names = names if len(names) == len(nuclei) else [""] * len(nuclei)
     for nucleus, score, name in zip(nuclei, scores, names, strict=True):
         gathering.add(*gathering.draw_parts(nucleus), NUCLEUS, group=group, score=score, name=name)
-
-
-def _pair(metadata: Row) -> Id | None:
-    """What a cell and its nuclei share, None: it stands alone. Raises InputError."""
-    with naming("metadata"):
-        return None if metadata.get("cell") is None else identity(metadata, "cell")
