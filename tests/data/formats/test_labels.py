@@ -218,6 +218,40 @@ def test_maps_of_ours_are_read_however_cells_cut_each_other(tmp_path: Path) -> N
         labels.read(tmp_path)
 
 
+def owners_of(folder: Path, nuclei: dict[int, tuple[int, int]]) -> dict[int, int]:
+    """The cell of each nucleus, 0 for none: ten cells of 20 columns, nuclei by number and columns."""
+    columns = np.arange(220)
+    cells = np.tile(columns // 20, (30, 1)).astype(np.uint16)
+    values = np.zeros_like(cells)
+    for number, (start, stop) in nuclei.items():
+        values[10:20, start:stop] = number
+    place(folder, Cells.empty(cells.shape))
+    tifffile.imwrite(folder / "a_cells.tif", cells)
+    tifffile.imwrite(folder / "a_nuclei.tif", values)
+    (entry,) = labels.read(folder)
+    found = entry.content.cells
+    starts = {start: number for number, (start, _) in nuclei.items()}
+    pairs = zip(found.boxes[:, 0].astype(int).tolist(), found.parents.tolist(), strict=True)
+    return {
+        starts[x]: parent + 1
+        for (x, parent), label in zip(pairs, found.labels, strict=True)
+        if label == NUCLEUS
+    }
+
+
+def test_maps_that_are_numbered_apart_link_by_pixels_alone(tmp_path: Path) -> None:
+    shifted = {number: (20 * number + 19, 20 * number + 35) for number in range(1, 10)}  # touches its number
+    assert owners_of(tmp_path, shifted) == {number: number + 1 for number in range(1, 10)}
+    mixed = shifted | {number: (20 * number + 5, 20 * number + 15) for number in range(1, 8)}
+    assert owners_of(tmp_path, mixed) == {number: number + (number > 7) for number in range(1, 10)}
+
+
+def test_maps_that_are_numbered_together_link_by_number(tmp_path: Path) -> None:
+    own = {number: (20 * number + 5, 20 * number + 15) for number in range(1, 11)}
+    covered = own | {4: (99, 115), 11: (2, 9)}  # most of one lies under another cell; one lies in none
+    assert owners_of(tmp_path, covered) == {number: number for number in range(1, 11)} | {11: 0}
+
+
 def test_many_cells_are_read_back(tmp_path: Path) -> None:
     count = 70_000
     offsets = np.stack([np.arange(count) % 300, np.arange(count) // 300], axis=1)

@@ -9,7 +9,6 @@ that they are ours: cells that others cut in pieces look like a binary map or a 
 
 import io
 import logging
-import math
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from irnet.data.coco.document import naming
 from irnet.data.components import split_components
 from irnet.data.files import write_atomic
 from irnet.data.formats.gathering import Gathering
+from irnet.data.formats.label_pieces import box_size, refuse_binary
 from irnet.data.mask_image import Map, read_integers
 from irnet.data.sample import Entry
 from irnet.data.stored import software_of
@@ -42,9 +42,8 @@ MAX_CROP_PIXELS = 2**30  # all crops of a page together: labels strewn over the 
 _ROWS = 256  # at a time
 _CROPS_A_PIXEL = 8  # or, in large frames, a pixel
 CELLS, NUCLEI = "_cells.tif", "_nuclei.tif"
-_WHITE = (255, 65535)
+_TOGETHER = 0.9  # share of nuclei that lie mostly in the cell of their number, where maps share numbers
 _logger = logging.getLogger(__name__)
-PIECES = 2  # a label: maps of instances have about one, binary maps and pictures many
 
 
 class Lost(NamedTuple):
@@ -65,6 +64,14 @@ class Lost(NamedTuple):
                 f"{self.changed:,} nuclei lie in pieces or touch another of their cell: each piece is read "
                 "back as one"
             )
+
+
+class _Piece(NamedTuple):
+    """A nucleus in a map: a piece of a number."""
+
+    number: int
+    crop: Mask
+    place: Offset
 
 
 def write(stem: str | os.PathLike, cells: Cells) -> Lost:
@@ -99,9 +106,9 @@ def write(stem: str | os.PathLike, cells: Cells) -> Lost:
 def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) -> list[Entry]:
     """The images of STEM_cells.tif files with their cells, and with the nuclei of STEM_nuclei.tif.
 
-    A piece of a number is a nucleus of its own. It belongs to the cell with that number if they overlap or
-    the maps are ours, else to the cell that holds most of it: tools number the two maps apart. Without any
-    map of nuclei these are not annotated. InputError.
+    A piece of a number is a nucleus of its own. It belongs to the cell with that number if the maps are ours,
+    or if they overlap and nearly all nuclei do so; else to the cell that holds most of it: tools number
+    the two maps apart. Without any map of nuclei these are not annotated. InputError.
     """
     pictures = ImageFinder(source, images)
     files = list_files(source, CELLS)
@@ -165,21 +172,46 @@ def _add_nuclei(file: Path, owners: Map, linked: Collection[int] | None, gatheri
     with naming(str(file)):
         nuclei = _cells(values, NUCLEUS, in_pieces=True, own=linked is not None)
     numbers = [number for number in _numbers(values).tolist() if number]
+    pieces: list[_Piece] = []
     for number, mask, (x, y) in zip(numbers, nuclei.masks, nuclei.offsets.tolist(), strict=True):
         for crop, (left, top) in zip(*split_components(mask), strict=True):
-            place = x + left, y + top
-            owner = _owner(owners, crop, place, number) if linked is None else number
-            gathering.add(crop, place, NUCLEUS, group=owner if linked is None or number in linked else None)
+            pieces.append(_Piece(number, crop, (x + left, y + top)))
+
+    if linked is None:
+        groups = _find_owners(owners, pieces)
+    else:
+        groups = [piece.number if piece.number in linked else None for piece in pieces]
+    for piece, group in zip(pieces, groups, strict=True):
+        gathering.add(piece.crop, piece.place, NUCLEUS, group=group)
 
 
-def _owner(owners: Map, crop: Mask, place: Offset, number: int) -> int | None:
-    """The number of the cell that a nucleus belongs to, None where it lies in no cell."""
+def _find_owners(owners: Map, pieces: Sequence[_Piece]) -> list[int | None]:
+    """The number of the cell that each nucleus belongs to, None where it lies in no cell.
+
+    One rule for both maps: where nearly all nuclei lie mostly in the cell of their number it is that cell, if
+    they overlap; else the cell that holds most of them.
+    """
+    under = [_count_under(owners, piece.crop, piece.place) for piece in pieces]
+    same, inside = 0, 0
+    for piece, pixels in zip(pieces, under, strict=True):
+        inside += bool(pixels)
+        same += bool(pixels) and pixels.get(piece.number) == max(pixels.values())
+
+    together = same >= _TOGETHER * inside
+    return [
+        piece.number
+        if together and piece.number in pixels
+        else max(pixels, key=pixels.__getitem__, default=None)
+        for piece, pixels in zip(pieces, under, strict=True)
+    ]
+
+
+def _count_under(owners: Map, crop: Mask, place: Offset) -> dict[int, int]:
+    """Pixels of a nucleus in each cell that holds any, by the cell's number."""
     x, y = place
     under = owners[y : y + crop.shape[0], x : x + crop.shape[1]][crop]
     found, counts = np.unique(under[under != 0], return_counts=True)
-    if not len(found):
-        return None
-    return number if number in found else int(found[counts.argmax()])
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _flatten(cells: Cells) -> NDArray[np.int32]:
@@ -220,9 +252,9 @@ def _cells(values: Map, label: int, *, in_pieces: bool = False, own: bool = Fals
         raise InputError(f"the label {values.min()} is negative: save the map with more bits")
     numbered, count = _renumber(values, MAX_OWN_LABELS if own else MAX_LABELS)
     if not in_pieces and not own:
-        _refuse_binary(values, numbered, count)
+        refuse_binary(values, numbered, count)
     places = find_objects(numbered)
-    if sum(map(_size, places)) > max(MAX_CROP_PIXELS, _CROPS_A_PIXEL * values.size):
+    if sum(map(box_size, places)) > max(MAX_CROP_PIXELS, _CROPS_A_PIXEL * values.size):
         raise InputError("its labels are scattered over the whole frame: is it a picture?")
     return Cells.build(
         [numbered[place] == number for number, place in enumerate(places, start=1)],
@@ -230,55 +262,6 @@ def _cells(values: Map, label: int, *, in_pieces: bool = False, own: bool = Fals
         [label] * count,
         (values.shape[0], values.shape[1]),
     )
-
-
-def _refuse_binary(values: Map, numbered: NDArray[np.int32], count: int) -> None:
-    """Raise InputError for a map that does not tell its cells apart: true and false, 0 and 255, or pieces.
-
-    White is the largest number of 8 or 16 bits, or of the map's own kind.
-    """
-    pieces = np.asarray(number_pieces(numbered, connectivity=2))
-    found = int(pieces.max())
-    largest = 1 if values.dtype.kind == "b" else 2 ** (8 * values.itemsize - (values.dtype.kind == "i")) - 1
-    binary = count == 1 and int(values.max()) in (largest, *_WHITE)
-    if found > PIECES * count or (count == 1 and found > 1) or binary:
-        raise InputError(
-            f"{count} labels in {found} pieces: it is a binary map or a picture; number its cells, for "
-            "example with skimage.measure.label"
-        )
-    if found > count:
-        _refuse_resampled(numbered, pieces)
-
-
-def _refuse_resampled(numbered: NDArray[np.int32], pieces: NDArray[np.int64]) -> None:
-    """Raise InputError for a map with numbers between numbers: a small piece of one label rings another.
-
-    Where a map was made larger or smaller as pictures are, the edge of a cell has every number below its own.
-    """
-    whole = find_objects(numbered)
-    areas, owners = np.bincount(pieces.ravel()), np.zeros(pieces.max() + 1, dtype=np.int64)
-    owners[pieces.ravel()] = numbered.ravel()
-    largest = np.zeros(len(whole) + 1, dtype=np.int64)
-    np.maximum.at(largest, owners, areas)
-
-    for number, place in enumerate(find_objects(pieces), start=1):
-        if areas[number] == largest[owners[number]]:
-            continue
-        middle = (slice(place[0].start + 1, place[0].stop - 1), slice(place[1].start + 1, place[1].stop - 1))
-        for label in np.unique(numbered[place]).tolist():
-            if label and _holds(middle, whole[label - 1]) and 2 * _size(whole[label - 1]) > _size(place):
-                raise InputError(
-                    "the edges of labels have numbers of others: make the map smaller or larger without "
-                    "interpolation (nearest neighbour)"
-                )
-
-
-def _holds(outer: tuple[slice, slice], inner: tuple[slice, slice]) -> bool:
-    return all(a.start <= b.start and b.stop <= a.stop for a, b in zip(outer, inner, strict=True))
-
-
-def _size(place: tuple[slice, slice]) -> int:
-    return math.prod(side.stop - side.start for side in place)
 
 
 def _renumber(values: Map, most: int) -> tuple[NDArray[np.int32], int]:
