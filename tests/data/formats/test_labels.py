@@ -72,11 +72,12 @@ def test_numbers_of_a_palette_are_the_labels(tmp_path: Path) -> None:
     assert len(read_labels(tmp_path / "a.png", SHAPE)) == 3
 
 
-def test_a_cell_in_two_pieces_is_one_instance(tmp_path: Path) -> None:
+def test_a_cell_in_two_pieces_is_one_instance_and_told(tmp_path: Path, caplog) -> None:
     values = MAP.copy()
     values[10:12] = np.where(values[10:12] == 3, 0, values[10:12])
     cells = read_labels(save(tmp_path / "a.tif", values), SHAPE)
     assert len(cells) == 3
+    assert "a.tif: labels in several pieces, each read as one cell or nucleus: 1" in caplog.text
 
 
 NOISE = np.random.default_rng(0).integers(0, 256, SHAPE)

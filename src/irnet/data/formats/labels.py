@@ -26,7 +26,7 @@ from irnet.data.coco.document import naming
 from irnet.data.components import split_components
 from irnet.data.files import write_atomic
 from irnet.data.formats.gathering import Gathering
-from irnet.data.formats.label_pieces import box_size, refuse_binary
+from irnet.data.formats.label_pieces import box_size, check_pieces
 from irnet.data.mask_image import Map, read_integers
 from irnet.data.sample import Entry
 from irnet.data.stored import software_of
@@ -124,8 +124,7 @@ def read(source: str | os.PathLike, *, images: str | os.PathLike | None = None) 
         gathering = Gathering(*picture.measure())
         nuclei = _nuclei_of(file)
         owners, own = _only_page(file, gathering.shape), software_of(file) == MARK
-        with naming(str(file)):
-            cells = _cells(owners, CYTOPLASM, own=own)
+        cells = _cells(owners, CYTOPLASM, file, own=own)
         numbers = [number for number in _numbers(owners).tolist() if number]
         for number, crop, place in zip(numbers, cells.masks, cells.offsets.tolist(), strict=True):
             gathering.add(crop, (place[0], place[1]), CYTOPLASM, group=number)
@@ -150,13 +149,13 @@ def read_labels(path: str | os.PathLike, shape: Shape, labels: Sequence[int] = (
     """
     path = Path(path)
     pages, own = read_integers(path, shape), software_of(path) == MARK
-    with naming(str(path)):
-        if len(pages) != len(labels):
-            raise InputError(
-                f"{len(pages)} pages, but {len(labels)} classes: name the class of each page, for example "
-                "--label nucleus,cytoplasm"
-            )
-        return Cells.concat([_cells(page, label, own=own) for page, label in zip(pages, labels, strict=True)])
+    if len(pages) != len(labels):
+        raise InputError(
+            f"{path}: {len(pages)} pages, but {len(labels)} classes: name the class of each page, for "
+            "example --label nucleus,cytoplasm"
+        )
+    pairs = zip(pages, labels, strict=True)
+    return Cells.concat([_cells(page, label, path, own=own) for page, label in pairs])
 
 
 def _only_page(file: Path, shape: Shape) -> Map:
@@ -169,8 +168,7 @@ def _only_page(file: Path, shape: Shape) -> Map:
 def _add_nuclei(file: Path, owners: Map, linked: Collection[int] | None, gathering: Gathering) -> None:
     """The pieces of a map of nuclei; `linked` are numbers that mean a cell wherever it lies, None: none."""
     values = _only_page(file, gathering.shape)
-    with naming(str(file)):
-        nuclei = _cells(values, NUCLEUS, in_pieces=True, own=linked is not None)
+    nuclei = _cells(values, NUCLEUS, file, in_pieces=True, own=linked is not None)
     numbers = [number for number in _numbers(values).tolist() if number]
     pieces: list[_Piece] = []
     for number, mask, (x, y) in zip(numbers, nuclei.masks, nuclei.offsets.tolist(), strict=True):
@@ -246,16 +244,19 @@ def _to_tiff(values: NDArray[np.unsignedinteger], mpp: float | None) -> bytes:
     return content.getvalue()
 
 
-def _cells(values: Map, label: int, *, in_pieces: bool = False, own: bool = False) -> Cells:
+def _cells(values: Map, label: int, file: Path, *, in_pieces: bool = False, own: bool = False) -> Cells:
     """The instances of a map. Raises InputError for what is none, unless it is our `own`."""
-    if values.min() < 0:
-        raise InputError(f"the label {values.min()} is negative: save the map with more bits")
-    numbered, count = _renumber(values, MAX_OWN_LABELS if own else MAX_LABELS)
-    if not in_pieces and not own:
-        refuse_binary(values, numbered, count)
-    places = find_objects(numbered)
-    if sum(map(box_size, places)) > max(MAX_CROP_PIXELS, _CROPS_A_PIXEL * values.size):
-        raise InputError("its labels are scattered over the whole frame: is it a picture?")
+    with naming(str(file)):
+        if values.min() < 0:
+            raise InputError(f"the label {values.min()} is negative: save the map with more bits")
+        numbered, count = _renumber(values, MAX_OWN_LABELS if own else MAX_LABELS)
+        several = 0 if own else check_pieces(values, numbered, count, apart=in_pieces)
+        places = find_objects(numbered)
+        if sum(map(box_size, places)) > max(MAX_CROP_PIXELS, _CROPS_A_PIXEL * values.size):
+            raise InputError("its labels are scattered over the whole frame: is it a picture?")
+    if several:
+        _logger.warning("%s: labels in several pieces, each read as one cell or nucleus: %d", file, several)
+
     return Cells.build(
         [numbered[place] == number for number, place in enumerate(places, start=1)],
         [(columns.start, rows.start) for rows, columns in places],
