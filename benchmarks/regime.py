@@ -31,7 +31,7 @@ from irnet.metrics.statistics import (
 )
 from irnet.report.plot import Line, Panel, draw_panels
 from irnet.study.one_cut import ONE_CUTS
-from irnet.study.render import number, number_table, with_bounds
+from irnet.study.render import number, number_table, signed, with_bounds
 from irnet.study.results import OVERLAP_RECALL
 from irnet.study.rows import MASK_RCNN, TABLE1, TABLE2, TITLES
 from irnet.study.sections import with_spread
@@ -47,7 +47,7 @@ intervals over patients, ± is the standard deviation over seeds.
 A gain, such as `+.032 [+.021, +.042]; 3/3; .026`, is the paired difference of scores averaged over seeds,
 its 95 % interval over patients, in how many seeds it has that sign, and the smallest true gain that such a
 study finds in four of five cases, from the errors of patients and seeds together. A gain below the last is
-doubtful."""
+doubtful; the first table has those above it in bold, and the paper's beside them."""
 SETS = {  # what the names of the files stand for
     "cps": "Generated as CPS, what lies under a cell shines through",
     "hidden": "The same, cells hide what lies under them",
@@ -131,7 +131,7 @@ def main() -> None:
     studies = [Study.read(path) for path in arguments.studies]
     studies.sort(key=lambda study: (study.name, study.fields))
 
-    print(INTRODUCTION)
+    print(f"{INTRODUCTION}\n\n{overview(studies)}")
     for name, part in groupby(studies, lambda study: study.name):
         print(f"\n## {SETS.get(name, name)}")
         of_set = [*part]
@@ -151,6 +151,29 @@ def values(study: Study) -> str:
         texts = [with_spread(study.estimate(row, column)) for column in (*TITLES, OVERLAP_RECALL)]
         rows.append([ROWS[row].title, str(len(seeds)), *texts])
     return number_table(["row", "seeds", *TITLES.values(), "overlap recall"], rows)
+
+
+def overview(studies: Sequence[Study]) -> str:
+    """What each row gains over Mask R-CNN at its own thresholds, beside the paper's figure."""
+    rows = []
+    for (figure, title), (key, row) in product(TITLES.items(), ROWS.items()):
+        known = [key in study.seeds and MASK_RCNN.key in study.seeds for study in studies]
+        if row == MASK_RCNN or not any(known):
+            continue
+        texts = [
+            emphasised(study.gain(key, figure, MASK_RCNN.key)) if there else "-"
+            for study, there in zip(studies, known, strict=True)
+        ]
+        paper = signed(row.paper[figure] - MASK_RCNN.paper[figure]) if row.paper else "-"
+        rows.append([f"{title}: {row.title}", paper, *texts])
+    names = [f"{study.name}, {study.fields} fields" for study in studies]
+    return number_table([f"over {MASK_RCNN.title}", "the paper, 289 fields", *names], rows)
+
+
+def emphasised(part: Difference) -> str:
+    """A difference, bold where it is larger than what surely is found."""
+    text = signed(part.value)
+    return f"**{text}**" if abs(part.value or 0.0) > (part.resolvable or 0.0) else text
 
 
 def gains(studies: Sequence[Study], cut: str, over: str) -> str:
