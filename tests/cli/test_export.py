@@ -150,7 +150,7 @@ def test_labelme_gets_only_the_images_that_were_segmented(run, smears: Path, tmp
 def test_other_images_of_a_name_are_not_replaced(run, smears: Path, tmp_path: Path) -> None:
     (tmp_path / "1.png").write_text("mine")
     ran = run("export", smears, "--to", "labelme", "-o", tmp_path)
-    assert (ran.code, "1.png is there and is another image" in ran.err) == (2, True)
+    assert (ran.code, "1.png is there and is another file" in ran.err) == (2, True)
     assert [file.name for file in tmp_path.iterdir()] == ["1.png"]
     assert (tmp_path / "1.png").read_text() == "mine"
 

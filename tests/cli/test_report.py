@@ -81,7 +81,6 @@ def test_a_table_of_somebody_else_is_never_written_over(run, smears: Path, tmp_p
         ("measure", found),
         ("measure", found, "--patients", link),
         ("predict", smears / "images", "-o", found, "--method", "jomls", "--scale", 1),
-        ("import-predictions", found / "predictions.json", found / "predictions.json", "-o", found),
     ):
         ran = run(*arguments)
         assert (ran.code, "images.csv is there, with other columns" in ran.err) == (2, True), ran.err
@@ -91,4 +90,9 @@ def test_a_table_of_somebody_else_is_never_written_over(run, smears: Path, tmp_p
     mine.rename(tmp_path / "patients.csv")
     assert run("measure", found, "--patients", tmp_path / "patients.csv").code == 0
     assert run("measure", found, "--patients", found / "images.csv").code == 0  # its own is read back
-    assert "P1" in (found / "images.csv").read_text()
+    assert "P1" in mine.read_text()
+
+    mine.write_text("image;note\n")
+    jomls = ("--method", "jomls", "--scale", 1)
+    assert run("predict", smears / "images", "-o", found, *jomls, "--save", "coco").code == 0
+    assert mine.read_text() == "image;note\n"

@@ -16,7 +16,7 @@ from typing import Any
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.beside import name_files
 from irnet.data.coco.coco import part_of
-from irnet.data.coco.run_record import OVERLAYS
+from irnet.data.coco.run_record import CELLS, IMAGES, OVERLAYS
 from irnet.data.files import refuse_overwriting, remove_drafts
 from irnet.data.image import Image, check_kinds, read_image
 from irnet.data.listing import list_images
@@ -41,7 +41,7 @@ from irnet.report.labels import write_numbers
 from irnet.verbs.failures import explain
 from irnet.verbs.predict_options import SAVES, PredictOptions
 from irnet.verbs.predict_result import PredictResult, describe
-from irnet.verbs.run_files import refuse_taken
+from irnet.verbs.run_files import refuse_foreign_tables, refuse_taken
 from irnet.verbs.unfinished import Result, Task, Unfinished
 
 _DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
@@ -78,6 +78,8 @@ def predict_files(
     check_kinds(files)
     with writing(out, "irnet predict"):
         refuse_taken(out)
+        if "csv" in options.save:
+            refuse_foreign_tables(out / name for name in (CELLS, IMAGES))
         refuse_overwriting((out / OVERLAYS).rglob("*"), files)
         method = open_method(
             options.method,

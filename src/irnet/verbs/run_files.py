@@ -31,10 +31,10 @@ WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
 
 
 def refuse_taken(folder: Path) -> None:
-    """Raise InputError where a folder holds what a run would hide or replace.
+    """Raise InputError where a folder holds whole slides, annotations, or corrections of its predictions.
 
-    Nothing shows whole slides beside images, predictions are read in the place of annotations, other
-    predictions would orphan the corrections of earlier ones, and a table of somebody else would be lost.
+    Nothing shows slides beside images, predictions are read in the place of annotations, and other
+    predictions would orphan the corrections.
     """
     if (folder / SLIDES_JSON).exists():
         raise InputError(
@@ -50,30 +50,30 @@ def refuse_taken(folder: Path) -> None:
             f"{journal} corrects the predictions in {folder}, which would be replaced: "
             "write to another folder with -o, or export the corrections with irnet view and move it away"
         )
-    refuse_foreign_tables(folder / name for name in (CELLS, IMAGES))
 
 
 def refuse_foreign_tables(files: Iterable[Path]) -> None:
     """Raise InputError where a table of somebody else has the name of one that is to be written."""
     for file in files:
-        if file.exists() and not _is_own_table(file):
+        if _is_foreign_table(file):
             raise InputError(
                 f"{file} is there, with other columns than irnet writes, and would be written over: rename "
                 "it, or write to another folder"
             )
 
 
-def _is_own_table(file: Path) -> bool:
-    """Whether a table has columns of cells.csv or images.csv alone, and most of them: all but new ones.
+def _is_foreign_table(file: Path) -> bool:
+    """Whether there is a table that lacks most columns of cells.csv and images.csv, or has others.
 
-    A spreadsheet may have parted them by something else.
+    A spreadsheet may have parted them by something else; columns may be new since it was written.
     """
     try:
         with open(file, encoding="utf-8-sig", errors="replace") as lines:
             columns = {name.strip('"') for name in re.split("[,;\t]", lines.readline(10_000).strip())}
-    except OSError:  # a folder
-        return False
-    return any(columns <= {*known} and 2 * len(columns) > len(known) for known in (IMAGE_COLUMNS, COLUMNS))
+    except OSError:
+        return file.exists()
+    known = [{*names} for names in (IMAGE_COLUMNS, COLUMNS)]
+    return not any(columns <= names and 2 * len(columns) > len(names) for names in known)
 
 
 def remove_earlier(folder: Path, *, but: Collection[str] = ()) -> None:
@@ -86,7 +86,8 @@ def remove_earlier(folder: Path, *, but: Collection[str] = ()) -> None:
         listed = {name: safe_join(folder, name) for name in RunRecord.read(folder).files}
         drawn = {name: path for name, path in listed.items() if _is_overlay(name)}
         ours = {**{name: folder / name for name in WRITTEN}, **drawn} if listed else {}
-        for path in (path for name, path in ours.items() if name not in but):
+        foreign = [name for name in (CELLS, IMAGES) if _is_foreign_table(folder / name)]
+        for path in (path for name, path in ours.items() if name not in (*but, *foreign)):
             path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # it goes on up to the first folder that is not empty
                 os.removedirs(path.parent)
