@@ -51,6 +51,18 @@ def test_an_image_its_measures_and_its_tile(client: httpx.Client) -> None:
     assert client.get("/api/images/1/tiles/0/1/0").status_code == 404
 
 
+def test_an_image_with_marked_points_is_shown_and_edited(found: Path, request: pytest.FixtureRequest) -> None:
+    document = json.loads((found / "predictions.json").read_text())
+    point = {"id": 99, "image_id": document["images"][0]["id"], "category_id": 2, "keypoints": [30, 20, 2]}
+    (found / "predictions.json").write_text(json.dumps(document | {"annotations": [point]}))
+
+    client: httpx.Client = request.getfixturevalue("client")
+    assert client.get("/api/images/0").json()["instances"] == []
+    client.post("/api/images/0/work", json={})
+    assert post(client, 0, op="add", label=1, rings=[ring(138, 22, 18)]).json()["revision"] == 1
+    assert client.post("/api/images/0/work", json={}).json()["missing"] == {"outlines": 0, "measures": 0}
+
+
 def test_edit_undo_redo_and_export(client: httpx.Client, found: Path) -> None:
     client.get("/api/images/0")
     client.post("/api/images/0/work", json={})
