@@ -53,3 +53,10 @@ def test_refusals(tmp_path: Path):
     path.write_text(json.dumps(text))
     with pytest.raises(InputError, match="annotation 1"):
         files.read(str(path))
+
+    write_coco(path, [draw("1.png"), draw("2.png")])
+    text = json.loads(path.read_text())
+    text["images"][1]["finished"] = False
+    path.write_text(json.dumps(text))
+    with pytest.raises(InputError, match="nobody finished the review of 1 image: go on with 'irnet view'"):
+        files.read(str(path))

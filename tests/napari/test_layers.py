@@ -120,6 +120,18 @@ def test_new_shapes_are_new_whatever_features_they_were_given(entry: Entry):
     assert found.kinds == ("a", "a", "b", "b", "", "", "")
 
 
+def test_a_class_is_annotated_once_it_is_drawn(entry: Entry):
+    alone = replace(entry.content, cells=entry.content.cells.of(NUCLEUS), kinds=(), annotated={NUCLEUS})
+    cells, nuclei = to_layers(replace(entry, content=alone), scored=True)
+    assert to_entry([cells, nuclei])[0].content.annotated == {NUCLEUS}
+
+    drawn = [(44.5, 84.5), (44.5, 94.5), (54.5, 94.5), (54.5, 84.5)]
+    new = {"id": [float("nan")], "score": [1.0], "kind": [""], "cell_id": [-1]}
+    attributes = {**cells[1], "features": new, "shape_type": ["polygon"]}
+    found = to_entry([([np.array(drawn, np.float32)], attributes, "shapes"), nuclei])[0].content
+    assert found.annotated == {CYTOPLASM, NUCLEUS}
+
+
 def test_a_deleted_cell_leaves_its_nucleus_to_whoever_holds_it(entry: Entry):
     cells, nuclei = to_layers(entry, scored=True)
     found = to_entry([without_shape(cells, 0), nuclei])[0].content.cells

@@ -51,6 +51,12 @@ def test_another_image_of_a_name_is_never_overwritten(smears: Path, tmp_path: Pa
     assert [*mine.parent.iterdir()] == [mine]
     assert mine.read_bytes() == b"mine"
 
+    mine.unlink()
+    begin([smears], tmp_path / "set")
+    (smears / "b.png").write_bytes((smears / "a.png").read_bytes())
+    with pytest.raises(InputError, match=r"b\.png is there and is another file"):
+        begin([smears], tmp_path / "set")
+
 
 def test_what_cannot_be_begun_is_refused(smears: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()

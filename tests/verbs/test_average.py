@@ -77,3 +77,11 @@ def test_what_has_no_mean(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists"):
         average(first, write(tmp_path / "c.safetensors", 3), first)
     assert not (tmp_path / "mean.safetensors").exists()
+
+
+def test_networks_of_two_scales_are_refused(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.safetensors", 1)
+    second = write(tmp_path / "b.safetensors", 2, "data.mpp=0.6")
+    with pytest.raises(InputError, match=r"learned at 0\.6 um per pixel"):
+        average(first, second, tmp_path / "mean.safetensors")
+    assert not (tmp_path / "mean.safetensors").exists()

@@ -12,6 +12,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.files import sha256
 from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
@@ -160,6 +161,21 @@ def test_predictions_are_scored_without_their_images(circles: Path, tmp_path: Pa
     assert "no such file" in html
     assert "missed cytoplasm" in html
     assert "data:image/jpeg" not in html
+
+
+def test_other_images_of_the_names_are_told(circles: Path, tmp_path: Path, caplog):
+    entries = read_coco(circles)
+    write_coco(tmp_path / "found" / "predictions.json", with_scores(entries, 0.8), scores=True)
+    images = [{"name": e.name, "path": str(e.path), "sha256": sha256(e.path)} for e in entries]
+    (tmp_path / "found" / "run.json").write_text(json.dumps({"images": images}))
+    evaluate(tmp_path / "found", circles, tmp_path / "out")
+    assert "other files" not in caplog.text
+
+    images[0]["sha256"] = "0" * 64
+    (tmp_path / "found" / "run.json").write_text(json.dumps({"images": images}))
+    evaluate(tmp_path / "found", circles, tmp_path / "out")
+    assert f"1 of {len(entries)} images are other files than those" in caplog.text
+    assert f"such as {entries[0].name}" in caplog.text
 
 
 def test_an_image_without_prediction_is_bad_input(circles: Path, tmp_path: Path):

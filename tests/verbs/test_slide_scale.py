@@ -89,6 +89,15 @@ def test_a_plan_has_the_estimate_and_tells_it(tmp_path: Path, monkeypatch: pytes
     assert given.layout.mpp == 0.3
 
 
+def test_um_per_pixel_that_contradict_the_file_are_told(tmp_path: Path) -> None:
+    slide = write_pyramid(tmp_path / "a.tif", smear(10, 22, 600), mpp=0.5)
+    plan = plan_slides([slide], tmp_path / "out", SlideOptions(mpp=0.25)).slide("a")
+    assert plan.layout.mpp == 0.25
+    assert "--mpp 0.25 is taken, and not the 0.5 um per pixel stated" in plan.notes
+    same = plan_slides([slide], tmp_path / "same", SlideOptions(mpp=0.5)).slide("a")
+    assert not any("is taken" in note for note in same.notes)
+
+
 @pytest.mark.parametrize("um", [1e-4, 3e-3, 1000.0, 5e4])
 def test_sizes_of_no_microscope_are_implausible_and_not_unknown(tmp_path: Path, um: float) -> None:
     slide = write_pyramid(tmp_path / "a.tif", smear(10, 22), mpp=um)

@@ -11,6 +11,7 @@ from irnet.data.coco.run_record import load_checked
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.napari.layers import Layer, origin, to_entry, to_layers
+from irnet.wording import number_of
 
 MOST_IMAGES = 20  # each is two layers
 TABLES = {"images", "annotations", "categories"}
@@ -30,9 +31,15 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Layer]] | None
 def read(path: str) -> list[Layer]:
     """Two Shapes layers for each image of a COCO file; only those of the first image are shown.
 
-    Raises InputError at the first thing wrong, with id and remedy, or when there are too many images.
+    Raises InputError at the first thing wrong, with id and remedy, when there are too many images, or where a
+    review of one is not finished: layers do not hold which cells were accepted, and saving would lose them.
     """
     document, _ = load_checked(path)
+    if unfinished := sum(row.get("finished") is False for row in document.images):
+        raise InputError(
+            f"{path}: nobody finished the review of {number_of(unfinished, 'image')}: go on with 'irnet "
+            "view', where Shift A finishes one"
+        )
     entries = entries_of(document)
     if len(entries) > MOST_IMAGES:
         raise InputError(

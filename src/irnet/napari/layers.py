@@ -225,6 +225,7 @@ def _assemble(entry: Entry, drawn: Sequence[Drawn]) -> Entry:
     content = replace(
         before,
         cells=replace(cells, parents=_link(cells, order)),
+        annotated=before.annotated | {*cells.labels.tolist()},
         kinds=kinds if any(kinds) else (),
         numbers=tuple(fill_numbers([None if one.id == NEW else one.id for one in order], last)),
         last_number=last,

@@ -40,10 +40,10 @@ def begin(images: Sequence[Path], out: Path, mpp: float | None = None) -> Begun:
     names = [file.name for file in files]
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"{doubled} is the name of several images: rename all but one")
-    if (out / ANNOTATIONS).exists():
-        return _go_on(out, files, mpp)
     for file in files:
         refuse_losing(safe_join(out / "images", file.name), file.read_bytes)
+    if (out / ANNOTATIONS).exists():
+        return _go_on(out, files, mpp)
 
     entries, errors = [], []
     for file in each(files, "copying", lambda file: file.name):

@@ -43,6 +43,11 @@ def average(first: str | Path, second: str | Path, out: str | Path, *, share: fl
     other, theirs, their_training = load_weights(paths[1])
     if difference := differing(theirs, settings):
         raise InputError(f"{second}: holds another network than {first}: it has {difference}")
+    if theirs.data.mpp != settings.data.mpp:
+        raise InputError(
+            f"{second}: learned at {theirs.data.mpp:g} um per pixel, {first} at {settings.data.mpp:g}: "
+            "average networks of one scale"
+        )
 
     mean, others = model.state_dict(), other.state_dict()
     for name, tensor in mean.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_images
 from irnet.data.coco.coco import entries_of
-from irnet.data.coco.run_record import PREDICTIONS, load_checked
+from irnet.data.coco.run_record import PREDICTIONS, RunRecord, load_checked
 from irnet.data.files import sha256
 from irnet.data.lookup import Names
 from irnet.data.own import OwnData
@@ -25,6 +26,9 @@ from irnet.metrics.border import all_without_cut
 from irnet.metrics.summary import Evaluated
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.progress import each
+from irnet.wording import number_of
+
+_logger = logging.getLogger(__name__)
 
 
 class Predicted(NamedTuple):
@@ -132,9 +136,27 @@ def _refuse_absent(source: str | Path) -> None:
         )
 
 
+def _warn_of_other_images(file: Path, entries: Sequence[Entry], run: RunRecord) -> None:
+    """Warn of images whose files are not those that a run segmented under their names."""
+    known = {entry.name: (entry.path, run.hashes.get(entry.name)) for entry in entries}
+    other = [
+        name for name, (path, digest) in known.items() if digest and path.is_file() and sha256(path) != digest
+    ]
+    if other:
+        _logger.warning(
+            "%s: %d of %s are other files than those that were segmented, such as %s: if they are other "
+            "pictures, the scores mean nothing",
+            file,
+            len(other),
+            number_of(len(entries), "image"),
+            other[0],
+        )
+
+
 def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = None) -> Predicted:
     """Return what a COCO file of predictions says of each image. Raises `InputError` where it lacks one."""
-    document = replace(load_checked(file)[0], names=Names(entry.name for entry in entries))
+    document, run = load_checked(file)
+    document = replace(document, names=Names(entry.name for entry in entries))
     every = entries_of(document, crowd="instances", unreviewed="take")
     found = {entry.name: entry.content for entry in every}
     if missing := [entry.name for entry in entries if entry.name not in found]:
@@ -142,6 +164,8 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
             f"{file}: no prediction for {len(missing)} of {len(entries)} images, such as {missing[0]}; "
             "predict them first, or evaluate on the others alone"
         )
+
+    _warn_of_other_images(file, entries, run)
 
     if score is not None and not document.scored:
         raise InputError(f"{file}: its instances have no scores to cut by: leave --score out")

@@ -16,6 +16,7 @@ from irnet.data.coco.run_record import PREDICTIONS
 from irnet.data.files import clean_name, sha256
 from irnet.data.locking import writing
 from irnet.data.naming import name_images
+from irnet.data.own import contradiction
 from irnet.errors import InputError
 from irnet.inference.weights import find_weights, read_settings
 from irnet.inference.windows import WINDOWS
@@ -133,7 +134,9 @@ def _plan_slide(
     with open_slide(file) as opened:
         plane, focus = choose_focus(opened, options.plane)
         slide = in_focus(opened, focus)
-        mpp, told = options.mpp or slide.mpp, []
+        mpp = options.mpp or slide.mpp
+        other = contradiction(options.mpp, slide.mpp)
+        told = [other] if other else []
         if mpp is None:
             if not options.estimate_scale:
                 raise InputError(f"{file}: {say_missing(slide)}")
