@@ -213,7 +213,9 @@ def test_other_tools_get_the_corrected_cells(review: Review) -> None:
 def test_what_was_changed_since_it_was_exported_is_never_replaced(review: Review) -> None:
     folder = write(review, "labelme")
     edit(review, 0, schema.Delete(op="delete", ids=[3]))
-    assert write(review, "labelme") == folder
+    edit(review, 0, schema.Finish(op="finish", ids=[], finished=True))
+    assert write(review, "labelme", finished_only=True) == folder
+    assert write(review, "labelme") == folder  # b.json is of the first export
 
     changed = folder / "b.json"
     changed.write_text(changed.read_text().replace("cytoplasm", "nucleus"))

@@ -88,14 +88,7 @@ def export(
     done = Exported(made_from(source, to) if out is None else Path(out), len(entries))
 
     done.measured = measured_by_run(source, entries) if to in MEASURED else {}
-    if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
-        done.notes.append(f"{number_of(regions, 'region')} to ignore not written")
-    if points := sum(len(entry.content.points) for entry in entries):
-        done.notes.append(f"{number_of(points, 'marked point')} not written")
-    if to in AS_STORED:
-        done.notes += _turned(entries, AS_STORED[to])
-    if not any(len(entry.content.cells) for entry in entries):
-        done.notes.append(f"{source}: no cell and no nucleus in {number_of(len(entries), 'image')}")
+    done.notes += _losses(entries, source, to)
 
     with writing(done.folder, "irnet export"):
         targets = _targets(entries, done, to)
@@ -108,11 +101,28 @@ def export(
         for entry, copy in zip(entries, copies, strict=False):
             if entry.path.is_file():
                 refuse_losing(copy, entry.copy)
-        _WRITERS[to](entries, done, style or next(iter(styles), ""))
+
+        try:
+            _WRITERS[to](entries, done, style or next(iter(styles), ""))
+        finally:
+            if replace:  # each file is whole, the earlier one or the new one
+                _remember(targets, done.folder)
         remove_drafts({done.folder, *(file.parent for file in (*targets, *copies))})
-        if replace:
-            _remember(targets, done.folder)
     return done
+
+
+def _losses(entries: Sequence[Entry], source: str | Path, to: str) -> list[str]:
+    """What is left out, or shown otherwise than it was read."""
+    notes = []
+    if regions := sum(len(entry.content.ignore) for entry in entries if entry.content.ignore is not None):
+        notes.append(f"{number_of(regions, 'region')} to ignore not written")
+    if points := sum(len(entry.content.points) for entry in entries):
+        notes.append(f"{number_of(points, 'marked point')} not written")
+    if to in AS_STORED:
+        notes += _turned(entries, AS_STORED[to])
+    if not any(len(entry.content.cells) for entry in entries):
+        notes.append(f"{source}: no cell and no nucleus in {number_of(len(entries), 'image')}")
+    return notes
 
 
 def _write_qupath(entries: Sequence[Entry], done: Exported, style: str) -> None:
@@ -214,8 +224,7 @@ def _refuse_replacing(files: Sequence[Path]) -> None:
 
 def _refuse_changed(files: Sequence[Path], folder: Path) -> None:
     """Raise InputError where a file is there and is not as `_remember` saw it."""
-    record = folder / RECORD
-    known = parse(record) if record.is_file() else {}
+    known = _remembered(folder)
     for file in files:
         if file.exists() and known.get(file.relative_to(folder).as_posix()) != sha256(file):
             raise InputError(
@@ -225,9 +234,14 @@ def _refuse_changed(files: Sequence[Path], folder: Path) -> None:
 
 
 def _remember(files: Sequence[Path], folder: Path) -> None:
-    """Keep what was written, so that it may be replaced as long as nobody changes it."""
+    """Keep what was written, and what was before, so that it may be replaced as long as nobody changes it."""
     written = {file.relative_to(folder).as_posix(): sha256(file) for file in files if file.exists()}
-    write_atomic(folder / RECORD, as_json(written))
+    write_atomic(folder / RECORD, as_json(_remembered(folder) | written))
+
+
+def _remembered(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files of earlier exports, by their names in the folder."""
+    return parse(folder / RECORD) if (folder / RECORD).is_file() else {}
 
 
 def _refuse_doubled(files: Sequence[Path]) -> None:
