@@ -4,11 +4,13 @@ import codecs
 import csv
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import pytest
 
+from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import write_atomic
 from irnet.data.locking import writing
@@ -157,3 +159,34 @@ def test_tables_open_in_spreadsheets_and_are_read_back(run, smears: Path, tmp_pa
     assert (ran.code, "linked to a cell" in ran.out) == (0, True)
     assert [row["patient"] for row in rows_of(tmp_path / "images.csv")] == ["'=", "'@", "'+"]
     assert {row["mpp"] for row in rows_of(tmp_path / "images.csv")} == {"0.3"}
+
+
+LINKS = ("cells_without_nucleus", "bare_nuclei")
+OF_CELLS = ("cells", "overlapping_cells", "cut_cells", "cells_per_mm2")
+
+
+@pytest.mark.parametrize(
+    ("annotated", "unknown"), [(CYTOPLASM, ("nuclei", *LINKS)), (NUCLEUS, (*OF_CELLS, *LINKS))]
+)
+def test_a_class_that_was_not_annotated_is_not_counted_as_absent(
+    run, smears: Path, tmp_path: Path, annotated: int, unknown: tuple[str, ...]
+) -> None:
+    whole, *others = read_coco(smears)
+    cells = replace(whole.content.cells.of(annotated), mpp=0.5)
+    one_class = replace(whole.content, cells=cells, annotated=frozenset({annotated}), kinds=(), numbers=())
+    write_coco(tmp_path / "set.json", [replace(whole, content=one_class), *others])
+    (tmp_path / "images").symlink_to(smears / "images")
+
+    assert run("measure", tmp_path / "set.json").code == 0
+    row, *rest = rows_of(tmp_path / "images.csv")
+    counts = ("nuclei", *LINKS, *OF_CELLS)
+    assert {name for name in counts if row[name] == ""} == {*unknown}
+    assert all(other[name] != "" for other in rest for name in ("nuclei", *LINKS, "cells"))
+    mine = [row for row in rows_of(tmp_path / "cells.csv") if row["image"] == whole.name]
+    assert {(row["nuclei"], row["pairing_confidence"]) for row in mine} == {("", "")}
+    assert all((row["overlap_fraction"] == "") == (annotated == NUCLEUS) for row in mine)
+
+    assert run("report", tmp_path / "set.json").code == 0
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    missing = "nuclei" if annotated == CYTOPLASM else "cells"
+    assert f"{missing} in {len(others)} image" in text

@@ -10,6 +10,7 @@ from irnet.data.coco.coco import read_coco, write_coco
 from irnet.inference.predict import Predictor
 from irnet.verbs import export as exporting
 from irnet.verbs.export import export
+from irnet.verbs.measure import measure_files
 from irnet.verbs.predict_files import PredictOptions, predict_files
 
 
@@ -49,6 +50,19 @@ def test_what_predict_measured_is_not_measured_again(run: Path, to: str, monkeyp
     assert [(run.parent / "third" / name).read_bytes() for name in files] == [
         (again / name).read_bytes() for name in files
     ]
+
+
+def test_the_stain_of_images_that_are_gone_is_not_lost(run: Path):
+    before = (run / "cells.csv").read_bytes()
+    assert all(row["od_mean"] for row in rows(run / "cells.csv"))
+    (run.parent / "b.png").unlink()
+    done = measure_files(run)
+    assert (done.exit_code, (run / "cells.csv").read_bytes()) == (0, before)
+    assert ["b.png: stain not measured" in note for note in done.notes] == [True]
+
+    without_overlaps = measure_files(run, exclude_overlap=True)
+    assert without_overlaps.exit_code == 3
+    assert not any(row["od_mean"] for row in rows(run / "cells.csv") if row["image"] == "b.png")
 
 
 def test_a_table_that_was_changed_is_no_source(run: Path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 from statistics import median
 
-from irnet.cells import Cells
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Cells
 from irnet.morphometry.table import Row
 
 IMAGE_COLUMNS = (  # docs/reference/measurements.md says what each one is
@@ -18,7 +18,13 @@ IMAGE_COLUMNS = (  # docs/reference/measurements.md says what each one is
 
 
 def summarise_image(
-    cells: Cells, rows: Sequence[Row], *, name: str, patient: str | None = None, notes: Sequence[str] = ()
+    cells: Cells,
+    rows: Sequence[Row],
+    *,
+    name: str,
+    patient: str | None = None,
+    notes: Sequence[str] = (),
+    annotated: Collection[int] = tuple(LABEL_NAMES),
 ) -> Row:
     """The row of images.csv of one image.
 
@@ -28,6 +34,7 @@ def summarise_image(
         name: of the image.
         patient: of the image, None where it is not known.
         notes: on the image.
+        annotated: classes that were annotated, or looked for: of others nobody knows how many there are.
     """
     height, width = cells.image_shape
     owners = [row for row in rows if row["label"] == "cytoplasm"]
@@ -40,13 +47,8 @@ def summarise_image(
         "width_px": width,
         "height_px": height,
         "mpp": cells.mpp,
-        "cells": len(owners),
-        "nuclei": len(nuclei),
-        "cells_without_nucleus": sum(not row["nuclei"] for row in owners),
-        "bare_nuclei": sum(row["parent"] is None for row in nuclei),
-        "overlapping_cells": sum(bool(row["overlap_fraction"]) for row in owners),
-        "cut_cells": sum(bool(row["touches_border"]) for row in owners),
-        "cells_per_mm2": round(len(owners) / mm2, 2) if mm2 else None,
+        **count_instances(rows, annotated),
+        "cells_per_mm2": round(len(owners) / mm2, 2) if mm2 and CYTOPLASM in annotated else None,
     }
     medians: Row = {
         "median_cell_area_px": _median(owners, "area_px", 2),
@@ -57,6 +59,27 @@ def summarise_image(
         "median_nc_ratio": _median(owners, "nc_ratio", 4),
     }
     return counts | medians | {"notes": "; ".join(notes) or None}
+
+
+def count_instances(rows: Sequence[Row], annotated: Collection[int]) -> dict[str, int | None]:
+    """Each count of images.csv of some rows; None where it needs a class that was not annotated."""
+    cells = [row for row in rows if row["label"] == "cytoplasm"]
+    nuclei = [row for row in rows if row["label"] == "nucleus"]
+    counts = {
+        "cells": len(cells),
+        "nuclei": len(nuclei),
+        "cells_without_nucleus": sum(not row["nuclei"] for row in cells),
+        "bare_nuclei": sum(row["parent"] is None for row in nuclei),
+        "overlapping_cells": sum(bool(row["overlap_fraction"]) for row in cells),
+        "cut_cells": sum(bool(row["touches_border"]) for row in cells),
+    }
+    return {name: count if _needed(name) <= {*annotated} else None for name, count in counts.items()}
+
+
+def _needed(name: str) -> set[int]:
+    """The classes without which a count is not known."""
+    both = {CYTOPLASM, NUCLEUS}
+    return {"nuclei": {NUCLEUS}, "cells_without_nucleus": both, "bare_nuclei": both}.get(name, {CYTOPLASM})
 
 
 def _median(rows: Sequence[Row], column: str, digits: int) -> float | None:

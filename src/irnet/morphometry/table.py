@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import isfinite
 from typing import BinaryIO, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, Cells
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
 from irnet.errors import InputError
 from irnet.morphometry.colour import Part, Stains, StainSums, estimate_background
 from irnet.morphometry.nuclei import measure_nuclei
@@ -74,6 +74,7 @@ COLUMNS: dict[str, type] = {  # docs/reference/measurements.md says what each on
     "name": str,
 }
 LENGTHS = ("px", "um", "um2")  # units of what is rounded to hundredths; all else to four digits
+STAIN = tuple(column for column in COLUMNS if column.startswith(("colour_", "od_")))  # what needs the picture
 DIGITS = {column: 2 if column.rsplit("_", 1)[-1] in LENGTHS else 4 for column in COLUMNS}
 
 
@@ -84,6 +85,7 @@ def measure(
     *,
     exclude_overlap: bool = False,
     numbers: Sequence[int] = (),
+    annotated: Collection[int] = tuple(LABEL_NAMES),
 ) -> list[Row]:
     """Measure form, neighbours and stain of each instance: the rows of cells.csv.
 
@@ -93,6 +95,8 @@ def measure(
         picture: (H, W, 3) uint8, whose stain is measured, of a cell without its nuclei.
         exclude_overlap: leave pixels that another cell covers as well out of the stain.
         numbers: of the instances in their image, for `id` and `parent`; () for 0, 1, 2 ...
+        annotated: classes that were annotated, or looked for: without both nobody knows which nuclei are bare
+            and which cells have none, without cells not what they cover.
 
     Returns:
         n rows, each a value by name of column (docs/reference/measurements.md); what is not known is None.
@@ -118,9 +122,20 @@ def measure(
     )
     columns |= _nuclear(cells, shapes, nuclei)
     columns |= _on_top(cells, picture, shapes.area, nuclei, exclude_overlap)
+    columns |= dict.fromkeys(unknown_without(annotated))
 
     listed = [_listed(column, columns.get(column), len(cells)) for column in COLUMNS]
     return [dict(zip(COLUMNS, values, strict=True)) for values in zip(*listed, strict=True)]
+
+
+def unknown_without(annotated: Collection[int]) -> list[str]:
+    """Columns that say nothing where these classes alone were annotated.
+
+    >>> unknown_without([CYTOPLASM]), unknown_without([CYTOPLASM, NUCLEUS])
+    (['nuclei', 'pairing_confidence'], [])
+    """
+    links = [] if {CYTOPLASM, NUCLEUS} <= {*annotated} else ["nuclei", "pairing_confidence"]
+    return links if CYTOPLASM in annotated else [*links, "overlap_fraction"]
 
 
 def to_csv(rows: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:

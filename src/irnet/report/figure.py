@@ -1,15 +1,16 @@
 """Figures: image, truth and finding side by side, with captions and a scale bar."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Cells
 from irnet.metrics.match import partners
 from irnet.report.colours import LOOSE, colour_cells
 from irnet.report.draw import Picture, overlay
 from irnet.report.outlines import bar_length
+from irnet.wording import number_of
 
 BAND, SPACE = 34, 8  # px of the caption above a panel, and between panels
 BAR_UM, BAR_SHARES = 20.0, (0.04, 0.6)  # um of a scale bar, if it is such a share of the width
@@ -37,10 +38,11 @@ def compare(
     return panels(drawn, [title, f"truth: {count(truth)}", f"found: {count(found)}"])
 
 
-def count(cells: Cells) -> str:
-    """How many of each class: `12 cells, 1 nucleus`."""
-    whole, nuclei = (cells.labels == CYTOPLASM).sum(), (cells.labels == NUCLEUS).sum()
-    return f"{whole} cell{'' if whole == 1 else 's'}, {nuclei} nucle{'us' if nuclei == 1 else 'i'}"
+def count(cells: Cells, annotated: Collection[int] = tuple(LABEL_NAMES)) -> str:
+    """How many of each class that was annotated: `12 cells, 1 nucleus`."""
+    nouns = {CYTOPLASM: "cell", NUCLEUS: "nucleus"}
+    known = [(label, noun) for label, noun in nouns.items() if label in annotated]
+    return ", ".join(number_of(int((cells.labels == label).sum()), noun) for label, noun in known)
 
 
 def panels(images: Sequence[Picture], captions: Sequence[str]) -> Picture:

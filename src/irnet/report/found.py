@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.cells import Cells
 from irnet.data.coco.run_record import RunRecord
 from irnet.data.sample import Entry
 from irnet.errors import InputError
+from irnet.morphometry.images import count_instances
 from irnet.morphometry.table import Row, measure
 from irnet.progress import each
 from irnet.report.close_up import draw_close_up
@@ -24,7 +25,7 @@ from irnet.report.outliers import Group, Outlier, area_unit, find_outliers
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Album, Shown, draw_field, length_um
 from irnet.report.provenance import describe_run
-from irnet.wording import name_instance, number_and_noun, number_of
+from irnet.wording import UNKNOWN, name_instance, number_and_noun, number_of
 
 MOST_NUMBERED = 150  # instances of an image whose numbers are written on its picture
 
@@ -49,6 +50,16 @@ class MeasuredImage:
         return self.entry.content.cells
 
     @property
+    def annotated(self) -> frozenset[int]:
+        """Classes that were annotated in it, or looked for."""
+        return self.entry.content.annotated
+
+    @property
+    def counts(self) -> dict[str, int | None]:
+        """The counts of images.csv, None for what is not known."""
+        return count_instances(self.rows, self.annotated)
+
+    @property
     def numbers(self) -> Sequence[int]:
         """The number of each instance."""
         return self.entry.content.numbered
@@ -69,10 +80,12 @@ class _Pictures:
 
 def found_page(entries: Sequence[Entry], run: RunRecord, *, title: str) -> Page:
     """The page of images and what was found in them."""
-    fields = [
-        MeasuredImage(entry, measure(entry.content.cells, entry.name, numbers=entry.content.numbered))
-        for entry in each(entries, "measuring", lambda entry: entry.name)
-    ]
+    fields = []
+    for entry in each(entries, "measuring", lambda entry: entry.name):
+        content = entry.content
+        rows = measure(content.cells, entry.name, numbers=content.numbered, annotated=content.annotated)
+        fields.append(MeasuredImage(entry, rows))
+
     # px of images of unlike scales are never put together: um2 of those that have it, if there is any.
     area = "area_um2" if any(one.cells.mpp is not None for one in fields) else "area_px"
 
@@ -135,15 +148,24 @@ def _headline(fields: Sequence[MeasuredImage]) -> list[tuple[str, str]]:
     numbers = [
         number_and_noun(len(fields), "image"),
         number_and_noun(patients, "patient"),
-        number_and_noun(sum(int((one.cells.labels == CYTOPLASM).sum()) for one in fields), "cell"),
-        number_and_noun(sum(int((one.cells.labels == NUCLEUS).sum()) for one in fields), "nucleus"),
+        _how_many(fields, "cells", "cell"),
+        _how_many(fields, "nuclei", "nucleus"),
         (
-            f"{median(ratios):.2f}" if ratios else "–",
+            f"{median(ratios):.2f}" if ratios else UNKNOWN,
             f"median N:C ratio (nuclei over cytoplasm) of {number_of(len(ratios), 'whole cell')}",
         ),
         (scale, what),
     ]
     return [part for part in numbers if part != ("0", "patients")]
+
+
+def _how_many(fields: Sequence[MeasuredImage], name: str, noun: str) -> tuple[str, str]:
+    """How many there are in the images that say so."""
+    known = [value for one in fields if (value := one.counts[name]) is not None]
+    number, things = number_and_noun(sum(known), noun)
+    if not known:
+        return UNKNOWN, f"{things}: not annotated"
+    return number, things if len(known) == len(fields) else f"{things} in {number_of(len(known), 'image')}"
 
 
 def _scale(fields: Sequence[MeasuredImage]) -> tuple[str, str]:
@@ -167,7 +189,7 @@ def _histograms(fields: Sequence[MeasuredImage], area: str) -> list[tuple[str, M
     drawn = [
         (f"{title}, n = {len(values)}", Markup(draw_histogram(values, x))) for title, values, x in charts
     ]
-    counts = [len(one.of("cytoplasm")) for one in fields]
+    counts = [value for one in fields if (value := one.counts["cells"]) is not None]
     return [*drawn, ("Cells per image", Markup(draw_histogram(counts, "cells", whole=True)))]
 
 
@@ -207,20 +229,21 @@ def _figure_names(area: str) -> list[str]:
 
 def _figures(fields: Sequence[MeasuredImage], area: str) -> list[Value]:
     """What both tables say of some images."""
-    cells = [row for one in fields for row in one.of("cytoplasm")]
-    nuclei = [row for one in fields for row in one.of("nucleus")]
-
     columns: Mapping[str, list[float]] = {
         "cell": _known(fields, "cytoplasm", area),
         "nucleus": _known(fields, "nucleus", area),
         "ratio": _known(fields, "cytoplasm", "nc_ratio"),
     }
     return [
-        len(cells),
-        len(nuclei),
-        sum(not row["nuclei"] for row in cells),
-        sum(row["parent"] is None for row in nuclei),
-        sum(bool(row["overlap_fraction"]) for row in cells),
-        sum(bool(row["touches_border"]) for row in cells),
+        *_add_up([one.counts for one in fields]),
         *(float(median(values)) if values else None for values in columns.values()),
     ]
+
+
+def _add_up(counts: Sequence[dict[str, int | None]]) -> list[int | None]:
+    """The sum of each count over the images that know it, None where none does."""
+    sums: list[int | None] = []
+    for name in counts[0]:
+        known = [count for one in counts if (count := one[name]) is not None]
+        sums.append(sum(known) if known else None)
+    return sums

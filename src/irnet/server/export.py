@@ -99,11 +99,9 @@ def corrected(review: Review, names: Mapping[int, str], cuts: Cuts) -> Row:
 
 def _annotated(field: ReviewedImage) -> Row:
     """Which classes are annotated in an image where it was not both: what was drawn since is one of them."""
-    before = field.image.annotated
-    if before == LABEL_NAMES.keys():
+    if field.image.annotated == LABEL_NAMES.keys():
         return {}
-    labels = before | {instance.label for instance in field.parsed().values()}
-    return {"annotated_categories": [LABEL_NAMES[label] for label in sorted(labels & LABEL_NAMES.keys())]}
+    return {"annotated_categories": [LABEL_NAMES[label] for label in sorted(field.annotated)]}
 
 
 def _kept(field: ReviewedImage, cuts: Cuts) -> list[Row]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from irnet.cells import NO_PARENT, Cells
+from irnet.cells import LABEL_NAMES, NO_PARENT, Cells
 from irnet.data.coco.document import Id, Row, naming
 from irnet.data.coco.points import is_point
 from irnet.data.coco.rows import AnnotationRow, ImageRow, check_link, parse_annotation
@@ -38,6 +38,14 @@ class ReviewedImage:
     _room: MaskRoom = field(default_factory=MaskRoom)
     _parsed: dict[Id, tuple[Row, AnnotationRow | None]] = field(default_factory=dict)
     _instances: tuple[int, Mapping[Id, AnnotationRow]] = (-1, {})  # with their revision
+
+    @property
+    def annotated(self) -> frozenset[int]:
+        """Classes that are annotated: those that were, and what was drawn since."""
+        before = self.image.annotated
+        if before == LABEL_NAMES.keys():
+            return before
+        return before | ({instance.label for instance in self.parsed().values()} & LABEL_NAMES.keys())
 
     def parsed(self) -> Mapping[Id, AnnotationRow]:
         """The instances: rows but points, crowds, regions to ignore and dropped categories. InputError."""

@@ -112,7 +112,7 @@ class Scene:
         wanted = np.array([key in chosen for key in keys], dtype=bool)
         context = _family(cells, wanted | _meeting(self._boxes, self._boxes[wanted]))
         places = np.flatnonzero(context)
-        rows = zip(places, measure(cells.select(places)), strict=True)
+        rows = zip(places, measure(cells.select(places), annotated=self.field.annotated), strict=True)
         measured = {keys[i]: _measures(row) for i, row in rows if wanted[i]}
         self._measured |= measured
         return measured

@@ -122,7 +122,7 @@ def _measure(entries: Sequence[Entry], options: FigureOptions) -> dict[str, NDAr
                 picture = entry.read().image
             except InputError:  # told when it is drawn
                 continue
-        rows: list[Row] = measure(cells, entry.name, picture)
+        rows: list[Row] = measure(cells, entry.name, picture, annotated=entry.content.annotated)
         mine = np.array([row["label"] == options.of for row in rows], dtype=bool)
         values[entry.name] = np.where(mine, values_of(rows, column), np.nan)
 

@@ -18,6 +18,7 @@ from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.morphometry.images import IMAGE_COLUMNS, summarise_image
 from irnet.morphometry.parquet import check_parquet, to_parquet
 from irnet.morphometry.table import (
+    STAIN,
     Row,
     Value,
     encode_csv,
@@ -90,7 +91,10 @@ def measure_files(
         if "csv" in save:
             refuse_foreign_tables(made_from(source, name) for name in (CELLS, IMAGES))
         complete = Completion(own, source, link)
-        entries, table = complete(read_found(source)), MeasuredImages(_notes(folder))
+        entries = complete(read_found(source))
+        same_stain = not (link or exclude_overlap)  # as predict measures it
+        before = measured_by_run(source, entries) if same_stain else {}
+        table = MeasuredImages(_notes(folder), before)
         for entry in each(entries, "measuring", lambda entry: entry.name):
             table.add(entry, exclude_overlap=exclude_overlap)
 
@@ -98,7 +102,8 @@ def measure_files(
         for path, content in contents.items():
             write_atomic(path, content)
         remove_drafts([folder])
-    return Measured(list(contents), len(table.rows), table.errors, complete.notes)
+    notes = [*complete.notes, *table.kept]
+    return Measured(list(contents), len(table.rows), table.errors, notes)
 
 
 def _notes(folder: Path) -> dict[str, list[str]]:
@@ -110,19 +115,35 @@ def _notes(folder: Path) -> dict[str, list[str]]:
 
 @dataclass
 class MeasuredImages:
-    """The rows of both tables, image by image; `notes` are on images, by name."""
+    """The rows of both tables, image by image; `notes` and what a run measured `before` are by image."""
 
     notes: Mapping[str, Sequence[str]]
+    before: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     summaries: list[Row] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)  # what predict measured and cannot be measured again
 
     def add(self, entry: Entry, *, exclude_overlap: bool) -> None:
         """Measure an image."""
         rows, error = measure_entry(entry, exclude_overlap=exclude_overlap)
+        if error and (before := self.before.get(entry.name)):
+            for row, old in zip(rows, before, strict=True):
+                row.update({name: old[name] for name in STAIN})
+            self.kept.append(f"{error}: it stays as irnet predict measured it")
+            error = None
         notes = [*self.notes.get(entry.name, ()), *([error] if error else [])]
-        cells, patient = entry.content.cells, entry.patient
-        self.summaries.append(summarise_image(cells, rows, name=entry.name, patient=patient, notes=notes))
+        content = entry.content
+        self.summaries.append(
+            summarise_image(
+                content.cells,
+                rows,
+                name=entry.name,
+                patient=entry.patient,
+                notes=notes,
+                annotated=content.annotated,
+            )
+        )
         self.rows += rows
         self.errors += [error] if error else []
 
@@ -181,6 +202,11 @@ def measure_entry(entry: Entry, *, exclude_overlap: bool = False) -> tuple[list[
         error = f"{entry.name}: stain not measured: {reason}"
     content = entry.content
     rows = measure(
-        content.cells, entry.name, picture, exclude_overlap=exclude_overlap, numbers=content.numbered
+        content.cells,
+        entry.name,
+        picture,
+        exclude_overlap=exclude_overlap,
+        numbers=content.numbered,
+        annotated=content.annotated,
     )
     return rows, error
