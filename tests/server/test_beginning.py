@@ -93,4 +93,9 @@ def test_an_image_that_cannot_be_read_is_left_out_and_listed(smears: Path, tmp_p
 
     again = begin([smears], tmp_path / "set")
     assert (again.lines[0], again.exit_code) == (lines[0], 3)
+
+    (smears / "aa.png").write_bytes((smears / "b.png").read_bytes())
+    mended = begin([smears], tmp_path / "set")
+    assert mended.lines[0] == f"left out: {smears / 'aa.png'} can be read now: name a new folder for it"
+    assert mended.exit_code == 3
     assert begin([smears / "a.png"], tmp_path / "set").exit_code == 0

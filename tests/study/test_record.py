@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import pytest
 
@@ -60,6 +61,21 @@ def test_other_data_is_refused(opened, circles, tmp_path):
     (tmp_path / "images").symlink_to(circles / "images")
     with pytest.raises(InputError, match=f"^{tmp_path}: not the data that .* was started with, {circles} as"):
         open_study(tmp_path, opened.out)
+
+
+def test_other_pictures_of_the_same_list_are_refused(circles, tmp_path):
+    copied = tmp_path / "data"
+    shutil.copytree(circles, copied)
+    opened = open_study(copied, tmp_path / "out", TINY)
+    pictures = sorted((copied / "images").iterdir())
+    pictures[0].write_bytes(pictures[1].read_bytes())
+    with pytest.raises(InputError, match=f"^{copied}: not the data that"):
+        open_study(copied, opened.out)
+
+    record = json.loads((opened.out / RECORD).read_text())
+    del record["data"]["images_sha256"]  # of a version that did not note it
+    (opened.out / RECORD).write_text(json.dumps(record))
+    assert open_study(copied, opened.out).record == record
 
 
 def test_the_data_may_have_moved(opened, circles, tmp_path):

@@ -47,6 +47,16 @@ def test_other_data_are_noticed(fresh: Run):
         replace(fresh, data={"images": 6}).restore()
 
 
+def test_other_pictures_of_the_same_list_are_noticed(fresh: Run):
+    now = {"images": 5, "images_sha256": "ab"}
+    fresh.save()
+    replace(fresh, data=now).restore()  # of a version that did not note it
+    replace(fresh, data=now).save()
+    replace(fresh, data=now).restore()
+    with pytest.raises(InputError, match=r"trained on other data \(images_sha256 'ab', not 'cd'\)"):
+        replace(fresh, data=now | {"images_sha256": "cd"}).restore()
+
+
 def test_other_scales_and_patients_of_the_same_data_are_noticed(fresh: Run):
     fresh.save()
     with pytest.raises(InputError, match="begun with another --mpp and --patients: give the same again"):

@@ -1,5 +1,6 @@
 """Runs that learn from fields without outlines: they resume at the same bits, and learn what is there."""
 
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +83,12 @@ def test_a_run_goes_on_with_its_own_fields_alone(circles: Path, fields: Path, wh
     (tmp_path / "images").symlink_to(fields / "images")
     with pytest.raises(InputError, match=r"other data .*unlabelled"):
         train(recipe(*QUICK), circles, whole, Start(resume=True), unlabelled=tmp_path, device="cpu")
+
+    shutil.copytree(fields, tmp_path / "other")
+    pictures = sorted((tmp_path / "other" / "images").iterdir())
+    pictures[0].write_bytes(pictures[1].read_bytes())
+    with pytest.raises(InputError, match=r"other data \(unlabelled_images_sha256"):
+        train(recipe(*QUICK), circles, whole, Start(resume=True), unlabelled=tmp_path / "other", device="cpu")
 
 
 def test_a_network_without_weights_labels_nothing(circles: Path, fields: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """Entry and Sample: an image of a data set before and after its pixels are read."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import EVERY_CLASS, Content
+from irnet.data.files import sha256
 from irnet.data.image import Image, read_image
 from irnet.errors import InputError
 
@@ -76,6 +78,13 @@ class Entry:
         if self.sha256 is not None:
             _check_hash(self.path, hashlib.sha256(content).hexdigest(), self.sha256)
         return content
+
+
+def digest_of_images(entries: Sequence[Entry]) -> str:
+    """SHA-256 of the names and files of all images: what tells them from other pictures of these names."""
+    files = [entry for entry in entries if entry.path.is_file()]
+    lines = [f"{entry.name} {sha256(entry.path)}" for entry in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def read_recorded(path: Path, page: int | None, recorded: str | None) -> Image:

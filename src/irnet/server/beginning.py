@@ -83,4 +83,14 @@ def _go_on(out: Path, files: Sequence[Path], mpp: float | None) -> Begun:
             f"{out} was begun with other um per pixel than {mpp:g}: leave --mpp out, or name a new folder"
         )
     asked = {str(file) for file in files}
-    return _told(f"going on with {out}, as it was begun", [row for row in known if row["file"] in asked])
+    left_out = [_looked_at_again(row) for row in known if row["file"] in asked]
+    return _told(f"going on with {out}, as it was begun", left_out)
+
+
+def _looked_at_again(row: Row) -> Row:
+    """The row of an image that was left out, and what to do where it can be read now."""
+    try:
+        read_image(row["file"])
+    except InputError:
+        return row
+    return row | {"error": f"{row['file']} can be read now: name a new folder for it"}

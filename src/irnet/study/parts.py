@@ -13,7 +13,7 @@ from irnet.data.coco.document import load
 from irnet.data.coco.location import locate
 from irnet.data.coco.split import PARTS
 from irnet.data.files import sha256
-from irnet.data.sample import Entry
+from irnet.data.sample import Entry, digest_of_images
 from irnet.errors import InputError
 from irnet.training.sources import split_entries, take_fields
 
@@ -38,6 +38,7 @@ class Parts:
 
         return {
             "files": {file.name: sha256(file) for file in self.files},
+            "images_sha256": {part: digest_of_images(getattr(self, part)) for part in PARTS},
             "generator": None if seed is None else {"version": version, "seed": seed},
             "images": {part: len(getattr(self, part)) for part in PARTS},
             "patients": {part: len(_patients(getattr(self, part))) for part in PARTS},

@@ -31,6 +31,7 @@ from irnet.training.optim import (
 from irnet.training.scores import Validation
 
 SAID = 5  # settings in a line
+NOTED_LATER = ("images_sha256", "unlabelled_images_sha256")  # older checkpoints go on without
 SAID_OF_DATA = {"mpp": "--mpp", "patients_sha256": "--patients"}  # in what tells data apart
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -123,7 +124,8 @@ class Run:
 
     def _check_data(self, noted: dict[str, Any]) -> None:
         """Refuse data that differ from what the checkpoint noted, or of which it noted too little."""
-        differing = [name for name in noted | self.data if noted.get(name) != self.data.get(name)]
+        asked = [name for name in noted | self.data if name in noted or name not in NOTED_LATER]
+        differing = [name for name in asked if noted.get(name) != self.data.get(name)]
         remedy = f"start another run with --init {quote(str(self.folder))}"
         said = [option for name, option in SAID_OF_DATA.items() if name in differing]
         if said and "sha256" not in differing:  # of the same files

@@ -18,7 +18,7 @@ from irnet.data.coco.location import locate
 from irnet.data.coco.split import PARTS, assign_parts, in_drawn_order
 from irnet.data.files import sha256
 from irnet.data.own import OwnData
-from irnet.data.sample import Entry, Sample
+from irnet.data.sample import Entry, Sample, digest_of_images
 from irnet.errors import InputError
 from irnet.training.crops import Source, crops_of
 from irnet.wording import number_of
@@ -103,6 +103,7 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
             "images": len(training),
             "sha256": hashes[0],
             "validation_sha256": hashes[1] if len(hashes) > 1 else None,
+            "images_sha256": digest_of_images([*training, *validation]),
             **_said(own, [*training, *validation]),
         },
         facts={

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from irnet.data.coco.location import locate
 from irnet.data.files import sha256
 from irnet.data.image import read_image
 from irnet.data.listing import list_images
-from irnet.data.sample import Entry
+from irnet.data.sample import Entry, digest_of_images
 from irnet.errors import InputError
 from irnet.training.crops import ENDLESS, FieldCrops, Source
 
@@ -55,8 +54,6 @@ def open_fields(settings: Settings, path: str | Path) -> Fields:
     _warn_of_scale(entries, path, settings)
 
     points = sum(len(entry.content.points) for entry in entries)
-    digest = sha256(file) if file else _digest(entries)
-
     return Fields(
         crops=FieldCrops(
             [_at(entry, s.mpp) for entry in entries],
@@ -67,7 +64,11 @@ def open_fields(settings: Settings, path: str | Path) -> Fields:
             mpp=settings.data.mpp or None,
         ),
         per_pass=min(max(1, round(settings.train.batch * s.share)), settings.train.batch - 1),
-        identity={"unlabelled": len(entries), "unlabelled_sha256": digest},
+        identity={
+            "unlabelled": len(entries),
+            "unlabelled_sha256": sha256(file) if file else digest_of_images(entries),
+            "unlabelled_images_sha256": digest_of_images(entries),
+        },
         facts={"unlabelled_from": Path(path).resolve().name, "unlabelled_points": points},
     )
 
@@ -111,12 +112,6 @@ def _warn_of_scale(entries: Sequence[Entry], path: str | Path, settings: Setting
             len(entries),
             settings.data.mpp,
         )
-
-
-def _digest(entries: Sequence[Entry]) -> str:
-    """What tells a folder of images from another."""
-    lines = [f"{entry.name} {sha256(entry.path)}" for entry in entries]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _strong(settings: AugmentSettings, strength: float, focus: float) -> AugmentSettings:
