@@ -91,6 +91,19 @@ def test_predictions_that_changed_since_are_not_shown(scores: Path, tmp_path: Pa
     assert "No pictures and no curves" in text_of(write_report(scores).file)
 
 
+def test_annotations_that_changed_since_are_not_shown(scores: Path, tmp_path: Path):
+    file = tmp_path / "set" / "annotations.json"
+    document = json.loads(file.read_text())
+    del document["annotations"][-1]
+    file.write_text(json.dumps(document))
+    assert "has changed since it was scored" in text_of(write_report(scores).file)
+
+    summary = json.loads(text_of(scores / "summary.json"))
+    del summary["evaluated"]["data_sha256"]  # of an earlier version
+    (scores / "summary.json").write_text(json.dumps(summary))
+    assert "has changed since it was scored" not in text_of(write_report(scores).file)
+
+
 def test_a_method_without_scores_has_no_curves(scores: Path):
     summary = json.loads(text_of(scores / "summary.json"))
     summary["scored"] = False

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from irnet.cells import NUCLEUS, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.files import sha256
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
 from irnet.verbs.compare import compare
@@ -104,6 +106,9 @@ def test_classes_that_one_does_not_look_for_are_left_out(
     assert list(done.comparison.classes) == ["nucleus"]
     assert done.comparison.links == {}
 
+    page = write_report(tmp_path / "out" / "A").file.read_text()
+    assert "cytoplasm" not in page[page.index("Every image") :]
+
 
 def test_the_same_twice_a_third_and_swapped_arguments_are_refused(
     find: Callable[..., Path], circles: Path, tmp_path: Path
@@ -142,3 +147,70 @@ def test_the_report_of_scores_goes_with_them(
         assert page.is_file()
         replace_scores()
         assert not page.exists()
+
+
+@pytest.fixture
+def unscaled(circles: Path, tmp_path: Path) -> Path:
+    """The same truth, of which nobody knows um per pixel."""
+    entries = []
+    for entry in read_coco(circles):
+        cells = replace(entry.content.cells, mpp=None)
+        entries.append(replace(entry, content=replace(entry.content, cells=cells)))
+    write_coco(tmp_path / "unscaled" / "annotations.json", entries)
+    return tmp_path / "unscaled"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "unit", "remarks"), [(0.1, None, "um", 0), (None, None, "px", 0), (0.1, 0.5, "px", 1)]
+)
+def test_outlines_of_both_are_held_to_one_scale(
+    find: Callable[..., Path],
+    unscaled: Path,
+    tmp_path: Path,
+    first: float | None,
+    second: float | None,
+    unit: str,
+    remarks: int,
+) -> None:
+    def smaller(cells: Cells) -> Cells:
+        return replace(all_of(cells), masks=tuple(shaved(mask) for mask in cells.masks))
+
+    sources = [
+        find(name, lambda cells, mpp=mpp: replace(smaller(cells), mpp=mpp))
+        for name, mpp in (("first", first), ("second", second))
+    ]
+    done = compare(sources, unscaled, tmp_path / "out").comparison
+    scores = done.classes["cytoplasm"]
+    for name in ("boundary_iou", f"boundary_mean_{unit}"):
+        part = scores[name]["pooled"]
+        assert part.first.value is not None
+        assert part.difference.value == 0
+    assert len(done.remarks) == remarks
+    assert ("um per pixel of A and B differ" in (tmp_path / "out" / "gallery.html").read_text()) == remarks
+
+
+def shaved(mask: np.ndarray) -> np.ndarray:
+    """A mask without its first column."""
+    left = mask.copy()
+    left[:, 0] = False
+    return left
+
+
+def test_precision_is_not_compared_where_one_side_was_cut(
+    find: Callable[..., Path], blobs_installed: Predictor, circles: Path, tmp_path: Path
+) -> None:
+    kept = find("kept", all_of)
+    digest = sha256(kept / "predictions.json")
+    run = {"images": [], "scores": {"cytoplasm": 0.5}, "hashes": {"predictions.json": digest}}
+    (kept / "run.json").write_text(json.dumps(run))
+
+    done = compare([kept, "bundled"], circles, tmp_path / "out")
+    assert "ap" not in done.comparison.classes["cytoplasm"]
+    assert "mask AP" not in done.table
+    assert "AP is left out: B has candidates of every score, A those alone that" in done.table
+    assert "AP is left out" in (tmp_path / "out" / "gallery.html").read_text()
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text())["remarks"]
+
+    both = compare([kept, find("full", all_of)], circles, tmp_path / "both").comparison
+    assert both.remarks == ()
+    assert both.classes["cytoplasm"]["ap"]["ap"].difference.value == 0

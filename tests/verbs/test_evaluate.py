@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.files import sha256
 from irnet.data.locking import writing
@@ -176,6 +176,27 @@ def test_other_images_of_the_names_are_told(circles: Path, tmp_path: Path, caplo
     evaluate(tmp_path / "found", circles, tmp_path / "out")
     assert f"1 of {len(entries)} images are other files than those" in caplog.text
     assert f"such as {entries[0].name}" in caplog.text
+
+
+def test_predictions_of_another_size_name_the_image(circles: Path, tmp_path: Path):
+    entries = read_coco(circles)
+    name, (height, width) = entries[1].name, entries[1].content.cells.image_shape
+    other = Content(cells=Cells.empty((height, width + 1)))
+    write_coco(tmp_path / "found.json", [entries[0], replace(entries[1], content=other), *entries[2:]])
+    said = f"{name} has {height} x {width + 1} pixels .* there and {height} x {width} where it is annotated"
+    with pytest.raises(InputError, match=said):
+        evaluate(tmp_path / "found.json", circles, tmp_path / "out")
+
+
+def test_patients_of_some_images_alone_are_told(circles: Path, tmp_path: Path, caplog):
+    first, *others = read_coco(circles)
+    entries = [replace(first, patient=None), *others]
+    write_coco(tmp_path / "some" / "annotations.json", entries)
+    evaluate(circles / "annotations.json", tmp_path / "some", tmp_path / "out")
+    assert f"1 of {len(entries)} images name no patient: each counts as a patient of its own" in caplog.text
+    caplog.clear()
+    evaluate(circles / "annotations.json", circles, tmp_path / "out")
+    assert "name no patient" not in caplog.text
 
 
 def test_an_image_without_prediction_is_bad_input(circles: Path, tmp_path: Path):

@@ -104,6 +104,7 @@ class Comparison:
     bootstrap: Bootstrap
     classes: dict[str, PairedScores]  # by name
     links: PairedScores
+    remarks: tuple[str, ...] = ()  # on what could not be compared
 
     @property
     def intervals(self) -> str:
@@ -132,6 +133,7 @@ class Comparison:
             "bootstrap": {"samples": drawn.samples, "level": drawn.level, "seed": drawn.seed},
             "classes": {name: _plain(scores) for name, scores in self.classes.items()},
             "links": _plain(self.links),
+            "remarks": list(self.remarks),
         }
 
 

@@ -97,6 +97,7 @@ class Evaluated:
     source: str
     sha256: str | None  # of the predictions or the weights
     data: str
+    data_sha256: str | None = None  # of its annotations
     scale: dict[str, Any] | None = None  # how images of unknown um per pixel were taken, if estimated
     exclude_border: bool
     views: int | None = None

@@ -60,7 +60,8 @@ def render_comparison(comparison: Comparison, names: Sequence[str], changes: Cha
             sides = (_value(Estimate(value=side.value)) for side in (part.first, part.second))
             rows.append([name, *sides, part.difference.text(signed, UNDEFINED) + " *" * part.is_clear])
         parts.append(_align(rows))
-    parts.append("* the interval leaves 0 out; of twenty scores that do not differ, one does so by chance")
+    chance = "* the interval leaves 0 out; of twenty scores that do not differ, one does so by chance"
+    parts.append("\n".join([chance, *comparison.remarks]))
 
     header = ["changed", *LABEL_NAMES.values()]
     parts.append(_align([header, *([kind, *map(str, by.values())] for kind, by in changes.items())]))

@@ -88,6 +88,7 @@ def comparison_page(
         data=data,
         headline=_headline(comparison),
         intervals=f"{comparison.intervals[0].upper()}{comparison.intervals[1:]}.",
+        remarks=comparison.remarks,
         tables=[_score_table(title, scores) for title, scores in comparison.tables()],
         counts=_count_table(counts),
         totals={kind: sum(by.values()) for kind, by in counts.items()},

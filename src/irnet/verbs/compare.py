@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from irnet.cells import Cells
 from irnet.data.checks.needs import take_scored
 from irnet.data.coco.coco import read_coco
 from irnet.data.files import as_json, remove_drafts, write_atomic, write_text
@@ -33,6 +34,7 @@ from irnet.verbs.evaluate import (
 )
 from irnet.verbs.predicted import Predicted, obtain, predictions_file
 from irnet.verbs.swapped import refuse_swapped, warn_of_found
+from irnet.wording import number_of
 
 
 class Compared(NamedTuple):
@@ -56,7 +58,7 @@ def compare(
     """Score A and B on a data set: comparison.json, table.txt and gallery.html in `out_dir`.
 
     The scores of each by itself go into `out_dir`/A and B, as `evaluate` writes them. Both are scored on the
-    classes that both look for.
+    classes that both look for, and in one um per pixel.
 
     Args:
         sources: A and B, each as `evaluate` takes it.
@@ -81,6 +83,7 @@ def compare(
     with writing(out, "irnet evaluate"):
         found = [obtain(source, entries, data, **options) for source in sources]
         found = _on_common_classes(found, sources)
+        found, unlike = _on_one_scale(found)
         if exclude_border:
             found = [one.without_cut() for one in found]
 
@@ -91,8 +94,9 @@ def compare(
             write_scores(entries, one, scores, origins[-1], out / side)
 
         with stage("drawing samples for intervals"):
-            both_scored = all(one.scored for one in found)
+            both_scored = all(one.scored for one in found) and not _uneven(found)
             comparison = compare_sets(scored[0], scored[1], patients_of(entries), scored=both_scored)
+        comparison = replace(comparison, remarks=tuple(_remarks(found, unlike)))
         compared = _write(out, entries, found, comparison, names, origins)
         remove_drafts([out, *(out / side for side in SIDES)])
     return compared
@@ -116,6 +120,41 @@ def _on_common_classes(found: Sequence[Predicted], sources: Sequence[str | Path]
     if not any(truth.annotated for truth in truths):
         raise InputError(f"{sources[0]} and {sources[1]} look for no class in common: nothing to compare")
     return [one._replace(truths=truths) for one in found]
+
+
+def _on_one_scale(found: Sequence[Predicted]) -> tuple[list[Predicted], int]:
+    """The same with one um per pixel for what both found in an image whose truth says none.
+
+    That of the one side that knows it; none where the two contradict each other, and in how many images.
+    """
+    unlike = 0
+    sides: tuple[list[Cells], list[Cells]] = ([], [])
+    for truth, *both in zip(found[0].truths, *(one.cells for one in found), strict=True):
+        said = {cells.mpp for cells in both if cells.mpp is not None}
+        if truth.cells.mpp is None:
+            both = [replace(cells, mpp=min(said) if len(said) == 1 else None) for cells in both]
+            unlike += len(said) > 1
+        for side, cells in zip(sides, both, strict=True):
+            side.append(cells)
+    return [one._replace(cells=cells) for one, cells in zip(found, sides, strict=True)], unlike
+
+
+def _uneven(found: Sequence[Predicted]) -> bool:
+    """Whether one side has candidates of every score and the other those alone that were kept."""
+    return {True, False} <= {one.whole for one in found}
+
+
+def _remarks(found: Sequence[Predicted], unlike: int) -> Iterator[str]:
+    """What readers are told of what could not be compared."""
+    if unlike:
+        images = number_of(len(found[0].cells), "image")
+        yield f"the um per pixel of A and B differ in {unlike} of {images}, whose outlines are compared in px"
+    if _uneven(found):
+        whole, kept = SIDES if found[0].whole else SIDES[::-1]
+        yield (
+            f"AP is left out: {whole} has candidates of every score, {kept} those alone that irnet predict "
+            "kept; name the weights of both, or finished predictions of both"
+        )
 
 
 def _write(

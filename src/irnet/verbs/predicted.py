@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_images
 from irnet.data.coco.coco import entries_of
+from irnet.data.coco.location import locate
 from irnet.data.coco.run_record import PREDICTIONS, RunRecord, load_checked
 from irnet.data.files import sha256
 from irnet.data.lookup import Names
@@ -43,6 +44,7 @@ class Predicted(NamedTuple):
     views: int | None  # of each image, None where that is not known
     scale: dict[str, Any] | None = None  # how images of unknown um per pixel were taken, if estimated
     known: Sequence[Content] = ()  # what a file says of each image, where it was read from one
+    whole: bool | None = None  # whether candidates of low scores are there too; None where that is not known
 
     @property
     def said(self) -> Sequence[Content | None]:
@@ -58,6 +60,7 @@ class Predicted(NamedTuple):
             source=str(source),
             sha256=self.sha256,
             data=str(data),
+            data_sha256=sha256(locate(data)),
             scale=self.scale,
             exclude_border=exclude_border,
             views=self.views,
@@ -122,6 +125,7 @@ def _segmented(
         sha256=sha256(method.source) if method.source else None,
         views=views,
         scale=scale.record() if scale is not OWN else None,
+        whole=True,
     )
 
 
@@ -134,6 +138,18 @@ def _refuse_absent(source: str | Path) -> None:
             f"{source}: neither predictions nor weights: name a folder or COCO file of predictions, a "
             "weights file, a run's folder, bundled, bundled-research or jomls"
         )
+
+
+def _refuse_other_sizes(file: Path, entries: Sequence[Entry], found: Mapping[str, Content]) -> None:
+    """Raise `InputError` where an image was segmented in another size than it is annotated in."""
+    for entry in entries:
+        height, width = entry.content.cells.image_shape
+        other = found[entry.name].cells.image_shape
+        if other != (height, width):
+            raise InputError(
+                f"{file}: {entry.name} has {other[0]} x {other[1]} pixels (height x width) there and "
+                f"{height} x {width} where it is annotated: predict the images that are annotated"
+            )
 
 
 def _warn_of_other_images(file: Path, entries: Sequence[Entry], run: RunRecord) -> None:
@@ -165,6 +181,7 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
             "predict them first, or evaluate on the others alone"
         )
 
+    _refuse_other_sizes(file, entries, found)
     _warn_of_other_images(file, entries, run)
 
     if score is not None and not document.scored:
@@ -186,6 +203,7 @@ def read_predicted(file: Path, entries: Sequence[Entry], score: float | None = N
         method=info.get("method"),
         sha256=document.sha256,
         views=info.get("views"),
+        whole=False if run.scores else None,
     )
 
 

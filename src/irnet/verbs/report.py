@@ -6,13 +6,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from irnet.cells import Cells
+from irnet.cells import LABEL_NAMES, Cells
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.document import naming, parse
 from irnet.data.coco.found import read_found
-from irnet.data.coco.location import is_of_slides
+from irnet.data.coco.location import is_of_slides, locate
 from irnet.data.coco.run_record import RunRecord, made_from
-from irnet.data.files import remove_drafts, write_text
+from irnet.data.files import remove_drafts, sha256, write_text
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
@@ -86,11 +86,11 @@ def _scores(file: Path, title: str) -> Page:
         if summary.evaluated is None:
             raise InputError("evaluated is missing")
 
-    pairs, reason = _pairs(summary.images, summary.evaluated)
+    pairs, reason = _pairs(summary, summary.evaluated)
     return scores_page(summary, summary.evaluated, pairs, title=title, reason=reason)
 
 
-def _pairs(images: int, evaluated: Evaluated) -> tuple[list[tuple[Entry, Cells]], str | None]:
+def _pairs(summary: Summary, evaluated: Evaluated) -> tuple[list[tuple[Entry, Cells]], str | None]:
     """Return each image with its truth and its predictions; or none, and why."""
     source, data = evaluated.source, evaluated.data
     if (file := predictions_file(source)) is None:
@@ -102,10 +102,16 @@ def _pairs(images: int, evaluated: Evaluated) -> tuple[list[tuple[Entry, Cells]]
     except (InputError, OSError) as error:
         return [], f"{error} (looked for it from this folder, as irnet evaluate did)"
 
-    if found.sha256 != evaluated.sha256 or len(entries) != images:
+    same = found.sha256 == evaluated.sha256 and len(entries) == summary.images
+    if not same or evaluated.data_sha256 not in (None, sha256(locate(data))):
         return [], f"{source} or {data} has changed since it was scored: run evaluate again"
 
     if evaluated.exclude_border:
         found = found.without_cut()
-    pairs = zip(entries, found.truths, found.cells, strict=True)
-    return [(replace(entry, content=truth), cells) for entry, truth, cells in pairs], None
+    # One side of a comparison was scored on the classes alone that both look for.
+    scored = {label for label, name in LABEL_NAMES.items() if name in summary.classes}
+    pairs = []
+    for entry, truth, cells in zip(entries, found.truths, found.cells, strict=True):
+        truth = replace(truth, annotated=truth.annotated & scored)
+        pairs.append((replace(entry, content=truth), cells))
+    return pairs, None

@@ -29,7 +29,7 @@ def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
 
 
 def take_scored(entries: Sequence[Entry], data: str | Path) -> list[Entry]:
-    """The images of a set in which finds can be right or wrong; warns of the others.
+    """The images of a set in which finds can be right or wrong; warns of the others, and of missing patients.
 
     Raises InputError where there is none, or nothing is annotated in them.
     """
@@ -43,6 +43,16 @@ def take_scored(entries: Sequence[Entry], data: str | Path) -> list[Entry]:
             )
         _logger.warning("%s: nothing is scored in %s of %d", data, number_of(left, "image"), len(entries))
         need_annotated(scored, data)
+
+    nameless = sum(entry.patient is None for entry in scored)
+    if 0 < nameless < len(scored):
+        _logger.warning(
+            "%s: %d of %s name no patient: each counts as a patient of its own, and intervals are too "
+            "narrow if it is not; --patients says whose they are",
+            data,
+            nameless,
+            number_of(len(scored), "image"),
+        )
     return scored
 
 
