@@ -315,6 +315,22 @@ def test_what_is_not_there_yet_is_said(review: Review, browser, serving: Callabl
     assert reader.complaints == []
 
 
+def test_an_image_is_not_finished_while_something_open_is_hidden(reader: Reader, review: Review) -> None:
+    search = reader.page.locator("#filter")
+    search.fill("cytoplasm")
+    search.press("Escape")
+    reader.count(2)
+    reader.press("Shift+A")
+    reader.sees("#message", "2 are hidden by the search or by class: show them, then finish.")
+    assert not review.fields[0].finished
+
+    search.fill("")
+    search.press("Escape")
+    reader.press("Shift+A")
+    reader.sees(".image.chosen", "b.png")
+    assert review.fields[0].finished
+
+
 def test_classes_scores_filter_and_help(reader: Reader) -> None:
     reader.press("2")
     reader.count(2)

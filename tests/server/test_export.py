@@ -88,6 +88,24 @@ def test_only_finished_images_where_asked(review: Review) -> None:
     assert [entry.name for entry in read_coco(write(review, finished_only=True))] == ["b.png"]
 
 
+def test_what_stood_below_the_scores_when_an_image_was_finished_is_no_truth(review: Review) -> None:
+    shown = [key for key, each in review.fields[1].parsed().items() if each.score >= 0.5]
+    edit(review, 1, schema.Finish(op="finish", ids=shown, finished=True))
+    hidden = [key for key in review.fields[1].rows if key not in shown]
+    assert hidden
+
+    done = export(review, "coco", finished_only=True, cuts={1: 0.1, 2: 0.1})
+    rows = json.loads(done.path.read_text())["annotations"]
+    assert [row["id"] for row in rows] == shown
+    assert done.notes == [
+        f"left out: {len(hidden)} prediction that stood below the scores when the image was finished"
+    ]
+    assert export(review, "coco", finished_only=True, cuts={1: 0.5, 2: 0.5}).notes == []
+    assert len(
+        json.loads(export(review, "coco", cuts={1: 0.1, 2: 0.1}).path.read_text())["annotations"]
+    ) > len(rows)
+
+
 def test_images_that_nobody_looked_at_are_no_ground(review: Review, caplog: pytest.LogCaptureFixture) -> None:
     edit(review, 0, schema.Delete(op="delete", ids=[*review.fields[0].rows]))
     path = write(review, cuts={})

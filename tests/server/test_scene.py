@@ -50,6 +50,8 @@ def test_after_edits_a_scene_tells_what_a_new_one_would(scene: Scene, review: Re
         schema.Delete(op="delete", ids=[3]),
         schema.Add(op="add", label=1, rings=[ring(138, 22, 18)]),
         schema.Pair(op="pair", id=4, cell=1),
+        schema.Pair(op="pair", id=5, cell=1),
+        schema.Pair(op="pair", id=5, cell=None),
     ):
         edit(scene, review, change)
         scene.update()

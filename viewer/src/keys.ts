@@ -114,6 +114,8 @@ async function relabel(state: State): Promise<void> {
 }
 
 async function finish(state: State): Promise<void> {
+  const unseen = state.unseen.length;
+  if (unseen) return state.say(`${unseen} ${unseen === 1 ? "is" : "are"} hidden by the search or by class: show ${unseen === 1 ? "it" : "them"}, then finish.`);
   const ids = state.rows.filter((each) => !each.accepted).map((each) => each.id);
   const { index } = state.current;
   if (!(await state.edit({ op: "finish", ids, finished: true }))) return;

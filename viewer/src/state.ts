@@ -102,8 +102,17 @@ export class State extends Teller {
 
   isVisible(each: Instance): boolean {
     if (this.wanted.id) return this.wanted.test(each);
-    const kept = each.accepted || each.edited || each.score >= this.scores[each.label];
-    return this.shown[each.label] && kept && !(this.openOnly && each.accepted) && this.wanted.test(each);
+    return this.shown[each.label] && this.isKept(each) && !(this.openOnly && each.accepted) && this.wanted.test(each);
+  }
+
+  /** Is it more than a proposal below the scores? */
+  private isKept(each: Instance): boolean {
+    return each.accepted || each.edited || each.score >= this.scores[each.label];
+  }
+
+  /** What is open and not looked at, because the search or the boxes of the classes hide it. */
+  get unseen(): Instance[] {
+    return [...this.instances.values()].filter((each) => this.isKept(each) && !each.accepted && !this.isVisible(each));
   }
 
   colour(each: Instance): string {

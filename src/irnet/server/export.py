@@ -1,12 +1,12 @@
 """The corrected set: COCO rows with all edits, and its images, ready to train on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from irnet.cells import LABEL_NAMES, Cuts
 from irnet.data.coco.document import Row, dump
-from irnet.data.coco.rows import ACCEPTED
+from irnet.data.coco.rows import ACCEPTED, AnnotationRow
 from irnet.data.coco.run_record import made_from
 from irnet.data.files import refuse_losing, remove_drafts, safe_join, write_atomic
 from irnet.data.locking import writing
@@ -15,6 +15,7 @@ from irnet.errors import InputError
 from irnet.server.field import ReviewedImage
 from irnet.server.store import Review
 from irnet.verbs import export as others
+from irnet.wording import number_of
 
 CORRECTED = "corrected.json"
 FORMATS = ("coco", *others.FORMATS)
@@ -59,6 +60,11 @@ def export(
         target = made_from(review.source, CORRECTED)
         write_atomic(target, dump(corrected(review, names, cuts or {})))
         remove_drafts([review.folder])
+    if unseen := _count_unseen([review.fields[i] for i in chosen], cuts or {}):
+        left_out.append(
+            f"left out: {number_of(unseen, 'prediction')} that stood below the scores when the image was "
+            "finished"
+        )
     if file_format == "coco":
         return ExportResult(path=target, images=images, notes=left_out)
     done = others.export(target, file_format, replace=True)
@@ -105,24 +111,39 @@ def _annotated(field: ReviewedImage) -> Row:
 
 
 def _kept(field: ReviewedImage, cuts: Cuts) -> list[Row]:
-    """Rows except for those deleted and those below the score that nobody accepted; links follow."""
+    """Rows except for those deleted and the predictions that nobody took for cells; links follow."""
     instances = field.parsed()
-    rows = {
-        key: row
-        for key, row in field.rows.items()
-        if row is not None
-        and (
-            key not in instances
-            or row.get(ACCEPTED)
-            or instances[key].score >= cuts.get(instances[key].label, 0.0)
-        )
-    }
+    rows = {}
+    for key, row in field.rows.items():
+        if row is not None and (key not in instances or _is_taken(row, instances[key], field, cuts)):
+            rows[key] = row
 
     kept = []
     for row in rows.values():
         linked = row.get("cell_id") is None or row["cell_id"] in rows
         kept.append(row if linked else {name: value for name, value in row.items() if name != "cell_id"})
     return kept
+
+
+def _is_taken(row: Row, instance: AnnotationRow, field: ReviewedImage, cuts: Cuts) -> bool:
+    """Whether someone accepted it, or it is not below the scores: those of then in a finished image.
+
+    To finish an image accepts all that is shown: a prediction that is still open was below the scores then.
+    """
+    if row.get(ACCEPTED):
+        return True
+    return instance.score >= cuts.get(instance.label, 0.0) and not (field.finished and instance.score < 1)
+
+
+def _count_unseen(fields: Sequence[ReviewedImage], cuts: Cuts) -> int:
+    """How many predictions of finished images are left out though they are not below the scores of today."""
+    unseen = 0
+    for field in fields:
+        for key, each in field.parsed().items():
+            row = field.rows[key] or {}
+            above = each.score >= cuts.get(each.label, 0.0)
+            unseen += above and not _is_taken(row, each, field, cuts)
+    return unseen
 
 
 def _categories(review: Review) -> list[Row]:

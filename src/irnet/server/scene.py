@@ -136,11 +136,13 @@ class Scene:
             self._colours[keys[i]] = min(map(_hex, PALETTE), key=lambda colour: used[colour])
 
     def _changed(self, keys: list[Id], fresh: NDArray[np.bool_], gone: list[Id]) -> Iterator[Id]:
-        """The instances whose measures may have changed: new ones, and those near them or what is gone."""
+        """Whose measures may have changed: what is new, near that or what is gone, or lost a nucleus."""
         moved = [key for i, key in enumerate(keys) if fresh[i] and key in self._instances]
-        before = to_cells({key: self._instances[key] for key in gone + moved}, self.field.image)
-        boxes = np.concatenate([self._boxes[fresh], before.boxes])
-        changed = _family(self._cells, fresh | _meeting(self._boxes, boxes))
+        old = {key: self._instances[key] for key in gone + moved}
+        boxes = np.concatenate([self._boxes[fresh], to_cells(old, self.field.image).boxes])
+        left = {instance.cell_id for instance in old.values()}
+        was_left = np.array([key in left for key in keys], dtype=bool)
+        changed = _family(self._cells, fresh | was_left | _meeting(self._boxes, boxes))
         places = np.flatnonzero(changed)
         x, y = self._cells.offsets[places].T
         return (keys[i] for i in places[np.lexsort((x, y // BAND))])
