@@ -55,6 +55,30 @@ def test_what_was_not_scanned_differs_in_nothing() -> None:
     assert not tissue.places[90:].any()
 
 
+def dotted(glass_level: int, side: int = 1500) -> np.ndarray:
+    """Cells of one colour on even glass, 60 um wide and as far from one another, with soft edges."""
+    rows, columns = np.ogrid[:side, :side]
+    away = np.hypot(rows % 240 - 120, columns % 240 - 120)
+    cover = np.clip((66 - away) / 6, 0, 1)[..., None]
+    return (glass_level + cover * (np.array([225, 206, 222]) - glass_level)).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("level", [254, 255])
+def test_pure_white_between_cells_is_glass(level: int) -> None:
+    tissue = find_tissue(PictureSlide(dotted(level), 0.5), 0, 0.5)
+    assert tissue.background == pytest.approx((255, 255, 255), abs=2)
+    assert tissue.dark.max() < 255
+    assert 0.15 < tissue.share < 0.35
+
+
+def test_white_around_what_was_scanned_stays_unscanned() -> None:
+    image = np.full((2600, 2600, 3), 255, np.uint8)
+    image[300:1800, 300:1800] = dotted(228)
+    tissue = find_tissue(PictureSlide(image, 0.5), 0, 0.5)
+    assert tissue.background == pytest.approx((228, 228, 228), abs=2)
+    assert (tissue.dark[:30, :, 0] == 255).all()
+
+
 def test_the_level_and_scale_that_are_read(tmp_path: Path) -> None:
     path = write_pyramid(tmp_path / "a.tif", glass(1300), levels=4, mpp=0.1)
     with open_slide(path) as slide:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ _BANDS = 64  # of a level that give the background
 _TOGETHER = 2**24  # px that are looked at together
 _BRIGHT = 0.8  # of the brightest: darker levels are no glass, however frequent
 _NOT_SCANNED = (0, 255)  # of all channels, exactly
+_GAP_UM = 1000.0  # white that is narrower and ends inside the picture is glass between cells
+_CLIPPED = 250  # glass that is as bright differs from white in nothing
 UNSCANNED = 255  # instead of a darkness
 
 Rgb = tuple[float, float, float]
@@ -57,7 +59,8 @@ def find_tissue(slide: Slide, plane: int, mpp: float) -> Tissue:
     """Look at a focal plane of a slide of `mpp` um per pixel, from its coarsest level of 4 um or finer.
 
     The background is the most frequent bright level of each channel. It is one for the slide, so that no
-    window has its own. Places without any light or colour were not scanned, and differ in nothing.
+    window has its own. Places without any light or colour were not scanned, and differ in nothing; but pure
+    white between cells is glass, whose light went over the camera's range.
     """
     level = max(
         (n for n in range(len(slide.levels)) if mpp * slide.downsample(n) <= FINEST_UM),
@@ -65,7 +68,7 @@ def find_tissue(slide: Slide, plane: int, mpp: float) -> Tissue:
         default=0,
     )
     side = max(1, int(FINEST_UM / (mpp * slide.downsample(level))))
-    background = _background(slide, plane, level)
+    background = _background(slide, plane, level, mpp * slide.downsample(level))
 
     bands = each([*_bands(slide.levels[level], side)], "looking for tissue")
     rows = [_look(slide.read(plane, level, band), side, background) for band in bands]
@@ -80,12 +83,12 @@ def _bands(shape: tuple[int, int], side: int) -> Iterator[Box]:
         yield 0, top, width, min(top + rows, height)
 
 
-def _background(slide: Slide, plane: int, level: int) -> Rgb:
+def _background(slide: Slide, plane: int, level: int, um: float) -> Rgb:
     height, width = slide.levels[level]
     counts = np.zeros((3, 256), dtype=np.int64)
     for top in np.unique(np.linspace(0, height - 1, min(_BANDS, height)).astype(int)).tolist():
         pixels = slide.read(plane, level, (0, top, width, top + 1)).reshape(-1, 3)  # (w, 3)
-        scanned = pixels[~_unscanned(pixels)]
+        scanned = pixels[~_unscanned(pixels) | _between_cells((pixels == 255).all(axis=1), um)]
         for channel in range(3):
             counts[channel] += np.bincount(scanned[:, channel], minlength=256)
     red, green, blue = (_bright_mode(channel) for channel in counts)
@@ -99,12 +102,28 @@ def _bright_mode(counts: NDArray[np.int64]) -> float:
     brightest = int(np.searchsorted(np.cumsum(counts), 0.99 * counts.sum()))
     smooth = np.convolve(counts, np.ones(5), mode="same")
     smooth[: int(_BRIGHT * brightest)] = 0
-    return float(smooth.argmax())
+    around = np.arange(max(0, smooth.argmax() - 2), min(256, smooth.argmax() + 3))
+    return float(np.average(around, weights=counts[around]).round())
 
 
-def _unscanned(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _between_cells(white: NDArray[np.bool_], um: float) -> NDArray[np.bool_]:
+    """Which pixels of a row (w,) are white in a short piece that ends inside it; a pixel is `um` wide.
+
+    >>> _between_cells(np.array([True, False, True, True, False, True]), 4.0).tolist()
+    [False, False, True, True, False, False]
+    """
+    ends = np.flatnonzero(np.diff(white.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)  # (n, 2)
+    starts, stops = ends.T
+    short = (starts > 0) & (stops < len(white)) & ((stops - starts) * um < _GAP_UM)
+
+    changes = np.zeros(len(white) + 1, dtype=np.int8)
+    changes[starts[short]], changes[stops[short]] = 1, -1
+    return changes.cumsum()[:-1] > 0
+
+
+def _unscanned(pixels: NDArray[np.generic], levels: Sequence[int] = _NOT_SCANNED) -> NDArray[np.bool_]:
     """Which pixels (..., 3) have the colour of places that were not scanned."""
-    return np.logical_or.reduce([(pixels == level).all(axis=-1) for level in _NOT_SCANNED])
+    return np.logical_or.reduce([(pixels == level).all(axis=-1) for level in levels])
 
 
 def _look(pixels: Pixels, side: int, background: Rgb) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
@@ -116,7 +135,7 @@ def _look(pixels: Pixels, side: int, background: Rgb) -> tuple[NDArray[np.bool_]
     means = blocks.mean(axis=(1, 3), dtype=np.float32)  # (h, w, 3)
 
     density = np.log10(np.maximum(background, 1) / np.maximum(means, 1))
-    scanned = ~_unscanned(means)
+    scanned = ~_unscanned(means, _NOT_SCANNED[:1] if min(background) > _CLIPPED else _NOT_SCANNED)
     palest = density.min(axis=2)
     dark = np.stack([palest, density.max(axis=2) - palest], axis=2)
     dark = np.clip(100 * dark, 0, UNSCANNED - 1).astype(np.uint8)

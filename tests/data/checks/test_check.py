@@ -321,6 +321,25 @@ def test_annotations_of_a_doubled_id_are_given_to_nobody(tmp_path: Path, missing
     assert not (tmp_path / "fixed.json").exists()
 
 
+@pytest.mark.parametrize("first", ["predicted", "drawn"])
+def test_of_two_copies_stays_the_better_with_the_links_and_numbers_of_all(tmp_path: Path, first: str) -> None:
+    data = good()
+    cell, nucleus = data["annotations"][:2]
+    copies = [cell | {"id": "predicted", "score": 0.3}, cell | {"id": "drawn", "accepted": True}]
+    copies.sort(key=lambda row: row["id"] != first)
+    for linked in ("predicted", "drawn"):
+        data["annotations"][:-4] = [*copies, nucleus | {"cell_id": linked}]
+        fix(write(tmp_path, data), tmp_path / "fixed.json")
+
+        mended = json.loads((tmp_path / "fixed.json").read_text())
+        mine = [row for row in mended["annotations"] if row["image_id"] == 0]
+        assert [(row["id"], row.get("cell_id")) for row in mine] == [("drawn", None), (1, "drawn")]
+        assert [row["number"] for row in mine] == [int(first == "predicted"), 2]
+        assert mended["images"][0]["last_number"] == 2
+        assert not any("number" in row for row in mended["annotations"] if row["image_id"] == 1)
+        (tmp_path / "fixed.json").unlink()
+
+
 def test_many_faults_are_found_at_once(tmp_path: Path) -> None:
     data = good()
     write(tmp_path, data)

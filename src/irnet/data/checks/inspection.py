@@ -11,6 +11,7 @@ import numpy as np
 from irnet.cells import EVERY_CLASS, LABEL_NAMES, Cells, Point
 from irnet.data.categories import DROPPED, label_of, plain
 from irnet.data.checks.completeness import find_lacks
+from irnet.data.checks.copies import find_copies
 from irnet.data.checks.findings import Finding, finding
 from irnet.data.coco.document import Document, Id, Row, identity, load, short
 from irnet.data.coco.points import annotated_with, is_point, parse_point
@@ -32,7 +33,6 @@ from irnet.progress import each
 from irnet.wording import number_of
 
 MIN_AREA = 4  # px: less is a slip of the mouse
-DUPLICATE_IOU = 0.95
 TELLING_AREA = 256  # px: two cells of this size never have the same mask by chance
 Located = tuple[int, AnnotationRow]  # with its position in the table
 
@@ -47,6 +47,7 @@ class Inspection:
     bad_images: set[int] = field(default_factory=set)
     bad_annotations: set[int] = field(default_factory=set)
     bad_links: set[int] = field(default_factory=set)
+    twins: dict[Id, Id] = field(default_factory=dict)  # of a copy that is left out the instance that stays
     whole: dict[int, Row] = field(default_factory=dict)  # fields of polygons as they are read: cut, no strays
     patients: set[str] = field(default_factory=set)
     pictures: dict[str, str] = field(default_factory=dict)  # image name by hash of its pixels
@@ -243,25 +244,18 @@ def _links(inspection: Inspection, image: ImageRow, located: list[Located], ids:
 def _duplicates(inspection: Inspection, image: ImageRow, located: list[Located]) -> None:
     """Instances that cover one another nearly whole; and remember outlines that would tell a copy."""
     solid = [(position, annotation) for position, annotation in located if not annotation.crowd]
-    crops = [annotation.crop for _, annotation in solid]
-    labels = np.array([annotation.label for _, annotation in solid])
-    offsets = [annotation.offset for _, annotation in solid]
-    cells = Cells.build(crops, offsets, labels, image.shape)
-    pairs, shared = cells.shared_pixels(cells)  # (k, 2), (k,)
-    i, j = pairs.T
-    areas = cells.areas
-    iou = shared / (areas[i] + areas[j] - shared)
-    copies = pairs[(i > j) & (iou > DUPLICATE_IOU) & (labels[i] == labels[j])]
-    for place in np.unique(copies[:, 0], return_index=True)[1]:
-        later, earlier = copies[place].tolist()
-        position, annotation = solid[later]
-        first = solid[earlier][1]
-        message = f"its mask is that of annotation {first.id!r}"
+    annotations = [annotation for _, annotation in solid]
+    for copy, kept in find_copies(annotations, image.shape):
+        position, annotation = solid[copy]
+        stays = annotations[kept].id
+        message = f"its mask is that of annotation {stays!r}"
         inspection.add("duplicate", message, image=image.name, annotation=annotation.id)
         inspection.bad_annotations.add(position)
-    for crop, area in zip(crops, cells.areas, strict=True):
-        if area >= TELLING_AREA:
-            inspection.outlines.setdefault(_digest(crop), image.name)
+        inspection.twins[annotation.id] = stays
+
+    for annotation in annotations:
+        if np.count_nonzero(annotation.crop) >= TELLING_AREA:
+            inspection.outlines.setdefault(_digest(annotation.crop), image.name)
 
 
 def _coordinates(inspection: Inspection, image: ImageRow, annotations: list[AnnotationRow]) -> None:

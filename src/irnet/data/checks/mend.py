@@ -1,11 +1,15 @@
 """A COCO file without what its inspection found bad; everything that we do not know is kept."""
 
 from collections.abc import Container
+from contextlib import suppress
+from operator import itemgetter
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.checks.inspection import Inspection
 from irnet.data.coco.document import Id, Row
+from irnet.data.numbers import fill_numbers, read_number
+from irnet.errors import InputError
 
 _NAMES = LABEL_NAMES | {EVERY_CLASS: "ignore"}
 
@@ -24,12 +28,20 @@ def mended(inspection: Inspection, crowd: str = "ignore") -> Row:
     labels = {category: label_of(document.categories[category], mapping) for category in used}
     kept = {position: row for position, row in kept.items() if labels[row["category_id"]] != DROPPED}
     targets = {row["id"] for row in kept.values()}
-    annotations = [_annotation(inspection, i, row, targets) for i, row in kept.items()]
+    numbers = _numbers(inspection)
+    annotations = []
+    for position, row in kept.items():
+        row = _annotation(inspection, position, row, targets)
+        annotations.append(row | {"number": numbers[position]} if position in numbers else row)
+    last = {document.annotations[i]["image_id"]: n for i, n in sorted(numbers.items(), key=itemgetter(1))}
     if crowd == "instances":
         solid = {category for category, label in labels.items() if label != EVERY_CLASS}
         annotations = [row | {"iscrowd": 0} if row["category_id"] in solid else row for row in annotations]
     return document.data | {
-        "images": [_image(row, inspection) for row in images],
+        "images": [
+            _image(row, inspection) | ({"last_number": last[row["id"]]} if row["id"] in last else {})
+            for row in images
+        ],
         "annotations": annotations,
         "categories": [
             row | {"name": _NAMES[labels[row["id"]]]} if row["id"] in labels else row
@@ -41,10 +53,27 @@ def mended(inspection: Inspection, crowd: str = "ignore") -> Row:
 
 def _annotation(inspection: Inspection, position: int, row: Row, targets: Container[Id]) -> Row:
     row = row | inspection.whole.get(position, {})
-    cell_id = row.get("cell_id")
+    cell_id = inspection.twins.get(row.get("cell_id"), row.get("cell_id"))
     if cell_id is None or cell_id not in targets or position in inspection.bad_links:
-        row.pop("cell_id", None)
-    return row
+        return {name: value for name, value in row.items() if name != "cell_id"}
+    return row | {"cell_id": cell_id}
+
+
+def _numbers(inspection: Inspection) -> dict[int, int]:
+    """The number of each annotation, by its position, in images that lose one: the others keep theirs."""
+    rows = inspection.document.annotations
+    losing = [rows[position].get("image_id") for position in inspection.bad_annotations]
+
+    numbers: dict[int, int] = {}
+    for image in inspection.document.images:
+        if image["id"] in losing:
+            places = [place for place, row in enumerate(rows) if row.get("image_id") == image["id"]]
+            with suppress(InputError):  # numbers that nothing reads are none
+                last = read_number(image.get("last_number"))
+                given = [read_number(rows[place].get("number")) for place in places]
+                filled = fill_numbers(given, -1 if last is None else last)
+                numbers |= dict(zip(places, filled, strict=True))
+    return numbers
 
 
 def _image(row: Row, inspection: Inspection) -> Row:
