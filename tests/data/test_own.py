@@ -47,8 +47,8 @@ def test_what_the_files_say_otherwise_is_told(caplog: pytest.LogCaptureFixture, 
     OwnData(0.4, r"(P\d)").complete(entries, "set")
     assert [record.message for record in caplog.records] == [
         "set: --patients is taken, and not the patient stated of 1 image, such as Q of P1_b.png",
-        "set: --mpp 0.4 is taken, and not the 0.3 um per pixel stated of 1 image, such as P1_b.png",
-        "set: --mpp 0.4 is taken, and not the 0.5 um per pixel stated of 1 image, such as P1_c.tif",
+        "set: mpp 0.4 is taken, and not the 0.3 um per pixel stated of 1 image, such as P1_b.png",
+        "set: mpp 0.4 is taken, and not the 0.5 um per pixel stated of 1 image, such as P1_c.tif",
     ]
 
 

@@ -12,6 +12,7 @@ import torch
 from irnet.cells import NUCLEUS, Content
 from irnet.config import Settings, change_settings, load_recipe
 from irnet.data.coco.coco import read_coco, write_coco
+from irnet.data.coco.split import split
 from irnet.data.files import sha256
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
@@ -203,6 +204,35 @@ def test_a_patient_on_both_sides_is_told(
         write_coco(tmp_path / f"{part}.json", images)
     open_source(tiny, tmp_path, OwnData(patients=r"\.(png)"))
     assert "1 patient on both sides" in caplog.text
+
+
+def test_images_on_both_sides_are_told(
+    circles: Path, tiny: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "images").symlink_to(circles / "images")
+    nameless = [replace(entry, patient=None) for entry in read_coco(circles)]
+    for part, images in (("train", nameless), ("val", nameless[4:])):
+        write_coco(tmp_path / f"{part}.json", images)
+    source = open_source(tiny, tmp_path)
+    assert "2 images on both sides: validation sees what is trained on" in caplog.text
+    assert source.facts["held_back"] is False
+
+
+def test_a_split_of_what_was_corrected_since_is_told(
+    circles: Path, tiny: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "images").symlink_to(circles / "images")
+    whole = tmp_path / "annotations.json"
+    whole.write_bytes((circles / "annotations.json").read_bytes())
+    split(whole)
+    open_source(tiny, tmp_path)
+    assert "which are taken" not in caplog.text
+
+    rows = json.loads(whole.read_text())
+    rows["annotations"].pop()
+    whole.write_text(json.dumps(rows))
+    open_source(tiny, tmp_path)
+    assert "1 annotation of annotations.json are others in" in caplog.text
 
 
 def test_validation_without_annotations_is_refused(circles: Path, tiny: Settings, tmp_path: Path):

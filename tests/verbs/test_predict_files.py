@@ -352,7 +352,7 @@ def test_a_row_an_image_says_what_the_record_says(blobs_installed: Predictor, fo
         assert (row["image"], float(row["mpp"])) == (image["name"], 0.37)
         assert [int(row["cells"]), int(row["nuclei"])] == [*image["found"].values()]
         assert row["notes"] == "; ".join(image["notes"])
-    assert "--mpp 0.37 is taken, and not the 0.5 um per pixel stated" in rows[1]["notes"]
+    assert "mpp 0.37 is taken, and not the 0.5 um per pixel stated" in rows[1]["notes"]
     assert "images.csv" in read_json(tmp_path / "out" / "run.json")["hashes"]
 
 

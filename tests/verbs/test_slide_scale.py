@@ -93,7 +93,7 @@ def test_um_per_pixel_that_contradict_the_file_are_told(tmp_path: Path) -> None:
     slide = write_pyramid(tmp_path / "a.tif", smear(10, 22, 600), mpp=0.5)
     plan = plan_slides([slide], tmp_path / "out", SlideOptions(mpp=0.25)).slide("a")
     assert plan.layout.mpp == 0.25
-    assert "--mpp 0.25 is taken, and not the 0.5 um per pixel stated" in plan.notes
+    assert "mpp 0.25 is taken, and not the 0.5 um per pixel stated" in plan.notes
     same = plan_slides([slide], tmp_path / "same", SlideOptions(mpp=0.5)).slide("a")
     assert not any("is taken" in note for note in same.notes)
 

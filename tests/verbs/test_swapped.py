@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from irnet.errors import InputError
-from irnet.verbs.swapped import refuse_swapped, warn_of_found
+from irnet.verbs.swapped import refuse_swapped
 
 
 @pytest.fixture
@@ -31,12 +31,3 @@ def test_annotations_before_what_is_scored_are_refused(
 def test_two_sets_or_two_findings_are_not_refused(places: dict[str, str]) -> None:
     for name in ("set", "found"):
         refuse_swapped("evaluate", places[name], places[name])
-
-
-def test_findings_in_the_place_of_annotations_are_told(
-    places: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    for name in ("set", "set/annotations.json", "found", "found/predictions.json"):
-        warn_of_found(places[name])
-    told = [record.getMessage().partition(": holds what a method found")[0] for record in caplog.records]
-    assert told == [places["found"], places["found/predictions.json"]]

@@ -68,11 +68,11 @@ def contradiction(given: float | None, stated: float | None) -> str | None:
     """What to say where um per pixel are given and others stated.
 
     >>> contradiction(0.25, 0.5), contradiction(0.25, 0.2501)
-    ('--mpp 0.25 is taken, and not the 0.5 um per pixel stated', None)
+    ('mpp 0.25 is taken, and not the 0.5 um per pixel stated', None)
     """
     if given is None or stated is None or math.isclose(given, stated, rel_tol=SAME):
         return None
-    return f"--mpp {given:g} is taken, and not the {stated:g} um per pixel stated"
+    return f"mpp {given:g} is taken, and not the {stated:g} um per pixel stated"
 
 
 def _warn_of_other_scales(entries: Sequence[Entry], mpp: float, source: str | Path) -> None:

@@ -12,10 +12,16 @@ from typing import Any
 import numpy as np
 
 from irnet.config import DataSettings, Settings
-from irnet.data.checks.needs import need_annotated, need_images
+from irnet.data.checks.needs import (
+    has_annotated,
+    is_marked,
+    need_annotated,
+    need_images,
+    warn_of_found,
+)
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.location import locate
-from irnet.data.coco.split import PARTS, assign_parts, in_drawn_order
+from irnet.data.coco.split import PARTS, assign_parts, in_drawn_order, stale_parts
 from irnet.data.files import sha256
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry, Sample, digest_of_images
@@ -72,14 +78,19 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
         files = [folder / "train.json", folder / "val.json"]
         both = own.complete([*training, *validation], path)
         training, validation = both[: len(training)], both[len(training) :]
+        held_back = not _share_images(training, validation)
         _warn_of_shared_patients(training, validation)
+        if stale := stale_parts(folder):
+            _logger.warning("%s: %s", folder, stale)
     else:
         training, validation = _split(own.complete(read_coco(path), path), settings.data)
+        held_back = validation is not training
         files = [locate(path)]
 
-    held_back = validation is not training
+    for file in files:
+        warn_of_found(file)
     need_annotated(training, path)  # before those that teach nothing go: it says how many there are
-    training = take_fields([entry for entry in training if _teaches(entry)], settings.data)
+    training = take_fields(_that_teach(training, path), settings.data)
     need_annotated(training, path)
     validation = [entry for entry in validation if entry.scored]
     if validation:
@@ -176,9 +187,17 @@ def _split_keys(entries: Sequence[Entry]) -> list[str]:
     return [f"image {e.name}" if e.patient is None else f"patient {e.patient}" for e in entries]
 
 
-def _teaches(entry: Entry) -> bool:
-    """Whether an image gives any loss: it has an annotated cell, or ground."""
-    return bool(len(entry.content.cells)) or entry.scored
+def _that_teach(entries: Sequence[Entry], path: Path) -> list[Entry]:
+    """The images that give any loss: they have an annotated cell, or ground. Warned is of points alone."""
+    if marked := sum(is_marked(entry) for entry in entries):
+        _logger.warning(
+            "%s: nothing is learned from %d of %s, which have points and no annotated_categories: "
+            "--unlabelled takes points",
+            path,
+            marked,
+            number_of(len(entries), "image"),
+        )
+    return [entry for entry in entries if has_annotated(entry) or entry.scored]
 
 
 def _read(entries: Sequence[Entry], rank: int, ranks: int) -> list[Sample]:
@@ -198,6 +217,17 @@ def _scales(entries: Sequence[Entry]) -> dict[str, Any]:
     """The um per pixel of images, and of how many they are unknown."""
     known = {mpp for entry in entries if (mpp := entry.content.cells.mpp) is not None}
     return {"known": sorted(known), "unknown": sum(entry.content.cells.mpp is None for entry in entries)}
+
+
+def _share_images(training: Sequence[Entry], validation: Sequence[Entry]) -> bool:
+    """Whether an image is on both sides; that is warned of."""
+    trained = {entry.path.resolve() for entry in training}
+    if shared := sum(entry.path.resolve() in trained for entry in validation):
+        _logger.warning(
+            "%s on both sides: validation sees what is trained on; split again",
+            number_of(shared, "image"),
+        )
+    return shared > 0
 
 
 def _warn_of_shared_patients(training: Sequence[Entry], validation: Sequence[Entry]) -> None:

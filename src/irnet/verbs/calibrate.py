@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.config import OperatingPoint, Settings
-from irnet.data.checks.needs import need_images, take_scored
+from irnet.data.checks.needs import need_images, take_scored, warn_of_found
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.location import locate
 from irnet.data.files import sha256, write_text
@@ -79,6 +79,7 @@ def calibrate(
     target, card = new_files(out)
     for data in sets:
         refuse_swapped("calibrate", source, data)
+        warn_of_found(data)
     refuse_doubled(sets)
     entries = [take_scored(read_coco(data), data) for data in sets]
     for data, images in zip(sets, entries, strict=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from irnet.cells import Cells
-from irnet.data.checks.needs import take_scored
+from irnet.data.checks.needs import take_scored, warn_of_found
 from irnet.data.coco.coco import read_coco
 from irnet.data.files import as_json, remove_drafts, write_atomic, write_text
 from irnet.data.locking import writing
@@ -33,7 +33,7 @@ from irnet.verbs.evaluate import (
     write_scores,
 )
 from irnet.verbs.predicted import Predicted, obtain, predictions_file
-from irnet.verbs.swapped import refuse_swapped, warn_of_found
+from irnet.verbs.swapped import refuse_swapped
 from irnet.wording import number_of
 
 

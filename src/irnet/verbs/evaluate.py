@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from irnet.data.checks.needs import take_scored
+from irnet.data.checks.needs import take_scored, warn_of_found
 from irnet.data.coco.coco import read_coco
 from irnet.data.files import as_json, refuse_overwriting, remove_drafts, write_atomic, write_text
 from irnet.data.locking import writing
@@ -20,7 +20,7 @@ from irnet.progress import each, stage
 from irnet.report.gallery import gallery_page
 from irnet.report.mistakes import ComparedImage
 from irnet.verbs.predicted import Predicted, obtain, predictions_file
-from irnet.verbs.swapped import refuse_swapped, warn_of_found
+from irnet.verbs.swapped import refuse_swapped
 
 SUMMARY, TABLE, GALLERY = "summary.json", "table.txt", "gallery.html"  # what is written
 COMPARISON = "comparison.json"  # of two methods, by `compare`

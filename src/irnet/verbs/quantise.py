@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from irnet.config import OperatingPoint, Settings
-from irnet.data.checks.needs import need_annotated, need_images, take_scored
+from irnet.data.checks.needs import need_annotated, need_images, take_scored, warn_of_found
 from irnet.data.coco.coco import read_coco
 from irnet.data.sample import Entry, Sample
 from irnet.errors import InputError
@@ -139,6 +139,7 @@ def _halves(source: str | Path, sets: Sequence[str | Path], settings: Settings) 
     halves = []
     for data in sets:
         refuse_swapped("quantise", source, data)
+        warn_of_found(data)
         entries = take_scored(read_coco(data), data)
         if len(entries) == 1:
             raise InputError(

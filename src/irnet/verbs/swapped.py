@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from irnet.errors import InputError
 from irnet.wording import command
 
 NAMED = ("bundled", "bundled-research", "jomls")
-
-_logger = logging.getLogger(__name__)
 
 
 def refuse_swapped(
@@ -27,14 +24,6 @@ def refuse_swapped(
         raise InputError(
             f"{source} is annotated and {data} is not, as it seems: the annotated images go last, "
             f"{command(verb, *beside, data, source)}"
-        )
-
-
-def warn_of_found(data: str | Path) -> None:
-    """Warn where what is named as annotated is the output of a method."""
-    if _is_found(Path(data)) and not _is_annotated(Path(data)):
-        _logger.warning(
-            "%s: holds what a method found, which is taken for the truth: annotated images go last", data
         )
 
 

@@ -340,6 +340,37 @@ def test_of_two_copies_stays_the_better_with_the_links_and_numbers_of_all(tmp_pa
         (tmp_path / "fixed.json").unlink()
 
 
+def test_parts_of_what_was_corrected_since_are_told(tmp_path: Path) -> None:
+    source = write(tmp_path, good(images=6))
+    split(source)
+    assert "stale-split" not in codes(check([tmp_path]))
+    data = json.loads(source.read_text())
+    del data["annotations"][1]
+    data["annotations"][0]["segmentation"] = box(4, 4, 9, 9)
+    source.write_text(json.dumps(data))
+    (told,) = [found for found in check([tmp_path]) if found.code == "stale-split"]
+    assert told.message.startswith(
+        "2 annotations of annotations.json are others in train.json and val.json and"
+    )
+
+    (tmp_path / "corrected.json").write_text(json.dumps(good(images=6)))  # what was split
+    assert "stale-split" not in codes(check([tmp_path]))
+
+
+def test_predictions_and_outlines_beside_points_are_told(tmp_path: Path) -> None:
+    data = good()
+    for row in data["annotations"]:
+        row["score"] = 0.8
+    assert codes(check([write(tmp_path, data)])) == ["predictions"]
+    data["annotations"][0]["accepted"] = True
+    assert check([write(tmp_path, data)]) == []
+
+    point = {"id": 99, "image_id": 0, "category_id": 2, "keypoints": [5, 5, 2], "num_keypoints": 1}
+    data["annotations"].append(point)
+    told = [found for found in check([write(tmp_path, data)]) if found.code == "points"]
+    assert [found.message for found in told] == ["1 image with outlines and points"]
+
+
 def test_many_faults_are_found_at_once(tmp_path: Path) -> None:
     data = good()
     write(tmp_path, data)

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from irnet.data.checks.mend import mended
 from irnet.data.coco.coco import Crowd
 from irnet.data.coco.document import dump, naming
 from irnet.data.coco.location import locate
-from irnet.data.coco.split import PARTS
+from irnet.data.coco.split import PARTS, stale_parts
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
 
@@ -37,7 +38,8 @@ def check(
     """
     findings: list[Finding] = []
     parts: list[Inspection] = []
-    for file in dict.fromkeys(file for path in paths for file in _files(Path(path))):
+    places = [Path(path) for path in paths]
+    for file in dict.fromkeys(file for place in places for file in _files(place)):
         try:
             inspection = inspect(file, mapping=mapping, crowd=crowd)
         except InputError as error:
@@ -48,6 +50,10 @@ def check(
             parts.append(inspection)
     for first, second in combinations(parts, 2):
         findings += _shared(first, second)
+    for folder in places:
+        with suppress(InputError):  # of files that cannot be read, which is told above
+            if folder.is_dir() and (message := stale_parts(folder)):
+                findings.append(finding("stale-split", folder, message))
     return findings
 
 

@@ -29,6 +29,11 @@ def find_lacks(located: Located, *, marked: bool, refused: bool) -> Iterator[Fou
         yield "nothing-annotated", f"nothing is annotated in {number_of(len(located), 'image')}", None
         return
 
+    every = [row for _, rows in located for row in rows]
+    if every and all(row.proposed for row in every) and not any(image.unfinished for image, _ in located):
+        yield "predictions", f"nothing but {number_of(len(every), 'prediction')} that nobody accepted", None
+    if unread := sum(bool(rows) and not (image.annotated or image.says_annotated) for image, rows in located):
+        yield "points", f"{number_of(unread, 'image')} with outlines and points", None
     for label, name in LABEL_NAMES.items():
         if label in expected and not counts[label]:
             yield "missing-class", f"no {name} in the whole file", None

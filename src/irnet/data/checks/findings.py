@@ -34,7 +34,14 @@ CODES: dict[str, tuple[Severity, str]] = {
         "compare them with the picture (irnet view): export x, y in px of the image",
     ),
     "degenerate": ("warning", "look at it; --fix leaves it out"),
-    "duplicate": ("warning", "remove one of the two; --fix keeps the first"),
+    "duplicate": ("warning", "remove one of the two; --fix keeps the better"),
+    "stale-split": ("warning", "remove the parts and split again; or remove what they were not made of"),
+    "predictions": ("warning", "name annotated images, or correct them in irnet view"),
+    "points": (
+        "warning",
+        "they count as not annotated and nothing is learned from them: name the classes that are outlined in "
+        "annotated_categories",
+    ),
     "not-annotated": ("warning", "add its class to annotated_categories or remove it"),
     "unfinished": (
         "warning",

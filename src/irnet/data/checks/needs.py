@@ -6,6 +6,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from irnet.data.coco.document import load
+from irnet.data.coco.location import locate
+from irnet.data.coco.rows import ACCEPTED, is_found
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.wording import number_of
@@ -15,9 +20,14 @@ _logger = logging.getLogger(__name__)
 
 def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
     """Raise InputError where a set has no image, or no annotated cell or nucleus in any."""
-    if any(len(entry.content.cells) for entry in entries):
+    if any(has_annotated(entry) for entry in entries):
         return
     nothing = f"{data}: no annotated cell and no nucleus in {number_of(len(entries), 'image')}"
+    if any(is_marked(entry) for entry in entries):
+        raise InputError(
+            f"{nothing}: points are no outlines, and an image with points counts as not annotated: name the "
+            "classes that are outlined in its annotated_categories, or train on points with --unlabelled"
+        )
     if entries and not any(entry.scored for entry in entries):
         raise InputError(
             f"{nothing}: nobody accepted or drew any, or finished an image: do so in irnet view (A accepts, "
@@ -26,6 +36,16 @@ def need_annotated(entries: Sequence[Entry], data: str | Path) -> None:
     raise InputError(
         f"{nothing}: annotate some, name the corrected.json that irnet view exported, or another set"
     )
+
+
+def has_annotated(entry: Entry) -> bool:
+    """Whether there is an instance of a class that was annotated."""
+    return bool(np.isin(entry.content.cells.labels, [*entry.content.annotated]).any())
+
+
+def is_marked(entry: Entry) -> bool:
+    """Whether an image has points, and counts as not annotated for it."""
+    return bool(entry.content.points) and not entry.content.annotated
 
 
 def take_scored(entries: Sequence[Entry], data: str | Path) -> list[Entry]:
@@ -54,6 +74,19 @@ def take_scored(entries: Sequence[Entry], data: str | Path) -> list[Entry]:
             number_of(len(scored), "image"),
         )
     return scored
+
+
+def warn_of_found(data: str | Path) -> None:
+    """Warn where every instance of a data set is a prediction that nobody accepted. Raises InputError."""
+    document = load(locate(data))
+    reviewed = any(row.get("finished") is not None for row in document.images)
+    rows = document.annotations
+    if rows and not reviewed and all(is_found(row) and not row.get(ACCEPTED) for row in rows):
+        _logger.warning(
+            "%s: holds what a method found, which is taken for the truth: name annotated images, or correct "
+            "it in irnet view",
+            data,
+        )
 
 
 def need_images(entries: Sequence[Entry], data: str | Path) -> None:

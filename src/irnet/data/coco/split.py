@@ -5,16 +5,18 @@ import logging
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from irnet.data.coco.document import Document, Row, dump, group, identity, load, naming, short
+from irnet.data.coco.document import Document, Id, Row, dump, group, identity, load, naming, short
 from irnet.data.coco.rows import read_flag
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
 from irnet.wording import number_of
 
 PARTS = ("train", "val", "test")
+WHOLE = ("annotations.json", "corrected.json")  # what is split
 RATIOS = (7, 1, 2)  # section 3.1
 _TRAINS_ONLY = "for training, as nothing of them is scored; Shift A in irnet view finishes an image"
 _logger = logging.getLogger(__name__)
@@ -157,6 +159,39 @@ def _is_scored(row: Row, path: Path) -> bool:
     with naming(f"{path}: image {short(row.get('file_name'))}"):
         finished = read_flag(row, "finished")
     return finished is not False and row.get("annotated_categories") != []
+
+
+def stale_parts(folder: Path) -> str | None:
+    """What to say where no set beside the parts in a folder is the one that was split, as it is now."""
+    parts = [folder / f"{part}.json" for part in PARTS if (folder / f"{part}.json").is_file()]
+    wholes = [folder / name for name in WHOLE if (folder / name).is_file()]
+    if not parts or not wholes:
+        return None
+
+    rows = _rows_of(parts)
+    changed = {whole.name: _differing(rows, _rows_of([whole])) for whole in wholes}
+    name, count = min(changed.items(), key=itemgetter(1))
+    if not count:
+        return None
+    taken = " and ".join(path.name for path in parts)
+    return (
+        f"{number_of(count, 'annotation')} of {name} are others in {taken}, which are taken: remove these "
+        "and split again if it was corrected since"
+    )
+
+
+def _rows_of(files: Iterable[Path]) -> dict[tuple[Id, Id], Row]:
+    """Annotations by the ids of their image and of themselves. Raises InputError."""
+    return {
+        (identity(row, "image_id"), identity(row)): row for file in files for row in load(file).annotations
+    }
+
+
+def _differing(parts: Mapping[tuple[Id, Id], Row], whole: Mapping[tuple[Id, Id], Row]) -> int:
+    """How many annotations differ, or are in one alone, of images that the parts have annotations of."""
+    images = {image for image, _ in parts}
+    keys = parts.keys() | {key for key in whole if key[0] in images}
+    return sum(parts.get(key) != whole.get(key) for key in keys)
 
 
 def _restrict(document: Document, images: list[Row]) -> Row:
