@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, check_mpp, reaching
+from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content, reaching
+from irnet.conventions import check_mpp
 from irnet.errors import InputError
 
 
@@ -99,6 +100,38 @@ def test_fields_that_disagree_are_refused(change: dict, message: str) -> None:
     masks, offsets, labels = fields.pop("masks"), fields.pop("offsets"), fields.pop("labels")
     with pytest.raises(InputError, match=message):
         Cells.build(masks, offsets, labels, (8, 8), **fields)
+
+
+@pytest.mark.parametrize("mpp", [0, -0.25, "0.25", float("nan")])
+def test_um_per_pixel_of_cells_are_a_number_above_0(mpp: object) -> None:
+    with pytest.raises(InputError, match="um per pixel"):
+        Cells.empty((4, 4), mpp=mpp)  # type: ignore[arg-type]
+
+
+def test_classes_are_numbers_and_not_names() -> None:
+    with pytest.raises(InputError, match="labels: 3 is no class: give 1"):
+        Cells.from_dense(np.ones((1, 4, 4)), [3])
+    with pytest.raises(InputError, match="annotated: 'nucleus' is no class"):
+        Content(cells=Cells.empty((4, 4)), annotated=frozenset({"nucleus"}))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="scores: 'nucleus' is no class"):
+        reaching(Cells.empty((4, 4)), {"nucleus": 0.5})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("mask", [np.full((4, 4), 0.4), np.ones(4), np.ones((4, 4, 3), bool)])
+def test_probabilities_and_other_shapes_are_no_mask(mask: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"a mask of shape .*: give \(h, w\) of booleans"):
+        Cells.build([mask], [(0, 0)], [CYTOPLASM], (9, 9))
+
+
+def test_parts_of_one_frame_have_one_scale() -> None:
+    known, unknown, other = (Cells.from_dense(np.ones((1, 4, 4)), [1], mpp=mpp) for mpp in (0.5, None, 0.3))
+    assert Cells.concat([unknown, known]).mpp == 0.5
+    with pytest.raises(InputError, match="different sizes or um per pixel"):
+        Cells.concat([known, other])
+
+
+def test_a_number_selects_one() -> None:
+    assert len(Cells.from_dense(np.ones((3, 4, 4)), [1, 1, 2]).select(1)) == 1
 
 
 def test_kinds_are_one_per_instance() -> None:

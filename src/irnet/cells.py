@@ -4,32 +4,31 @@ An instance is a cropped boolean mask and the place of its crop in the frame. Ma
 belongs to every cell that covers it. A cytoplasm is the whole cell outline, nucleus included.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from irnet.conventions import CYTOPLASM as CYTOPLASM
+from irnet.conventions import EVERY_CLASS, LABEL_NAMES, check_labels
+from irnet.conventions import NUCLEUS as NUCLEUS
+from irnet.conventions import Cuts as Cuts
 from irnet.errors import InputError
 from irnet.geometry import masks as geometry
 from irnet.shortcuts import Shortcuts
 
-CYTOPLASM, NUCLEUS = 1, 2
-LABEL_NAMES = {CYTOPLASM: "cytoplasm", NUCLEUS: "nucleus"}
-EVERY_CLASS = 0  # label of a region that is ignored for every class
 NO_PARENT = -1
-PLAUSIBLE_MPP = (0.05, 2.0)  # um per pixel of microscopes
 
 Mask = NDArray[np.bool_]
-Cuts = Mapping[int, float]  # label -> least score
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Cells(Shortcuts):
     """n instances of one image. Build with `Cells.build` or `from_dense`.
 
-    Raises InputError when fields differ in length, a crop leaves the frame or a parent is not an instance.
+    Raises InputError for fields that differ in length, a crop out of the frame, and values that are none.
 
     Example:
         >>> import numpy as np
@@ -56,6 +55,10 @@ class Cells(Shortcuts):
         boxes, (height, width) = self.boxes, self.image_shape
         if n and (boxes[:, :2].min() < 0 or (boxes[:, 2:] > (width, height)).any()):
             raise InputError(f"a mask leaves the frame of {height} x {width} pixels")
+        if n and not EVERY_CLASS <= self.labels.min() <= self.labels.max() <= NUCLEUS:
+            check_labels(self.labels.tolist(), "labels")
+        if self.mpp is not None and not (isinstance(self.mpp, int | float | np.number) and self.mpp > 0):
+            raise InputError(f"{self.mpp!r} um per pixel: give a number above 0, or None")
 
     @classmethod
     def build(
@@ -82,9 +85,7 @@ class Cells(Shortcuts):
             offsets=np.where(empty[:, None], 0, starts + inner),
             labels=np.asarray(labels, dtype=np.int64).reshape(-1),
             scores=np.ones(n) if scores is None else np.asarray(scores, dtype=np.float64).reshape(-1),
-            parents=np.full(n, NO_PARENT)
-            if parents is None
-            else np.asarray(parents, dtype=np.int64).reshape(-1),
+            parents=np.asarray(np.full(n, NO_PARENT) if parents is None else parents, np.int64).reshape(-1),
             image_shape=(int(image_shape[0]), int(image_shape[1])),
             mpp=mpp,
         )
@@ -115,8 +116,9 @@ class Cells(Shortcuts):
         """All instances of `parts`, which share one frame, in order; parents follow their instances."""
         if not parts:
             raise InputError("nothing to concatenate: a frame's size is needed, use Cells.empty")
-        if len({part.image_shape for part in parts}) > 1:
-            raise InputError("cells of frames of different sizes cannot be concatenated")
+        scales = {part.mpp for part in parts if part.mpp is not None}
+        if len({part.image_shape for part in parts}) > 1 or len(scales) > 1:
+            raise InputError("cells of frames of different sizes or um per pixel cannot be concatenated")
         starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
         parents = [
             np.where(part.parents == NO_PARENT, NO_PARENT, part.parents + start)
@@ -129,7 +131,7 @@ class Cells(Shortcuts):
             scores=np.concatenate([part.scores for part in parts]),
             parents=np.concatenate(parents),
             image_shape=parts[0].image_shape,
-            mpp=parts[0].mpp,
+            mpp=next(iter(scales), None),
         )
 
     def __len__(self) -> int:
@@ -148,7 +150,7 @@ class Cells(Shortcuts):
     def select(self, index: ArrayLike | slice) -> Self:
         """The instances of `index` (integers, booleans, a slice), in order; a parent left out becomes -1."""
         where = index if isinstance(index, slice) else np.asarray(index, None if np.size(index) else np.int64)
-        chosen = np.arange(len(self))[where]
+        chosen = np.atleast_1d(np.arange(len(self))[where])
         place = np.full(len(self) + 1, NO_PARENT)  # the last entry serves NO_PARENT
         place[chosen] = np.arange(len(chosen))
         return type(self)(
@@ -170,9 +172,8 @@ class Cells(Shortcuts):
         height, width = image_shape
         places = self.boxes + np.array([dx, dy, dx, dy])
         kept, moved, offsets = [], [], []
-        for i in np.flatnonzero(
-            (places[:, :2] < (width, height)).all(axis=1) & (places[:, 2:] > 0).all(axis=1)
-        ):
+        meets = (places[:, :2] < (width, height)).all(axis=1) & (places[:, 2:] > 0).all(axis=1)
+        for i in np.flatnonzero(meets):
             x, y = int(self.offsets[i, 0]) + dx, int(self.offsets[i, 1]) + dy
             left, top = max(0, -x), max(0, -y)
             part = self.masks[i][top : height - y, left : width - x]
@@ -236,16 +237,8 @@ class Cells(Shortcuts):
 
 def reaching(cells: Cells, cuts: Cuts | None) -> NDArray[np.bool_]:
     """Which instances reach the least score of their class, (n,); all of a class without one."""
+    check_labels(cuts or {}, "scores")
     return cells.scores >= [(cuts or {}).get(int(label), 0.0) for label in cells.labels]
-
-
-def check_mpp(mpp: float | None) -> None:
-    """Refuse um per pixel that no microscope has (`InputError`)."""
-    low, high = PLAUSIBLE_MPP
-    known = isinstance(mpp, int | float | np.number)
-    if mpp is not None and not (known and low <= mpp <= high):
-        said = f"{mpp:g}" if known else repr(mpp)
-        raise InputError(f"{said} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -270,7 +263,7 @@ class Content:
     """What one image holds: annotated by hand, generated, or found by a method.
 
     As truth it says what was not annotated, which gives no loss and no score. Raises InputError when `kinds`
-    or `numbers` and `cells` differ in length.
+    or `numbers` and `cells` differ in length, or a class is none.
 
     Example:
         >>> import irnet
@@ -290,6 +283,7 @@ class Content:
         for name, values in (("kinds", self.kinds), ("numbers", self.numbers)):
             if values and len(values) != len(self.cells):
                 raise InputError(f"{len(self.cells)} instances, but {name} has {len(values)}")
+        check_labels(self.annotated, "annotated")
 
     @property
     def numbered(self) -> Sequence[int]:

@@ -47,6 +47,10 @@ def test_colours_of_16_bits_are_scaled_and_it_is_said(values: np.ndarray) -> Non
     assert image.notes == (f"16-bit values scaled from 12 bits (the largest is {values.max()})",)
 
 
+def test_the_order_of_bytes_changes_nothing() -> None:
+    assert np.array_equal(open_picture(RGB_12.astype(">u2")).pixels, open_picture(RGB_12).pixels)
+
+
 @pytest.mark.parametrize("array", [RGB_12[..., :2], RGB_12[:0], RGB_12.astype(np.int32), RGB_12[None]])
 def test_what_is_no_image_is_refused(array: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"give \(H, W\), \(H, W, 3\) or \(H, W, 4\) of uint8 or uint16"):

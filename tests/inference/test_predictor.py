@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 import torch
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
@@ -71,6 +72,16 @@ def test_an_image_of_known_scale_is_seen_at_the_networks_scale(blobs: Predictor,
     assert blobs.model.seen == [PAIR.shape[:2]]
     assert (cells.image_shape, cells.mpp) == (size, mpp)
     assert_discs(cells, image)
+
+
+def test_a_scale_that_contradicts_the_file_is_said(blobs: Predictor, tmp_path: Path, caplog):
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, PAIR, photometric="rgb", resolution=(2e4, 2e4), resolutionunit="CENTIMETER")
+    blobs.predict(file, mpp=0.37)
+    assert "a.tif: mpp 0.37 is taken, and not the 0.5 um per pixel stated" in caplog.text
+    caplog.clear()
+    blobs.predict(file)
+    assert "is taken, and not" not in caplog.text
 
 
 def test_an_unknown_scale_is_said(blobs: Predictor):

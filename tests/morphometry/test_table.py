@@ -125,6 +125,21 @@ def test_a_picture_of_another_size_is_refused(cells: Cells):
         measure(cells, picture=np.zeros((50, 61, 3), np.uint8))
 
 
+@pytest.mark.parametrize(
+    "picture", [np.zeros((50, 60)), np.zeros((50, 60, 4), np.uint8), np.ones((50, 60, 3))]
+)
+def test_a_picture_of_another_kind_is_refused(cells: Cells, picture: np.ndarray):
+    with pytest.raises(InputError, match=r"call cells\.measure, which takes any image"):
+        measure(cells, picture=picture)
+
+
+def test_numbers_and_classes_that_do_not_fit_are_refused(cells: Cells):
+    with pytest.raises(InputError, match="3 instances, but numbers has 1"):
+        measure(cells, numbers=[4])
+    with pytest.raises(InputError, match="annotated: 'nucleus' is no class"):
+        measure(cells, annotated=["nucleus"])  # type: ignore[list-item]
+
+
 @pytest.mark.parametrize("picture", [None, np.zeros((50, 60, 3), np.uint8)], ids=["masks", "picture"])
 def test_single_pixels_corners_and_nothing_at_all(picture: np.ndarray | None):
     assert measure(Cells.empty((50, 60)), picture=picture) == []

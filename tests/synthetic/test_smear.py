@@ -152,11 +152,14 @@ def test_abnormal_smears_have_more_of_the_cells_that_only_they_add():
         ({"layout": "piled"}, "cps, dense, heaped, crowded, sparse"),
         ({"palette": "sepia"}, "pap, pale, vivid, strong, grey"),
         ({"mpp": 20.0}, "0.05 to 2"),
+        ({"seed": -1}, "seed and count begin at 0"),
+        ({"count": -1}, "seed and count begin at 0"),
+        ({"size": (0, 32)}, "sizes at 1 px"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(wrong: dict, message: str):
     with pytest.raises(InputError, match=message):
-        generate(0, size=(32, 32), **wrong)
+        generate(**{"seed": 0, "size": (32, 32)} | wrong)
 
 
 def test_densities_and_sizes_are_those_of_real_grey_fields():

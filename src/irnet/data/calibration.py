@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 import PIL.Image
 
-from irnet.cells import PLAUSIBLE_MPP
+from irnet.conventions import PLAUSIBLE_MPP
 from irnet.data import lengths
 from irnet.data.ome import find_pixels
 from irnet.data.xml_text import read_elements

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from irnet.cells import check_mpp
+from irnet.conventions import check_mpp
 from irnet.data.image import header_mpp
 from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.patients import read_patients

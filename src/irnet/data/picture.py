@@ -42,6 +42,7 @@ def open_picture(image: ImageLike) -> Image:
         return Image(pixels=rgb, notes=tuple(notes))
 
     array: NDArray[Any] = np.asarray(image)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)  # big-endian, as FITS has it
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]  # (H, W, 1) -> (H, W)
     if (

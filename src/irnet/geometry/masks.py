@@ -25,8 +25,14 @@ _PAIRS = 2**16  # of masks whose places are held as numbers of Python
 
 
 def trim(mask: NDArray) -> tuple[Mask, Offset]:
-    """The smallest crop that holds every true pixel of `mask`, and its (x, y); nothing true gives (0, 0)."""
-    mask = np.asarray(mask, dtype=bool)
+    """The smallest crop that holds every true pixel of `mask`, and its (x, y); nothing true gives (0, 0).
+
+    Raises InputError for what is no mask of two dimensions, such as probabilities.
+    """
+    given = np.asarray(mask)
+    mask = given.astype(bool, copy=False)
+    if given.ndim != 2 or (np.issubdtype(given.dtype, np.floating) and (given != mask).any()):
+        raise InputError(f"a mask of shape {given.shape} and type {given.dtype}: give (h, w) of booleans")
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return np.zeros((0, 0), dtype=bool), (0, 0)

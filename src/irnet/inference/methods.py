@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import Cells, Cuts, check_mpp
+from irnet.cells import Cells, Cuts
+from irnet.conventions import check_mpp
 from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.inference.blank import BLANK, is_blank

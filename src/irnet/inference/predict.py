@@ -12,9 +12,11 @@ from typing import Any, Self, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import LABEL_NAMES, Cells, check_mpp, reaching
+from irnet.cells import LABEL_NAMES, Cells, reaching
+from irnet.conventions import check_mpp
 from irnet.data.files import sha256
 from irnet.data.nucleus_size import doubt_mpp
+from irnet.data.own import contradiction
 from irnet.data.picture import (
     ImageLike,
     is_picture,
@@ -223,8 +225,10 @@ class Predictor(Segmenter):
 
                 found = self.find(picture.pixels, own, scale=taken, seen=network)
                 cells = self.choose(found.cells, score)
-                for note in (*picture.notes, *found.notes, *doubt_mpp(cells)):
-                    _logger.warning("%s: %s", name, note)
+                other = contradiction(mpp, picture.mpp)
+                for note in (*picture.notes, other, *found.notes, *doubt_mpp(cells)):
+                    if note:
+                        _logger.warning("%s: %s", name, note)
                 yield cells
             if failure:
                 raise failure

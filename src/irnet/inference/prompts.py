@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from irnet.cells import LABEL_NAMES, Cells
+from irnet.data.own import contradiction
 from irnet.data.picture import ImageLike, open_picture
 from irnet.errors import InputError
 from irnet.geometry.boxes import Boxes, clip
@@ -173,6 +174,8 @@ def encode(
     predictor.check(mpp=mpp)
     fixed, picture = given_scale(scale, mpp), open_picture(image)
     known = picture.mpp if mpp is None else mpp
+    if told := contradiction(mpp, picture.mpp):
+        _logger.warning(told)
     if known is not None:
         return EncodedImage(predictor, picture.pixels, mpp=known, zoom=predictor.zoom_of(known))
 

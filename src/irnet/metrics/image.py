@@ -62,7 +62,7 @@ def score_image(truth: Content, pred: Cells, scores: Cuts | None = None) -> Imag
         `ImageScore`: for each class the ratios by name (docs/reference/metrics.md), and the links.
 
     Raises:
-        InputError: truth and predictions belong to frames of different size.
+        InputError: truth and predictions belong to frames of different size, or a class is none.
 
     Example:
         >>> import irnet
@@ -71,6 +71,8 @@ def score_image(truth: Content, pred: Cells, scores: Cuts | None = None) -> Imag
         >>> score.classes[irnet.CYTOPLASM].ratios["aji"].value
         1.0
     """
+    if not isinstance(truth, Content):
+        raise InputError("the truth is a Content: give Content(cells=...), which says what was annotated too")
     if truth.cells.image_shape != pred.image_shape:
         raise InputError(
             f"predictions of a frame of {pred.image_shape} cannot be scored against a truth of"

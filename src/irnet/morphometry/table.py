@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS, Cells
+from irnet.conventions import check_labels
 from irnet.errors import InputError
 from irnet.morphometry.colour import Part, Stains, StainSums, estimate_background
 from irnet.morphometry.nuclei import measure_nuclei
@@ -103,7 +104,7 @@ def measure(
         Lengths and areas are in px of the image and, where `cells.mpp` is known, in um beside it.
 
     Raises:
-        InputError: the picture is of another size than the frame of `cells`.
+        InputError: the picture is of another kind or size, or there are not as many numbers as instances.
 
     Example:
         >>> import irnet
@@ -112,8 +113,14 @@ def measure(
         >>> [row["label"] for row in rows if row["nuclei"] == 1]
         ['cytoplasm', 'cytoplasm']
     """
-    if picture is not None and picture.shape[:2] != cells.image_shape:
-        raise InputError(f"cells of a frame of {cells.image_shape} on an image of {picture.shape[:2]} pixels")
+    check_labels(annotated, "annotated")
+    if len(numbers) not in (0, len(cells)):
+        raise InputError(f"{len(cells)} instances, but numbers has {len(numbers)}")
+    if picture is not None and (picture.shape != (*cells.image_shape, 3) or picture.dtype != np.uint8):
+        raise InputError(
+            f"cells of a frame of {cells.image_shape} on an image of {picture.shape} {picture.dtype}: give "
+            "(H, W, 3) of uint8, or call cells.measure, which takes any image"
+        )
     nuclei = children(cells.parents)
     shapes = measure_shapes(cells.masks)
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from irnet.cells import Cells, Content, check_mpp
+from irnet.cells import Cells, Content
+from irnet.conventions import check_mpp
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.document import Row, load
 from irnet.data.coco.run_record import ANNOTATIONS, ERRORS, PREDICTIONS, RunRecord

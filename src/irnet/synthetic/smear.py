@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irnet.cells import PLAUSIBLE_MPP, Content
+from irnet.cells import Content
+from irnet.conventions import PLAUSIBLE_MPP
 from irnet.errors import InputError
 from irnet.synthetic.cell import Drawing, draw_bare_nucleus, draw_cell
 from irnet.synthetic.debris import add_debris
@@ -73,7 +74,7 @@ def generate(
         The picture (H, W, 3) uint8, and what it holds: whole masks, also where cells lie under others.
 
     Raises:
-        InputError: an unknown layout or palette, or a scale that no microscope has.
+        InputError: an unknown layout or palette, a scale that no microscope has, or a negative number.
 
     Example:
         >>> import irnet
@@ -82,6 +83,8 @@ def generate(
         ((200, 300, 3), Cells(3 cytoplasms, 7 nuclei, 200 x 300, 0.5 um/px))
     """
     check_choices(layout, palette, mpp)
+    if seed < 0 or (count or 0) < 0 or min(size) < 1:
+        raise InputError(f"seed {seed}, count {count}, size {size}: seed and count begin at 0, sizes at 1 px")
 
     patient = patient or Patient.draw(seed, palette)
     rng = np.random.default_rng((seed, 0))

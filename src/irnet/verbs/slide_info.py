@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from irnet.cells import check_mpp
+from irnet.conventions import check_mpp
 from irnet.data.calibration import NOT_USED
 from irnet.inference.weights import find_weights, read_settings
 from irnet.inference.windows import WINDOWS

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import LABEL_NAMES, check_mpp
+from irnet.cells import LABEL_NAMES
+from irnet.conventions import check_mpp
 from irnet.data.coco.run_record import PREDICTIONS
 from irnet.data.files import clean_name, sha256
 from irnet.data.locking import writing

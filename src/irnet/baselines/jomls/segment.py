@@ -20,7 +20,8 @@ from irnet.baselines.jomls.guess import guess_cells
 from irnet.baselines.jomls.joint import evolve_jointly
 from irnet.baselines.jomls.nuclei import NucleusPatch, find_nuclei
 from irnet.baselines.jomls.patch import Patch, Rectangle
-from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells, check_mpp
+from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.conventions import check_mpp
 from irnet.errors import InputError
 from irnet.progress import each
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from irnet.cells import Cells
 from irnet.data.coco.rows import AnnotationRow
@@ -24,25 +26,15 @@ def find_copies(annotations: Sequence[AnnotationRow], shape: Shape) -> list[tupl
     iou = shared / (cells.areas[i] + cells.areas[j] - shared)
     alike = pairs[(i > j) & (iou > DUPLICATE_IOU) & (labels[i] == labels[j])]
 
-    copies = []
-    for group in join(alike.tolist()):
-        kept = max(group, key=lambda place: (*_worth(annotations[place]), -place))
-        copies += [(place, kept) for place in group - {kept}]
+    # What is alike one of them is alike all of them.
+    joined = coo_array((np.ones(len(alike)), alike.T), shape=(len(cells), len(cells)))
+    group = connected_components(joined, directed=False)[1]
+    copies: list[tuple[int, int]] = []
+    for number in np.unique(group[alike[:, 0]]):
+        members = np.flatnonzero(group == number).tolist()
+        kept = max(members, key=lambda place: (*_worth(annotations[place]), -place))
+        copies += [(place, kept) for place in members if place != kept]
     return sorted(copies)
-
-
-def join(pairs: Sequence[tuple[int, int]]) -> list[set[int]]:
-    """What pairs join, directly or not.
-
-    >>> join([(2, 1), (5, 4), (3, 2)])
-    [{4, 5}, {1, 2, 3}]
-    """
-    groups: list[set[int]] = []
-    for pair in pairs:
-        met = [group for group in groups if not group.isdisjoint(pair)]
-        groups = [group for group in groups if group.isdisjoint(pair)]
-        groups.append(set(pair).union(*met))
-    return groups
 
 
 def _worth(annotation: AnnotationRow) -> tuple[bool, float, bool]:

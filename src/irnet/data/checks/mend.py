@@ -1,6 +1,6 @@
 """A COCO file without what its inspection found bad; everything that we do not know is kept."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from operator import itemgetter
 
@@ -28,7 +28,7 @@ def mended(inspection: Inspection, crowd: str = "ignore") -> Row:
     labels = {category: label_of(document.categories[category], mapping) for category in used}
     kept = {position: row for position, row in kept.items() if labels[row["category_id"]] != DROPPED}
     targets = {row["id"] for row in kept.values()}
-    numbers = _numbers(inspection)
+    numbers = _numbers(inspection, images)
     annotations = []
     for position, row in kept.items():
         row = _annotation(inspection, position, row, targets)
@@ -59,20 +59,24 @@ def _annotation(inspection: Inspection, position: int, row: Row, targets: Contai
     return row | {"cell_id": cell_id}
 
 
-def _numbers(inspection: Inspection) -> dict[int, int]:
+def _numbers(inspection: Inspection, images: Sequence[Row]) -> dict[int, int]:
     """The number of each annotation, by its position, in images that lose one: the others keep theirs."""
     rows = inspection.document.annotations
     losing = [rows[position].get("image_id") for position in inspection.bad_annotations]
+    places: dict[Id, list[int]] = {image["id"]: [] for image in images}
+    for place, row in enumerate(rows):
+        if isinstance(image := row.get("image_id"), int | str) and image in places:
+            places[image].append(place)
 
     numbers: dict[int, int] = {}
-    for image in inspection.document.images:
+    for image in images:
+        mine = places[image["id"]]
         if image["id"] in losing:
-            places = [place for place, row in enumerate(rows) if row.get("image_id") == image["id"]]
             with suppress(InputError):  # numbers that nothing reads are none
                 last = read_number(image.get("last_number"))
-                given = [read_number(rows[place].get("number")) for place in places]
+                given = [read_number(rows[place].get("number")) for place in mine]
                 filled = fill_numbers(given, -1 if last is None else last)
-                numbers |= dict(zip(places, filled, strict=True))
+                numbers |= dict(zip(mine, filled, strict=True))
     return numbers
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor, check_mpp
+from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS, Distractor
+from irnet.conventions import check_mpp
 from irnet.data.categories import DROPPED, known_classes, label_of
 from irnet.data.coco.document import Document, Id, Row, identity, short
 from irnet.data.coco.runs import Runs, read_runs

@@ -19,7 +19,8 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells, check_mpp
+from irnet.cells import LABEL_NAMES, Cells
+from irnet.conventions import check_mpp
 from irnet.data.beside import ImageFinder, list_files
 from irnet.data.categories import DROPPED, label_of
 from irnet.data.coco.document import Id, Row, naming, parse, short, whole

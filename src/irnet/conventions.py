@@ -1,0 +1,36 @@
+"""What every part agrees on: the classes of instances, by number and name, and um per pixel."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from irnet.errors import InputError
+
+CYTOPLASM, NUCLEUS = 1, 2
+LABEL_NAMES = {CYTOPLASM: "cytoplasm", NUCLEUS: "nucleus"}
+EVERY_CLASS = 0  # label of a region that is ignored for every class
+PLAUSIBLE_MPP = (0.05, 2.0)  # um per pixel of microscopes
+
+Cuts = Mapping[int, float]  # label -> least score
+
+
+def check_labels(labels: Iterable[object], what: str) -> None:
+    """Refuse what is no number of a class, such as its name (`InputError`).
+
+    >>> check_labels(["nucleus"], "annotated")
+    Traceback (most recent call last):
+    irnet.errors.InputError: annotated: 'nucleus' is no class: give 1 (cytoplasm) or 2 (nucleus)
+    """
+    for label in labels:
+        if label not in LABEL_NAMES:
+            known = " or ".join(f"{number} ({name})" for number, name in LABEL_NAMES.items())
+            raise InputError(f"{what}: {label!r} is no class: give {known}")
+
+
+def check_mpp(mpp: float | None) -> None:
+    """Refuse um per pixel that no microscope has (`InputError`)."""
+    low, high = PLAUSIBLE_MPP
+    known = isinstance(mpp, int | float | np.number) and not isinstance(mpp, bool)
+    if mpp is not None and not (known and low <= mpp <= high):
+        said = f"{mpp:g}" if known else repr(mpp)
+        raise InputError(f"{said} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")
