@@ -53,7 +53,8 @@ def mended(inspection: Inspection, crowd: str = "ignore") -> Row:
 
 def _annotation(inspection: Inspection, position: int, row: Row, targets: Container[Id]) -> Row:
     row = row | inspection.whole.get(position, {})
-    cell_id = inspection.twins.get(row.get("cell_id"), row.get("cell_id"))
+    linked = row.get("cell_id")
+    cell_id = None if linked is None else inspection.twins.get(linked, linked)
     if cell_id is None or cell_id not in targets or position in inspection.bad_links:
         return {name: value for name, value in row.items() if name != "cell_id"}
     return row | {"cell_id": cell_id}
