@@ -200,7 +200,10 @@ def told(part: Difference) -> str:
 
 
 def plot(studies: Sequence[Study], over: str) -> str:
-    """The gains at own thresholds against the fields, those of one number side by side."""
+    """The gains of networks at own thresholds against the fields, those of one number side by side.
+
+    JOMLS, which is no network, lies so far below that nothing else could be told apart.
+    """
     panels, most = [], len(studies)
     for figure, title in TITLES.items():
         lines = []
@@ -208,7 +211,7 @@ def plot(studies: Sequence[Study], over: str) -> str:
             found = [
                 (at, study.gain(row, figure, over)) for at, study in enumerate(studies) if row in study.seeds
             ]
-            if row == over or not found:
+            if row == over or not found or not ROWS[row].has_seeds:
                 continue
             known = [((at + 0.5 + 0.03 * (place - 3)) / most, part) for at, part in found]
             lines.append(
