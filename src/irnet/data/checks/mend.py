@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Sequence
 from contextlib import suppress
-from operator import itemgetter
 
 from irnet.cells import EVERY_CLASS, LABEL_NAMES
 from irnet.data.categories import DROPPED, label_of
@@ -28,20 +27,18 @@ def mended(inspection: Inspection, crowd: str = "ignore") -> Row:
     labels = {category: label_of(document.categories[category], mapping) for category in used}
     kept = {position: row for position, row in kept.items() if labels[row["category_id"]] != DROPPED}
     targets = {row["id"] for row in kept.values()}
-    numbers = _numbers(inspection, images)
-    annotations = []
-    for position, row in kept.items():
-        row = _annotation(inspection, position, row, targets)
-        annotations.append(row | {"number": numbers[position]} if position in numbers else row)
-    last = {document.annotations[i]["image_id"]: n for i, n in sorted(numbers.items(), key=itemgetter(1))}
+
+    numbers, last = _numbers(inspection, images)
+    annotations = [
+        _annotation(inspection, position, row, targets) | numbers.get(position, {})
+        for position, row in kept.items()
+    ]
     if crowd == "instances":
         solid = {category for category, label in labels.items() if label != EVERY_CLASS}
         annotations = [row | {"iscrowd": 0} if row["category_id"] in solid else row for row in annotations]
+
     return document.data | {
-        "images": [
-            _image(row, inspection) | ({"last_number": last[row["id"]]} if row["id"] in last else {})
-            for row in images
-        ],
+        "images": [_image(row, inspection) | last.get(row["id"], {}) for row in images],
         "annotations": annotations,
         "categories": [
             row | {"name": _NAMES[labels[row["id"]]]} if row["id"] in labels else row
@@ -60,16 +57,20 @@ def _annotation(inspection: Inspection, position: int, row: Row, targets: Contai
     return row | {"cell_id": cell_id}
 
 
-def _numbers(inspection: Inspection, images: Sequence[Row]) -> dict[int, int]:
-    """The number of each annotation, by its position, in images that lose one: the others keep theirs."""
+def _numbers(inspection: Inspection, images: Sequence[Row]) -> tuple[dict[int, Row], dict[Id, Row]]:
+    """What images that lose an annotation have to say, for the others to keep their numbers.
+
+    The number of each annotation, by its position, and the last one of each image, by its id.
+    """
     rows = inspection.document.annotations
     losing = [rows[position].get("image_id") for position in inspection.bad_annotations]
     places: dict[Id, list[int]] = {image["id"]: [] for image in images}
     for place, row in enumerate(rows):
-        if isinstance(image := row.get("image_id"), int | str) and image in places:
-            places[image].append(place)
+        if isinstance(owner := row.get("image_id"), int | str) and owner in places:
+            places[owner].append(place)
 
-    numbers: dict[int, int] = {}
+    numbers: dict[int, Row] = {}
+    lasts: dict[Id, Row] = {}
     for image in images:
         mine = places[image["id"]]
         if image["id"] in losing:
@@ -77,8 +78,9 @@ def _numbers(inspection: Inspection, images: Sequence[Row]) -> dict[int, int]:
                 last = read_number(image.get("last_number"))
                 given = [read_number(rows[place].get("number")) for place in mine]
                 filled = fill_numbers(given, -1 if last is None else last)
-                numbers |= dict(zip(mine, filled, strict=True))
-    return numbers
+                numbers |= {i: {"number": number} for i, number in zip(mine, filled, strict=True)}
+                lasts[image["id"]] = {"last_number": max([*filled, -1 if last is None else last])}
+    return numbers, lasts
 
 
 def _image(row: Row, inspection: Inspection) -> Row:

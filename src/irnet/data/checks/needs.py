@@ -10,7 +10,7 @@ import numpy as np
 
 from irnet.data.coco.document import load
 from irnet.data.coco.location import locate
-from irnet.data.coco.rows import ACCEPTED, is_found
+from irnet.data.coco.rows import is_proposed
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.wording import number_of
@@ -79,9 +79,9 @@ def take_scored(entries: Sequence[Entry], data: str | Path) -> list[Entry]:
 def warn_of_found(data: str | Path) -> None:
     """Warn where every instance of a data set is a prediction that nobody accepted. Raises InputError."""
     document = load(locate(data))
-    reviewed = any(row.get("finished") is not None for row in document.images)
+    begun = any(row.get("finished") is False for row in document.images)
     rows = document.annotations
-    if rows and not reviewed and all(is_found(row) and not row.get(ACCEPTED) for row in rows):
+    if rows and not begun and all(is_proposed(row) for row in rows):
         _logger.warning(
             "%s: holds what a method found, which is taken for the truth: name annotated images, or correct "
             "it in irnet view",

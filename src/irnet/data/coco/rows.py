@@ -138,8 +138,7 @@ def parse_annotation(
         cell_id=None if row.get("cell_id") is None else identity(row, "cell_id"),
         kind=str(row.get("kind") or ""),
         score=parse_score(row.get("score", 1.0)),
-        proposed=not read_flag(row, ACCEPTED)
-        and row.get(ORIGIN, "predicted" if is_found(row) else "") == "predicted",
+        proposed=is_proposed(row),
     )
 
 
@@ -167,6 +166,12 @@ def _is_elsewhere(box: Any, crop: Mask, offset: Offset) -> bool:
 def is_found(row: Row) -> bool:
     """Whether an annotation is a prediction: it has a score. A prediction is an instance, never a crowd."""
     return "score" in row
+
+
+def is_proposed(row: Row) -> bool:
+    """Whether an annotation is a prediction that nobody accepted. Raises InputError."""
+    origin = row.get(ORIGIN, "predicted" if is_found(row) else "")
+    return not read_flag(row, ACCEPTED) and origin == "predicted"
 
 
 def check_link(annotation: AnnotationRow, cells: Mapping[Id, AnnotationRow], left_out: Container[Id]) -> None:
