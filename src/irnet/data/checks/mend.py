@@ -71,15 +71,14 @@ def _numbers(inspection: Inspection, images: Sequence[Row]) -> tuple[dict[int, R
 
     numbers: dict[int, Row] = {}
     lasts: dict[Id, Row] = {}
-    for image in images:
-        mine = places[image["id"]]
-        if image["id"] in losing:
+    for image, (key, mine) in zip(images, places.items(), strict=True):
+        if key in losing:
             with suppress(InputError):  # numbers that nothing reads are none
                 last = read_number(image.get("last_number"))
                 given = [read_number(rows[place].get("number")) for place in mine]
                 filled = fill_numbers(given, -1 if last is None else last)
                 numbers |= {i: {"number": number} for i, number in zip(mine, filled, strict=True)}
-                lasts[image["id"]] = {"last_number": max([*filled, -1 if last is None else last])}
+                lasts[key] = {"last_number": max([*filled, -1 if last is None else last])}
     return numbers, lasts
 
 
