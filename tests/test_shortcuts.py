@@ -181,7 +181,7 @@ def test_what_cannot_be_plotted_is_refused() -> None:
         CELLS.plot(ids=[3])
     with pytest.raises(InputError, match="area_um2 needs um per pixel"):
         hollow().plot(by="area_um2")
-    for width in (-1.0, 0.0, float("nan")):
+    for width in (-1.0, 0.0, float("nan"), "a"):
         with pytest.raises(InputError, match="width of the lines"):
             CELLS.plot(width=width)
     assert pyplot.get_fignums() == []

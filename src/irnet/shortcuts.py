@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -235,8 +236,8 @@ class Shortcuts:
         if numbers and len(numbers) != len(cells):
             raise InputError(f"{len(numbers)} ids for {len(cells)} instances")
 
-        if not 0 < width < math.inf:
-            raise InputError(f"width {width}: give the width of the lines in points, above 0")
+        if not (isinstance(width, Real) and 0 < width < math.inf):
+            raise InputError(f"width {width!r}: give the width of the lines in points, above 0")
 
         picture = None if image is None else open_picture(image).pixels
         measured = None if by is None else measure_by(cells, by, picture)

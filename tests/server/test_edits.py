@@ -1,6 +1,7 @@
 """Edits: what each does to the rows, what is refused, and that all else stays as it was."""
 
 import copy
+import json
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,15 @@ def test_undo_and_redo_walk_through_the_edits_of_an_image(review: Review) -> Non
     assert review.fields[0].finished
     with pytest.raises(InputError, match="nothing to redo"):
         review.redo(0)
+
+
+def test_a_category_that_is_not_known_is_told_with_its_file(found: Path) -> None:
+    file = found / "predictions.json"
+    document = json.loads(file.read_text())
+    document["categories"][0]["name"] = "debris"
+    file.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"predictions\.json: unknown category 'debris'"):
+        Review(found)
 
 
 def test_a_restart_finds_everything_again(review: Review, found: Path) -> None:

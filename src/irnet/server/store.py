@@ -31,7 +31,8 @@ class Review:
         self.source = self.document.path
         self.folder = self.source.parent
         self.lock = threading.RLock()
-        self.categories = _with_both_labels(self.document.categories)
+        with naming(str(self.source)):
+            self.categories = _with_both_labels(self.document.categories)
 
         groups = group(self.document)
         self.fields: list[ReviewedImage] = []

@@ -36,6 +36,10 @@ from irnet.study.tables import StudyPage
 FIELDS = 4
 SIDE_UM, SIDE_PX = 100.0, 400  # of a window; px where the scale is unknown
 LEGEND = 34  # px
+COLOURS = (
+    "What a method found has the colour of the true cell or nucleus that it matches, and is white where it "
+    "matches none; a nucleus without a cell is dashed."
+)
 
 
 class MethodFinds(NamedTuple):
@@ -113,7 +117,7 @@ def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence
     parts = [
         "# Figure 3: fields of the test set",
         rule,
-        f"Image, truth, {titles}.",
+        f"Image, truth, {titles}. {COLOURS}",
         bullets(fields),
         "![](fig3.png)",
     ]
