@@ -111,7 +111,9 @@ def choose(
 
 def capture(name: str) -> int:
     """The first number in the name of an image."""
-    return int(re.findall(r"\d+", name)[0])
+    if (number := re.search(r"\d+", name)) is None:
+        raise SystemExit(f"{name}: no number in its name says which capture it is of")
+    return int(number[0])
 
 
 def deal(cutouts: Sequence[Cutout], groups: int) -> list[list[Cutout]]:

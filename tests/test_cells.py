@@ -17,7 +17,8 @@ def random_cells(n: int, shape: tuple[int, int] = (40, 50), seed: int = 0) -> tu
     centre, radius = rng.uniform(-5, max(shape) + 5, (n, 2, 1, 1)), rng.uniform(2, 12, (n, 1, 1))
     dense = (x - centre[:, 0]) ** 2 + (y - centre[:, 1]) ** 2 < radius**2
     labels = rng.integers(1, 3, n)
-    parents = np.where(labels == NUCLEUS, rng.integers(-1, max(n, 1), n), -1)
+    cells = np.flatnonzero(labels == CYTOPLASM)
+    parents = np.where(labels == NUCLEUS, rng.choice([-1, *cells], n), -1)
     return Cells.from_dense(dense, labels, parents=parents, scores=rng.random(n), mpp=0.25), dense
 
 
@@ -93,6 +94,14 @@ def test_an_empty_mask_is_an_instance_without_pixels() -> None:
         ({"parents": [2, -1]}, "parent"),
         ({"offsets": [[0, 0], [7, 0]]}, "leaves the frame"),
         ({"offsets": [[0, 0]]}, "offsets has 1"),
+        ({"offsets": [[0, 0.5], [1, 1]]}, "offsets: give whole numbers"),
+        ({"parents": [-1, 0.5]}, "parents: give whole numbers"),
+        ({"parents": [-1, 1]}, "cannot be its own parent"),
+        ({"labels": [1, 1.7]}, "labels: 1.7 is no class: give 1"),
+        ({"labels": ["cytoplasm", "nucleus"]}, "labels: 'cytoplasm' is no class: give 1"),
+        ({"labels": [0, 5]}, "labels: 5 is no class: give 1"),
+        ({"scores": [0.5, 7]}, "scores: give numbers from 0 to 1"),
+        ({"scores": [0.5, float("nan")]}, "scores: give numbers from 0 to 1"),
     ],
 )
 def test_fields_that_disagree_are_refused(change: dict, message: str) -> None:
@@ -102,7 +111,7 @@ def test_fields_that_disagree_are_refused(change: dict, message: str) -> None:
         Cells.build(masks, offsets, labels, (8, 8), **fields)
 
 
-@pytest.mark.parametrize("mpp", [0, -0.25, "0.25", float("nan")])
+@pytest.mark.parametrize("mpp", [0, -0.25, "0.25", float("nan"), float("inf"), True])
 def test_um_per_pixel_of_cells_are_a_number_above_0(mpp: object) -> None:
     with pytest.raises(InputError, match="um per pixel"):
         Cells.empty((4, 4), mpp=mpp)  # type: ignore[arg-type]

@@ -105,7 +105,11 @@ def test_overrides_are_toml_values_or_strings(tmp_path: Path):
         ("loss.beta=0", "loss.beta = 0 never trains the IRM"),
         ("loss.alpha=0", "loss.alpha = 0 never trains the DRM"),
         ("model.cspnet.enabled=true", "set model.drm.enabled = false and model.irm.enabled = false"),
-        ("predict.floor=0.6", "predict.score = 0.5 is below predict.floor = 0.6"),
+        ("predict.floor=0.6", "predict.score.cytoplasm = 0.5 is below predict.floor = 0.6"),
+        (
+            "predict.views.4.score={cytoplasm=0.5, nucleus=0.01}",
+            "predict.views.4.score.nucleus = 0.01 is below",
+        ),
         ("data.split=[0.7, 0.1, 0.1]", "sums to 0.9; make it sum to 1"),
         ("data.generated.composed=0.5", "needs data.generated.cutouts"),
         ("model.min_size=800", "model.max_size = 0 is below model.min_size = 800"),
@@ -192,3 +196,9 @@ def test_a_setting_of_earlier_versions_may_say_what_always_holds(tmp_path: Path)
     assert load_recipe(recipe, ["data.augment.jpeg_quality=[50, 95]"]) == load_recipe("default")
     with pytest.raises(InputError, match=r"model\.rpn\.nms = 0\.6: no setting any more, always 0\.7: leave"):
         load_recipe(recipe, ["model.rpn.nms=0.6"])
+
+
+@pytest.mark.parametrize("name", ["runs/mine/paper", "nowhere/release", "papers"])
+def test_a_path_is_no_name_of_a_recipe(name):
+    with pytest.raises(InputError, match=f"unknown recipe '{name}'"):
+        load_recipe(name)

@@ -4,6 +4,7 @@ An instance is a cropped boolean mask and the place of its crop in the frame. Ma
 belongs to every cell that covers it. A cytoplasm is the whole cell outline, nucleus included.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from irnet.conventions import CYTOPLASM as CYTOPLASM
-from irnet.conventions import EVERY_CLASS, LABEL_NAMES, check_labels
+from irnet.conventions import EVERY_CLASS, LABEL_NAMES, check_labels, is_number
 from irnet.conventions import NUCLEUS as NUCLEUS
 from irnet.conventions import Cuts as Cuts
 from irnet.errors import InputError
@@ -55,9 +56,13 @@ class Cells(Shortcuts):
         boxes, (height, width) = self.boxes, self.image_shape
         if n and (boxes[:, :2].min() < 0 or (boxes[:, 2:] > (width, height)).any()):
             raise InputError(f"a mask leaves the frame of {height} x {width} pixels")
+        if (self.parents == np.arange(n)).any():
+            raise InputError("an instance cannot be its own parent")
         if n and not EVERY_CLASS <= self.labels.min() <= self.labels.max() <= NUCLEUS:
-            check_labels(self.labels.tolist(), "labels")
-        if self.mpp is not None and not (isinstance(self.mpp, int | float | np.number) and self.mpp > 0):
+            check_labels(self.labels[self.labels != EVERY_CLASS].tolist(), "labels")
+        if not ((self.scores >= 0) & (self.scores <= 1)).all():
+            raise InputError("scores: give numbers from 0 to 1")
+        if self.mpp is not None and not (is_number(self.mpp) and 0 < self.mpp < math.inf):
             raise InputError(f"{self.mpp!r} um per pixel: give a number above 0, or None")
 
     @classmethod
@@ -75,7 +80,7 @@ class Cells(Shortcuts):
         """Cells of crops (h, w) that need not be tight: each is trimmed, missing fields are filled."""
         trimmed = [geometry.trim(mask) for mask in masks]
         n = len(trimmed)
-        starts = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
+        starts = _whole(offsets, "offsets").reshape(-1, 2)
         if len(starts) != n:
             raise InputError(f"{n} masks, but offsets has {len(starts)}")
         inner = np.array([offset for _, offset in trimmed], dtype=np.int64).reshape(-1, 2)
@@ -83,9 +88,9 @@ class Cells(Shortcuts):
         return cls(
             masks=tuple(crop for crop, _ in trimmed),
             offsets=np.where(empty[:, None], 0, starts + inner),
-            labels=np.asarray(labels, dtype=np.int64).reshape(-1),
+            labels=_as_labels(labels),
             scores=np.ones(n) if scores is None else np.asarray(scores, dtype=np.float64).reshape(-1),
-            parents=np.asarray(np.full(n, NO_PARENT) if parents is None else parents, np.int64).reshape(-1),
+            parents=np.full(n, NO_PARENT) if parents is None else _whole(parents, "parents").reshape(-1),
             image_shape=(int(image_shape[0]), int(image_shape[1])),
             mpp=mpp,
         )
@@ -233,6 +238,23 @@ class Cells(Shortcuts):
             {"size": size, "counts": geometry.pack(geometry.encode(mask, (int(x), int(y)), self.image_shape))}
             for mask, (x, y) in zip(self.masks, self.offsets, strict=True)
         ]
+
+
+def _whole(values: ArrayLike, name: str) -> NDArray[np.int64]:
+    """The values as whole numbers; InputError for those that are not, which a cast would round."""
+    given = np.asarray(values)
+    whole = given.dtype.kind in "iu" or (given.dtype.kind == "f" and (given == np.floor(given)).all())
+    if not whole:
+        raise InputError(f"{name}: give whole numbers")
+    return given.astype(np.int64)
+
+
+def _as_labels(labels: ArrayLike) -> NDArray[np.int64]:
+    """Labels (n,) as whole numbers. InputError for names of classes, and for what is no class."""
+    given = np.asarray(labels).reshape(-1)
+    if given.dtype.kind not in "iu":
+        check_labels([label for label in given.tolist() if label != EVERY_CLASS], "labels")
+    return given.astype(np.int64)
 
 
 def reaching(cells: Cells, cuts: Cuts | None) -> NDArray[np.bool_]:

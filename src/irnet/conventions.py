@@ -27,10 +27,14 @@ def check_labels(labels: Iterable[object], what: str) -> None:
             raise InputError(f"{what}: {label!r} is no class: give {known}")
 
 
+def is_number(value: object) -> bool:
+    """Whether it is a real number, of Python or of NumPy; True and False are none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
 def check_mpp(mpp: float | None) -> None:
     """Refuse um per pixel that no microscope has (`InputError`)."""
     low, high = PLAUSIBLE_MPP
-    known = isinstance(mpp, int | float | np.number) and not isinstance(mpp, bool)
-    if mpp is not None and not (known and low <= mpp <= high):
-        said = f"{mpp:g}" if known else repr(mpp)
+    if mpp is not None and not (is_number(mpp) and low <= mpp <= high):
+        said = f"{mpp:g}" if is_number(mpp) else repr(mpp)
         raise InputError(f"{said} um per pixel is out of range: give {low:g} to {high:g}, or leave it out")

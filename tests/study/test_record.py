@@ -3,9 +3,11 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.coco.split import split
 from irnet.data.files import sha256
 from irnet.errors import InputError
@@ -137,11 +139,18 @@ def test_a_missing_part_is_refused(circles, tmp_path):
         open_study(tmp_path, tmp_path / "out", TINY)
 
 
-def test_a_patient_in_two_parts_is_refused(circles, tmp_path):
-    for part in ("train", "val", "test"):
-        (tmp_path / f"{part}.json").write_bytes((circles / "annotations.json").read_bytes())
+def test_an_image_or_a_patient_in_two_parts_is_refused(circles, tmp_path):
     (tmp_path / "images").symlink_to(circles / "images")
-    with pytest.raises(InputError, match="patient p0 is in two parts"):
+    entries = read_coco(circles)
+    for part, some in (("train", entries[:3]), ("val", entries[3:5]), ("test", entries[5:])):
+        write_coco(tmp_path / f"{part}.json", some)
+    with pytest.raises(InputError, match="patient p1 is in train and in val"):
+        open_study(tmp_path, tmp_path / "out", TINY)
+
+    nameless = [replace(entry, patient=None) for entry in entries]
+    for part, some in (("train", nameless[:4]), ("val", nameless[4:5]), ("test", nameless[3:4])):
+        write_coco(tmp_path / f"{part}.json", some)
+    with pytest.raises(InputError, match=rf"image {entries[3].name} is in train and in test"):
         open_study(tmp_path, tmp_path / "out", TINY)
 
 

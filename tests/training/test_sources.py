@@ -19,7 +19,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.synthetic.smear import VERSION
 from irnet.training.generated import GeneratedFields
-from irnet.training.sources import claimed, open_source
+from irnet.training.sources import claimed, open_source, split_entries
 
 SMALL = ["data.source=generated", "data.generated.size=200", "data.generated.mpp=0.37"]
 
@@ -140,6 +140,7 @@ def test_few_patients_are_all_trained_on(
     source = open_source(tiny, tmp_path)
     assert len(source.crops.source) == len(source.read_validation(0, 1)) == 1
     assert "nothing is held back" in caplog.text
+    assert "no image is left to test" in caplog.text
     assert not source.facts["held_back"]
 
 
@@ -251,6 +252,18 @@ def test_parts_may_be_left_out(circles: Path, tiny: Settings, shares: list[float
     train = tiny.train.model_copy(update={"validate_images": 9})
     source = open_source(tiny.model_copy(update={"data": data, "train": train}), circles)
     assert (len(source.crops.source), len(source.read_validation(0, 1))) == sizes
+
+
+def test_without_a_validation_part_the_test_part_is_left_alone(circles: Path, tiny: Settings):
+    data = tiny.data.model_copy(update={"split": (0.6, 0.0, 0.4)})
+    source = open_source(tiny.model_copy(update={"data": data}), circles)
+    parts = split_entries(read_coco(circles), data)
+    crops = source.crops.source
+    assert not callable(crops)
+    trained = {entry.name for entry in crops}
+    assert trained == {entry.name for entry in parts["train"]}
+    assert not trained & {entry.name for entry in parts["test"]}
+    assert not source.facts["held_back"]
 
 
 def test_validation_images_are_limited_and_shared_out(circles: Path, tiny: Settings):

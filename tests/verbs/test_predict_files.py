@@ -324,6 +324,25 @@ def test_an_image_that_fails_late_is_one_error(
     assert not (out / "overlays" / "1.png").exists()
 
 
+def test_a_bad_image_of_a_group_lets_no_other_be_seen_again(
+    blobs_installed: Predictor, circles: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    groups: list[int] = []
+
+    def see(self: Predictor, images: list, scale: object = None) -> list[None]:
+        groups.append(len(images))
+        return [None] * len(images)
+
+    monkeypatch.setattr(Predictor, "batch", 4)
+    monkeypatch.setattr(Predictor, "see", see)
+    for name in ("3.png", "4.png", "5.png"):
+        shutil.copy(circles / "images" / name, folder)
+    files = [folder / name for name in ("0.png", "cut.png", "1.png", "3.png", "4.png", "5.png")]
+    report = predict_files(files, tmp_path / "out", PredictOptions(mpp=0.37))
+    assert (len(report.images), len(report.errors)) == (5, 1)
+    assert groups == [3, 2]
+
+
 def test_images_of_one_name_are_kept_apart(blobs_installed: Predictor, circles: Path, tmp_path: Path):
     paths = []
     for place in ("a/x.png", "b/x.png", "b/x.bmp"):
@@ -388,7 +407,8 @@ def test_cells_without_nuclei_speak_against_um_per_pixel(
     mpp: float | None, cells: int, nuclei: int, doubted: bool
 ):
     found = {"cytoplasm": cells, "nucleus": nuclei}
-    images = [{"name": name, "mpp": mpp, "found": found, "notes": []} for name in ("a", "b")]
+    row = {"mpp": mpp, "mpp_doubted": False, "found": found, "notes": []}
+    images = [{"name": name, **row} for name in ("a", "b")]
     lines = PredictResult(images, [], "irnet", {}).last_lines()
     question = (
         f"{2 * nuclei} nuclei in {2 * cells} cells, where nearly each has one: is 0.25 um per pixel right?"

@@ -90,12 +90,12 @@ def find_recipe(recipe: str | Path) -> Path:
     if path.suffix == ".toml" or path.is_file():
         return path
     found = {file.stem: file for folder in FOLDERS for file in sorted(folder.glob("*.toml"))}
-    if path.name not in found:
+    if (name := str(recipe)) not in found:
         raise InputError(
-            f"unknown recipe {str(recipe)!r}{_nearest(path.name, found)}; "
+            f"unknown recipe {name!r}{_nearest(path.name, found)}; "
             f"give a .toml file or one of: {', '.join(found)}"
         )
-    return found[path.name]
+    return found[name]
 
 
 def parse_settings(values: dict[str, Any], *, source: str) -> Settings:

@@ -246,11 +246,13 @@ class PredictSettings(OperatingPoint):
 
     @model_validator(mode="after")
     def _check_floor(self) -> PredictSettings:
-        scores = [point.score for point in (self, *self.views.values())]
-        lowest = min(min(score.cytoplasm, score.nucleus) for score in scores)
-        if lowest < self.floor:
-            raise ValueError(
-                f"predict.score = {lowest:g} is below predict.floor = {self.floor:g}, where boxes end: "
-                "lower the floor"
-            )
+        points = {"predict": self.score}
+        points |= {f"predict.views.{views}": point.score for views, point in self.views.items()}
+        for place, score in points.items():
+            for name, cut in score:
+                if cut < self.floor:
+                    raise ValueError(
+                        f"{place}.score.{name} = {cut:g} is below predict.floor = {self.floor:g}, where "
+                        "boxes end: lower the floor"
+                    )
         return self

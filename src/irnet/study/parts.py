@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from irnet.config import DataSettings
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.document import load
 from irnet.data.coco.location import locate
-from irnet.data.coco.split import PARTS
+from irnet.data.coco.split import PARTS, part_files
 from irnet.data.files import sha256
 from irnet.data.sample import Entry, digest_of_images
 from irnet.errors import InputError
-from irnet.training.sources import split_entries, take_fields
+from irnet.training.sources import shared_images, shared_patients, split_entries, take_fields
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,34 +49,32 @@ class Parts:
 def open_parts(data: Path, settings: DataSettings) -> Parts:
     """Read train.json, val.json and test.json of a folder, or split its one file by patient.
 
-    Raises `InputError` for a part that is missing or empty, and for a patient in two parts.
+    Raises `InputError` for a part that is missing or empty, and for an image or a patient in two.
     """
     if data.is_dir() and (data / "train.json").exists():
-        files = tuple(data / f"{part}.json" for part in PARTS)
-        if missing := [file.name for file in files if not file.exists()]:
-            raise InputError(
-                f"{data}: has train.json but no {', '.join(missing)}: irnet data split makes all"
-            )
+        files = part_files(data, PARTS)
         entries = {part: read_coco(file) for part, file in zip(PARTS, files, strict=True)}
     else:
-        files = (locate(data),)
+        files = [locate(data)]
         entries = split_entries(read_coco(files[0]), settings)
 
     if empty := [part for part in PARTS if not entries.get(part)]:
         raise InputError(f"{data}: no image for {', '.join(empty)}: a study needs all three parts")
-    _check_patients(data, entries)
+    _check_apart(data, entries)
     entries["train"] = take_fields(entries["train"], settings)
-    return Parts(**entries, files=files)
+    return Parts(**entries, files=tuple(files))
 
 
-def _check_patients(data: Path, entries: dict[str, list[Entry]]) -> None:
-    patients = {part: _patients(entries[part]) for part in PARTS}
-    shared = patients["test"] & (patients["train"] | patients["val"]) | patients["train"] & patients["val"]
-    if shared:
-        raise InputError(
-            f"{data}: patient {min(shared)} is in two parts, so that the test would measure memory: "
-            "split by patient with irnet data split"
-        )
+def _check_apart(data: Path, entries: Mapping[str, Sequence[Entry]]) -> None:
+    """Refuse an image or a patient in two parts (`InputError`)."""
+    for first, second in combinations(PARTS, 2):
+        sides = entries[first], entries[second]
+        for kind, shared in (("image", shared_images(*sides)), ("patient", shared_patients(*sides))):
+            if shared:
+                raise InputError(
+                    f"{data}: {kind} {shared[0]} is in {first} and in {second}, so that scores would "
+                    "measure memory: split by patient with irnet data split"
+                )
 
 
 def _names(entries: Iterable[Entry]) -> list[str]:

@@ -21,7 +21,7 @@ from irnet.data.checks.needs import (
 )
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.location import locate
-from irnet.data.coco.split import PARTS, assign_parts, in_drawn_order, stale_parts
+from irnet.data.coco.split import PARTS, assign_parts, in_drawn_order, part_files, stale_parts
 from irnet.data.files import sha256
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry, Sample, digest_of_images
@@ -74,17 +74,16 @@ def claimed(settings: Settings, source: Source) -> Settings:
 def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
     folder = path if path.is_dir() else path.parent
     if path.name == "train.json" or (path.is_dir() and (path / "train.json").exists()):
-        training, validation = read_coco(folder / "train.json"), read_coco(folder / "val.json")
-        files = [folder / "train.json", folder / "val.json"]
+        files = part_files(folder, ("train", "val"))
+        training, validation = map(read_coco, files)
         both = own.complete([*training, *validation], path)
         training, validation = both[: len(training)], both[len(training) :]
-        held_back = not _share_images(training, validation)
-        _warn_of_shared_patients(training, validation)
+        held_back = not shared_images(training, validation)
+        _warn_of_shared(training, validation)
         if stale := stale_parts(folder):
             _logger.warning("%s: %s", folder, stale)
     else:
-        training, validation = _split(own.complete(read_coco(path), path), settings.data)
-        held_back = validation is not training
+        training, validation, held_back = _split(own.complete(read_coco(path), path), settings.data)
         files = [locate(path)]
 
     for file in files:
@@ -170,16 +169,25 @@ def take_fields(entries: list[Entry], data: DataSettings) -> list[Entry]:
     return [entries[index] for index in sorted(order[: data.fields])]
 
 
-def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry]]:
-    """Return entries for training and for validation, no patient in both; the test part is left alone."""
-    parts_wanted = sum(share > 0 for share in data.split)
+def _split(entries: list[Entry], data: DataSettings) -> tuple[list[Entry], list[Entry], bool]:
+    """Return entries for training and for validation, and whether no patient is in both.
+
+    The test part is in neither, unless there are too few patients for it.
+    """
+    wanted = [part for part, share in zip(PARTS, data.split, strict=True) if share > 0]
     scored = [entry for entry in entries if entry.scored]
-    if len(set(_split_keys(scored))) < parts_wanted or data.split[PARTS.index("val")] == 0:
-        _logger.warning("nothing is held back: validation sees the training images")
-        return entries, entries
+    if len(set(_split_keys(scored))) < len(wanted):
+        later = ", and no image is left to test" if "test" in wanted else ""
+        _logger.warning(
+            "too few patients to split: nothing is held back, validation sees the training images%s", later
+        )
+        return entries, entries, False
 
     parts = split_entries(entries, data)
-    return parts["train"], parts["val"]
+    if "val" not in parts:
+        _logger.warning("nothing is held back: validation sees the training images")
+        return parts["train"], parts["train"], False
+    return parts["train"], parts["val"], True
 
 
 def _split_keys(entries: Sequence[Entry]) -> list[str]:
@@ -219,23 +227,28 @@ def _scales(entries: Sequence[Entry]) -> dict[str, Any]:
     return {"known": sorted(known), "unknown": sum(entry.content.cells.mpp is None for entry in entries)}
 
 
-def _share_images(training: Sequence[Entry], validation: Sequence[Entry]) -> bool:
-    """Whether an image is on both sides; that is warned of."""
-    trained = {entry.path.resolve() for entry in training}
-    if shared := sum(entry.path.resolve() in trained for entry in validation):
+def shared_images(first: Sequence[Entry], second: Sequence[Entry]) -> list[str]:
+    """Return the names in `second` of images (or pages of files) that are in `first` too."""
+    places = {(entry.path.resolve(), entry.page) for entry in first}
+    return [entry.name for entry in second if (entry.path.resolve(), entry.page) in places]
+
+
+def shared_patients(first: Sequence[Entry], second: Sequence[Entry]) -> list[str]:
+    """Return the patients of whom both have images, sorted."""
+    both = {entry.patient for entry in first} & {entry.patient for entry in second}
+    return sorted(patient for patient in both if patient is not None)
+
+
+def _warn_of_shared(training: Sequence[Entry], validation: Sequence[Entry]) -> None:
+    if images := shared_images(training, validation):
         _logger.warning(
             "%s on both sides: validation sees what is trained on; split again",
-            number_of(shared, "image"),
+            number_of(len(images), "image"),
         )
-    return shared > 0
-
-
-def _warn_of_shared_patients(training: Sequence[Entry], validation: Sequence[Entry]) -> None:
-    shared = {entry.patient for entry in training} & {entry.patient for entry in validation} - {None}
-    if shared:
+    if patients := shared_patients(training, validation):
         _logger.warning(
             "%s on both sides: validation scores are too high; split again, by patient",
-            number_of(len(shared), "patient"),
+            number_of(len(patients), "patient"),
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.beside import name_files
@@ -95,6 +95,14 @@ def predict_files(
         return _Run(method, options).go(out, _tasks(files))
 
 
+class Seen(NamedTuple):
+    """An image of a group before its turn."""
+
+    image: Image
+    found: Found | None  # by the network, None where it failed or does not see images together
+    seconds: float  # its share of the time that the group took
+
+
 class _Run:
     """Goes from image to image, and on from where it was stopped."""
 
@@ -108,7 +116,8 @@ class _Run:
         self.scale: Scale | None = None
         self.done: dict[Task, dict[str, Any]] = {}
         self.errors: list[dict[str, str]] = []
-        self.seen: dict[Task, tuple[Image, Found | None]] = {}  # of a group, before each has its turn
+        self.grouped: set[Task] = set()  # the images that were opened together last
+        self.seen: dict[Task, Seen] = {}  # of these, until each has its turn
 
     def go(self, out: Path, tasks: Sequence[Task]) -> PredictResult:
         """Segment the images that are not done, then write the files that cover all of them."""
@@ -186,8 +195,10 @@ class _Run:
 
     def _see(self, group: Sequence[Task]) -> None:
         """Let the network see the images of a group at once; one that fails does so in its turn."""
-        if len(group) < 2 or group[0] in self.seen:
+        if len(group) < 2 or group[0] in self.grouped:
             return
+        begun = time.monotonic()
+        self.grouped = {*group}  # those that cannot be opened too, or the rest would be seen again
         opened: dict[Task, Image] = {}
         for task in group:
             with suppress(Exception):
@@ -197,7 +208,11 @@ class _Run:
         with suppress(Exception):
             images = [(image.pixels, self._mpp(image)) for image in opened.values()]
             found = self.method.see(images, self.scale)
-        self.seen = dict(zip(opened, zip(opened.values(), found, strict=True), strict=True))
+        share = (time.monotonic() - begun) / len(group)
+        self.seen = {
+            task: Seen(image, result, share)
+            for (task, image), result in zip(opened.items(), found, strict=True)
+        }
 
     def _take(self, task: Task) -> Result | None:
         """Segment one image, or note why not: if it fails, the others go on."""
@@ -211,7 +226,7 @@ class _Run:
 
     def _segment(self, task: Task) -> Result:
         begun = time.monotonic()
-        image, seen = self.seen.pop(task, None) or (self._read(task), None)
+        image, seen, share = self.seen.pop(task, None) or Seen(self._read(task), None, 0.0)
         found = self.method.find(image.pixels, self._mpp(image), scale=self.scale, seen=seen)
         cells = self.method.choose(found.cells, self.options.score)
 
@@ -220,17 +235,19 @@ class _Run:
         picture = to_png(self._draw(image.pixels, cells)) if "overlay" in self.save else None
 
         told = contradiction(self.options.mpp, image.mpp)
-        notes = [*image.notes, *([told] if told else []), *found.notes, *doubt_mpp(cells)]
+        doubts = doubt_mpp(cells)
+        notes = [*image.notes, *([told] if told else []), *found.notes, *doubts]
         row = {
             "name": task.name,
             "path": str(task.file.resolve()),
             "sha256": image.sha256,
             "mpp": cells.mpp,
+            "mpp_doubted": bool(doubts),
             "zoom": round(found.zoom, 5),
             "zoom_estimated": found.zoom_estimated,
             "found": {text: int((cells.labels == label).sum()) for label, text in LABEL_NAMES.items()},
             "notes": notes,
-            "seconds": round(time.monotonic() - begun, 3),
+            "seconds": round(time.monotonic() - begun + share, 3),
         }
         table = to_csv(rows).partition("\n")[2]
         summary = summarise_image(cells, rows, name=task.name, notes=notes)

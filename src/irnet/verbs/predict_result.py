@@ -38,7 +38,7 @@ class PredictResult:
     def last_lines(self) -> list[str]:
         """Return what of this is known at the end alone; the rest was told on the way."""
         lines = []
-        if doubted := sum(_is_doubted(image["notes"]) for image in self.images):
+        if doubted := sum(image["mpp_doubted"] for image in self.images):
             lines.append(f"nuclei of unusual size on {number_of(doubted, 'image')}: look at um per pixel")
         lines += self._scarce_nuclei()
         if self.before:
@@ -59,11 +59,6 @@ def describe(image: Mapping[str, Any]) -> list[str]:
     """Lines on an image that was segmented: what was found, and notes."""
     scale = "" if image["mpp"] is None else f", {image['mpp']:g} um per pixel"
     return [f"{image['name']}: {_counts(image['found'])}{scale}", *(f"  {n}" for n in image["notes"])]
-
-
-def _is_doubted(notes: Sequence[str]) -> bool:
-    """Whether the nuclei of an image speak against its um per pixel (`doubt_mpp`)."""
-    return any("um per pixel right?" in note for note in notes)
 
 
 def _counts(found: dict[str, int]) -> str:

@@ -502,6 +502,20 @@ def test_nothing_is_mended_to_a_file_without_images(tmp_path: Path) -> None:
     assert not (tmp_path / "fixed.json").exists()
 
 
+def test_nothing_is_mended_to_a_file_without_annotations(tmp_path: Path) -> None:
+    data = good()
+    data["annotations"] = data["annotations"][:2]
+    data["categories"].append({"id": 3, "name": "Nucleus"})  # told first, and leaves nothing out
+    source = write(tmp_path, data)
+    with pytest.raises(InputError, match="nothing is annotated in 3 images"):
+        fix(source, tmp_path / "fixed.json", mapping={"cytoplasm": "drop", "nucleus": "drop"})
+
+    (tmp_path / "images" / data["images"][0]["file_name"]).unlink()
+    with pytest.raises(InputError, match=r"no annotation would be left of 2: .*\[missing-image\]"):
+        fix(source, tmp_path / "fixed.json")
+    assert not (tmp_path / "fixed.json").exists()
+
+
 def test_what_mending_leaves_out_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = good()
     source = write(tmp_path, data)

@@ -270,6 +270,9 @@ def test_classes_are_renamed_and_dropped(tmp_path: Path) -> None:
     mapping = {"Tumor": "cytoplasm", "Region*": "drop", "A: B": "nucleus"}
     assert read(tmp_path, data, mapping=mapping).labels.tolist() == [CYTOPLASM, NUCLEUS]
 
+    cells = [feature("cell", "Squamous  cell"), feature("cell", "squamous cell "), feature("cell", "other")]
+    assert len(read(tmp_path, cells, mapping={"Squamous cell": "drop"})) == 1
+
 
 def test_what_qupath_measured_may_be_nan(tmp_path: Path) -> None:
     data = [feature(id=None)]

@@ -34,7 +34,7 @@ def check(
     """All that is wrong with COCO files, or with folders' annotations.json, train, val and test.json.
 
     Files named together must share no patient, image or cell, except for an annotations.json that was split.
-    Raises InputError only for a path that does not exist.
+    Raises InputError only for a path that is no data set.
     """
     findings: list[Finding] = []
     parts: list[Inspection] = []
@@ -82,23 +82,19 @@ def fix(
         if undecided.code in UNDECIDED:
             raise InputError(f"{source}: {undecided.message}: {undecided.remedy}")
 
-    kept, before = mended(inspection, crowd), inspection.document
-    if before.images and not kept["images"]:
-        raise InputError(
-            f"{source}: no image would be left of {len(before.images)}: {inspection.findings[0].line()}"
-        )
-    if len(inspection.bad_annotations) == len(before.annotations) > 0:
-        raise InputError(
-            f"{source}: no annotation would be left of {len(before.annotations)}: "
-            f"{inspection.findings[0].line()}"
-        )
+    kept, before = mended(inspection, crowd), inspection.document.data
+    images, annotations = inspection.bad_images, inspection.bad_annotations
+    for table, bad in (("images", images), ("annotations", annotations | images)):
+        if before[table] and not kept[table]:
+            why = next(iter(bad.values())).line() if bad else "--map drops them all"
+            raise InputError(f"{source}: no {table[:-1]} would be left of {len(before[table])}: {why}")
 
     with naming(str(source)):
         content = dump(kept)
     write_atomic(out, content)
     for table in ("images", "annotations"):
-        if lost := len(before.data[table]) - len(kept[table]):
-            _logger.warning("%s: without %d of %d %s", out, lost, len(before.data[table]), table)
+        if lost := len(before[table]) - len(kept[table]):
+            _logger.warning("%s: without %d of %d %s", out, lost, len(before[table]), table)
     return inspection.findings
 
 

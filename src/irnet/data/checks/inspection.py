@@ -39,13 +39,16 @@ Located = tuple[int, AnnotationRow]  # with its position in the table
 
 @dataclass(eq=False, kw_only=True)
 class Inspection:
-    """What was found in a file, by position in its tables, and what tells whether another file shares it."""
+    """What was found in a file, by position in its tables, and what tells whether another file shares it.
+
+    Of a row that has to be left out, the finding that says why is kept.
+    """
 
     document: Document
     mapping: Mapping[str, str] | None
     findings: list[Finding] = field(default_factory=list)
-    bad_images: set[int] = field(default_factory=set)
-    bad_annotations: set[int] = field(default_factory=set)
+    bad_images: dict[int, Finding] = field(default_factory=dict)
+    bad_annotations: dict[int, Finding] = field(default_factory=dict)
     bad_links: set[int] = field(default_factory=set)
     twins: dict[Id, Id] = field(default_factory=dict)  # of a copy that is left out the instance that stays
     whole: dict[int, Row] = field(default_factory=dict)  # fields of polygons as they are read: cut, no strays
@@ -53,10 +56,11 @@ class Inspection:
     pictures: dict[str, str] = field(default_factory=dict)  # image name by hash of its pixels
     outlines: dict[str, str] = field(default_factory=dict)  # image name by hash of a mask
 
-    def add(self, code: str, message: str, *, image: str | None = None, annotation: object = None) -> None:
-        """Keep a finding."""
-        place = self.document.path
-        self.findings.append(finding(code, place, message, image=image, annotation=annotation))
+    def add(self, code: str, message: str, *, image: str | None = None, annotation: object = None) -> Finding:
+        """Keep a finding and return it."""
+        found = finding(code, self.document.path, message, image=image, annotation=annotation)
+        self.findings.append(found)
+        return found
 
 
 def inspect(
@@ -123,38 +127,35 @@ def _images(inspection: Inspection) -> list[ImageRow]:
                 code = "doubled-name"
                 raise InputError("an image before it has the same file_name")
         except InputError as error:
-            inspection.add(code, str(error), image=short(row.get("file_name")))
-            inspection.bad_images.add(position)
+            name = short(row.get("file_name"))
+            inspection.bad_images[position] = inspection.add(code, str(error), image=name)
             continue
         images.append(image)
         names.add(image.name)
-        if not _picture(inspection, image):
-            inspection.bad_images.add(position)
+        if fault := _picture(inspection, image):
+            inspection.bad_images[position] = fault
     return images
 
 
-def _picture(inspection: Inspection, image: ImageRow) -> bool:
-    """Whether the image's file can be read and has the annotated size."""
+def _picture(inspection: Inspection, image: ImageRow) -> Finding | None:
+    """Why the image has to be left out: its file cannot be read or has not the annotated size."""
     if not os.path.isfile(image.path):
-        inspection.add("missing-image", f"no file {image.path}", image=image.name)
-        return False
+        return inspection.add("missing-image", f"no file {image.path}", image=image.name)
     try:
         pixels = read_image(image.path).pixels
     except InputError as error:
-        inspection.add("unreadable-image", str(error), image=image.name)
-        return False
+        return inspection.add("unreadable-image", str(error), image=image.name)
     if (turned := orientation(image.path)) != 1:
         inspection.add("turned", f"turned upright (EXIF orientation {turned})", image=image.name)
     if (found := pixels.shape[:2]) != image.shape:
         message = f"{found[0]} x {found[1]} pixels (height x width), annotated as {image.shape}"
-        inspection.add("size-mismatch", message, image=image.name)
-        return False
+        return inspection.add("size-mismatch", message, image=image.name)
     if image.patient is not None:
         inspection.patients.add(image.patient)
     twin = inspection.pictures.setdefault(_digest(pixels), image.name)
     if twin != image.name:
         inspection.add("doubled-image", f"its pixels are those of {twin}", image=image.name)
-    return True
+    return None
 
 
 def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int, Row]]]:
@@ -175,8 +176,8 @@ def _group(inspection: Inspection, unknown: set[Id]) -> dict[Id, list[tuple[int,
             if identity(row, "category_id") not in unknown:
                 groups[row["image_id"]].append((position, row))
         except InputError as error:
-            inspection.add(code, str(error), annotation=row.get("id"))
-            inspection.bad_annotations.add(position)
+            fault = inspection.add(code, str(error), annotation=row.get("id"))
+            inspection.bad_annotations[position] = fault
     return groups
 
 
@@ -190,8 +191,8 @@ def _points(inspection: Inspection, image: ImageRow, rows: list[tuple[int, Row]]
             label = parse_category(row, inspection.document.categories, inspection.mapping)
             points += [] if label == DROPPED else [parse_point(row, label, image.shape)]
         except InputError as error:
-            inspection.add("bad-annotation", str(error), image=image.name, annotation=row["id"])
-            inspection.bad_annotations.add(position)
+            fault = inspection.add("bad-annotation", str(error), image=image.name, annotation=row["id"])
+            inspection.bad_annotations[position] = fault
     return points
 
 
@@ -207,8 +208,7 @@ def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, 
         try:
             annotation = parse_annotation(row, image.shape, names, room, mapping)
         except InputError as error:
-            inspection.add("bad-annotation", str(error), **place)
-            inspection.bad_annotations.add(position)
+            inspection.bad_annotations[position] = inspection.add("bad-annotation", str(error), **place)
             continue
         if annotation is None:
             continue
@@ -223,8 +223,8 @@ def _annotations(inspection: Inspection, image: ImageRow, rows: list[tuple[int, 
         if annotation.clipped or annotation.stray:
             inspection.whole[position] = _as_run_lengths(annotation, image)
         if (area := np.count_nonzero(annotation.crop)) < MIN_AREA or min(annotation.crop.shape) < 2:
-            inspection.add("degenerate", f"its mask has {area} pixels in a line or less", **place)
-            inspection.bad_annotations.add(position)
+            message = f"its mask has {area} pixels in a line or less"
+            inspection.bad_annotations[position] = inspection.add("degenerate", message, **place)
         if annotation.label not in image.annotated | {EVERY_CLASS}:
             name = LABEL_NAMES[annotation.label]
             inspection.add("not-annotated", f"a {name}, which the image says were not annotated", **place)
@@ -249,8 +249,8 @@ def _duplicates(inspection: Inspection, image: ImageRow, located: list[Located])
         position, annotation = solid[copy]
         stays = annotations[kept].id
         message = f"its mask is that of annotation {stays!r}"
-        inspection.add("duplicate", message, image=image.name, annotation=annotation.id)
-        inspection.bad_annotations.add(position)
+        fault = inspection.add("duplicate", message, image=image.name, annotation=annotation.id)
+        inspection.bad_annotations[position] = fault
         inspection.twins[annotation.id] = stays
 
     for annotation in annotations:

@@ -89,6 +89,14 @@ def _warn_of_nameless(document: Document) -> None:
         )
 
 
+def part_files(folder: Path, parts: Iterable[str]) -> list[Path]:
+    """The files of some parts of a data set that was split. InputError where one is missing."""
+    files = [folder / f"{part}.json" for part in parts]
+    if missing := [file.name for file in files if not file.exists()]:
+        raise InputError(f"{folder}: has train.json but no {', '.join(missing)}: irnet data split makes all")
+    return files
+
+
 def parse_ratios(text: str) -> tuple[float, ...]:
     """Shares of training, validation and test.
 

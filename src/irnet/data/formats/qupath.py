@@ -18,7 +18,7 @@ import numpy as np
 
 from irnet.cells import CYTOPLASM, EVERY_CLASS, LABEL_NAMES, NUCLEUS
 from irnet.data.beside import ImageFinder, list_files
-from irnet.data.categories import DROPPED, label_of
+from irnet.data.categories import DROPPED, label_of, plain
 from irnet.data.coco.document import Row, naming, parse, short
 from irnet.data.files import write_atomic
 from irnet.data.formats.gathering import Gathering
@@ -135,7 +135,7 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     properties = properties_of(feature)
     metadata = properties.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    kind, (score,) = class_name(properties), scores_of(metadata.get("score") or "1", count=1)
+    classified, (score,) = class_name(properties), scores_of(metadata.get("score") or "1", count=1)
     if object_type(feature) == "cell":
         group = gathering.cell_number(metadata.get("cell")) or f"feature {number}"
         _take_cell(feature, group, gathering, mapping, score=score)
@@ -143,10 +143,10 @@ def _take(feature: Row, number: int, gathering: Gathering, mapping: Mapping[str,
     if object_type(feature) not in ("annotation", "detection"):
         named = short(object_type(feature))
         raise InputError(f"objectType {named} is no cell, detection or annotation: remove it")
-    if not kind and object_type(feature) == "annotation":
+    if not classified and object_type(feature) == "annotation":
         raise InputError("an annotation without classification: set it to cytoplasm or nucleus, or remove it")
 
-    label = label_of(kind, mapping) if kind else NUCLEUS
+    label = label_of(classified, mapping) if classified else NUCLEUS
     if label != DROPPED:
         mask = gathering.draw_parts(parse_polygons(geometry, gathering.shape))
         kind = str(metadata.get("kind") or "")
@@ -160,14 +160,14 @@ def _take_cell(
     """A cell object and its nuclei. Its class is its kind, unless the user says what the class is."""
     properties = properties_of(feature)
     kind = class_name(properties)
-    named = kind.strip().lower() in {name.lower() for name in mapping or {}}
+    named = plain(kind) in map(plain, mapping or {})
     label = label_of(kind, mapping) if named else CYTOPLASM
     if label == NUCLEUS:
         raise InputError(f"a cell of class {short(kind)} cannot be a nucleus: say cytoplasm, ignore or drop")
     if label == DROPPED:
         return
 
-    kind = "" if named or kind.lower() == LABEL_NAMES[CYTOPLASM] else kind
+    kind = "" if named or plain(kind) == LABEL_NAMES[CYTOPLASM] else kind
     mask = gathering.draw_parts(parse_polygons(feature["geometry"], gathering.shape))
     gathering.add(*mask, label, group=group, score=score, kind=kind, name=properties.get("name"))
     if label != EVERY_CLASS:
