@@ -119,7 +119,7 @@ def clicked(
     """IoU of the candidates that a click on a cell shows."""
     label = int(truth.labels[index])
     found = encoded.candidates(click(truth, index, rng), label, known=known)
-    return found.cells.select(~found.kept)[:SHOWN].iou(truth.select([index]))[:, 0].tolist()
+    return found.cells.select(~found.known)[:SHOWN].iou(truth.select([index]))[:, 0].tolist()
 
 
 def annotate(
@@ -169,7 +169,7 @@ def ask(
     label, spent, best = int(truth.labels[index]), 0, mask
     there = encoded.candidates(click(truth, index, rng), label, known=known)
     shown = SHOWN if not mask.any() else 0  # what is there already gets a box
-    for cell in there.cells.select(~there.kept)[:shown]:
+    for cell in there.cells.select(~there.known)[:shown]:
         spent += 1
         best = max(best, on_plot(cell, plot), key=lambda each: iou(each, plot.truth))
         if iou(best, plot.truth) >= LOOKS_RIGHT:

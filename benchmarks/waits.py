@@ -87,7 +87,7 @@ class Bench:
         self.model.to(device, memory_format=order).train()  # type: ignore[call-overload]
         s = settings.train
         groups = parameter_groups(
-            self.model, lr=s.lr, trunk_lr=s.lr * s.trunk_lr, bias_lr_factor=s.bias_lr, weight_decay=0.01
+            self.model, lr=s.lr, trunk_lr_factor=s.trunk_lr, bias_lr_factor=s.bias_lr, weight_decay=0.01
         )
         self.optimizer = build_optimizer(groups, kind=s.optimizer, momentum=s.momentum)
         if torch.get_default_dtype() == torch.float64:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from irnet.conventions import CYTOPLASM as CYTOPLASM
-from irnet.conventions import EVERY_CLASS, LABEL_NAMES, check_labels, is_number
+from irnet.conventions import EVERY_CLASS, LABEL_NAMES, as_labels, check_labels, is_number, whole_numbers
 from irnet.conventions import NUCLEUS as NUCLEUS
 from irnet.conventions import Cuts as Cuts
 from irnet.errors import InputError
 from irnet.geometry import masks as geometry
+from irnet.geometry.boxes import inside
 from irnet.shortcuts import Shortcuts
 
 NO_PARENT = -1
@@ -80,7 +81,7 @@ class Cells(Shortcuts):
         """Cells of crops (h, w) that need not be tight: each is trimmed, missing fields are filled."""
         trimmed = [geometry.trim(mask) for mask in masks]
         n = len(trimmed)
-        starts = _whole(offsets, "offsets").reshape(-1, 2)
+        starts = whole_numbers(offsets, "offsets").reshape(-1, 2)
         if len(starts) != n:
             raise InputError(f"{n} masks, but offsets has {len(starts)}")
         inner = np.array([offset for _, offset in trimmed], dtype=np.int64).reshape(-1, 2)
@@ -88,9 +89,11 @@ class Cells(Shortcuts):
         return cls(
             masks=tuple(crop for crop, _ in trimmed),
             offsets=np.where(empty[:, None], 0, starts + inner),
-            labels=_as_labels(labels),
+            labels=as_labels(labels),
             scores=np.ones(n) if scores is None else np.asarray(scores, dtype=np.float64).reshape(-1),
-            parents=np.full(n, NO_PARENT) if parents is None else _whole(parents, "parents").reshape(-1),
+            parents=np.full(n, NO_PARENT)
+            if parents is None
+            else whole_numbers(parents, "parents").reshape(-1),
             image_shape=(int(image_shape[0]), int(image_shape[1])),
             mpp=mpp,
         )
@@ -152,6 +155,11 @@ class Cells(Shortcuts):
         """Pixels of each mask, (n,)."""
         return np.array([np.count_nonzero(mask) for mask in self.masks], dtype=np.int64)
 
+    @property
+    def at_border(self) -> NDArray[np.bool_]:
+        """Whether each instance has a pixel in the outermost row or column of the frame, (n,)."""
+        return ~inside(self.boxes, self.image_shape) & (self.areas > 0)
+
     def select(self, index: ArrayLike | slice) -> Self:
         """The instances of `index` (integers, booleans, a slice), in order; a parent left out becomes -1."""
         where = index if isinstance(index, slice) else np.asarray(index, None if np.size(index) else np.int64)
@@ -186,14 +194,14 @@ class Cells(Shortcuts):
                 kept.append(i)
                 moved.append(part)
                 offsets.append((x + left, y + top))
-        inside = self.select(kept)
+        some = self.select(kept)
         return type(self).build(
             moved,
             offsets,
-            inside.labels,
+            some.labels,
             image_shape,
-            scores=inside.scores,
-            parents=inside.parents,
+            scores=some.scores,
+            parents=some.parents,
             mpp=self.mpp,
         )
 
@@ -238,23 +246,6 @@ class Cells(Shortcuts):
             {"size": size, "counts": geometry.pack(geometry.encode(mask, (int(x), int(y)), self.image_shape))}
             for mask, (x, y) in zip(self.masks, self.offsets, strict=True)
         ]
-
-
-def _whole(values: ArrayLike, name: str) -> NDArray[np.int64]:
-    """The values as whole numbers; InputError for those that are not, which a cast would round."""
-    given = np.asarray(values)
-    whole = given.dtype.kind in "iu" or (given.dtype.kind == "f" and (given == np.floor(given)).all())
-    if not whole:
-        raise InputError(f"{name}: give whole numbers")
-    return given.astype(np.int64)
-
-
-def _as_labels(labels: ArrayLike) -> NDArray[np.int64]:
-    """Labels (n,) as whole numbers. InputError for names of classes, and for what is no class."""
-    given = np.asarray(labels).reshape(-1)
-    if given.dtype.kind not in "iu":
-        check_labels([label for label in given.tolist() if label != EVERY_CLASS], "labels")
-    return given.astype(np.int64)
 
 
 def reaching(cells: Cells, cuts: Cuts | None) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from irnet.errors import InputError
 
@@ -25,6 +26,23 @@ def check_labels(labels: Iterable[object], what: str) -> None:
         if label not in LABEL_NAMES:
             known = " or ".join(f"{number} ({name})" for number, name in LABEL_NAMES.items())
             raise InputError(f"{what}: {label!r} is no class: give {known}")
+
+
+def as_labels(labels: ArrayLike) -> NDArray[np.int64]:
+    """Return labels (n,) as whole numbers; `InputError` for names of classes, and for what is no class."""
+    given = np.asarray(labels).reshape(-1)
+    if given.dtype.kind not in "iu":
+        check_labels([label for label in given.tolist() if label != EVERY_CLASS], "labels")
+    return given.astype(np.int64)
+
+
+def whole_numbers(values: ArrayLike, what: str) -> NDArray[np.int64]:
+    """Return the values as whole numbers; `InputError` for those that are not, which a cast would round."""
+    given = np.asarray(values)
+    whole = given.dtype.kind in "iu" or (given.dtype.kind == "f" and (given == np.floor(given)).all())
+    if not whole:
+        raise InputError(f"{what}: give whole numbers")
+    return given.astype(np.int64)
 
 
 def is_number(value: object) -> bool:

@@ -88,11 +88,11 @@ def test_a_click_gives_what_was_held_and_marks_what_was_kept(predictor: Predicto
 
     rejected = encoded.candidates((140, 120), "cytoplasm")
     assert box_of(rejected.cells) == [120, 100, 160, 140]
-    assert not rejected.kept.any()
+    assert not rejected.known.any()
 
     there = encoded.candidates((50, 60), "cytoplasm")
     assert [box_of(one) for one in there.cells] == [[32, 43, 72, 83], [18, 28, 58, 68]]
-    assert there.kept.tolist() == [True, False]
+    assert there.known.tolist() == [True, False]
 
 
 def test_candidates_that_look_alike_count_once_and_come_best_first(predictor: Predictor):
@@ -111,18 +111,18 @@ def test_both_classes_are_looked_for_unless_one_is_named(predictor: Predictor):
 
 def test_nothing_is_held_at_a_point_beside_all(predictor: Predictor):
     found = predictor.encode(IMAGE, mpp=0.37).candidates((230, 10))
-    assert len(found.cells) == len(found.kept) == 0
+    assert len(found.cells) == len(found.known) == 0
     assert found.cells.image_shape == IMAGE.shape[:2]
 
 
 def test_known_cells_replace_the_prediction(predictor: Predictor):
     encoded = predictor.encode(IMAGE, mpp=0.37)
     mine = encoded.mask_of([120, 100, 160, 140], "cytoplasm")
-    assert encoded.candidates((140, 120), "cytoplasm", known=mine).kept.any()
-    assert not encoded.candidates((50, 60), "cytoplasm", known=mine).kept.any()
+    assert encoded.candidates((140, 120), "cytoplasm", known=mine).known.any()
+    assert not encoded.candidates((50, 60), "cytoplasm", known=mine).known.any()
 
     nucleus = encoded.mask_of([120, 100, 160, 140], "nucleus")
-    assert not encoded.candidates((140, 120), "cytoplasm", known=nucleus).kept.any()
+    assert not encoded.candidates((140, 120), "cytoplasm", known=nucleus).known.any()
 
 
 def test_boxes_give_masks_in_their_order(predictor: Predictor):

@@ -4,14 +4,14 @@ import numpy as np
 
 from irnet.cells import Cells, Content
 from irnet.metrics import score_image
-from irnet.metrics.border import touches_border, without_cut
+from irnet.metrics.border import without_cut
 
 
 def test_the_outermost_pixel_on_each_side_touches(rectangles):
     cells = rectangles([(0, 5, 5, 9), (5, 0, 9, 5), (55, 5, 60, 9), (5, 15, 9, 20), (1, 1, 59, 19)])
-    assert touches_border(cells).tolist() == [True, True, True, True, False]
+    assert cells.at_border.tolist() == [True, True, True, True, False]
     empty = Cells.build([np.zeros((0, 0), dtype=bool)], [(0, 0)], [1], (20, 60))
-    assert touches_border(empty).tolist() == [False]
+    assert empty.at_border.tolist() == [False]
 
 
 def test_cut_truths_and_their_finds_are_neither_right_nor_wrong(rectangles):

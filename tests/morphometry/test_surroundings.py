@@ -11,7 +11,6 @@ from irnet.morphometry.surroundings import (
     own_nuclei,
     shared_by_cells,
     strips,
-    touches_border,
 )
 
 
@@ -62,12 +61,12 @@ def test_boxes_that_meet_are_no_neighbours_unless_masks_do():
 def test_the_frame_has_four_edges():
     boxes = (0, 5, 5, 9), (5, 0, 9, 5), (55, 20, 60, 30), (20, 45, 30, 50), (1, 1, 59, 49)
     around = blocks(*boxes, labels=[1] * 5)
-    assert touches_border(around).tolist() == [True] * 4 + [False]
+    assert around.at_border.tolist() == [True] * 4 + [False]
 
 
 def test_nothing():
     nothing = Cells.empty((50, 60))
-    assert (list(strips(nothing)), count_neighbours(nothing).tolist(), touches_border(nothing).tolist()) == (
+    assert (list(strips(nothing)), count_neighbours(nothing).tolist(), nothing.at_border.tolist()) == (
         *([], [], []),
     )
 

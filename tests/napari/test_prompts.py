@@ -27,7 +27,7 @@ class Held:
     def candidates(self, point, label, *, known):
         self.asked.append((point, label, len(known)))
         cells = Cells.concat([square(5, 5, label), square(40, 20, label), square(20, 30, label)])
-        return SimpleNamespace(cells=cells, kept=np.array([False, True, False]))
+        return SimpleNamespace(cells=cells, known=np.array([False, True, False]))
 
     def mask_of(self, box, label):
         self.asked.append((box, label))

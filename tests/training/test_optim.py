@@ -26,11 +26,11 @@ class Network(nn.Module):
 
 def test_every_trainable_parameter_is_in_one_group_with_its_rate_and_decay():
     model = Network()
-    groups = parameter_groups(model, lr=0.1, trunk_lr=0.02, bias_lr_factor=2, weight_decay=1e-4)
+    groups = parameter_groups(model, lr=0.1, trunk_lr_factor=0.25, bias_lr_factor=2, weight_decay=1e-4)
     rates = {id(p): (g["base_lr"], g["weight_decay"]) for g in groups for p in g["params"]}
     assert len(rates) == sum(len(g["params"]) for g in groups) == 9
-    assert rates[id(model.backbone["body"].weight)] == (0.02, 1e-4)
-    assert rates[id(model.backbone["body"].bias)] == (0.04, 0)
+    assert rates[id(model.backbone["body"].weight)] == (0.025, 1e-4)
+    assert rates[id(model.backbone["body"].bias)] == (0.05, 0)
     assert rates[id(model.backbone["fpn"].weight)] == (0.1, 1e-4)
     assert rates[id(model.head.weight)] == (0.1, 1e-4)
     assert rates[id(model.head.bias)] == (0.2, 0)
@@ -60,7 +60,7 @@ def test_the_cosine_schedule_ends_at_zero():
 
 
 def test_the_rate_is_a_share_of_each_groups_base_rate():
-    groups = parameter_groups(Network(), lr=0.1, trunk_lr=0.01, bias_lr_factor=1, weight_decay=0)
+    groups = parameter_groups(Network(), lr=0.1, trunk_lr_factor=0.1, bias_lr_factor=1, weight_decay=0)
     optimizer = build_optimizer(groups, kind="sgd", momentum=0.9)
     for factor in (0.5, 0.1):
         set_learning_rate(optimizer, factor)

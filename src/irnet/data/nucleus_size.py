@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import NUCLEUS, Cells
-from irnet.geometry.boxes import inside
 from irnet.wording import number_of
 
 USUAL_UM = (4.0, 18.0)  # median nuclei outside speak against the um per pixel that was given
@@ -18,7 +17,7 @@ SCARCE = 0.5  # nuclei per cell; where um per pixel are right there are .9 and m
 def diameters(cells: Cells) -> NDArray[np.float64]:
     """The diameters (px) of discs as large as each of the k instances that no border cuts, (k,)."""
     areas = cells.areas
-    return np.sqrt(4 / np.pi * areas[inside(cells.boxes, cells.image_shape) & (areas > 0)])
+    return np.sqrt(4 / np.pi * areas[~cells.at_border & (areas > 0)])
 
 
 def doubt_mpp(*fields: Cells) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""An image encoded once and asked at points and boxes: what the network holds there, kept or not."""
+"""An image encoded once and asked at points and boxes: what the network holds there, known or not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Candidates(NamedTuple):
     """What the network holds at a point, best first."""
 
     cells: Cells
-    kept: NDArray[np.bool_]  # (n,) which of them look like a cell that is there already
+    known: NDArray[np.bool_]  # (n,) which of them look like a cell that is there already
 
 
 class EncodedImage:
@@ -72,7 +72,7 @@ class EncodedImage:
             most: how many at most.
 
         Returns:
-            `Candidates`: `cells`, and of each whether it looks like a known one, `kept`.
+            `Candidates`: `cells`, and of each whether it looks like a known one, `known`.
 
         Raises:
             InputError: the point lies outside of the image, there is no such label, or `known` are cells of
@@ -84,7 +84,7 @@ class EncodedImage:
             >>> encoded = irnet.load(device="cpu").encode(image, mpp=0.37)
             >>> x1, y1, x2, y2 = truth.cells.boxes[0]
             >>> found = encoded.candidates(((x1 + x2) / 2, (y1 + y2) / 2), "cytoplasm")
-            >>> found.cells.image_shape, len(found.kept) == len(found.cells)
+            >>> found.cells.image_shape, len(found.known) == len(found.cells)
             ((200, 200), True)
         """
         place = self._point(point)

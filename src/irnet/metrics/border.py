@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Content
-from irnet.geometry.boxes import inside
 from irnet.metrics.match import MATCH_IOU, Pairwise
 
 
@@ -17,10 +16,10 @@ def without_cut(truth: Content, preds: Cells) -> tuple[Content, Cells]:
     Left out are predictions that touch the border or are alike (IoU > .5) to a truth that does, unless they
     are alike to a truth that is kept.
     """
-    cut = touches_border(truth.cells)  # (n,)
+    cut = truth.cells.at_border  # (n,)
     whole = truth.cells.select(~cut)
     needed = _alike(whole, preds)
-    gone = touches_border(preds) | _alike(truth.cells.select(cut), preds)
+    gone = preds.at_border | _alike(truth.cells.select(cut), preds)
 
     kinds = tuple(kind for kind, is_cut in zip(truth.kinds, cut, strict=False) if not is_cut)
     numbers = tuple(number for number, is_cut in zip(truth.numbered, cut, strict=True) if not is_cut)
@@ -31,11 +30,6 @@ def all_without_cut(truths: Sequence[Content], preds: Sequence[Cells]) -> tuple[
     """The same of several images."""
     pairs = [without_cut(truth, cells) for truth, cells in zip(truths, preds, strict=True)]
     return [truth for truth, _ in pairs], [cells for _, cells in pairs]
-
-
-def touches_border(cells: Cells) -> NDArray[np.bool_]:
-    """Whether each instance has a pixel in the outermost row or column of the frame, (n,)."""
-    return ~inside(cells.boxes, cells.image_shape) & (cells.areas > 0)
 
 
 def _alike(truths: Cells, preds: Cells) -> NDArray[np.bool_]:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES, Cells, Distractor
 from irnet.metrics.aji import most_alike
-from irnet.metrics.border import touches_border
 from irnet.metrics.degree import degrees
 from irnet.metrics.distractors import ELSEWHERE, kinds_under
 from irnet.metrics.f1 import duplicates, unmatched
@@ -133,7 +132,7 @@ def _near(
 def _missed(scene: _Scene) -> Iterator[Mistake]:
     covered = degrees(scene.truths) > UNDER_SHARE
     causes: dict[str, dict[int, Involved]] = {
-        CUT: {t: ((t,), ()) for t in _indices(touches_border(scene.truths))},
+        CUT: {t: ((t,), ()) for t in _indices(scene.truths.at_border)},
         MERGED: {t: (_first(t, held), (f,)) for f, held in scene.merged.items() for t in held},
         SPLIT: {t: ((t,), pieces) for t, pieces in scene.split.items()},
         OUTLINE: {t: ((t,), (f,)) for t, f in scene.near},
@@ -151,7 +150,7 @@ def _false(scene: _Scene, distractors: Sequence[Distractor]) -> Iterator[Mistake
     home, twice = most_alike(scene.pairs.turned), duplicates(scene.pairs, scene.matches)
     kinds = kinds_under(scene.preds, distractors)
     causes: dict[str, dict[int, Involved]] = {
-        CUT: {f: ((), (f,)) for f in _indices(touches_border(scene.preds))},
+        CUT: {f: ((), (f,)) for f in _indices(scene.preds.at_border)},
         TWICE: {f: ((int(home[f]),), (f,)) for f in _indices(twice)},
         MERGED: {f: (held, (f,)) for f, held in scene.merged.items()},
         SPLIT: {f: ((t,), _first(f, pieces)) for t, pieces in scene.split.items() for f in pieces},

@@ -9,7 +9,6 @@ from scipy.ndimage import distance_transform_edt
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.geometry.sheets import Sheet, sheets
 from irnet.morphometry.shape import measure_places
-from irnet.morphometry.surroundings import touches_border
 
 Mask = NDArray[np.bool_]
 Terms = NDArray[np.float64]
@@ -74,7 +73,7 @@ def _depths(cells: Cells, points: Places, owners: NDArray[np.int64]) -> NDArray[
     places = np.round((points - cells.offsets[owners]) / steps[of, None]).astype(np.int64)
     places = np.clip(places, 0, last)  # (k, 2) x, y
 
-    depths, whole = np.zeros(len(owners)), ~touches_border(cells)[which]
+    depths, whole = np.zeros(len(owners)), ~cells.at_border[which]
     for sheet in sheets(
         [mask if inside else mask[:0] for mask, inside in zip(thin, whole, strict=True)], FEW
     ):

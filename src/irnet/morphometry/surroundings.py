@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import NO_PARENT, Cells
-from irnet.geometry.boxes import inside, overlapping_pairs
+from irnet.geometry.boxes import overlapping_pairs
 from irnet.geometry.masks import Window, cover
 
 Mask = NDArray[np.bool_]
@@ -89,11 +89,6 @@ def count_neighbours(cells: Cells) -> Ints:
             last, mask = one, _grown(cells.masks[one])
         met[number] = _meet(mask, cells.masks[other], place)
     return np.bincount(pairs[met].ravel(), minlength=len(cells))
-
-
-def touches_border(cells: Cells) -> Mask:
-    """Whether each instance reaches the frame's edge, so that a part of it may be missing, (n,)."""
-    return ~inside(cells.boxes, cells.image_shape)
 
 
 def children(parents: Ints) -> list[Ints]:

@@ -24,7 +24,6 @@ from irnet.morphometry.surroundings import (
     own_nuclei,
     shared_by_cells,
     strips,
-    touches_border,
 )
 from irnet.progress import each
 from irnet.wording import for_spreadsheet, name_instance
@@ -211,7 +210,7 @@ def _identity(
 def _place(cells: Cells) -> Columns:
     boxes = dict(zip(("box_x1", "box_y1", "box_x2", "box_y2"), cells.boxes.astype(np.int64).T, strict=True))
     return boxes | {
-        "touches_border": touches_border(cells).astype(np.int64),
+        "touches_border": cells.at_border.astype(np.int64),
         "neighbours": count_neighbours(cells),
     }
 
@@ -234,7 +233,7 @@ def _form(cells: Cells, shapes: Shapes) -> Columns:
 
 
 def _nuclear(cells: Cells, shapes: Shapes, nuclei: Sequence[NDArray[np.int64]]) -> Columns:
-    found = measure_nuclei(cells, shapes.area, shapes.centroid + cells.offsets, touches_border(cells), nuclei)
+    found = measure_nuclei(cells, shapes.area, shapes.centroid + cells.offsets, cells.at_border, nuclei)
     is_cell = (cells.labels == CYTOPLASM).tolist()
     return {
         "nuclei": [len(own) if cell else None for own, cell in zip(nuclei, is_cell, strict=True)],

@@ -130,7 +130,7 @@ class Prompter:
         assert question.point is not None
         known = _known(question.layers)
         found = self._encoded.candidates(question.point, question.label, known=known)
-        return rings_of(found.cells.select(~found.kept)[:SHOWN])
+        return rings_of(found.cells.select(~found.known)[:SHOWN])
 
     def show(self, found: Sequence[Ring]) -> None:
         """Draw the first of what was found."""

@@ -41,7 +41,7 @@ class Prompting:
             return Cells.empty(image.image_shape)
 
         found = image.candidates(question.point, question.label, known=question.known)
-        return found.cells.select(~found.kept)[:SHOWN]
+        return found.cells.select(~found.known)[:SHOWN]
 
     def _encoded(self, question: Question) -> EncodedImage:
         key = (question.path, question.page, question.mpp, question.scale)

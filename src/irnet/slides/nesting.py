@@ -13,7 +13,7 @@ from irnet.cells import NO_PARENT, Cells
 from irnet.geometry import polygons
 from irnet.morphometry.nuclei import measure_nuclei
 from irnet.morphometry.shape import measure_places
-from irnet.morphometry.surroundings import children, touches_border
+from irnet.morphometry.surroundings import children
 from irnet.progress import each
 from irnet.slides.block import Block
 from irnet.slides.outlines import encode_outline
@@ -76,6 +76,6 @@ def _measure(cells: Cells, cut: NDArray[np.bool_]) -> tuple[_Ints, _Floats]:
     """How many nuclei each of the cells has, (n,), and NESTED (n, 3); `cut` (n,) by its window."""
     nuclei = children(cells.parents)
     area, centroid = measure_places(cells.masks)
-    found = measure_nuclei(cells, area, centroid + cells.offsets, touches_border(cells) | cut, nuclei)
+    found = measure_nuclei(cells, area, centroid + cells.offsets, cells.at_border | cut, nuclei)
     counts = np.array([len(own) for own in nuclei], dtype=np.int64)
     return counts, np.stack([found.of_cell, found.of_rest, found.offset], axis=1)

@@ -154,8 +154,8 @@ def _run_network(study: Study, job: Job, folder: Path, device: torch.device) -> 
         else:
             trained = train_row(study, job.row, job.seed, folder / "run", str(device))
             predictor = Predictor.load(folder / "run", device=str(device))
-            if job.row.nms_cuts:
-                predictor = tune_masks(predictor, job.row.nms_cuts, study.parts.val)
+            if job.row.nms_ious:
+                predictor = tune_masks(predictor, job.row.nms_ious, study.parts.val)
 
     found = predict_parts(
         folder,

@@ -41,7 +41,7 @@ class Row:
     paper: Mapping[str, float] = field(default_factory=dict)  # figure -> the paper's
     parts: tuple[str, ...] = ()  # check marks of Table 2
     scored: bool = True  # its finds have scores; else nothing is cut, and AP is undefined
-    nms_cuts: tuple[float, ...] = ()  # IoUs of suppression that validation images choose from
+    nms_ious: tuple[float, ...] = ()  # IoUs of suppression that validation images choose from
     note: str = ""  # what a reader of a table has to know
     asked: bool = False  # beyond the paper's table: made only where --rows names it
 
@@ -68,7 +68,7 @@ CSPNET = Row(
     title="CSPNet",
     overrides=(*PLAIN, "model.cspnet.enabled=true", "predict.suppression=mask"),
     paper=_paper(0.4607, 0.3891, 0.5307, 0.5942),
-    nms_cuts=(0.3, 0.4, 0.5, 0.6, 0.7),
+    nms_ious=(0.3, 0.4, 0.5, 0.6, 0.7),
     note="its first stage forks from the trunk's detector, its second starts from random weights; the IoU "
     "at which it suppresses masks is chosen on validation images",
 )

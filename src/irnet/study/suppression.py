@@ -16,30 +16,31 @@ from irnet.slides.seams import survivors
 from irnet.training.scores import score_validation
 
 
-def tune_masks(predictor: Predictor, cuts: Sequence[float], val: Sequence[Entry]) -> Predictor:
+def tune_masks(predictor: Predictor, ious: Sequence[float], val: Sequence[Entry]) -> Predictor:
     """The predictor with the IoU of suppression, for each class, that gives the highest AJI on `val`.
 
-    The recipe must suppress masks (`predict.suppression = "mask"`): the network runs once for all `cuts`.
+    The recipe must suppress masks (`predict.suppression = "mask"`): the network runs once for all `ious`.
     """
     found = _find(_with_nms(predictor, dict.fromkeys(LABEL_NAMES.values(), 1.0)), val)
     trials = {}
-    for cut in cuts:
-        nms = dict.fromkeys(LABEL_NAMES, cut)
-        trials[cut] = [cells.select(survivors(cells, nms=nms)) for cells in found]
+    for iou in ious:
+        nms = dict.fromkeys(LABEL_NAMES, iou)
+        trials[iou] = [cells.select(survivors(cells, nms=nms)) for cells in found]
     return _with_nms(predictor, _best(predictor, trials, val))
 
 
 def tune_boxes(
-    predictor: Predictor, branch: BoxBranch, cuts: Sequence[float], val: Sequence[Entry]
+    predictor: Predictor, branch: BoxBranch, ious: Sequence[float], val: Sequence[Entry]
 ) -> Predictor:
-    """The same where boxes are suppressed, by the network's box branch: it runs once for each of `cuts`."""
+    """The same where boxes are suppressed, by the network's box branch: it runs once for each of `ious`."""
     trials = {}
-    for cut in cuts:
-        branch.selection = replace(branch.selection, nms_iou=(cut,) * len(LABEL_NAMES))
-        trials[cut] = _find(predictor, val)
+    for iou in ious:
+        branch.selection = replace(branch.selection, nms_iou=(iou,) * len(LABEL_NAMES))
+        trials[iou] = _find(predictor, val)
+
     best = _best(predictor, trials, val)
-    cuts = tuple(best[name] for name in LABEL_NAMES.values())
-    branch.selection = replace(branch.selection, nms_iou=cuts)
+    chosen = tuple(best[name] for name in LABEL_NAMES.values())
+    branch.selection = replace(branch.selection, nms_iou=chosen)
     return _with_nms(predictor, best)
 
 
@@ -54,17 +55,17 @@ def _best(
     truths = [entry.content for entry in val]
     best: dict[str, tuple[float, float]] = {}  # class -> AJI, IoU
 
-    for cut, found in trials.items():
+    for iou, found in trials.items():
         numbers = score_validation(truths, found, floor=predictor.settings.predict.floor).numbers
         for name in LABEL_NAMES.values():
             aji = numbers.get(f"{name}/AJI", 0.0)
-            best[name] = max(best.get(name, (-1.0, cut)), (aji, cut), key=lambda pair: pair[0])
-    return {name: cut for name, (_, cut) in best.items()}
+            best[name] = max(best.get(name, (-1.0, iou)), (aji, iou), key=lambda pair: pair[0])
+    return {name: iou for name, (_, iou) in best.items()}
 
 
-def _with_nms(predictor: Predictor, cuts: dict[str, float]) -> Predictor:
+def _with_nms(predictor: Predictor, ious: dict[str, float]) -> Predictor:
     settings: Settings = predictor.settings
-    nms = settings.predict.nms.model_copy(update=cuts)
+    nms = settings.predict.nms.model_copy(update=ious)
     predict = settings.predict.model_copy(update={"nms": nms})
     return Predictor(
         predictor.model, settings=settings.model_copy(update={"predict": predict}), device=predictor.device

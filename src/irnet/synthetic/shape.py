@@ -53,7 +53,7 @@ def draw_outline(
 
     Args:
         aspect: length over width.
-        polygonal: weight of a polygon of five to nine corners against an ellipse.
+        polygonal: weight of a polygon of four to eight corners against an ellipse.
         waviness, raggedness: relative amplitude of slow and of fast ripples.
         notches: expected number of dents and missing bites.
     """

@@ -22,15 +22,15 @@ def parameter_groups(
     model: nn.Module,
     *,
     lr: float,
-    trunk_lr: float,
+    trunk_lr_factor: float,
     bias_lr_factor: float,
     weight_decay: float,
     backbone: str = "backbone.body.",
 ) -> list[dict]:
     """Return optimiser groups of the trainable parameters, each with its `base_lr`.
 
-    `backbone` is the name prefix of the (pretrained) backbone, which gets `trunk_lr`. Biases of layers get
-    `bias_lr_factor` times their rate; only matrices and kernels are decayed.
+    `backbone` is the name prefix of the (pretrained) backbone, which gets `trunk_lr_factor` times `lr`.
+    Biases of layers get `bias_lr_factor` times their rate; only matrices and kernels are decayed.
     """
     norms = {
         f"{name}.{key}"
@@ -43,7 +43,7 @@ def parameter_groups(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = trunk_lr if name.startswith(backbone) else lr
+        rate = lr * trunk_lr_factor if name.startswith(backbone) else lr
         if name.endswith("bias") and name not in norms:
             rate *= bias_lr_factor
         decay = weight_decay if parameter.ndim > 1 else 0.0

@@ -103,7 +103,7 @@ class Run:
         groups = parameter_groups(
             model,
             lr=s.lr,
-            trunk_lr=s.lr * s.trunk_lr,
+            trunk_lr_factor=s.trunk_lr,
             bias_lr_factor=s.bias_lr,
             weight_decay=s.weight_decay,
         )

@@ -19,7 +19,6 @@ from irnet.data.files import refuse_overwriting, remove_drafts, safe_join, write
 from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.errors import DONE, DONE_WITH_ERRORS, NOTHING_DONE, InputError
-from irnet.metrics.border import touches_border
 from irnet.morphometry.table import Row, measure
 from irnet.progress import each
 from irnet.report.draw import Picture
@@ -184,7 +183,7 @@ def _make_sheet(
     ranked, cut = [], 0
     for number, entry in enumerate(entries):
         known = np.isfinite(values.get(entry.name, np.zeros(0)))
-        at_edge = touches_border(entry.content.cells)[: len(known)]
+        at_edge = entry.content.cells.at_border[: len(known)]
         cut += int((known & at_edge).sum())
         for index in np.flatnonzero(known & ~at_edge).tolist():
             ranked.append((-float(values[entry.name][index]), number, index))

@@ -129,7 +129,7 @@ def test_colours_say_who_is_heard() -> None:
 
 @pytest.mark.parametrize("recipe", ["study-tiny", "study-small", "paper"])
 def test_the_settings_of_every_row_are_accepted(recipe: str) -> None:
-    recipes = [(load_recipe(recipe, row.overrides).model_dump_json(), row.nms_cuts) for row in ROWS]
+    recipes = [(load_recipe(recipe, row.overrides).model_dump_json(), row.nms_ious) for row in ROWS]
     assert len(set(recipes)) == len(ROWS)  # each row is another experiment
     assert len({row.key for row in ROWS}) == len(ROWS)
     assert [row.key for row in ROWS if not row.has_seeds] == [

@@ -139,7 +139,7 @@ def nms_table(results: Sequence[RowResult]) -> str:
     """Which overlap the rows allow that choose it; "" without one."""
     rows = []
     for result in results:
-        if result.row.nms_cuts:
+        if result.row.nms_ious:
             cuts = result.costs[0]["nms"]
             rows.append([result.row.title, *(number(cuts[name], 2) for name in LABEL_NAMES.values())])
     return number_table(["row", *LABEL_NAMES.values()], rows) if rows else ""

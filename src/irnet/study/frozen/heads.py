@@ -126,7 +126,7 @@ def _train(part: TrainableHead, settings: Settings, seed: int, plan: HeadTrainin
     groups = parameter_groups(
         part.head,
         lr=RATE,
-        trunk_lr=RATE,
+        trunk_lr_factor=1.0,
         bias_lr_factor=1.0,
         weight_decay=settings.train.weight_decay,
     )

@@ -64,7 +64,7 @@ def make_frozen_row(
 
     memory = FrozenBase(model, frozen / "images")
     predictor = Predictor(memory, settings=settings, device=device)  # type: ignore[arg-type]
-    if row.nms_cuts:
+    if row.nms_ious:
         predictor = _tune(predictor, model, row, study.parts.val)
     trained["figures"] |= _association_figures(predictor, model, study.parts.val[:LOOKED_AT])
 
@@ -108,8 +108,8 @@ def _training_crops(study: Study) -> CropDataset:
 
 def _tune(predictor: Predictor, model: IRNet, row: Row, val: Sequence[Entry]) -> Predictor:
     if predictor.settings.predict.suppression == "mask":
-        return tune_masks(predictor, row.nms_cuts, val)
-    return tune_boxes(predictor, model.roi_heads.box, row.nms_cuts, val)
+        return tune_masks(predictor, row.nms_ious, val)
+    return tune_boxes(predictor, model.roi_heads.box, row.nms_ious, val)
 
 
 def _association_figures(predictor: Predictor, model: IRNet, val: Sequence[Entry]) -> dict[str, float]:

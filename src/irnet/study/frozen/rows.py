@@ -22,7 +22,7 @@ COSINE, NO_RELATION = "model.irm.affinity=cosine", "model.irm.relation=false"
 MAX_SCORE, TOP_40 = "model.drm.label=max_score", "model.drm.top_k=40"
 DRM = (MAX_SCORE, TOP_40)
 EVERY_BOX = 10**6  # top_k beyond any number of candidates
-NMS_CUTS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+NMS_IOUS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 def _frozen(
@@ -30,7 +30,7 @@ def _frozen(
     title: str,
     *overrides: str,
     paper: Mapping[str, float] | None = None,
-    nms_cuts: tuple[float, ...] = (),
+    nms_ious: tuple[float, ...] = (),
     note: str = "",
 ) -> Row:
     return Row(
@@ -39,7 +39,7 @@ def _frozen(
         base="frozen",
         overrides=overrides,
         paper=paper or {},
-        nms_cuts=nms_cuts,
+        nms_ious=nms_ious,
         note=note,
     )
 
@@ -109,8 +109,8 @@ REMOVALS = (  # instead of the DRM, and inside it
 )
 SUPPRESSIONS = (  # without DRM
     _frozen("soft-nms", "Mask R-CNN, soft-NMS", *PLAIN, "predict.suppression=soft"),
-    _frozen("mask-nms", "Mask R-CNN, NMS of masks", *PLAIN, "predict.suppression=mask", nms_cuts=NMS_CUTS),
-    _frozen("tuned-nms", "Mask R-CNN, tuned NMS", *PLAIN, nms_cuts=NMS_CUTS),
+    _frozen("mask-nms", "Mask R-CNN, NMS of masks", *PLAIN, "predict.suppression=mask", nms_ious=NMS_IOUS),
+    _frozen("tuned-nms", "Mask R-CNN, tuned NMS", *PLAIN, nms_ious=NMS_IOUS),
 )
 
 ROWS = (*TABLES, *REFINEMENTS, *REMOVALS, *SUPPRESSIONS)
