@@ -30,7 +30,7 @@ from irnet.inference.detections import ImageDetections
 from irnet.inference.windows import WINDOWS
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.slides.seams import segment_windows, survivors
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 from irnet.synthetic import generate
 from irnet.verbs import predict_files
 from irnet.verbs.evaluate import evaluate

@@ -27,7 +27,7 @@ from irnet.models.mask_branch import enlarge
 from irnet.models.object_relation import rank_embedding
 from irnet.models.pasting import Found, to_cells
 from irnet.slides.seams import survivors_at_seams
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 from irnet.synthetic import generate
 
 SIDE, MPP, CORE, HALO = 2304, 0.37, 1152, 256

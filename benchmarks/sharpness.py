@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 import irnet
 from irnet.slides.quality import FLOOR, patches_of
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 
 SIDE, MPP = 768, 0.37
 BLURS = (0.0, 1.0, 2.0, 3.0, 5.0)  # px of a Gaussian

@@ -21,9 +21,9 @@ import numpy as np
 from slide_view import write_slide
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.slides.find_block import Detect
 from irnet.slides.plan import Plan
 from irnet.slides.readers.slide import Pixels
-from irnet.slides.window import Detect
 from irnet.verbs.slide_run import RunOptions, open_network, run_slides
 
 DENSITY = 30e-6  # cells a px of the network's scale, with a nucleus each

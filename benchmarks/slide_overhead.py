@@ -18,8 +18,8 @@ from pathlib import Path
 
 from slide_view import write_slide
 
+from irnet.slides.find_block import Detect
 from irnet.slides.plan import Plan
-from irnet.slides.window import Detect
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from irnet.verbs.slide_run import RunOptions, open_network, open_planned, run_slides

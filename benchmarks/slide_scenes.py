@@ -18,7 +18,7 @@ import numpy as np
 from irnet.cells import Cells
 from irnet.geometry.boxes import overlapping_pairs
 from irnet.slides.reading import open_store
-from irnet.slides.tiles import Window
+from irnet.slides.windows import Window
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from irnet.verbs.slide_run import run_slides

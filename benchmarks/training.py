@@ -19,9 +19,9 @@ import torch
 from irnet.config import Settings, load_recipe
 from irnet.inference.devices import choose_device
 from irnet.models.build import build_model
-from irnet.training.crops import Source
 from irnet.training.feed import BLOCK, Batch, Feed
 from irnet.training.generated import GeneratedFields
+from irnet.training.source import Source
 from irnet.training.sources import open_source
 from irnet.training.steps import optimise, read_steps
 

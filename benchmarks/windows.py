@@ -19,7 +19,7 @@ from irnet.cells import LABEL_NAMES, Cells, Content, reaching
 from irnet.inference import segmenter, windows
 from irnet.inference.predict import Predictor
 from irnet.metrics import score_image, summarise
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 from irnet.synthetic import generate
 
 MPP = 0.37

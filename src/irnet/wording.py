@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 RESEARCH_USE = "Research use only; not a diagnostic device; it measures cells, it does not grade them."
 UNKNOWN = "–"
@@ -61,6 +61,27 @@ def number_of(number: int, noun: str) -> str:
     """
     plural = "nuclei" if noun == "nucleus" else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """The first of many names, and how many more there are.
+
+    >>> some_of(["a.png", "b.png", "c.png"], 2)
+    'a.png, b.png and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def clock(seconds: float) -> str:
+    """A length of time.
+
+    >>> clock(75), clock(4000)
+    ('1:15', '1:06:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def number_and_noun(number: int, noun: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from irnet.cells import Cells
-from irnet.data.components import link_nuclei, split_components
+from irnet.data.components import link_to_only_holder, split_components
 
 
 def test_parts_that_touch_at_a_corner_are_one() -> None:
@@ -36,10 +36,10 @@ def test_a_nucleus_belongs_to_the_only_cell_that_holds_most_of_it() -> None:
     masks[3, 2:4, 9:11] = True  # in both
     masks[4, 2:4, 18:22] = True  # half of it in the second
     masks[5, 2:4, 17:20] = True  # in the second alone
-    cells = link_nuclei(Cells.from_dense(masks, [1, 1, 2, 2, 2, 2]))
+    cells = link_to_only_holder(Cells.from_dense(masks, [1, 1, 2, 2, 2, 2]))
     assert cells.parents.tolist() == [-1, -1, 0, -1, -1, 1]
 
 
 def test_nuclei_without_any_cell_stay_alone() -> None:
-    assert link_nuclei(Cells.from_dense(np.ones((2, 3, 3)), [2, 2])).parents.tolist() == [-1, -1]
-    assert link_nuclei(Cells.empty((3, 3))).parents.tolist() == []
+    assert link_to_only_holder(Cells.from_dense(np.ones((2, 3, 3)), [2, 2])).parents.tolist() == [-1, -1]
+    assert link_to_only_holder(Cells.empty((3, 3))).parents.tolist() == []

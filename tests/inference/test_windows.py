@@ -6,7 +6,7 @@ import pytest
 from irnet.cells import Cells
 from irnet.inference.blank import to_patches
 from irnet.inference.windows import find_content, segment_in_windows
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 from irnet.synthetic import generate
 
 

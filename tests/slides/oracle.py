@@ -13,10 +13,10 @@ import numpy as np
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells
+from irnet.slides.find_block import Detect
 from irnet.slides.plan import Plan
 from irnet.slides.seams import survivors
-from irnet.slides.tiles import PHASE
-from irnet.slides.window import Detect
+from irnet.slides.windows import PHASE
 
 LARGEST, REACH = (
     100,

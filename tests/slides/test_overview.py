@@ -8,7 +8,7 @@ from made_slides import write_pyramid
 
 from irnet.errors import InputError
 from irnet.slides import overview
-from irnet.slides.overview import level_for, shrink
+from irnet.slides.overview import shrink
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.picture import PictureSlide
 
@@ -49,7 +49,7 @@ def test_sides_that_are_no_multiples(tmp_path: Path) -> None:
 
 def test_the_level_that_is_read(tmp_path: Path) -> None:
     with open_slide(write_pyramid(tmp_path / "a.tif", blocks(32, 24, 40))) as slide:
-        assert [level_for(slide, factor) for factor in (0.5, 1, 1.99, 2, 3, 4, 100)] == [0, 0, 1, 1, 1, 2, 2]
+        assert [slide.level_for(factor) for factor in (0.5, 1, 1.99, 2, 3, 4, 100)] == [0, 0, 0, 1, 1, 2, 2]
 
 
 def test_a_slide_without_a_level_that_is_small_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import irnet
 from irnet.cells import Cells
 from irnet.slides.quality import FLOOR, PATCH, blurred_below, patches_of
 from irnet.slides.readers.slide import Pixels
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 from irnet.verbs.slide_finish import finish_slides
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from irnet.verbs.slide_run import run_slides

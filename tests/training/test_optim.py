@@ -60,11 +60,11 @@ def test_the_cosine_schedule_ends_at_zero():
 
 
 def test_the_rate_is_a_share_of_each_groups_base_rate():
-    groups = parameter_groups(Network(), lr=0.1, trunk_lr_factor=0.1, bias_lr_factor=1, weight_decay=0)
+    groups = parameter_groups(Network(), lr=0.5, trunk_lr_factor=0.125, bias_lr_factor=1, weight_decay=0)
     optimizer = build_optimizer(groups, kind="sgd", momentum=0.9)
     for factor in (0.5, 0.1):
         set_learning_rate(optimizer, factor)
-        assert {g["lr"] for g in optimizer.param_groups} == {factor * 0.1, factor * 0.01}
+        assert {g["lr"] for g in optimizer.param_groups} == {factor * 0.5, factor * 0.0625}
 
 
 def test_the_average_follows_closely_at_first_and_slowly_later():

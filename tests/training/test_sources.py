@@ -19,7 +19,7 @@ from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.synthetic.smear import VERSION
 from irnet.training.generated import GeneratedFields
-from irnet.training.sources import claimed, open_source, split_entries
+from irnet.training.sources import open_source, split_entries, with_known_scale
 
 SMALL = ["data.source=generated", "data.generated.size=200", "data.generated.mpp=0.37"]
 
@@ -157,7 +157,7 @@ def test_what_is_said_of_own_images_is_taken(circles: Path, tiny: Settings, tmp_
     assert {entry.content.cells.mpp for entry in training} == {0.5}
     assert len({entry.patient for entry in training}) == source.facts["training"]["patients"] == 1
     assert source.facts["scale"] == {"given": 0.5, "known": [0.5], "unknown": 0}
-    assert claimed(tiny, source) == tiny
+    assert with_known_scale(tiny, source) == tiny
 
     table.write_text("".join(f"{name};a\n" for name in names))
     identities = [
@@ -175,7 +175,7 @@ def test_a_network_claims_no_scale_that_nobody_gave(
     write_coco(tmp_path / "annotations.json", [_without_scale(entry) for entry in entries])
     source = open_source(tiny, tmp_path)
     assert tiny.data.mpp
-    assert claimed(tiny, source).data.mpp == 0
+    assert with_known_scale(tiny, source).data.mpp == 0
     assert "the network has no scale. Give --mpp" in caplog.text
 
     known = [
@@ -186,7 +186,7 @@ def test_a_network_claims_no_scale_that_nobody_gave(
     mixed = [_without_scale(entry) if entry.name == unknown else entry for entry in known]
     write_coco(tmp_path / "annotations.json", mixed)
     source = open_source(tiny, tmp_path)
-    assert claimed(tiny, source) == tiny
+    assert with_known_scale(tiny, source) == tiny
     assert source.facts["scale"] == {"given": None, "known": [0.4], "unknown": 1}
     assert "of 1 training image are unknown: taken as they are, beside others brought to" in caplog.text
 

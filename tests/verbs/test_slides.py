@@ -26,7 +26,7 @@ from irnet.inference.weights import BUNDLED
 from irnet.slides.layout import Layout
 from irnet.slides.plan import Plan
 from irnet.slides.readers.slide import Slide
-from irnet.slides.tiles import Window
+from irnet.slides.windows import Window
 from irnet.verbs import slide_windows, slide_workers
 from irnet.verbs.failures import LeftOut
 from irnet.verbs.predict_files import predict_files

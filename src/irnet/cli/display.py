@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from irnet.progress import Stage, listening
+from irnet.wording import clock
 
 GRACE = 1.0  # s that work may take without a word
 PAUSE = 10.0  # s between lines at least ...
@@ -156,14 +157,3 @@ def describe(stages: Sequence[Stage], now: float) -> str:
     if left is not None and left >= 1 and now - stages[0].begun >= SETTLED:
         parts.append(f"{clock(left)} left")
     return ", ".join(parts)
-
-
-def clock(seconds: float) -> str:
-    """A length of time.
-
-    >>> clock(75), clock(4000)
-    ('1:15', '1:06:40')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -27,7 +27,7 @@ def _number_parts(mask: NDArray) -> NDArray[np.int64]:
     return np.asarray(label(np.asarray(mask) != 0, connectivity=2))  # pixels may touch at a corner
 
 
-def link_nuclei(cells: Cells) -> Cells:
+def link_to_only_holder(cells: Cells) -> Cells:
     """The cells with each nucleus linked to the only cytoplasm that holds more than half of it."""
     nuclei = np.flatnonzero(cells.labels == NUCLEUS)
     cytoplasms = np.flatnonzero(cells.labels == CYTOPLASM)

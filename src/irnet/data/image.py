@@ -18,7 +18,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from irnet.data import calibration, pixels, tiff
+from irnet.data import pixels, tiff, tiff_mpp
 from irnet.data.emptiness import FREE, check_content, check_scans
 from irnet.data.memory import check_room
 from irnet.data.tiff_rows import check_tiff
@@ -98,7 +98,7 @@ def _stated_mpp(path: str | os.PathLike, page: int | None) -> tuple[float | None
     with opened(path) as (file, _), PIL.Image.open(file, formats=FORMATS) as picture:
         if picture.format != "TIFF":
             return None, []
-        return calibration.um_per_pixel(picture, tiff.choose_pages(picture, page)[0])
+        return tiff_mpp.um_per_pixel(picture, tiff.choose_pages(picture, page)[0])
 
 
 def orientation(path: str | os.PathLike) -> int:
@@ -202,7 +202,7 @@ def _decode_tiff(
     file: BinaryIO, picture: PIL.Image.Image, page: int | None
 ) -> tuple[pixels.RGB, float | None, list[str]]:
     pages = tiff.choose_pages(picture, page)
-    mpp, notes = calibration.um_per_pixel(picture, pages[0])
+    mpp, notes = tiff_mpp.um_per_pixel(picture, pages[0])
     kinds = {_check_page(file, picture, number) for number in pages}
     if len(kinds) > 1:
         raise InputError("three pages of different sizes or depths: choose one with --page 0 to 2")

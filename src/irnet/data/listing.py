@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from irnet.errors import InputError
+from irnet.wording import some_of
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp"),
@@ -66,8 +67,7 @@ def warn_of_unread(
         if not file.is_dir() or _images_in(file)
     )
     if names:
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        _logger.warning("%s: not read: %s%s", folder, ", ".join(names[:_NAMED]), more)
+        _logger.warning("%s: not read: %s", folder, some_of(names, _NAMED))
 
 
 def is_litter(place: Path) -> bool:

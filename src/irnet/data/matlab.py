@@ -31,6 +31,11 @@ _ONE_THREAD = {
 Value = NDArray | list["Value"] | None  # None: neither whole numbers nor a cell array
 
 
+def items_of(value: Value) -> list[Value]:
+    """What a cell array holds; anything else as its only item."""
+    return value if isinstance(value, list) else [value]
+
+
 def read_mat(file: Path) -> dict[str, list[Value]]:
     """The cell arrays of a MATLAB 5 file by name. Raises InputError that names the file."""
     with _reading(file, "mat", "") as stream, stream.naming():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from irnet.data import pixels
 from irnet.data.emptiness import FREE, Budget
 from irnet.data.image import FORMATS, MAX_PIXELS, check_picture, check_size, opened
-from irnet.data.tiff import MissingCodecError, read_pixels
+from irnet.data.tiff import MAGICS, MissingCodecError, read_pixels
 from irnet.data.tiff_rows import check_leaf
 from irnet.errors import InputError
 from irnet.geometry.masks import Shape
@@ -21,7 +21,6 @@ _LOSSY = ("JPEG", "MPO", "JPEG2000")
 _WHOLE = "save whole numbers of 8, 16 or 32 bits as PNG or TIFF"
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 _FEW_BITS = {"L;2": 85, "L;4": 17}  # Pillow stretches grey of 2 and 4 bits to 8
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO = 0
 BYTES = 12  # a pixel while it is decoded
 
@@ -42,7 +41,7 @@ def read_pages(file: BinaryIO, shape: Shape | None = None) -> list[Stored]:
     """
     start = file.read(4)
     file.seek(0)
-    if start in _TIFF:
+    if start in MAGICS:
         return _read_tiff(file, shape)
     with PIL.Image.open(file, formats=FORMATS) as picture:
         if picture.format in _LOSSY or (picture.format == "WEBP" and _is_lossy(file)):
@@ -60,7 +59,7 @@ def read_pages(file: BinaryIO, shape: Shape | None = None) -> list[Stored]:
 def software_of(path: str | os.PathLike) -> str:
     """What a TIFF file says that it was written by, "" for others. Raises InputError for damaged ones."""
     with opened(path) as (file, _):
-        if file.read(4) not in _TIFF:
+        if file.read(4) not in MAGICS:
             return ""
         file.seek(0)
         with tifffile.TiffFile(file) as pages:

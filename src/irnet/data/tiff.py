@@ -9,12 +9,13 @@ import tifffile
 from numpy.typing import NDArray
 
 from irnet.data import pixels
-from irnet.data.calibration import description, is_aperio, is_reduced
 from irnet.data.inflation import check_inflation, check_segments, check_tile
+from irnet.data.tiff_mpp import description, is_aperio, is_reduced
 from irnet.errors import InputError
 from irnet.wording import install_extra
 
-ORIENTATION, BITS, SAMPLE_FORMAT = 274, 258, 339
+BITS, SAMPLE_FORMAT = 258, 339
+MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how a file of it begins
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _SIGNED = 2
 _COLOURS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.RGB)

@@ -15,7 +15,7 @@ from irnet.inference.segmenter import ONE_PIECE
 from irnet.inference.windows import WINDOWS
 from irnet.models.constants import by_label
 from irnet.models.pasting import Found, paste
-from irnet.slides.tiles import Window, plan_windows
+from irnet.slides.windows import Window, plan_windows
 
 if TYPE_CHECKING:
     from irnet.inference.encoding import Encoding

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from irnet.cells import LABEL_NAMES
 from irnet.errors import InputError
-from irnet.metrics.calibration import calibration
 from irnet.metrics.coco_ap import AP_NAMES, IOU_THRESHOLDS, PooledRanking, Ranking
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.metrics.distractors import ELSEWHERE
 from irnet.metrics.image import ClassScore, ImageScore
 from irnet.metrics.ratio import Ratio
+from irnet.metrics.reliability import reliability
 from irnet.metrics.statistics import (
     LEVEL,
     SAMPLES,
@@ -120,7 +120,7 @@ def _summarise_class(parts: Parts, precisions: Precisions | None, weights: Weigh
         by_degree={degree: _summarise_degree(parts, degree, weights) for degree in DEGREE_NAMES},
         operating_scores=sorted({part.operating_score for part in with_scores}),
         lowest_score=float(every_score.min()) if len(every_score) else None,
-        calibration=calibration(every_score, reached),
+        calibration=reliability(every_score, reached),
         ap=_summarise_precisions([] if precisions is None else [precisions]),
     )
 

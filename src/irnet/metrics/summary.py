@@ -9,10 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from irnet.cells import LABEL_NAMES
 from irnet.errors import InputError
-from irnet.metrics.calibration import Reliability
 from irnet.metrics.causes import KINDS, Counts
 from irnet.metrics.degree import DEGREE_NAMES
 from irnet.metrics.links import LINK_NAMES
+from irnet.metrics.reliability import Reliability
 from irnet.metrics.statistics import Estimate, Number
 
 Way = Literal["image_mean", "pooled", "ap"]

@@ -33,7 +33,7 @@ def pair_nuclei(cells: Cells, among: NDArray[np.bool_] | None = None) -> Cells:
     """`cells` with each nucleus linked to its cell, regardless of the links before.
 
     All nuclei and cells that could belong together are solved together: the cell that a nucleus leaves empty
-    counts as well. A nucleus with less than half of its area inside every cell keeps no parent. Where `among`
+    counts as well. A nucleus of which no cell holds half keeps no parent. Where `among`
     (n,) says which instances take part, the others get no link and no nucleus.
     """
     chosen = np.arange(len(cells)) if among is None else np.flatnonzero(among)

@@ -7,7 +7,7 @@ from typing import Self
 
 from irnet.slides.layout import Layout
 from irnet.slides.readers.slide import Pixels, Slide
-from irnet.slides.tiles import Window
+from irnet.slides.windows import Window
 
 
 class ReadingAhead:

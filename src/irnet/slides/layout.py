@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from irnet.slides.focus import ONE
 from irnet.slides.readers.slide import Box, Pixels, Slide
 from irnet.slides.resample import STEPS, Resampling
-from irnet.slides.tiles import Window, plan_windows
 from irnet.slides.tissue import Tissue
+from irnet.slides.windows import Window, plan_windows
 
 SAME_SCALE = 0.03  # a level within 3 % of the network's scale is not resampled
 CELL_UM = 100.0  # a window without anything this far around its core owns no cell
@@ -60,12 +60,7 @@ class Layout:
 
         Read is the coarsest level that is still as fine as the network's scale. `window` is core and halo.
         """
-        target = (network_mpp or mpp) * (1 + SAME_SCALE)
-        level = max(
-            (n for n in range(len(slide.levels)) if mpp * slide.downsample(n) <= target),
-            key=slide.downsample,
-            default=0,
-        )
+        level = slide.level_for((network_mpp or mpp) * (1 + SAME_SCALE) / mpp)
         px = (network_mpp or mpp) / (mpp * slide.downsample(level))
         steps = STEPS if abs(1 / px - 1) <= SAME_SCALE else round(px * STEPS)
         return cls(plane, level, steps, slide.downsample(level), slide.levels[level], mpp, *window, focus)

@@ -21,7 +21,7 @@ def shrink(slide: Slide, plane: int, box: Box, shape: Shape) -> Pixels:
     (height, width), (x1, y1, x2, y2) = shape, box
     if (y2 - y1, x2 - x1) == shape:
         return slide.read(plane, 0, box)
-    level = level_for(slide, max((x2 - x1) / width, (y2 - y1) / height))
+    level = slide.level_for(SAME * max((x2 - x1) / width, (y2 - y1) / height))
     down = slide.downsample(level)
     if (x2 - x1) * (y2 - y1) / down**2 > MOST_READ:
         raise InputError(f"{slide.path}: it has no smaller level for an overview: zoom in to see pixels")
@@ -41,9 +41,3 @@ def shrink(slide: Slide, plane: int, box: Box, shape: Shape) -> Pixels:
         size = width, min(rows, height - first)
         bands.append(np.asarray(part.resize(size, PIL.Image.Resampling.BOX, frame)))
     return np.concatenate(bands)
-
-
-def level_for(slide: Slide, factor: float) -> int:
-    """The coarsest level that is fine enough for pixels that are `factor` of the finest level wide."""
-    fitting = (n for n in range(len(slide.levels)) if slide.downsample(n) <= factor * SAME)
-    return max(fitting, key=slide.downsample, default=0)

@@ -18,7 +18,7 @@ from irnet.data.files import as_json, write_atomic
 from irnet.errors import InputError
 from irnet.slides.bubbles import Bubble
 from irnet.slides.layout import Layout
-from irnet.slides.tiles import Window
+from irnet.slides.windows import Window
 from irnet.wording import command
 
 FORMAT = 1

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from irnet.slides.readers.slide import Box, Pixels
-from irnet.slides.tiles import Window
 from irnet.slides.tissue import FINEST_UM, Rgb
+from irnet.slides.windows import Window
 
 PATCH = 256  # px a side at the network's scale
 FLOOR = 0.17  # sharpness: of sharp smears .36, of those blurred by 2 px .19, by 3 px .14

@@ -16,7 +16,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from irnet.errors import InputError
-from irnet.slides.tiles import PHASE
+from irnet.slides.windows import PHASE
 
 Pixels = NDArray[np.uint8]  # (h, w, 3) RGB
 Box = tuple[int, int, int, int]  # x1, y1, x2, y2 in px, x2 and y2 exclusive

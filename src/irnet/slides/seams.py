@@ -18,7 +18,7 @@ from irnet.cells import Cells
 from irnet.errors import InputError
 from irnet.geometry import boxes as geometry
 from irnet.progress import each
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 from irnet.wording import number_of
 
 LEAST_HALO = 256  # px at the network's scale: half of a 100 um cell at 0.37 um a pixel, and its context

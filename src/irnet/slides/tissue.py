@@ -62,11 +62,7 @@ def find_tissue(slide: Slide, plane: int, mpp: float) -> Tissue:
     window has its own. Places without any light or colour were not scanned, and differ in nothing; but pure
     white between cells is glass, whose light went over the camera's range.
     """
-    level = max(
-        (n for n in range(len(slide.levels)) if mpp * slide.downsample(n) <= FINEST_UM),
-        key=slide.downsample,
-        default=0,
-    )
+    level = slide.level_for(FINEST_UM / mpp)
     side = max(1, int(FINEST_UM / (mpp * slide.downsample(level))))
     background = _background(slide, plane, level, mpp * slide.downsample(level))
 

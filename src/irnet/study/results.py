@@ -12,9 +12,9 @@ import numpy as np
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, Cuts
 from irnet.metrics import ClassScore
-from irnet.metrics.calibration import Reliability, calibration
 from irnet.metrics.coco_ap import AP_NAMES, PooledRanking, Ranking
 from irnet.metrics.degree import DEGREE_NAMES
+from irnet.metrics.reliability import Reliability, reliability
 from irnet.metrics.statistics import (
     Difference,
     Ratios,
@@ -237,7 +237,7 @@ def _calibration(parts: Sequence[ClassScore]) -> Reliability:
     """Of the predictions of all seeds."""
     rankings = [Ranking.empty(), *(part.ranking for part in parts)]
     reached = [np.zeros(0), *(part.matched_iou for part in parts)]
-    return calibration(np.concatenate([ranking.scores for ranking in rankings]), np.concatenate(reached))
+    return reliability(np.concatenate([ranking.scores for ranking in rankings]), np.concatenate(reached))
 
 
 def _parts(seed: SeedScores, label: int) -> list[ClassScore]:

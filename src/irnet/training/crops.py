@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch.utils.data import Dataset
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Content
 from irnet.config import AugmentSettings, Settings
-from irnet.data.sample import Entry, Sample
+from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.geometry.boxes import as_boxes
 from irnet.training.recolouring import recolour
@@ -22,7 +21,6 @@ from irnet.training.warp import draw_warp, warp_boxes, warp_image, warp_masks
 
 Item = tuple[Tensor, dict[str, Tensor]]
 Make = Callable[[int], tuple[NDArray[np.uint8], Content]]
-ReadShare = Callable[[int, int], list[Sample]]  # of (rank, number of ranks)
 ENDLESS = 2**62  # items
 BUDGET = 2**28  # bytes of pixels kept: 89 fields of 1000 x 1000
 
@@ -150,18 +148,6 @@ def crops_of(source: Sequence[Entry] | Make, settings: Settings) -> CropDataset:
         mpp=data.mpp or None,
         rules=InstanceRules(mask_size=data.mask_size, min_share=data.min_visible),
     )
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a run learns from."""
-
-    crops: CropDataset
-    reuse: int  # crops of each image
-    read_validation: ReadShare
-    identity: dict[str, Any]  # distinguishes other data from the same
-    facts: dict[str, Any]  # what else the model card says of it
-    scaled: bool = True  # whether um per pixel of any image is known
 
 
 class FieldCrops(CropDataset):

@@ -19,8 +19,9 @@ from irnet.data.sample import Sample
 from irnet.errors import InputError
 from irnet.synthetic import Cutout, compose, cut_out, generate
 from irnet.synthetic.smear import VERSION, Patient
-from irnet.training.crops import Source, crops_of
+from irnet.training.crops import crops_of
 from irnet.training.feed import process_context, starting_processes
+from irnet.training.source import Source
 
 GeneratedField = tuple[NDArray[np.uint8], Content]
 

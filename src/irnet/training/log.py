@@ -19,7 +19,7 @@ from irnet.data.files import write_text
 from irnet.errors import InputError
 from irnet.progress import Stage, is_heard, stage
 from irnet.training.scores import Validation
-from irnet.wording import install_extra
+from irnet.wording import clock, install_extra
 
 LOG_NAME = "log.jsonl"
 
@@ -133,7 +133,7 @@ class RunLog:
             return
 
         rate = means["seconds_per_step"]
-        left = "" if self.steps is None else f"  {_clock((self.steps - step) * rate)} left"
+        left = "" if self.steps is None else f"  {clock((self.steps - step) * rate)} left"
         self.say(f"step {step}/{self.steps or '?'}  {losses}  {rate:.2f} s/step{left}")
 
 
@@ -183,9 +183,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -29,6 +29,7 @@ from irnet.training.optim import (
     warmup_factor,
 )
 from irnet.training.scores import Validation
+from irnet.wording import some_of
 
 SAID = 5  # settings in a line
 NOTED_LATER = ("images_sha256", "unlabelled_images_sha256")  # older checkpoints go on without
@@ -236,7 +237,4 @@ def not_taken(settings: Settings, folder: Path) -> list[str]:
     differing = [f"{key} = {own[key]!r}, not {asked[key]!r}" for key in own if own[key] != asked.get(key)]
     if not differing:
         return []
-    more = f" and {len(differing) - SAID} more" if len(differing) > SAID else ""
-    return [
-        f"--resume goes on with the settings that the run began with: {', '.join(differing[:SAID])}{more}"
-    ]
+    return [f"--resume goes on with the settings that the run began with: {some_of(differing, SAID)}"]

@@ -26,7 +26,8 @@ from irnet.data.files import sha256
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry, Sample, digest_of_images
 from irnet.errors import InputError
-from irnet.training.crops import Source, crops_of
+from irnet.training.crops import crops_of
+from irnet.training.source import Source
 from irnet.wording import number_of
 
 _STAY = "stay those that the run began with; finish some images in irnet view (Shift A)"
@@ -52,7 +53,7 @@ def open_source(settings: Settings, data: str | Path | None, own: OwnData = OwnD
     return _annotated(settings, Path(data), own)
 
 
-def claimed(settings: Settings, source: Source) -> Settings:
+def with_known_scale(settings: Settings, source: Source) -> Settings:
     """Return the settings without a scale where that of no image is known: the network has none then."""
     if not settings.data.mpp:
         return settings

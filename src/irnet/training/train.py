@@ -20,14 +20,14 @@ from irnet.data.files import write_text
 from irnet.inference.devices import describe_device
 from irnet.training.budget import TimeBudget
 from irnet.training.card import write_card
-from irnet.training.crops import Source
 from irnet.training.feed import Batch, Feed, FieldBatch
 from irnet.training.folder import has_checkpoint, held, make_ready
 from irnet.training.log import RunLog
 from irnet.training.optim import set_learning_rate
 from irnet.training.ranks import Ranks, joined
 from irnet.training.run import BEST, Run, Start, settings_of
-from irnet.training.sources import claimed, open_source
+from irnet.training.source import Source
+from irnet.training.sources import open_source, with_known_scale
 from irnet.training.steps import NotFiniteError, StepResult, optimise, read_steps, step_seed, stop_requested
 from irnet.training.validation import Validator
 
@@ -90,7 +90,7 @@ def train(
         settings = settings_of(folder) if resumed else settings
         from_weights = resumed or start.init is not None
         source = open_source(settings, data, start.own)
-        settings = claimed(settings, source)
+        settings = with_known_scale(settings, source)
         source, fields = _beside(source, settings, unlabelled, from_weights=from_weights)
         identity, facts = source.identity, _facts(source, ranks)
         run = Run.begin(

@@ -18,7 +18,8 @@ from irnet.data.image import read_image
 from irnet.data.listing import list_images
 from irnet.data.sample import Entry, digest_of_images
 from irnet.errors import InputError
-from irnet.training.crops import ENDLESS, FieldCrops, Source
+from irnet.training.crops import ENDLESS, FieldCrops
+from irnet.training.source import Source
 
 SET = "annotations.json"
 SEED = 1  # of the crops, beside the run's

@@ -9,9 +9,9 @@ from irnet.inference.networks import Network
 from irnet.inference.predict import Predictor
 from irnet.inference.scale import OWN, median_nucleus
 from irnet.progress import each
-from irnet.training.crops import Source
 from irnet.training.ranks import Ranks
 from irnet.training.scores import Validation, score_validation
+from irnet.training.source import Source
 
 
 class Validator:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from irnet.errors import InputError
+from irnet.errors import InputError, check_save
 from irnet.report.measures import check_measure
 
 SAVES = ("svg", "pdf", "png")
@@ -45,8 +45,7 @@ class FigureOptions:
 
     def check(self) -> None:
         """Refuse what cannot be drawn (`InputError`)."""
-        if unknown := sorted(set(self.save) - set(SAVES)):
-            raise InputError(f"--save {','.join(unknown)}: unknown; choose from {', '.join(SAVES)}")
+        check_save(self.save, SAVES)
         if self.by is not None:
             check_measure(self.by)
         elif self.sheet or self.limits:

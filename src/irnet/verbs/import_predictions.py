@@ -24,7 +24,7 @@ from irnet.data.locking import writing
 from irnet.data.sample import Entry
 from irnet.inference.versions import versions
 from irnet.metrics.flatten import ORDER, label_map_ceiling
-from irnet.morphometry.pairing import pair_nuclei
+from irnet.verbs.own_data import paired
 from irnet.verbs.run_files import WRITTEN, refuse_taken, remove_earlier
 from irnet.wording import number_of
 
@@ -81,7 +81,7 @@ def import_predictions(
     refuse_overwriting([out / name for name in WRITTEN], [source, source / PREDICTIONS, locate(data)])
 
     predictions = read_predictions(source, data, kind=kind, labels=labels, mapping=mapping, missing=missing)
-    entries = [_paired(entry) for entry in predictions.found]
+    entries = [paired(entry) for entry in predictions.found]
 
     origin = {
         "method": name or source.resolve().stem,
@@ -120,10 +120,6 @@ def _write(out: Path, run: dict[str, Any], entries: Sequence[Entry], origin: dic
     write_atomic(out / RUN, as_json(run))
     remove_drafts([out])
     shutil.rmtree(out / DRAFT, ignore_errors=True)
-
-
-def _paired(entry: Entry) -> Entry:
-    return replace(entry, content=replace(entry.content, cells=pair_nuclei(entry.content.cells)))
 
 
 def _ceiling(truths: Sequence[Entry]) -> dict[str, dict[str, float | None]]:

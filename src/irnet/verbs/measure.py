@@ -14,7 +14,7 @@ from irnet.data.files import remove_drafts, sha256, write_atomic
 from irnet.data.locking import writing
 from irnet.data.own import OwnData
 from irnet.data.sample import Entry
-from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
+from irnet.errors import DONE, DONE_WITH_ERRORS, InputError, check_save
 from irnet.morphometry.images import IMAGE_COLUMNS, summarise_image
 from irnet.morphometry.parquet import check_parquet, to_parquet
 from irnet.morphometry.table import (
@@ -73,8 +73,7 @@ def measure_files(
         InputError: the source or an option is wrong, the extra for Parquet is missing, or another is writing
             there.
     """
-    if unknown := sorted(set(save) - set(SAVES)):
-        raise InputError(f"--save {','.join(unknown)}: unknown; choose from {', '.join(SAVES)}")
+    check_save(save, SAVES)
     if "parquet" in save:
         check_parquet()
 

@@ -30,18 +30,18 @@ class Completion:
         if not self.link:
             _warn_of_missing_links(completed, self.source)
             return completed
-        completed, note = link_nuclei(completed)
+        completed, note = pair_unlinked(completed)
         self.notes.append(note)
         return completed
 
 
-def link_nuclei(entries: Sequence[Entry]) -> tuple[list[Entry], str]:
+def pair_unlinked(entries: Sequence[Entry]) -> tuple[list[Entry], str]:
     """Pair the nuclei of images without any link with cells; say how many were linked.
 
-    A nucleus of which less than half lies inside every cell stays without one. Images that have a link
+    A nucleus of which no cell holds half stays without one. Images that have a link
     already are left as they are.
     """
-    linked = [entry if _has_links(entry.content.cells) else _paired(entry) for entry in entries]
+    linked = [entry if _has_links(entry.content.cells) else paired(entry) for entry in entries]
     before = sum(_has_links(entry.content.cells) for entry in entries)
 
     nuclei = sum(int((one.content.cells.labels == NUCLEUS).sum()) for one in linked)
@@ -59,7 +59,7 @@ def link_nuclei(entries: Sequence[Entry]) -> tuple[list[Entry], str]:
 
 def _warn_of_missing_links(entries: Sequence[Entry], source: str | Path) -> None:
     """Warn of images in which no nucleus belongs to a cell and some could: there is no N:C ratio then."""
-    without = [_paired(entry) for entry in entries if not _has_links(entry.content.cells)]
+    without = [paired(entry) for entry in entries if not _has_links(entry.content.cells)]
     could = [int((entry.content.cells.parents != NO_PARENT).sum()) for entry in without]
     if count := sum(number > 0 for number in could):
         _logger.warning(
@@ -75,5 +75,6 @@ def _has_links(cells: Cells) -> bool:
     return bool((cells.parents != NO_PARENT).any())
 
 
-def _paired(entry: Entry) -> Entry:
+def paired(entry: Entry) -> Entry:
+    """The image with each nucleus linked to the cell that it most likely belongs to, if to any."""
     return replace(entry, content=replace(entry.content, cells=pair_nuclei(entry.content.cells)))

@@ -27,7 +27,7 @@ from irnet.data.nucleus_size import doubt_mpp
 from irnet.data.own import contradiction
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
-from irnet.errors import InputError
+from irnet.errors import InputError, check_save
 from irnet.inference.first_look import scale_of_files
 from irnet.inference.methods import Method, open_method
 from irnet.inference.scale import Scale, given_scale
@@ -71,8 +71,7 @@ def predict_files(
             only reported.
         KeyboardInterrupt: stopped; its text says how to go on.
     """
-    if unknown := sorted(set(options.save) - set(SAVES)):
-        raise InputError(f"--save {','.join(unknown)}: unknown; choose from {', '.join(SAVES)}")
+    check_save(options.save, SAVES)
 
     files, out = list_images(paths, recursive=options.recursive), Path(out_dir)
     check_kinds(files)

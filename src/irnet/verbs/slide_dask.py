@@ -23,7 +23,7 @@ from irnet.data.files import unwritable
 from irnet.errors import InputError
 from irnet.inference.slide_blocks import MOST_TRIES
 from irnet.progress import stage, tell
-from irnet.slides.window import Detect
+from irnet.slides.find_block import Detect
 from irnet.verbs.dask_client import Client, Future, connected
 from irnet.verbs.slide_run import (
     OpenDetector,

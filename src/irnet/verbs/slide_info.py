@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from irnet.conventions import check_mpp
-from irnet.data.calibration import NOT_USED
+from irnet.data.tiff_mpp import NOT_USED
 from irnet.inference.weights import find_weights, read_settings
 from irnet.inference.windows import WINDOWS
 from irnet.slides.focus import choose_focus, in_focus, say_focus

@@ -30,8 +30,8 @@ from irnet.slides.layout import Layout, audited
 from irnet.slides.plan import RUN, DamagedPlanError, Plan, SlidePlan
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Slide
-from irnet.slides.tiles import Window
 from irnet.slides.tissue import find_tissue
+from irnet.slides.windows import Window
 from irnet.verbs.failures import LeftOut
 from irnet.verbs.slide_scale import Finder, estimate_mpp, say_missing
 

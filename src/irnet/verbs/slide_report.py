@@ -26,7 +26,7 @@ from irnet.slides.plan import PLAN, RUN, Plan, SlidePlan
 from irnet.slides.readers.slide import Pixels, Slide
 from irnet.slides.reading import Instance, Store, open_store
 from irnet.slides.store import SORTED_BY, TILE
-from irnet.slides.tiles import PHASE
+from irnet.slides.windows import PHASE
 from irnet.verbs.finished_slides import finished_slides
 from irnet.verbs.slide_notes import notes_of, read_quality
 from irnet.verbs.slide_rows import rows_of_slides

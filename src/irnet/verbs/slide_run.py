@@ -23,13 +23,13 @@ from irnet.inference.weights import BUNDLED, RESEARCH
 from irnet.progress import each, tell
 from irnet.slides.ahead import ReadingAhead
 from irnet.slides.block import Block
+from irnet.slides.find_block import Detect, find_block
 from irnet.slides.focus import in_focus
 from irnet.slides.key import slide_key
 from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Pixels, Slide
-from irnet.slides.tiles import Window
-from irnet.slides.window import Detect, find_block
+from irnet.slides.windows import Window
 from irnet.verbs.failures import LeftOut, explain
 from irnet.wording import number_of
 

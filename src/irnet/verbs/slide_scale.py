@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from irnet.cells import Cells
-from irnet.data.calibration import NOT_SQUARE, NOT_USED
+from irnet.data.tiff_mpp import NOT_SQUARE, NOT_USED
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import (

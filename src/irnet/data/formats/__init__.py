@@ -31,7 +31,7 @@ from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.progress import each, stage
-from irnet.wording import number_of
+from irnet.wording import number_of, some_of
 
 DRAWN = ("cvat", "imagej", "labelme", "labels", "qupath")  # files beside images, of tools to draw with
 PUBLIC = ("cric", "cx22", "herlev", "isbi2014", "sipakmed")
@@ -128,13 +128,11 @@ def _warn_of_turned(source: str | os.PathLike, entries: Sequence[Entry]) -> None
     """Warn of images with an orientation tag: not every tool that draws on them obeys it."""
     turned = [entry.name for entry in entries if entry.pixels is None and orientation(entry.path) != 1]
     if turned:
-        more = f" and {len(turned) - _NAMED} more" if len(turned) > _NAMED else ""
         _logger.warning(
-            "%s: turned upright by their orientation tag: %s%s. If the tool that drew on them does not turn "
+            "%s: turned upright by their orientation tag: %s. If the tool that drew on them does not turn "
             "them (QuPath and ImageJ do not), save them upright and draw again",
             source,
-            ", ".join(turned[:_NAMED]),
-            more,
+            some_of(turned, _NAMED),
         )
 
 

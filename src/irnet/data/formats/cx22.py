@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
-from irnet.data.components import link_nuclei
+from irnet.data.components import link_to_only_holder
 from irnet.data.copies import warn_of_copies
 from irnet.data.listing import walk, warn_of_unread
-from irnet.data.matlab import Value, open_hdf5
+from irnet.data.matlab import Value, items_of, open_hdf5
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 from irnet.wording import install_extra
@@ -52,8 +52,8 @@ def _entry(folder: Path, number: int, image: Value, cells: Value, nuclei: Value)
     pixels = _array(image, place)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise InputError(f"{place}: an image of {pixels.shape} {pixels.dtype}, not of 8-bit RGB")
-    masks = [(CYTOPLASM, _array(mask, place)) for mask in _items(cells)]
-    masks += [(NUCLEUS, _array(mask, place)) for mask in _items(nuclei)]
+    masks = [(CYTOPLASM, _array(mask, place)) for mask in items_of(cells)]
+    masks += [(NUCLEUS, _array(mask, place)) for mask in items_of(nuclei)]
     if any(mask.shape != pixels.shape[:2] for _, mask in masks):
         raise InputError(f"{place}: a mask that is not of the image's size {pixels.shape[:2]}")
     solid = [(label, mask != 0) for label, mask in masks if mask.any()]
@@ -64,7 +64,7 @@ def _entry(folder: Path, number: int, image: Value, cells: Value, nuclei: Value)
     return Entry(
         name=f"{folder.name}_{number:04}.png",
         path=folder / _IMAGES,
-        content=Content(cells=link_nuclei(whole)),
+        content=Content(cells=link_to_only_holder(whole)),
         pixels=pixels,
     )
 
@@ -77,11 +77,6 @@ def _open(file: Path, stack: ExitStack) -> _Array:
         made = ": run generator/ImageDataGenerator.m of the set in MATLAB" if file.match(_IMAGES) else ""
         raise InputError(f"{file}: no such file{made}")
     return stack.enter_context(open_hdf5(file, file.stem))
-
-
-def _items(value: Value) -> list[Value]:
-    """What a cell array holds; anything else as its only item."""
-    return value if isinstance(value, list) else [value]
 
 
 def _array(value: Value, place: str) -> NDArray:

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
-from irnet.data.components import link_nuclei, split_components
+from irnet.data.components import link_to_only_holder, split_components
 from irnet.data.copies import warn_of_copies
 from irnet.data.image import read_image
 from irnet.data.listing import IMAGE_SUFFIXES, is_litter, list_images, warn_of_unread
 from irnet.data.mask_image import read_mask
-from irnet.data.matlab import Value, read_mat
+from irnet.data.matlab import Value, items_of, read_mat
 from irnet.data.sample import Entry
 from irnet.errors import InputError
 
@@ -60,7 +60,7 @@ def _composed(file: Path) -> list[Entry]:
             name=f"{stem}_{number:0{width}}.png",
             path=file,
             content=Content(
-                cells=_cells(f"{file}, image {number}", image.shape[:2], _items(masks), nucleus_map)
+                cells=_cells(f"{file}, image {number}", image.shape[:2], items_of(masks), nucleus_map)
             ),
             pixels=image,
         )
@@ -80,7 +80,7 @@ def _cells(place: str, shape: tuple[int, ...], masks: Sequence[Any], nucleus_map
     size = shape[0], shape[1]
     cells = Cells.build([mask != 0 for mask in masks] + crops, origins + offsets, labels, size)
     warn_of_copies(place, cells)
-    return link_nuclei(cells.select(cells.areas > 0))
+    return link_to_only_holder(cells.select(cells.areas > 0))
 
 
 def _images(file: Path) -> list[NDArray[np.uint8]]:
@@ -131,8 +131,3 @@ def _variable(file: Path, data: dict[str, list[Value]], ending: str) -> list[Any
 
 def _is_grey(image: Any) -> bool:
     return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 2
-
-
-def _items(value: Any) -> list[Any]:
-    """A cell array; anything else as its only item."""
-    return value if isinstance(value, list) else [value]

@@ -21,7 +21,7 @@ from irnet.data.mask_image import MAP_SUFFIXES
 from irnet.data.matching import Matching, match_files
 from irnet.data.sample import Entry
 from irnet.errors import InputError
-from irnet.wording import number_of
+from irnet.wording import number_of, some_of
 
 Kind = Literal["coco", "labels", "yolo"]
 Missing = Literal["error", "empty"]
@@ -284,8 +284,6 @@ def _notes(found: _Found) -> tuple[str, ...]:
     return (*lines, *found.notes)
 
 
-def _few(items: Sequence[object], most: int = 3) -> str:
-    """The first of many names, and how many more there are."""
-    names = [item.name if isinstance(item, Path) else str(item) for item in items]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _few(items: Sequence[object]) -> str:
+    """Names of images, or of files without their folders."""
+    return some_of([item.name if isinstance(item, Path) else str(item) for item in items], most=3)

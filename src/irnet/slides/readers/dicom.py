@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from irnet.data.calibration import square
 from irnet.data.pixels import as_rgb
+from irnet.data.tiff_mpp import square
 from irnet.errors import InputError
 from irnet.slides.readers.quiet import quiet
 from irnet.slides.readers.slide import Box, Pixels, Slide

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from irnet.data.tiff import MAGICS
 from irnet.errors import InputError
 from irnet.slides.readers import openslide
 from irnet.slides.readers.dicom import DicomSlide, holds_dicom, is_dicom
@@ -15,7 +16,6 @@ from irnet.slides.readers.tiff import TiffSlide, look
 
 _TIFF_NAMES = {".svs", ".ndpi"}  # what scanners write under them is TIFF
 _BY_OPENSLIDE = {*SCANNERS} - _TIFF_NAMES  # without it they are no picture
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _UNSEEN = "whether it has more focal planes than the one that is read is not known"
 _ANY_TIFF = "generic-tiff"  # OpenSlide's name for what no scanner is known to write
 
@@ -45,7 +45,7 @@ def open_slide(path: str | Path) -> Slide:
     if is_dicom(path):
         return DicomSlide(path)
     scanner = openslide.vendor(path)
-    if begin in _TIFF:
+    if begin in MAGICS:
         return _open_tiff(path, None if scanner == _ANY_TIFF else scanner)
     if scanner is not None or path.suffix.lower() in _BY_OPENSLIDE:
         return OpenSlideSlide(path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irnet.data.calibration import square
+from irnet.data.tiff_mpp import square
 from irnet.errors import InputError
 from irnet.slides.readers.slide import Box, Pixels, Slide
 from irnet.wording import install_extra

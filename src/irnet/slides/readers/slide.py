@@ -44,6 +44,11 @@ class Slide(ABC):
         """How many pixels of the finest level a pixel of this one is wide."""
         return self.levels[0][1] / self.levels[level][1]
 
+    def level_for(self, factor: float) -> int:
+        """The coarsest level whose pixels are at most `factor` pixels of the finest level wide."""
+        fine = (level for level in range(len(self.levels)) if self.downsample(level) <= factor)
+        return max(fine, key=self.downsample, default=0)
+
     def read(self, plane: int, level: int, box: Box) -> Pixels:
         """The pixels (h, w, 3) of a box of a level, in one focal plane; white where nothing was scanned.
 

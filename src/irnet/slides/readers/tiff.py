@@ -13,7 +13,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from irnet.data.calibration import (
+from irnet.data.inflation import check_tile
+from irnet.data.pixels import ONE_ALPHA, as_rgb
+from irnet.data.tiff_mpp import (
     DESCRIPTION,
     HEIGHT,
     SUBFILE,
@@ -24,8 +26,6 @@ from irnet.data.calibration import (
     Tags,
     um_by_tags,
 )
-from irnet.data.inflation import check_tile
-from irnet.data.pixels import ONE_ALPHA, as_rgb
 from irnet.errors import InputError
 from irnet.slides.readers.quiet import quiet
 from irnet.slides.readers.slide import Box, Pixels, Slide

@@ -11,7 +11,7 @@ from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.errors import InputError
 from irnet.inference.devices import choose_device
-from irnet.metrics.calibration import Reliability
+from irnet.metrics.reliability import Reliability
 from irnet.study import sections
 from irnet.study.frozen.associations import choose_field, draw_associations
 from irnet.study.frozen.making import recall_frozen_row

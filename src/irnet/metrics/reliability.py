@@ -55,7 +55,7 @@ class Reliability:
         return {"ece_iou": self.ece_iou, "ece_right": self.ece_right, "bins": bins}
 
 
-def calibration(scores: NDArray[np.float64], iou: NDArray[np.float64], bins: int = BINS) -> Reliability:
+def reliability(scores: NDArray[np.float64], iou: NDArray[np.float64], bins: int = BINS) -> Reliability:
     """Put m predictions into bins of equal width over scores 0..1, each with its means.
 
     `scores` and `iou` are (m,); the IoU is that with the match, 0 without one, so that a duplicate's is 0.

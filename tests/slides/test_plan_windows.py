@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from irnet.slides.tiles import plan_windows
+from irnet.slides.windows import plan_windows
 
 
 @pytest.mark.parametrize("shape", [(700, 1000), (64, 64), (130, 5), (1, 1)])

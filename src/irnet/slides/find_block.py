@@ -9,7 +9,7 @@ from irnet.slides.block import Block, measure_in_window
 from irnet.slides.plan import SlidePlan
 from irnet.slides.quality import patches_of
 from irnet.slides.readers.slide import Pixels
-from irnet.slides.tiles import Window
+from irnet.slides.windows import Window
 
 Read = Callable[[Window], Pixels]  # the pixels (h, w, 3) of a window's frame
 Detect = Callable[[Pixels, float], Cells]  # candidates of a window (h, w, 3) of so many um per pixel
