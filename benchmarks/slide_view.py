@@ -21,12 +21,13 @@ from imagecodecs import jpeg_encode
 from playwright.sync_api import Page
 
 from irnet.cells import CYTOPLASM, NO_PARENT, NUCLEUS, Cells
+from irnet.data.file_names import CELLS_DB
 from irnet.geometry.polygons import outlines
 from irnet.server.slide_scene import BOXED, OUTLINED, SORTS
 from irnet.slides.block import MEASURES, Block
 from irnet.slides.nesting import NESTED, Part
 from irnet.slides.outlines import encode_outline
-from irnet.slides.store import CELLS_DB, tiles_of, write_store
+from irnet.slides.store import tiles_of, write_store
 from irnet.synthetic import generate
 from irnet.verbs.slide_plan import SlideOptions, plan_slides
 from viewer import Clock, opened

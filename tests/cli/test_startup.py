@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from irnet.data.coco.run_record import PREDICTIONS
+from irnet.data.file_names import PREDICTIONS
 
 NETWORK = ("torch", "torchvision")
 UNUSED = (

@@ -11,7 +11,7 @@ import torch
 
 import irnet
 from irnet.config import Settings, load_recipe
-from irnet.data.coco.run_record import PREDICTIONS, RUN
+from irnet.data.file_names import PREDICTIONS, RUN
 from irnet.errors import InputError
 from irnet.inference import engines
 from irnet.inference.engines import choose_engine, open_engine

@@ -12,15 +12,8 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells
 from irnet.config import PerClass, Settings
 from irnet.errors import InputError
 from irnet.inference.predict import Predictor
-from irnet.inference.scale import (
-    FIRST_LOOK,
-    LEAST_LOOKS,
-    OWN,
-    PRIOR_NUCLEI,
-    SMALLER_LOOK,
-    digest,
-    resized_shape,
-)
+from irnet.inference.resizing import network_shape
+from irnet.inference.scale import FIRST_LOOK, LEAST_LOOKS, OWN, PRIOR_NUCLEI, SMALLER_LOOK, digest
 from irnet.inference.segmenter import ONE_PIECE
 from irnet.inference.weights import save_weights
 from irnet.models.build import build_model
@@ -414,7 +407,7 @@ def test_the_limit_is_that_of_the_size_in_the_network(resizing: Predictor):
 @pytest.mark.parametrize("shape", [(1500, 1500), (1000, 3000), (331, 997), (90, 70), (1999, 777)])
 def test_the_size_in_the_network_is_known(resizing: Predictor, shape: tuple[int, int]):
     _, sizes, _ = resizing.model.prepare([torch.zeros(3, *shape)])
-    assert resized_shape(shape, resizing.settings.model) == sizes[0]
+    assert network_shape(shape, resizing.settings.model) == sizes[0]
 
 
 def test_a_weights_file_makes_a_predictor(tiny: Settings, tmp_path: Path):

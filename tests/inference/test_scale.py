@@ -9,6 +9,7 @@ from irnet.cells import CYTOPLASM, NUCLEUS, Cells, Content
 from irnet.data import memory
 from irnet.data.nucleus_size import doubt_mpp
 from irnet.errors import InputError
+from irnet.inference.resizing import resize_image
 from irnet.inference.scale import (
     PRIOR_NUCLEI,
     Scale,
@@ -17,7 +18,6 @@ from irnet.inference.scale import (
     evenly_spaced,
     given_scale,
     median_nucleus,
-    resize_image,
 )
 
 SIDE = 400

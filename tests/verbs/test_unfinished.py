@@ -18,7 +18,7 @@ import pytest
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS, Cells
 from irnet.data.coco.found import read_found
-from irnet.data.coco.run_record import UNFINISHED
+from irnet.data.file_names import UNFINISHED
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
 from irnet.inference.scale import OWN, Scale

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from irnet.data.coco.found import read_found
 from irnet.data.coco.location import locate
-from irnet.data.coco.run_record import PREDICTIONS
+from irnet.data.file_names import PREDICTIONS
 from irnet.data.files import safe_join
 from irnet.data.listing import IMAGE_SUFFIXES, walk
 from irnet.data.lookup import ImageFolder, Names

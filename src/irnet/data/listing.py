@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from irnet.data.file_names import OVERLAYS, RUN
 from irnet.errors import InputError
 from irnet.wording import some_of
 
@@ -14,7 +15,6 @@ IMAGE_SUFFIXES = (
 )
 _LITTER = ("__macosx", "thumbs.db", "desktop.ini")  # of systems
 _NAMED = 50  # files in a line
-_OVERLAYS, _RECORD = "overlays", "run.json"  # of irnet predict
 
 _logger = logging.getLogger(__name__)
 
@@ -114,6 +114,6 @@ def _images_within(folder: Path) -> list[Path]:
 def _is_drawn(folder: Path, file: Path) -> bool:
     """Whether a file in a folder is an overlay that `irnet predict` drew, beside its record."""
     for place in file.relative_to(folder).parents:
-        if place.name == _OVERLAYS and (folder / place.parent / _RECORD).is_file():
+        if place.name == OVERLAYS and (folder / place.parent / RUN).is_file():
             return True
     return False

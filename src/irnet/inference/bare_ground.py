@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from irnet.cells import CYTOPLASM, NO_PARENT, Cells, Cuts, reaching
 from irnet.inference.detections import ImageDetections
-from irnet.inference.scale import resize_cells, resize_image, scaled_shape
+from irnet.inference.resizing import resize_cells, resize_image, zoomed_shape
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.wording import number_of
 
@@ -57,7 +57,7 @@ def find_bare(image: NDArray[np.uint8], cells: Cells, um_per_px: float, excess: 
 
     The image is (H, W, 3) RGB; `excess` is an optical density (see `leave_bare_out`).
     """
-    shape = scaled_shape(image.shape[:2], min(1.0, um_per_px / UM))
+    shape = zoomed_shape(image.shape[:2], min(1.0, um_per_px / UM))
     small, marked = resize_image(image, shape), resize_cells(cells, shape, None)
     levels = _levels(small)
     ground = _ground(levels)

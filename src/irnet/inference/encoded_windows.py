@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from irnet.cells import Cells
 from irnet.geometry.boxes import Boxes
-from irnet.inference.scale import resize_cells, resize_image, scaled_shape
+from irnet.inference.resizing import resize_cells, resize_image, zoomed_shape
 from irnet.inference.segmenter import ONE_PIECE
 from irnet.inference.windows import WINDOWS
 from irnet.models.constants import by_label
@@ -45,7 +45,7 @@ class EncodedWindows:
     ) -> None:
         self.predictor, self.mpp = predictor, mpp
         self.shape = height, width = image.shape[:2]
-        self.scaled = image if zoom == 1 else resize_image(image, scaled_shape((height, width), zoom))
+        self.scaled = image if zoom == 1 else resize_image(image, zoomed_shape((height, width), zoom))
         self.stretch: Places = np.array(self.scaled.shape[1::-1]) / (width, height)  # of x, of y
         self.halo = 0
         self.windows = self._plan()

@@ -20,7 +20,8 @@ from irnet.errors import InputError
 from irnet.inference.blank import BLANK, is_blank
 from irnet.inference.detections import ImageDetections
 from irnet.inference.engine import EngineName, Precision
-from irnet.inference.scale import OWN, Scale, resize_cells, resize_image, scaled_shape
+from irnet.inference.resizing import resize_cells, resize_image, zoomed_shape
+from irnet.inference.scale import OWN, Scale
 from irnet.models.pasting import Found
 from irnet.morphometry.pairing import pair_nuclei
 from irnet.progress import stage
@@ -226,7 +227,7 @@ class ClassicalMethod:
             return ImageDetections(self.jomls(image, None), 1.0, OWN.notes if scale is None else ())
 
         shape = image.shape[:2]
-        found = self.jomls(resize_image(image, scaled_shape(shape, scale.zoom)), None)
+        found = self.jomls(resize_image(image, zoomed_shape(shape, scale.zoom)), None)
         return ImageDetections(pair_nuclei(resize_cells(found, shape, None)), scale.zoom, ())
 
     def choose(self, cells: Cells, score: float | None = None) -> Cells:

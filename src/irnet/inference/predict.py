@@ -30,14 +30,7 @@ from irnet.inference.detections import ImageDetections
 from irnet.inference.engine import EngineName, Precision
 from irnet.inference.engines import open_engine
 from irnet.inference.prompts import EncodedImage, encode
-from irnet.inference.scale import (
-    LOOKED_AT,
-    OWN,
-    Scale,
-    choose_scale,
-    evenly_spaced,
-    given_scale,
-)
+from irnet.inference.scale import LOOKED_AT, OWN, Scale, choose_scale, evenly_spaced, given_scale
 from irnet.inference.segmenter import Segmenter
 from irnet.inference.weights import find_weights
 from irnet.models.pasting import Found

@@ -8,18 +8,14 @@ It serves to resample; it never becomes um per pixel, or measurements would meas
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from irnet.cells import NO_PARENT, NUCLEUS, Cells, Content
-from irnet.config import ModelSettings
-from irnet.data.memory import check_room
 from irnet.data.nucleus_size import diameters
 from irnet.errors import InputError
 from irnet.inference.detections import ImageDetections
@@ -42,7 +38,6 @@ USUAL_PX = (12, 80)  # nuclei outside are reported
 OWN_NUCLEI = 10  # images with fewer do not say whether they agree with the others
 AGREEING = 1.8  # ratio of the diameters of images of one magnification
 GIVEN = (0.05, 20.0)  # scales that a user may give
-_COPIED = 4  # bytes a pixel in Pillow: of a copy of the image, what is resampled across, and the result
 
 UNKNOWN = "um per pixel unknown"
 LOOKING = "estimating the scale"  # as progress has it
@@ -94,19 +89,6 @@ def evenly_spaced(items: Sequence[_Item], most: int = LOOKED_AT) -> list[_Item]:
     places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
     chosen = [items[int(place)] for place in places]
     return chosen[::4] + chosen[2::4] + chosen[1::4] + chosen[3::4]
-
-
-def scaled_shape(shape: tuple[int, int], zoom: float) -> tuple[int, int]:
-    """Return the (H, W) of an image of `shape` taken at `zoom` times its size."""
-    return max(1, round(shape[0] * zoom)), max(1, round(shape[1] * zoom))
-
-
-def resized_shape(shape: tuple[int, int], model: ModelSettings) -> tuple[int, int]:
-    """Return the (H, W) at which the network sees an image of `shape` (see `ImageBatch`)."""
-    if not model.min_size:
-        return shape
-    scale = min(model.min_size / min(shape), model.max_size / max(shape))
-    return int(shape[0] * scale), int(shape[1] * scale)
 
 
 def digest(image: NDArray[np.uint8]) -> str:
@@ -212,39 +194,6 @@ def centre(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return the middle of an (H, W, 3) image, at most `side` px high and wide: a view."""
     top, left = (max(0, length - side) // 2 for length in image.shape[:2])
     return image[top : top + side, left : left + side]
-
-
-def resize_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return an image resampled to `size` (H, W), averaging where it shrinks.
-
-    Raises InputError where memory is too small for that.
-    """
-    height, width = size
-    high, wide = image.shape[:2]
-    held = _COPIED * (high * wide + high * width + height * width) + 3 * height * width
-    check_room(held, f"an image of {high * wide / 1e6:.0f} megapixels", f"resample to {width} x {height} px")
-    resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    return np.asarray(resized)
-
-
-def resize_cells(cells: Cells, shape: tuple[int, int], mpp: float | None) -> Cells:
-    """Return cells of another scale in a frame of `shape` (H, W)."""
-    if cells.image_shape == shape:
-        return dataclasses.replace(cells, mpp=mpp)
-    factor = np.array([shape[1] / cells.image_shape[1], shape[0] / cells.image_shape[0]])  # of x, of y
-
-    crops, offsets = [], []
-    for box, mask in zip(cells.boxes, cells.masks, strict=True):
-        low = np.round(box[:2] * factor).astype(np.int64)
-        high = np.maximum(np.round(box[2:] * factor).astype(np.int64), low + 1)
-        high = np.minimum(high, shape[::-1])
-
-        soft = PIL.Image.fromarray(mask.astype(np.uint8) * 255)
-        width, height = (high - low).tolist()
-        crop = soft.resize((width, height), PIL.Image.Resampling.BILINEAR)
-        crops.append(np.asarray(crop) >= 128)
-        offsets.append(low)
-    return Cells.build(crops, offsets, cells.labels, shape, scores=cells.scores, mpp=mpp)
 
 
 def nuclei_px(cells: Cells) -> NDArray[np.float64]:

@@ -16,7 +16,8 @@ from irnet.inference.bare_ground import leave_bare_out
 from irnet.inference.blank import BLANK, drop_specks, is_blank
 from irnet.inference.detections import ImageDetections
 from irnet.inference.engine import Engine, check_views
-from irnet.inference.scale import Scale, resize_cells, resize_image, resized_shape, scaled_shape
+from irnet.inference.resizing import network_shape, resize_cells, resize_image, zoomed_shape
+from irnet.inference.scale import Scale
 from irnet.inference.windows import WINDOWS, segment_in_windows
 from irnet.models.constants import area_growth, by_label
 from irnet.models.pasting import Found, to_cells
@@ -151,7 +152,7 @@ class Segmenter:
             zoom = None if mpp is None else self.zoom_of(mpp)
             if mpp is None and scale and scale.saw(image) is None:
                 zoom = scale.zoom
-            size = scaled_shape(image.shape[:2], zoom or 1.0)
+            size = zoomed_shape(image.shape[:2], zoom or 1.0)
             if zoom and max(size) <= ONE_PIECE and not (self.resizes or is_blank(image, zoom)):
                 alike.setdefault(size, []).append(place)
 
@@ -172,7 +173,7 @@ class Segmenter:
         self, zoom: float, image: NDArray[np.uint8], mpp: float | None, seen: Found | None
     ) -> ImageDetections:
         height, width = image.shape[:2]
-        size = scaled_shape((height, width), zoom)
+        size = zoomed_shape((height, width), zoom)
         scaled = image if zoom == 1 else resize_image(image, size)
         if seen is not None or self.resizes or max(size) <= ONE_PIECE:
             try:
@@ -234,7 +235,7 @@ class Segmenter:
 
     def _most(self, shape: tuple[int, int]) -> int:
         """Return how many candidates the network gives at most of an image of `shape`."""
-        size = resized_shape(shape, self.settings.model)
+        size = network_shape(shape, self.settings.model)
         return round(self.settings.predict.max_per_megapixel * area_growth([size]))
 
     @property

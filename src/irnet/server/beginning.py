@@ -10,7 +10,8 @@ from irnet.cells import Cells, Content
 from irnet.conventions import check_mpp
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.document import Row, load
-from irnet.data.coco.run_record import ANNOTATIONS, ERRORS, PREDICTIONS, RunRecord
+from irnet.data.coco.run_record import RunRecord
+from irnet.data.file_names import ANNOTATIONS, ERRORS, PREDICTIONS
 from irnet.data.files import as_json, refuse_losing, safe_join, write_atomic
 from irnet.data.image import read_image
 from irnet.data.listing import list_images

@@ -8,6 +8,7 @@ from irnet.cells import LABEL_NAMES, Cuts
 from irnet.data.coco.document import Row, dump
 from irnet.data.coco.rows import ACCEPTED, AnnotationRow
 from irnet.data.coco.run_record import made_from
+from irnet.data.file_names import CORRECTED
 from irnet.data.files import refuse_losing, remove_drafts, safe_join, write_atomic
 from irnet.data.locking import writing
 from irnet.data.pixels import to_png
@@ -17,7 +18,6 @@ from irnet.server.store import Review
 from irnet.verbs import export as others
 from irnet.wording import number_of
 
-CORRECTED = "corrected.json"
 FORMATS = ("coco", *others.FORMATS)
 
 

@@ -13,13 +13,14 @@ from fastapi.staticfiles import StaticFiles
 
 import irnet
 from irnet.cells import LABEL_NAMES
+from irnet.data.file_names import PLAN
 from irnet.errors import InputError
 from irnet.server.app import STATIC, guarded
 from irnet.server.guard import LOOPBACK_NAMES
 from irnet.server.pictures import TILE, levels
 from irnet.server.slide_pictures import SlideTiles
 from irnet.server.slide_scene import SORTS, SlideScene
-from irnet.slides.plan import PLAN, SlidePlan
+from irnet.slides.plan import SlidePlan
 from irnet.slides.reading import open_store
 from irnet.slides.store import TILE as SQUARE
 from irnet.verbs.finished_slides import finished_slides

@@ -9,7 +9,8 @@ from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.categories import label_of
 from irnet.data.coco.document import Id, Row, group, naming
 from irnet.data.coco.rows import ACCEPTED, ORIGIN, is_found, number_rows, parse_image
-from irnet.data.coco.run_record import JOURNAL, load_checked, made_from
+from irnet.data.coco.run_record import load_checked, made_from
+from irnet.data.file_names import JOURNAL
 from irnet.data.files import sha256
 from irnet.data.sample import UNRECORDED, Entry
 from irnet.errors import InputError

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from irnet.data.coco.document import parse
+from irnet.data.file_names import PLAN, SLIDES, SLIDES_RUN
 from irnet.data.files import as_json, write_atomic
 from irnet.errors import InputError
 from irnet.slides.bubbles import Bubble
@@ -22,7 +23,6 @@ from irnet.slides.windows import Window
 from irnet.wording import command
 
 FORMAT = 1
-RUN, SLIDES, PLAN = "slides.json", "slides", "plan.json"
 SEAL = "sha256"
 
 Row = dict[str, Any]
@@ -137,20 +137,20 @@ class Plan:
         for slide in slides:
             write_atomic(self.folder(slide.name) / PLAN, as_json(_sealed(slide.to_json()), indent=None))
         said = {"format": FORMAT, "slides": list(self.names), "network": dict(self.network)}
-        write_atomic(self.out / RUN, as_json(_sealed(said)))
+        write_atomic(self.out / SLIDES_RUN, as_json(_sealed(said)))
 
     @classmethod
     def read(cls, out: Path) -> Self:
         """The plan in a folder. Raises InputError where there is none."""
-        if not (out / RUN).is_file():
+        if not (out / SLIDES_RUN).is_file():
             raise InputError(
-                f"{out}: no {RUN} in it: make one with {command('slide', 'plan', 'SLIDE', '-o', out)}"
+                f"{out}: no {SLIDES_RUN} in it: make one with {command('slide', 'plan', 'SLIDE', '-o', out)}"
             )
-        row = _read(out / RUN, out)
+        row = _read(out / SLIDES_RUN, out)
         try:
             return cls(out, tuple(row["slides"]), row["network"])
         except (KeyError, TypeError) as error:
-            raise _other_version(out / RUN, out, error) from None
+            raise _other_version(out / SLIDES_RUN, out, error) from None
 
 
 def _read(path: Path, out: Path) -> Row:

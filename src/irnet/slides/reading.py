@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnet.cells import CYTOPLASM
+from irnet.data.file_names import CELLS_DB, SLIDES, SLIDES_RUN
 from irnet.errors import InputError
 from irnet.slides.block import MEASURES
 from irnet.slides.instance import AGAIN, SELECTED, Instance, StoreMeta, damaged
 from irnet.slides.nesting import NESTED
-from irnet.slides.plan import RUN, SLIDES, Plan
-from irnet.slides.store import CELLS_DB, FORMAT, SORTED_BY, TILE
+from irnet.slides.plan import Plan
+from irnet.slides.store import FORMAT, SORTED_BY, TILE
 from irnet.wording import command
 
 RANKED_BY = ("score", "confidence", "nuclei", *NESTED, *MEASURES)
@@ -218,7 +219,7 @@ def find_stores(path: str | Path) -> list[Path]:
     path = Path(path)
     if path.is_file() or (path / CELLS_DB).is_file():
         return [path / CELLS_DB if path.is_dir() else path]
-    if (path / RUN).is_file():
+    if (path / SLIDES_RUN).is_file():
         names: Iterable[str] = Plan.read(path).names
     else:  # given away without the plan
         names = sorted(folder.name for folder in (path / SLIDES).glob("*") if folder.is_dir())

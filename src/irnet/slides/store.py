@@ -22,7 +22,6 @@ from irnet.slides.block import MEASURES
 from irnet.slides.candidates import Candidates
 from irnet.slides.nesting import NESTED, Part
 
-CELLS_DB = "cells.db"
 TILE = 1024  # px at the network's scale
 SORTED_BY = (  # what a gallery sorts by: each has an index
     *("score", "area_um2", "circularity", "od_mean", "od_entropy", "nuclei", "nc_ratio"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from irnet.data.coco.coco import write_coco
+from irnet.data.file_names import ANNOTATIONS
 from irnet.data.files import refuse_losing, write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -40,7 +41,7 @@ def generate_set(  # noqa: PLR0913 - what a set is made of
     `opaque`, the same cells hide what lies under them. The same arguments give the same files. Raises
     InputError when there are fewer images than patients, and when `out_dir` holds a data set already.
     """
-    target = Path(out_dir) / "annotations.json"
+    target = Path(out_dir) / ANNOTATIONS
     if target.exists():
         raise InputError(f"{target} exists: name a new folder")
     patients = min(PATIENTS, images) if patients is None else patients

@@ -13,6 +13,7 @@ from irnet.config import AugmentSettings, Settings
 from irnet.data.checks.needs import need_images
 from irnet.data.coco.coco import read_coco
 from irnet.data.coco.location import locate
+from irnet.data.file_names import ANNOTATIONS
 from irnet.data.files import sha256
 from irnet.data.image import read_image
 from irnet.data.listing import list_images
@@ -21,7 +22,6 @@ from irnet.errors import InputError
 from irnet.training.crops import ENDLESS, FieldCrops
 from irnet.training.source import Source
 
-SET = "annotations.json"
 SEED = 1  # of the crops, beside the run's
 
 _logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def need_teacher(settings: Settings, *, from_weights: bool) -> None:
 
 def _read(path: Path) -> tuple[list[Entry], Path | None]:
     """The images of a folder or data set, and the file that lists them, if there is one."""
-    if path.is_file() or (path / SET).is_file():
+    if path.is_file() or (path / ANNOTATIONS).is_file():
         return read_coco(path), locate(path)
     return [_entry(file) for file in list_images([path])], None
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.found import read_found
+from irnet.data.file_names import ANNOTATIONS
 from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
@@ -54,7 +55,7 @@ def run_demo(out_dir: str | Path, *, seed: int = 12, model: str | None = None, d
     field = out / "data" / "images" / NAME
     write_atomic(field, to_png(image))
     entry = Entry(name=NAME, path=field, content=truth)
-    write_coco(out / "data" / "annotations.json", [entry], info={"description": f"generated, seed {seed}"})
+    write_coco(out / "data" / ANNOTATIONS, [entry], info={"description": f"generated, seed {seed}"})
 
     options = PredictOptions(model=model, mpp=truth.cells.mpp, device=device)
     predict_files([field], out / "found", options)

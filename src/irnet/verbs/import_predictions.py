@@ -17,7 +17,7 @@ import numpy as np
 from irnet.cells import LABEL_NAMES
 from irnet.data.coco.coco import write_coco
 from irnet.data.coco.location import locate
-from irnet.data.coco.run_record import PREDICTIONS, RUN
+from irnet.data.file_names import PREDICTIONS, RUN
 from irnet.data.files import as_json, move, refuse_overwriting, remove_drafts, sha256, write_atomic
 from irnet.data.formats.predictions import Kind, Missing, Predictions, read_predictions
 from irnet.data.locking import writing

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from irnet.data.coco.found import read_found
 from irnet.data.coco.location import is_of_slides
-from irnet.data.coco.run_record import CELLS, IMAGES, PREDICTIONS, RunRecord, made_from
+from irnet.data.coco.run_record import RunRecord, made_from
+from irnet.data.file_names import CELLS, IMAGES, PREDICTIONS
 from irnet.data.files import remove_drafts, sha256, write_atomic
 from irnet.data.locking import writing
 from irnet.data.own import OwnData

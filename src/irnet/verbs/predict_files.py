@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from irnet.cells import LABEL_NAMES, Cells, Content
 from irnet.data.beside import name_files
 from irnet.data.coco.coco import part_of
-from irnet.data.coco.run_record import CELLS, IMAGES, OVERLAYS
+from irnet.data.file_names import CELLS, IMAGES, OVERLAYS
 from irnet.data.files import refuse_overwriting, remove_drafts
 from irnet.data.image import Image, check_kinds, read_image
 from irnet.data.listing import list_images

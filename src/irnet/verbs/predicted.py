@@ -14,7 +14,8 @@ from irnet.cells import LABEL_NAMES, NO_PARENT, Cells, Content, Cuts, reaching
 from irnet.data.checks.needs import need_images
 from irnet.data.coco.coco import entries_of
 from irnet.data.coco.location import locate
-from irnet.data.coco.run_record import PREDICTIONS, RunRecord, load_checked
+from irnet.data.coco.run_record import RunRecord, load_checked
+from irnet.data.file_names import PREDICTIONS
 from irnet.data.files import sha256
 from irnet.data.lookup import Names
 from irnet.data.own import OwnData

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from irnet.data.coco.document import load
-from irnet.data.coco.run_record import (
+from irnet.data.coco.run_record import RunRecord
+from irnet.data.file_names import (
     ANNOTATIONS,
     CELLS,
     ERRORS,
@@ -18,13 +19,12 @@ from irnet.data.coco.run_record import (
     OVERLAYS,
     PREDICTIONS,
     RUN,
-    RunRecord,
+    SLIDES_RUN,
 )
 from irnet.data.files import safe_join
 from irnet.errors import InputError
 from irnet.morphometry.images import IMAGE_COLUMNS
 from irnet.morphometry.table import COLUMNS
-from irnet.slides.plan import RUN as SLIDES_JSON
 
 MADE_OF_THEM = (CELLS, IMAGES, "cells.parquet", "report.html")  # by irnet measure and irnet report
 WRITTEN = (PREDICTIONS, ERRORS, *MADE_OF_THEM)
@@ -36,7 +36,7 @@ def refuse_taken(folder: Path) -> None:
     Nothing shows slides beside images, predictions are read in the place of annotations, and other
     predictions would orphan the corrections.
     """
-    if (folder / SLIDES_JSON).exists():
+    if (folder / SLIDES_RUN).exists():
         raise InputError(
             f"{folder}: it holds whole slides (irnet slide): write images to another folder with -o"
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NO_PARENT, NUCLEUS
+from irnet.data.file_names import CELLS_DB
 from irnet.data.files import as_json, write_atomic
 from irnet.errors import DONE, DONE_WITH_ERRORS, InputError
 from irnet.inference.slide_blocks import BlockError, BlockFolder
@@ -20,7 +21,7 @@ from irnet.slides.linking import link_nuclei
 from irnet.slides.nesting import describe
 from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.reading import open_store
-from irnet.slides.store import CELLS_DB, order_of, write_store
+from irnet.slides.store import order_of, write_store
 from irnet.slides.suppress import survivors_of
 from irnet.verbs.failures import LeftOut
 from irnet.verbs.slide_quality import audit_rows, quality_rows

@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from irnet.data.coco.document import parse
+from irnet.data.file_names import PLAN
 from irnet.errors import InputError
 from irnet.slides.instance import AGAIN, damaged
-from irnet.slides.plan import PLAN
 from irnet.verbs.slide_finish import QC
 from irnet.wording import number_of
 

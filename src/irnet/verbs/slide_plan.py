@@ -13,7 +13,7 @@ from typing import Any
 
 from irnet.cells import LABEL_NAMES
 from irnet.conventions import check_mpp
-from irnet.data.coco.run_record import PREDICTIONS
+from irnet.data.file_names import PREDICTIONS, SLIDES_RUN
 from irnet.data.files import clean_name, sha256
 from irnet.data.locking import writing
 from irnet.data.naming import name_images
@@ -27,7 +27,7 @@ from irnet.slides.bubbles import find_bubbles
 from irnet.slides.focus import choose_focus, in_focus, say_focus
 from irnet.slides.key import slide_key
 from irnet.slides.layout import Layout, audited
-from irnet.slides.plan import RUN, DamagedPlanError, Plan, SlidePlan
+from irnet.slides.plan import DamagedPlanError, Plan, SlidePlan
 from irnet.slides.readers.opening import open_slide
 from irnet.slides.readers.slide import Slide
 from irnet.slides.tissue import find_tissue
@@ -114,7 +114,7 @@ def plan_slides(
             left_out.refuse_all()
         plan = replace(plan, names=tuple(slide.name for slide in slides))
         _refuse_twice(read, slides)
-        if (out / RUN).exists():
+        if (out / SLIDES_RUN).exists():
             _refuse_other(plan, slides, grows=left_out is not None)
         plan.write(slides)
     return plan
@@ -123,7 +123,7 @@ def plan_slides(
 def _planned_before(out: Path, name: str, file: Path) -> SlidePlan | None:
     """The plan that a folder has of a file; a damaged one is none."""
     with suppress(DamagedPlanError):
-        if (out / RUN).exists() and name in (there := Plan.read(out)).names:
+        if (out / SLIDES_RUN).exists() and name in (there := Plan.read(out)).names:
             slide = there.slide(name)
             return slide if slide.path == str(file.resolve()) else None
     return None

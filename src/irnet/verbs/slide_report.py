@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from irnet.cells import CYTOPLASM, LABEL_NAMES, NUCLEUS
+from irnet.data.file_names import PLAN, SLIDES_RUN
 from irnet.errors import InputError
 from irnet.progress import each
 from irnet.report.close_up import LEAST_WINDOW, MARGIN, ROOM, draw_close_up
@@ -22,7 +23,7 @@ from irnet.report.slides import OVERVIEW, CellFigure, SlideFigure, draw_density,
 from irnet.slides.instance import as_cells
 from irnet.slides.layout import Layout
 from irnet.slides.overview import shrink
-from irnet.slides.plan import PLAN, RUN, Plan, SlidePlan
+from irnet.slides.plan import Plan, SlidePlan
 from irnet.slides.readers.slide import Pixels, Slide
 from irnet.slides.reading import Instance, Store, open_store
 from irnet.slides.store import SORTED_BY, TILE
@@ -220,8 +221,8 @@ def _crop(store: Store, opened: _Open, one: Instance) -> Shown:
 
 def _describe_run(out: Path) -> list[tuple[str, str]]:
     """What found the cells, where the plan is there."""
-    if not (out / RUN).is_file():
-        return [("plan", f"not there: {RUN} says what found them")]
+    if not (out / SLIDES_RUN).is_file():
+        return [("plan", f"not there: {SLIDES_RUN} says what found them")]
     return list(_network_facts(Plan.read(out)))
 
 

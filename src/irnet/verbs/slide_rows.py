@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
+from irnet.data.file_names import SLIDES, SLIDES_RUN
 from irnet.errors import InputError
 from irnet.report.page import Value
 from irnet.slides.instance import AGAIN, StoreMeta, damaged
-from irnet.slides.plan import RUN, SLIDES
 from irnet.verbs.slide_finish import SLIDES_CSV
 from irnet.wording import from_spreadsheet
 
@@ -26,7 +26,7 @@ def rows_of_slides(stores: Sequence[Path], metas: Sequence[StoreMeta]) -> list[R
     """
     out = stores[0].parent.parent.parent
     file = out / SLIDES_CSV
-    if stores[0].parent.parent.name != SLIDES or not (file.exists() or (out / RUN).is_file()):
+    if stores[0].parent.parent.name != SLIDES or not (file.exists() or (out / SLIDES_RUN).is_file()):
         return [_counted(meta) for meta in metas]
     if not file.exists():
         raise InputError(f"{file}: no such file: {AGAIN}")

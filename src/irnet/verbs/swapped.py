@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from irnet.data.coco.run_record import ANNOTATIONS, PREDICTIONS
 from irnet.data.coco.split import PARTS
+from irnet.data.file_names import ANNOTATIONS, PREDICTIONS
 from irnet.errors import InputError
 from irnet.wording import command
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from irnet.data.coco.coco import Part, write_parts
 from irnet.data.coco.document import Row, parse, short
-from irnet.data.coco.run_record import CELLS, ERRORS, IMAGES, OVERLAYS, PREDICTIONS, RUN, UNFINISHED
+from irnet.data.file_names import CELLS, ERRORS, IMAGES, OVERLAYS, PREDICTIONS, RUN, UNFINISHED
 from irnet.data.files import as_json, move, sha256, write_atomic
 from irnet.errors import InputError
 from irnet.morphometry.images import IMAGE_COLUMNS

@@ -13,7 +13,7 @@ from PIL import Image
 from irnet.cells import CYTOPLASM, Cells, Content
 from irnet.data.coco.coco import read_coco, write_coco
 from irnet.data.coco.found import read_found
-from irnet.data.coco.run_record import UNFINISHED
+from irnet.data.file_names import UNFINISHED
 from irnet.data.files import sha256, write_atomic
 from irnet.data.formats.predictions import read_predictions
 from irnet.data.sample import Entry

@@ -14,11 +14,11 @@ from irnet.data.coco.coco import Crowd
 from irnet.data.coco.document import dump, naming
 from irnet.data.coco.location import locate
 from irnet.data.coco.split import PARTS, stale_parts
+from irnet.data.file_names import ANNOTATIONS
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
 
 _logger = logging.getLogger(__name__)
-WHOLE = "annotations.json"
 UNDECIDED = (
     "unknown-category",
     "doubled-id",
@@ -46,7 +46,7 @@ def check(
             findings.append(finding("bad-file", file, str(error)))
             continue
         findings += inspection.findings
-        if file.name != WHOLE or not _parts(file.parent):
+        if file.name != ANNOTATIONS or not _parts(file.parent):
             parts.append(inspection)
     for first, second in combinations(parts, 2):
         findings += _shared(first, second)
@@ -101,7 +101,7 @@ def fix(
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [locate(path)]
-    whole = path / WHOLE
+    whole = path / ANNOTATIONS
     return ([whole] if whole.is_file() else []) + _parts(path) or [locate(path)]
 
 

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
+from irnet.data.file_names import ANNOTATIONS, CELLS_DB, ERRORS, PLAN, PREDICTIONS, RUN, SLIDES, SLIDES_RUN
 from irnet.data.listing import IMAGE_SUFFIXES
 from irnet.errors import InputError
 
-_HELD = ("annotations.json", "predictions.json")  # by folders that a verb may be given
-_BESIDE = ("run.json", "errors.json")  # what predict writes besides
-_CELLS_DB = "cells.db"  # of irnet slide
+_HELD = (ANNOTATIONS, PREDICTIONS)  # by folders that a verb may be given
+_BESIDE = (RUN, ERRORS)  # what predict writes besides
 
 
 def locate(path: str | os.PathLike) -> Path:
@@ -25,8 +25,8 @@ def locate(path: str | os.PathLike) -> Path:
                 f"{path}: a picture; 'irnet predict' finds its cells: name the folder that it writes"
             )
         return path
-    if (path / "annotations.json").is_file():
-        return path / "annotations.json"
+    if (path / ANNOTATIONS).is_file():
+        return path / ANNOTATIONS
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
     others = sorted(file.name for file in path.glob("*.json") if file.name not in _BESIDE)
@@ -34,16 +34,16 @@ def locate(path: str | os.PathLike) -> Path:
     remedy = "'irnet predict' finds the cells of images, 'irnet data convert' reads annotations"
     if others or inner:
         remedy = f"name one of {', '.join(others or inner)}"
-    raise InputError(f"{path}: no annotations.json in it; {remedy}")
+    raise InputError(f"{path}: no {ANNOTATIONS} in it; {remedy}")
 
 
 def is_of_slides(path: Path) -> bool:
     """Whether `irnet slide` wrote a file, or a folder that holds no images' cells beside."""
     if path.is_file():
-        return path.name == _CELLS_DB
+        return path.name == CELLS_DB
     if any((path / name).is_file() for name in _HELD):
         return False
-    if (path / _CELLS_DB).is_file() or (path / "plan.json").is_file():  # of one slide
+    if (path / CELLS_DB).is_file() or (path / PLAN).is_file():  # of one slide
         return True
-    planned = (path / "slides.json").is_file() and (path / "slides").is_dir()
-    return planned or any(path.glob(f"slides/*/{_CELLS_DB}"))
+    planned = (path / SLIDES_RUN).is_file() and (path / SLIDES).is_dir()
+    return planned or any(path.glob(f"{SLIDES}/*/{CELLS_DB}"))

@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from irnet.data.coco.document import Document, Row, load, naming, parse, short
+from irnet.data.file_names import ANNOTATIONS, ERRORS, PREDICTIONS, RUN, UNFINISHED
 from irnet.errors import InputError
-
-PREDICTIONS, RUN, ERRORS = "predictions.json", "run.json", "errors.json"
-ANNOTATIONS = "annotations.json"  # of a data set
-CELLS, IMAGES, OVERLAYS = "cells.csv", "images.csv", "overlays"
-UNFINISHED = ".irnet-predict"  # folder with what a run did that is not finished
-JOURNAL = "corrections.jsonl"  # of the viewer
 
 _NUMBER = int | float
 _FORMS = {dict: "an object", list: "a list", str: "text", int: "a whole number", _NUMBER: "a number"}

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from irnet.data.coco.document import Document, Id, Row, dump, group, identity, load, naming, short
 from irnet.data.coco.rows import read_flag
+from irnet.data.file_names import ANNOTATIONS, CORRECTED
 from irnet.data.files import write_atomic
 from irnet.errors import InputError
 from irnet.wording import number_of
 
 PARTS = ("train", "val", "test")
-WHOLE = ("annotations.json", "corrected.json")  # what is split
+WHOLE = (ANNOTATIONS, CORRECTED)  # what is split
 RATIOS = (7, 1, 2)  # section 3.1
 _TRAINS_ONLY = "for training, as nothing of them is scored; Shift A in irnet view finishes an image"
 _logger = logging.getLogger(__name__)

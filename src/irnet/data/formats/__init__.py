@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from irnet.data.coco import coco
+from irnet.data.file_names import ANNOTATIONS
 from irnet.data.files import refuse_losing, safe_join, write_atomic
 from irnet.data.formats import (
     cric,
@@ -64,7 +65,7 @@ def convert(
     masks call things, `crowd` is for coco. `complete` adds to the images what they do not say themselves.
     Raises InputError, also when `out` holds a data set already.
     """
-    target = Path(out) / "annotations.json"
+    target = Path(out) / ANNOTATIONS
     if target.exists():
         raise InputError(f"{target} exists: name a new folder")
     if images is not None and source_format not in ("coco", *DRAWN):

@@ -29,7 +29,7 @@ from irnet.inference.fast.boxes import (
 from irnet.inference.fast.pooling import pool
 from irnet.inference.fast.ranking import Candidates, as_input, choose_candidates
 from irnet.inference.fast.runtime import Compiled, Graph, installed_version, trim
-from irnet.inference.scale import resized_shape
+from irnet.inference.resizing import network_shape
 from irnet.models.constants import (
     BOX_CODE,
     BOX_SIDE,
@@ -97,7 +97,7 @@ class OpenVINOEngine(Engine):
 
     def _look(self, image: NDArray[np.uint8], view: View) -> Seen:
         picture = view.turn(image.transpose(2, 0, 1))  # (3, H, W)
-        height, width = resized_shape(picture.shape[1:], self.settings)
+        height, width = network_shape(picture.shape[1:], self.settings)
         batch = np.zeros((1, 3, -(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE), np.float32)
         for place, channel, mean, std in zip(
             batch[0, :, :height, :width], picture, self.settings.mean, self.settings.std, strict=True
