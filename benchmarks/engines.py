@@ -36,7 +36,7 @@ SIDE, CELLS, SEED = 1000, 40, 3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rival", action="store_true")
     args = parser.parse_args()

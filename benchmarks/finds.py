@@ -23,7 +23,7 @@ from irnet.inference.networks import build_network
 from irnet.inference.predict import Predictor
 from irnet.inference.weights import find_weights, load_weights
 
-CODE = "models/*.py"
+CODE = ("models/*.py", "baselines/**/*.py", "inference/networks.py")
 CHOSEN_LATER = {"score", "views", "nucleus_px"}  # settings of which finds know nothing
 
 
@@ -84,5 +84,5 @@ def cuts_of(values: Sequence[float] | None) -> Cuts | None:
 
 
 def _code() -> str:
-    files = sorted(Path(irnet.__file__).parent.glob(CODE))
+    files = sorted(file for pattern in CODE for file in Path(irnet.__file__).parent.glob(pattern))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

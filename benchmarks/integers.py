@@ -36,9 +36,8 @@ LAYOUTS, PALETTES = (
 )
 HEADS = ("classify", "draw")
 BODY, DEPTHWISE = [fast.BACKBONE], {"types": ["GroupConvolution"]}
-VARIANTS: dict[
-    str, tuple[tuple[str, ...], dict[str, Any], bool]
-] = {  # parts, what is left, weights of 7 bits
+Variant = tuple[tuple[str, ...], dict[str, Any], bool]  # parts, what is left, weights of 7 bits
+VARIANTS: dict[str, Variant] = {
     "NNCF's defaults, depthwise layers in float32": (tuple(fast.PARTS), DEPTHWISE, False),
     "the same, weights of 7 bits": (tuple(fast.PARTS), DEPTHWISE, True),
     "box and mask heads": (HEADS, {}, True),
@@ -48,7 +47,7 @@ VARIANTS: dict[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ranges", type=Path, nargs="*", default=[])
     parser.add_argument("--scored", type=Path, nargs="+", required=True)
     parser.add_argument("--fields", type=int, default=12)

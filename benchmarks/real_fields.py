@@ -55,7 +55,7 @@ NORMAL = "Negative for intraepithelial lesion"
 INTERMEDIATE = (
     0.02,
     0.06,
-)  # of a cell's area, the nucleus: smaller in superficial, larger in parabasal cells
+)  # share of the nucleus in a cell: superficial cells have less, parabasal more
 NUCLEUS_UM2 = 35.0  # of an intermediate cell
 SCALE_FIELDS = 24  # of the training fields, the first by name
 

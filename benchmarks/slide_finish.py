@@ -97,9 +97,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        making = get_context("spawn").Process(
-            target=write_blocks, args=(count, out)
-        )  # its memory is not ours
+        # In a process of its own, so that its memory is not counted.
+        making = get_context("spawn").Process(target=write_blocks, args=(count, out))
         making.start()
         making.join()
         finish(out)

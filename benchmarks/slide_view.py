@@ -87,9 +87,8 @@ def parts_of(count: int, side: int) -> Iterator[Part]:
     draw = np.random.default_rng(0)
     shapes, packed = discs(draw)
     centres = draw.integers(150, side - 150, (count, 2)).repeat(2, axis=0)
-    kind = draw.integers(0, SHAPES, 2 * count) + SHAPES * (
-        np.arange(2 * count) % 2
-    )  # of a cell, of a nucleus
+    of_nuclei = SHAPES * (np.arange(2 * count) % 2)  # cells and nuclei in turn
+    kind = draw.integers(0, SHAPES, 2 * count) + of_nuclei
     sizes = (shapes.boxes[:, 2:] - shapes.boxes[:, :2])[kind]
     boxes = np.concatenate([centres - sizes // 2, centres - sizes // 2 + sizes], axis=1).astype(np.int32)
 

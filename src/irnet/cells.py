@@ -30,7 +30,7 @@ Mask = NDArray[np.bool_]
 class Cells(Shortcuts):
     """n instances of one image. Build with `Cells.build` or `from_dense`.
 
-    Raises InputError for fields that differ in length, a crop out of the frame, and values that are none.
+    Raises InputError for fields that differ in length, a crop out of the frame, and values that mean nothing.
 
     Example:
         >>> import numpy as np
@@ -276,7 +276,7 @@ class Content:
     """What one image holds: annotated by hand, generated, or found by a method.
 
     As truth it says what was not annotated, which gives no loss and no score. Raises InputError when `kinds`
-    or `numbers` and `cells` differ in length, or a class is none.
+    or `numbers` and `cells` differ in length, or what is annotated is no class.
 
     Example:
         >>> import irnet

@@ -46,7 +46,7 @@ def whole_numbers(values: ArrayLike, what: str) -> NDArray[np.int64]:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a real number, of Python or of NumPy; True and False are none."""
+    """Whether it is a real number, of Python or of NumPy; True and False are not."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 

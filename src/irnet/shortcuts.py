@@ -83,7 +83,7 @@ class Shortcuts:
 
         Raises:
             IndexError: a number is out of range.
-            InputError: an index of another kind, or as many booleans as there are no instances.
+            InputError: an index of another kind, or booleans that are more or fewer than n.
 
         Example:
             >>> import irnet
@@ -216,7 +216,7 @@ class Shortcuts:
         Raises:
             InputError: Matplotlib is missing, no image of a known kind, or of another size than the frame; no
                 such column, not n values or ids, stain without an image, um where um per pixel are unknown,
-                or a width that is none.
+                or a width that is no number above 0.
 
         Example:
             >>> import irnet

@@ -16,8 +16,9 @@ from irnet.data.files import write_atomic
 from irnet.data.pixels import to_png
 from irnet.data.sample import Entry
 from irnet.metrics.causes import count_mistakes
+from irnet.report.cases import FOUND, TRUE
 from irnet.report.close_up import SIDE
-from irnet.report.gallery import FOUND, TRUE, count_table, gallery_page
+from irnet.report.gallery import count_table, gallery_page
 from irnet.report.mistakes import ChosenMistake, ComparedImage, choose_worst
 
 

@@ -19,7 +19,7 @@ def check_room(
 ) -> None:
     """Raise InputError where less than `needed` bytes are left. Only Linux says; elsewhere it passes.
 
-    `what` needs them `to` be worked on so; the message ends with the remedy.
+    The message says what needs them, what for ("decode"), and the remedy.
     """
     if needed <= _SMALL:
         return

@@ -57,7 +57,7 @@ def load_weights(path: str | Path | None = None) -> tuple[Network, Settings, dic
     """Return the network in eval mode on the CPU, its settings, and what the file says of its training.
 
     `path` is a weights file, a checkpoint of a run (its moving average is taken) or a run's folder; None is
-    the bundled file. Raises `InputError` when it is neither, is damaged, or comes from a newer irnet.
+    the bundled file. Raises `InputError` when it is none of these, is damaged, or comes from a newer irnet.
     """
     from irnet.inference.networks import build_network  # torch
 

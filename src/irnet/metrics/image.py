@@ -62,7 +62,7 @@ def score_image(truth: Content, pred: Cells, scores: Cuts | None = None) -> Imag
         `ImageScore`: for each class the ratios by name (docs/reference/metrics.md), and the links.
 
     Raises:
-        InputError: truth and predictions belong to frames of different size, or a class is none.
+        InputError: truth and predictions belong to frames of different size, or scores of what is no class.
 
     Example:
         >>> import irnet

@@ -11,16 +11,14 @@ from markupsafe import Markup, escape
 
 from irnet.cells import LABEL_NAMES, Cells, Content, Cuts
 from irnet.data.sample import Entry
-from irnet.errors import InputError
 from irnet.metrics.changes import CHANGES, FALSE, UNFALSE, Change, ChangeCounts, find_changes
 from irnet.metrics.ignore import counted
 from irnet.metrics.paired import Comparison, PairedScore
 from irnet.metrics.statistics import Estimate
 from irnet.metrics.table import signed
-from irnet.progress import each
+from irnet.report.cases import FOUND, TRUE, Case, add_pictures, apart, name_ids, place_of
 from irnet.report.close_up import BOLD, PALE, ROOM, THIN, CloseUp, DrawnCells
 from irnet.report.draw import Picture
-from irnet.report.gallery import FOUND, TRUE, MistakeFigure, name_ids
 from irnet.report.mistakes import MOST, in_turn, numbers_of
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Shown
@@ -73,13 +71,13 @@ def comparison_page(
     provenance: Sequence[tuple[str, str]],
 ) -> str:
     """The page of two methods of these names; without a picture a change is described in words alone."""
-    cases = _choose(images)
-    figures = [_describe(images[number], change) for number, change in cases]
-    problems = _add_pictures(images, cases, figures)
+    chosen = _choose(images)
+    cases = [_describe(images[number], change) for number, change in chosen]
+    problems = add_pictures(images, chosen, cases, _draw)
 
-    groups: dict[str, list[MistakeFigure]] = {kind: [] for kind in CHANGES if any(counts[kind].values())}
-    for (_, change), figure in zip(cases, figures, strict=True):
-        groups[change.kind].append(figure)
+    groups: dict[str, list[Case]] = {kind: [] for kind in CHANGES if any(counts[kind].values())}
+    for (_, change), case in zip(chosen, cases, strict=True):
+        groups[change.kind].append(case)
 
     return render(
         "comparison.html",
@@ -139,10 +137,8 @@ def _choose(images: Sequence[TwiceFound], most: int = MOST) -> list[tuple[int, C
     return in_turn([sorted(queue, key=lambda case: -case[1].size) for _, queue in ranked])[:most]
 
 
-def _describe(image: TwiceFound, change: Change) -> MistakeFigure:
+def _describe(image: TwiceFound, change: Change) -> Case:
     """What a change is, in words."""
-    boxes = _boxes(image, change)
-    x, y = np.round((boxes[:, :2].min(axis=0) + boxes[:, 2:].max(axis=0)) / 2).astype(int)
     facts = [LABEL_NAMES[change.label]]
     if change.kind in (FALSE, UNFALSE):
         facts += [f"score {change.size:.2f}"]
@@ -154,31 +150,13 @@ def _describe(image: TwiceFound, change: Change) -> MistakeFigure:
     ids = {"true": [] if change.truth is None else [image.truth_numbers[change.truth]]}
     for side, index, numbers in zip(SIDES, (change.first, change.second), image.numbers, strict=True):
         ids[side] = [] if index is None or not numbers else [numbers[index]]
-    return MistakeFigure(image.entry.name, f"x {x}, y {y}", ", ".join(facts), name_ids(ids))
-
-
-def _add_pictures(
-    images: Sequence[TwiceFound], cases: Sequence[tuple[int, Change]], figures: Sequence[MistakeFigure]
-) -> list[str]:
-    """Give the figures their pictures, reading each image once. Returns what could not be read, and why."""
-    problems = []
-    for number in each(sorted({n for n, _ in cases}), "drawing", lambda n: images[n].entry.name):
-        try:
-            picture = images[number].entry.read().image
-        except InputError as error:
-            problems.append(str(error))
-            continue
-
-        for (mine, change), figure in zip(cases, figures, strict=True):
-            if mine == number:
-                figure.pictures = _draw(picture, images[number], change)
-    return problems
+    return Case(image.entry.name, place_of(_boxes(image, change)), ", ".join(facts), name_ids(ids))
 
 
 def _draw(picture: Picture, image: TwiceFound, change: Change) -> list[tuple[str, Shown]]:
     """The place as it is, in truth, and as A and B found it, the truth dashed."""
     window = CloseUp.about(_boxes(image, change), ROOM[change.label], image.truths.image_shape)
-    around, true = _sides(image.truths, change.label, change.truth)
+    around, true = apart(image.truths, change.label, _listed(change.truth))
     numbers = [] if change.truth is None else [image.truth_numbers[change.truth]]
     shown = [
         ("image", window.draw(picture)),
@@ -187,7 +165,7 @@ def _draw(picture: Picture, image: TwiceFound, change: Change) -> list[tuple[str
 
     finds = zip(SIDES, image.finds, (change.first, change.second), image.numbers, strict=True)
     for side, cells, index, known in finds:
-        around, found = _sides(cells, change.label, index)
+        around, found = apart(cells, change.label, _listed(index))
         numbers = [known[index]] if known and index is not None else []
         layers = [
             _pale(around),
@@ -202,12 +180,8 @@ def _pale(cells: Cells) -> DrawnCells:
     return DrawnCells(cells, THIN, PALE, dashed=False)
 
 
-def _sides(cells: Cells, label: int, chosen: int | None) -> tuple[Cells, Cells]:
-    """The other cells of a class, and the chosen one, if there is one."""
-    mine = np.zeros(len(cells), dtype=bool)
-    if chosen is not None:
-        mine[chosen] = True
-    return cells.select((cells.labels == label) & ~mine), cells.select(mine)
+def _listed(index: int | None) -> list[int]:
+    return [] if index is None else [index]
 
 
 def _boxes(image: TwiceFound, change: Change) -> np.ndarray:

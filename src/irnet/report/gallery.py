@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 
-from irnet.cells import LABEL_NAMES, Cells
-from irnet.errors import InputError
+from irnet.cells import LABEL_NAMES
 from irnet.metrics.causes import CAUSES, FALSE, KINDS, MERGED, MISSED, POOR, SPLIT, Counts, Mistake
-from irnet.progress import each
-from irnet.report.close_up import BOLD, PALE, ROOM, THIN, CloseUp, Colour, DrawnCells
+from irnet.report.cases import FOUND, TRUE, Case, add_pictures, apart, name_ids, place_of
+from irnet.report.close_up import BOLD, PALE, ROOM, THIN, CloseUp, DrawnCells
 from irnet.report.draw import Picture
-from irnet.report.mistakes import ChosenMistake, ComparedImage, choose_worst
+from irnet.report.mistakes import ComparedImage, choose_worst
 from irnet.report.page import Table, Value, render
 from irnet.report.pictures import Shown
 from irnet.wording import number_and_noun
 
-TRUE: Colour = (118, 255, 3)  # contours of truths that a mistake is about
-FOUND: Colour = (255, 61, 0)  # of predictions
 WORDS = {MISSED: "missed", FALSE: "false", POOR: "matched"}
-
-
-@dataclass(eq=False)
-class MistakeFigure:
-    """A mistake in words and, where its image could be read, in pictures."""
-
-    name: str
-    place: str
-    text: str
-    ids: str = ""  # the numbers of what it is about
-    pictures: list[tuple[str, Shown]] = field(default_factory=list)  # caption and picture
 
 
 def gallery_page(
@@ -41,13 +26,13 @@ def gallery_page(
 
     Without a picture a mistake is described in words alone. Finds have scores where they are `scored`.
     """
-    cases = choose_worst(images)
-    figures = [_describe(images[case.image], case.mistake, scored) for case in cases]
-    problems = _add_pictures(images, cases, figures)
+    chosen = choose_worst(images)
+    cases = [_describe(images[number], mistake, scored) for number, mistake in chosen]
+    problems = add_pictures(images, chosen, cases, _draw)
 
-    groups: dict[str, list[MistakeFigure]] = {cause: [] for cause in counts}
-    for case, figure in zip(cases, figures, strict=True):
-        groups[case.mistake.cause].append(figure)
+    groups: dict[str, list[Case]] = {cause: [] for cause in counts}
+    for (_, mistake), case in zip(chosen, cases, strict=True):
+        groups[mistake.cause].append(case)
 
     return render(
         "gallery.html",
@@ -94,11 +79,8 @@ def _headline(images: Sequence[ComparedImage]) -> list[tuple[str, str]]:
     return numbers
 
 
-def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> MistakeFigure:
+def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> Case:
     """What a mistake is, in words."""
-    boxes = _boxes(compared, mistake)
-    x, y = np.round((boxes[:, :2].min(axis=0) + boxes[:, 2:].max(axis=0)) / 2).astype(int)
-
     facts = [f"{WORDS[mistake.kind]} {LABEL_NAMES[mistake.label]}"]
     facts += [f"on {mistake.distractor}"] if mistake.distractor else []
     facts += [f"{len(mistake.truths)} in one"] if mistake.cause == MERGED else []
@@ -113,20 +95,7 @@ def _describe(compared: ComparedImage, mistake: Mistake, scored: bool) -> Mistak
 
     true, found = _numbers(compared, mistake)
     ids = name_ids({"true": true, "found": found})
-    return MistakeFigure(compared.entry.name, f"x {x}, y {y}", ", ".join(facts), ids)
-
-
-def name_ids(sides: Mapping[str, Sequence[int]]) -> str:
-    """The numbers of instances as people see them.
-
-    >>> name_ids({"true": [3], "found": [17, 18], "other": []})
-    'true #3, found #17 #18'
-    """
-    said = []
-    for side, numbers in sides.items():
-        if numbers:
-            said.append(" ".join([side, *(f"#{number}" for number in numbers)]))
-    return ", ".join(said)
+    return Case(compared.entry.name, place_of(_boxes(compared, mistake)), ", ".join(facts), ids)
 
 
 def _numbers(compared: ComparedImage, mistake: Mistake) -> tuple[list[int], list[int]]:
@@ -141,30 +110,11 @@ def _chosen(numbers: Sequence[int] | None, chosen: Sequence[int]) -> list[int]:
     return [numbers[i] for i in chosen] if numbers else []
 
 
-def _add_pictures(
-    images: Sequence[ComparedImage], cases: Sequence[ChosenMistake], figures: Sequence[MistakeFigure]
-) -> list[str]:
-    """Give the figures their pictures, reading each image once. Returns what could not be read, and why."""
-    problems = []
-    for number in each(sorted({case.image for case in cases}), "drawing", lambda i: images[i].entry.name):
-        compared = images[number]
-        try:
-            image = compared.entry.read().image
-        except InputError as error:
-            problems.append(str(error))
-            continue
-
-        for case, figure in zip(cases, figures, strict=True):
-            if case.image == number:
-                figure.pictures = _draw(image, compared, case.mistake)
-    return problems
-
-
 def _draw(image: Picture, compared: ComparedImage, mistake: Mistake) -> list[tuple[str, Shown]]:
     """The place as it is, in truth and as found; what the other side has there is dashed."""
     window = CloseUp.about(_boxes(compared, mistake), ROOM[mistake.label], compared.truths.image_shape)
-    around_true, true = _sides(compared.truths, mistake.label, mistake.truths)
-    around_found, found = _sides(compared.preds, mistake.label, mistake.preds)
+    around_true, true = apart(compared.truths, mistake.label, mistake.truths)
+    around_found, found = apart(compared.preds, mistake.label, mistake.preds)
     true_numbers, found_numbers = _numbers(compared, mistake)
 
     truth = [
@@ -183,13 +133,6 @@ def _draw(image: Picture, compared: ComparedImage, mistake: Mistake) -> list[tup
         ("truth", window.draw(image, truth)),
         ("found", window.draw(image, finding)),
     ]
-
-
-def _sides(cells: Cells, label: int, chosen: Sequence[int]) -> tuple[Cells, Cells]:
-    """The other cells of a class, and the chosen ones, in their order."""
-    others = cells.labels == label
-    others[list(chosen)] = False
-    return cells.select(others), cells.select(list(chosen))
 
 
 def _boxes(compared: ComparedImage, mistake: Mistake) -> np.ndarray:

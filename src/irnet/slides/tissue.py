@@ -31,9 +31,8 @@ class Tissue:
     background: Rgb  # grey levels of glass
     px: float  # px of the finest level that a place is wide
     places: NDArray[np.bool_]  # (h, w)
-    dark: NDArray[
-        np.uint8
-    ]  # (h, w, 2) hundredths of optical density: of the palest channel, more of the darkest
+    # (h, w, 2) hundredths of optical density: of the palest channel, and how much more of the darkest
+    dark: NDArray[np.uint8]
 
     def meets(self, box: Box) -> bool:
         """Whether anything differs in a box, in px of the finest level, or in a place that it cuts."""

@@ -1,10 +1,4 @@
-"""Figure 3: image, truth and every method side by side, differences boxed; fields chosen by rule, not by eye.
-
-The fields are those on which the trained methods disagree most: largest standard deviation over them of the
-field's AJI (mean of both classes) times its number of true cells and nuclei, or fields of one cell would come
-first; at most one field of a patient. Of each the window that holds the most differences whole is shown.
-Everything is of seed 0, at each method's own thresholds.
-"""
+"""Figure 3: image, truth and every method side by side, differences boxed; fields by rule, not by eye."""
 
 from __future__ import annotations
 
@@ -36,6 +30,12 @@ from irnet.study.tables import StudyPage
 FIELDS = 4
 SIDE_UM, SIDE_PX = 100.0, 400  # of a window; px where the scale is unknown
 LEGEND = 34  # px
+RULE = (
+    "The fields are those on which the trained methods disagree most: largest standard deviation over them "
+    "of the field's AJI (mean of both classes) times its number of true cells and nuclei, or fields of one "
+    "cell would come first; at most one field of a patient. Of each the window that holds the most "
+    "differences whole is shown. Everything is of seed 0, at each method's own thresholds."
+)
 COLOURS = (
     "What a method found has the colour of the true cell or nucleus that it matches, and is white where it "
     "matches none; a nucleus without a cell is dashed."
@@ -107,7 +107,6 @@ def draw_figure(
 
 
 def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence[ChosenField]) -> str:
-    rule = (__doc__ or "").partition("\n\n")[2].strip().replace("\n", " ")
     fields = []
     for field in shown:
         x1, y1, x2, y2 = field.window
@@ -116,7 +115,7 @@ def _page(test: Sequence[Entry], methods: Sequence[MethodFinds], shown: Sequence
     titles = ", ".join(method.row.title for method in methods)
     parts = [
         "# Figure 3: fields of the test set",
-        rule,
+        RULE,
         f"Image, truth, {titles}. {COLOURS}",
         bullets(fields),
         "![](fig3.png)",

@@ -176,10 +176,9 @@ class Feed:
         with starting_processes():
             groups = iter(loader)
         for worker in set(multiprocessing.active_children()) - others:
+            # SIGTERM is kept from it: whoever waits for its end would wait for ever.
             popen = worker._popen  # type: ignore[attr-defined]
-            popen.terminate = (
-                popen.kill
-            )  # SIGTERM is kept from it: anyone who waits for its end would wait on
+            popen.terminate = popen.kill
         return groups
 
 

@@ -29,7 +29,7 @@ def average(first: str | Path, second: str | Path, out: str | Path, *, share: fl
 
     Raises:
         InputError: `out` or a card of its name exists, bad weights, both the same, networks that differ, or
-            a share that is none.
+            a share that is not between 0 and 1.
     """
     if not 0 < share < 1:
         raise InputError(f"--share {share:g}: what part the second has, above 0 and below 1")

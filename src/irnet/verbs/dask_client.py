@@ -61,7 +61,7 @@ def _count(scheduler: str) -> int:
 
 
 def _address(scheduler: str) -> str:
-    """The address of a scheduler. Raises InputError for what is none, and no file of one."""
+    """The address of a scheduler. Raises InputError for what is neither that nor the file of one."""
     path = Path(scheduler)
     if path.is_file():
         row = parse(path)

@@ -60,9 +60,9 @@ def evaluate(
         own: um per pixel and patients of the images, where `data` does not say them.
 
     Raises:
-        InputError: `source` is neither, or has no prediction for some image of `data`; nothing is annotated
-            there, or images to segment are missing; or `views` are asked of finished predictions; or another
-            is writing to `out_dir`.
+        InputError: `source` is none of these, or has no prediction for some image of `data`; nothing is
+            annotated there, or images to segment are missing; or `views` are asked of finished predictions;
+            or another is writing to `out_dir`.
     """
     refuse_swapped("evaluate", source, data)
     warn_of_found(data)

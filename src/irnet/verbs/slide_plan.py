@@ -76,7 +76,7 @@ def plan_slides(
     """Write the plan of slides to `out`, which gets slides.json and slides/NAME/plan.json.
 
     The same plan may be made again; another one is refused where there is one. Raises InputError: a slide
-    cannot be read or says no um per pixel, the weights are none, an option is wrong.
+    cannot be read or says no um per pixel, the weights are no weights, an option is wrong.
 
     With `left_out` a slide that cannot be planned is told, and the others are planned: one that was planned
     there before keeps that plan, another is left out until the same call finds it in order.
