@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from irnet.cells import CYTOPLASM, NUCLEUS
 from irnet.errors import InputError
 from irnet.report.colours import PALETTE
-from irnet.slides.reading import Box, Instance, Store
+from irnet.slides.reading import FloatBox, Instance, Store
 from irnet.slides.store import SORTED_BY, TILE
 
 BOXED, OUTLINED = 1500, 500  # instances in a box up to which they are sent at all, and with outlines
@@ -44,7 +44,7 @@ class SlideScene:
         """Column, row, cells and nuclei of each square with any, (t, 4)."""
         return self.store.tiles()
 
-    def within(self, box: Box) -> list[Row] | None:
+    def within(self, box: FloatBox) -> list[Row] | None:
         """What meets a box: with outlines, where that is much without, None where it is too much."""
         x1, y1, x2, y2 = (value / self.px for value in box)
         if self._expected((x1, y1, x2, y2)) > 2 * BOXED:
@@ -71,7 +71,7 @@ class SlideScene:
         found = self.store.ranked(sort, label=label, limit=PAGE, offset=offset, highest=falling)
         return [self._describe(one, outlined=False, measured=True) for one in found]
 
-    def _expected(self, box: Box) -> float:
+    def _expected(self, box: FloatBox) -> float:
         """How many instances lie in a box, as if they were spread evenly over each square."""
         x1, y1, x2, y2 = box
         left, top = self.counts[:, :2].T * TILE

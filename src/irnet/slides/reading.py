@@ -38,7 +38,7 @@ from irnet.slides.store import FORMAT, SORTED_BY, TILE
 from irnet.wording import command
 
 RANKED_BY = ("score", "confidence", "nuclei", *NESTED, *MEASURES)
-Box = tuple[float, float, float, float]
+FloatBox = tuple[float, float, float, float]  # x1, y1, x2, y2 in px of the network's scale
 
 # A parent that is not there, or is no cell, is none: whoever reads gets a nucleus without a cell.
 _CELL = f"(SELECT owner.id FROM cell owner WHERE owner.id = cell.parent AND owner.label = {CYTOPLASM})"
@@ -71,7 +71,7 @@ class Store:
         """Let go of the file."""
         self._connection.close()
 
-    def within(self, box: Box, *, label: int | None = None, limit: int = 5000) -> Found:
+    def within(self, box: FloatBox, *, label: int | None = None, limit: int = 5000) -> Found:
         """The instances whose boxes meet a rectangle x1, y1, x2, y2, by tile and id; at most `limit`."""
         x1, y1, x2, y2 = box
         wide, high = self.meta.largest

@@ -13,13 +13,10 @@ from math import ceil, floor
 
 import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 
 from irnet.errors import InputError
+from irnet.slides.readers.slide import Box, Pixels
 from irnet.slides.windows import PHASE
-
-Pixels = NDArray[np.uint8]  # (h, w, 3) RGB
-Box = tuple[int, int, int, int]  # x1, y1, x2, y2 in px, x2 and y2 exclusive
 
 STEPS = 4096  # a step of scale: at 1.5 px of the slide per pixel .01 % off
 WIDEST = 64  # px of a level per pixel of the network: coarser ones take too much reading

@@ -27,7 +27,7 @@ from irnet.inference.fast.boxes import (
     soften,
 )
 from irnet.inference.fast.pooling import pool
-from irnet.inference.fast.ranking import Candidates, as_input, choose_candidates
+from irnet.inference.fast.ranking import RankedBoxes, as_input, choose_candidates
 from irnet.inference.fast.runtime import Compiled, Graph, installed_version, trim
 from irnet.inference.resizing import network_shape
 from irnet.models.constants import (
@@ -157,7 +157,7 @@ class OpenVINOEngine(Engine):
         return features, scores, boxes
 
     def _select(
-        self, candidates: Candidates, predict: PredictSettings, size: tuple[int, int]
+        self, candidates: RankedBoxes, predict: PredictSettings, size: tuple[int, int]
     ) -> tuple[Places, Floats]:
         """Return places (n,) in the flattened (C N) candidates that stay, and scores, best first."""
         powers, cuts = (by_label(value).values() for value in (predict.drm_power, predict.nms))

@@ -16,13 +16,13 @@ from irnet.inference.fast.boxes import Floats, Places, best
 from irnet.models.constants import area_growth, by_label
 from irnet.models.neighbourhoods import by_tiles, relation_reach
 
-Graph = Callable[[Sequence[NDArray[Any]]], list[NDArray[Any]]]
+Compute = Callable[[Sequence[NDArray[Any]]], list[NDArray[Any]]]
 
 PAIRS_AT_ONCE = 256 * 256  # of candidates whose geometry is held in memory together
 BEYOND = 1e9  # px: farther than anything in an image
 
 
-class Candidates(NamedTuple):
+class RankedBoxes(NamedTuple):
     """The best boxes of each class, and the two scores that their rank is made of."""
 
     boxes: Floats  # (C, N, 4)
@@ -35,8 +35,8 @@ def choose_candidates(
     size: tuple[int, int],
     model: ModelSettings,
     predict: PredictSettings,
-    graph: Graph | None,
-) -> Candidates:
+    graph: Compute | None,
+) -> RankedBoxes:
     """Return the best of R boxes of an image of `size` (H, W), by features (R, F), scores (R, C), (R, C, 4).
 
     p(correct) is asked for where it counts: above the floor, in classes whose score it enters. `graph` is
@@ -44,12 +44,12 @@ def choose_candidates(
     """
     features, scores, boxes = found
     if graph is None:
-        return Candidates(boxes.swapaxes(0, 1), scores.T, np.ones_like(scores.T))
+        return RankedBoxes(boxes.swapaxes(0, 1), scores.T, np.ones_like(scores.T))
 
     growth = area_growth([size], model.field_megapixels)
     top = np.stack([best(score, round(model.drm.candidates * growth)) for score in scores.T])  # (C, N)
     column = np.arange(len(top))[:, None]
-    chosen = Candidates(boxes[top, column], scores[top, column], np.ones(top.shape, np.float32))
+    chosen = RankedBoxes(boxes[top, column], scores[top, column], np.ones(top.shape, np.float32))
 
     # The candidates of each class are a set, or those of all classes are one
     sets = (1, top.size) if model.drm.across_classes else top.shape
@@ -65,7 +65,7 @@ def choose_candidates(
 
 
 def _judge(
-    graph: Graph, fields: tuple[Floats, ...], rows: Places, reach: float | None, *, at_least: int
+    graph: Compute, fields: tuple[Floats, ...], rows: Places, reach: float | None, *, at_least: int
 ) -> Floats:
     """Return p(correct) (R,) of the `rows` of a set of candidates: features, scores and boxes (N, ...).
 
