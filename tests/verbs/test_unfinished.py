@@ -209,10 +209,11 @@ def test_a_damaged_record_is_made_anew(stub: Stub, smears: Path, tmp_path: Path)
 def test_what_holds_for_all_images_is_kept(tmp_path: Path) -> None:
     tasks = [Task(1, tmp_path / "a.png", "a.png", "a.png")]
     begun = Unfinished(tmp_path, {"mpp": None}, tasks)
-    assert begun.once("scale", lambda: {"zoom": 0.5}) == {"zoom": 0.5}
+    assert "scale" not in begun.facts
+    begun.remember("scale", {"zoom": 0.5})
     assert begun.holds
     again = Unfinished(tmp_path, {"mpp": None}, tasks)
-    assert again.once("scale", lambda: pytest.fail("found again")) == {"zoom": 0.5}
+    assert again.facts == {"scale": {"zoom": 0.5}}
     again.discard()
     assert not Unfinished(tmp_path, {"mpp": None}, tasks).holds
 

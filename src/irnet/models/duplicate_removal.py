@@ -7,12 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irnet.models.object_relation import ObjectRelation, are_near, rank_embedding
+from irnet.models.object_relation import RANK_WIDTH, ObjectRelation, are_near, rank_embedding
 
 LabelRule = Literal["max_score", "max_iou", "quality"]
 LossForm = Literal["product", "probability"]
 
-RANK_WIDTH = 1024  # channels of the embedded rank
 MAX_LOG = -1e-7  # log(s p) stays below 0, where log(1 - s p) is finite
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 WAVELENGTH = 1000.0  # base of the sine and cosine embeddings
 GEOMETRY_SCALE = 100.0  # log-distances are small numbers: spread them over the wavelengths
+RANK_WIDTH = 1024  # channels of an embedded place in the order of scores
 PAIRS_AT_ONCE = 512 * 512  # box pairs whose geometry is held in memory together
 
 
@@ -148,6 +149,6 @@ def sinusoid(values: Tensor, width: int) -> Tensor:
     return torch.cat([phases.sin(), phases.cos()], dim=-1)
 
 
-def rank_embedding(ranks: Tensor, width: int = 1024) -> Tensor:
+def rank_embedding(ranks: Tensor, width: int = RANK_WIDTH) -> Tensor:
     """Embedding of places in the order of scores, (..., N) -> (..., N, width) float32."""
     return sinusoid(ranks.float(), width)

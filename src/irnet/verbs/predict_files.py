@@ -44,6 +44,7 @@ from irnet.verbs.predict_result import PredictResult, describe
 from irnet.verbs.run_files import refuse_foreign_tables, refuse_taken
 from irnet.verbs.unfinished import Result, Task, Unfinished
 
+SCALE = "scale"  # of all images of unknown um per pixel, as the run keeps it
 _DRAWN = 8  # bytes a pixel of an overlay: its pixels, Pillow's copy of them, its file
 _NO_MEMORY = "not enough memory even window by window: use a device with more, or --device cpu"
 
@@ -140,20 +141,15 @@ class _Run:
 
     def _choose_scale(self, kept: Unfinished, tasks: Sequence[Task]) -> Scale | None:
         """Return how images of unknown um per pixel are taken, as before if the run was stopped."""
-        chosen: list[Scale | None] = []
+        given = self.options.scale is not None  # nothing to find out then, nothing to keep
+        if not given and SCALE in kept.facts:
+            record = kept.facts[SCALE]
+            return Scale(**record | {"notes": tuple(record["notes"])}) if record else None
 
-        def choose() -> dict[str, Any] | None:
-            files = [task.file for task in tasks]
-            chosen.append(scale_of_files(self.method, files, **self.asked))
-            return chosen[0].record() if chosen[0] else None
-
-        if self.options.scale is not None:  # nothing to find out, nothing to keep
-            choose()
-            return chosen[0]
-        record = kept.once("scale", choose)
-        if chosen:  # with what was found on the way
-            return chosen[0]
-        return Scale(**record | {"notes": tuple(record["notes"])}) if record else None
+        scale = scale_of_files(self.method, [task.file for task in tasks], **self.asked)
+        if not given:
+            kept.remember(SCALE, scale.record() if scale else None)
+        return scale
 
     def _scale_notes(self) -> Sequence[str]:
         """What a user should know of the scale of all images."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,21 +93,21 @@ def quantise(source: str | Path, sets: Sequence[str | Path] = ()) -> Quantised:
     met = _record(reference, halves)
     held = [_score(reference, half) for half in halves]
     before = Rehearsal(reference.engine, settings=settings).point
-    for backbone, anew in product((True, False), (False, True)):
-        if not anew:
-            with stage("making the graphs of the network in 8-bit integers"):
-                made = fast.quantise(exact, met, backbone=backbone)
-            engine = OpenVINOEngine(made, settings.model, "int8")
-        chosen = _choose_point(engine, settings, halves) if anew else before
-        changed = with_point(settings, chosen, 1)
+    for backbone in (True, False):
+        with stage("making the graphs of the network in 8-bit integers"):
+            made = fast.quantise(exact, met, backbone=backbone)
+        engine = OpenVINOEngine(made, settings.model, "int8")
 
-        losses = _compare(held, Predictor(engine, settings=changed), halves)
-        worst = [str(loss) for loss in losses if loss.change < -MOST_LOSS]
-        if not worst:
-            point = {name: changed.predict.model_dump()[name] for name in OperatingPoint.model_fields}
-            said = {"backbone": backbone, "point": point, "losses": [loss._asdict() for loss in losses]}
-            file = keep_graphs(path, digest, made, "int8", said)
-            return Quantised(file, backbone, chosen, before, losses)
+        for anew in (False, True):
+            chosen = _choose_point(engine, settings, halves) if anew else before
+            changed = with_point(settings, chosen, 1)
+            losses = _compare(held, Predictor(engine, settings=changed), halves)
+            worst = [str(loss) for loss in losses if loss.change < -MOST_LOSS]
+            if not worst:
+                point = {name: changed.predict.model_dump()[name] for name in OperatingPoint.model_fields}
+                said = {"backbone": backbone, "point": point, "losses": [loss._asdict() for loss in losses]}
+                file = keep_graphs(path, digest, made, "int8", said)
+                return Quantised(file, backbone, chosen, before, losses)
 
     raise InputError(
         f"in 8-bit integers {path.name} loses more than {MOST_LOSS} of AJI, with thresholds of its own "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,15 +88,17 @@ class Unfinished:
     @property
     def holds(self) -> bool:
         """Whether something was found out for all images together."""
-        return any(value is not None for value in self._plan["kept"].values())
+        return any(fact is not None for fact in self.facts.values())
 
-    def once(self, key: str, find: Callable[[], Any]) -> Any:
-        """What `find` finds out for all images together (JSON), or found before the run was stopped."""
-        kept = self._plan["kept"]
-        if key not in kept:
-            kept[key] = find()
-            self._write_plan()
-        return kept[key]
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was found out for all images together before the run was stopped."""
+        return self._plan["kept"]
+
+    def remember(self, key: str, fact: Any) -> None:
+        """Keep what was found out for all images together (JSON)."""
+        self._plan["kept"][key] = fact
+        self._write_plan()
 
     def _write_plan(self) -> None:
         write_atomic(self.folder / PLAN, as_json(self._plan))
