@@ -616,9 +616,6 @@ UNREADABLE = {
     "frame": (Cells.empty((2**20 + 1, 2)), "size"),
     "frame of too many pixels": (Cells.build([np.ones((1, 1))], [(0, 0)], [1], (2**16, 2**16)), "size"),
     "scale": (replace(SQUARE, mpp=0.01), "um per pixel"),
-    "no scale": (replace(SQUARE, mpp=float("inf")), "mpp"),
-    "score": (replace(SQUARE, scores=np.array([0.5, 1.5])), "score"),
-    "no score": (replace(SQUARE, scores=np.array([0.5, np.nan])), "score"),
     "link": (replace(SQUARE, parents=np.array([1, -1])), "parent must link"),
 }
 

@@ -69,13 +69,14 @@ def associate(
     for watch in watches:
         watch.remove()
 
-    # Finds are numbered in place of scores, so that those with a pixel can be told
+    # Finds are numbered in place of scores, from 0 to 1, so that those with a pixel can be told
     images, instances = found[0]
     image = images[0].permute(1, 2, 0).cpu().numpy()  # (H, W, 3)
-    numbered = instances[0]._replace(scores=torch.arange(len(instances[0].labels)))
+    count = len(instances[0].labels)
+    numbered = instances[0]._replace(scores=torch.arange(count) / max(count, 1))
     cells = to_cells(numbered.found(), image.shape[:2])
 
-    kept = cells.scores.astype(np.int64)
+    kept = np.rint(cells.scores * count).astype(np.int64)
     weights = irm.associations(*heard[0][:3]).double().cpu().numpy() if heard else np.zeros((0, 0))
     return weights[np.ix_(kept, kept)], image, cells
 
