@@ -52,10 +52,8 @@ GROUND = "g"
 NEAR = 8  # px between a mark and the centroid of its find
 
 NORMAL = "Negative for intraepithelial lesion"
-INTERMEDIATE = (
-    0.02,
-    0.06,
-)  # share of the nucleus in a cell: superficial cells have less, parabasal more
+# Shares of the nucleus in a cell: superficial cells have less, parabasal ones more.
+INTERMEDIATE = (0.02, 0.06)
 NUCLEUS_UM2 = 35.0  # of an intermediate cell
 SCALE_FIELDS = 24  # of the training fields, the first by name
 

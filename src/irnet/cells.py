@@ -91,9 +91,7 @@ class Cells(Shortcuts):
             offsets=np.where(empty[:, None], 0, starts + inner),
             labels=as_labels(labels),
             scores=np.ones(n) if scores is None else np.asarray(scores, dtype=np.float64).reshape(-1),
-            parents=np.full(n, NO_PARENT)
-            if parents is None
-            else whole_numbers(parents, "parents").reshape(-1),
+            parents=whole_numbers([NO_PARENT] * n if parents is None else parents, "parents").reshape(-1),
             image_shape=(int(image_shape[0]), int(image_shape[1])),
             mpp=mpp,
         )
@@ -182,27 +180,10 @@ class Cells(Shortcuts):
 
     def shift(self, dx: int, dy: int, image_shape: tuple[int, int]) -> Self:
         """The instances moved into a frame of `image_shape` and cut to it; what falls outside is dropped."""
-        height, width = image_shape
-        places = self.boxes + np.array([dx, dy, dx, dy])
-        kept, moved, offsets = [], [], []
-        meets = (places[:, :2] < (width, height)).all(axis=1) & (places[:, 2:] > 0).all(axis=1)
-        for i in np.flatnonzero(meets):
-            x, y = int(self.offsets[i, 0]) + dx, int(self.offsets[i, 1]) + dy
-            left, top = max(0, -x), max(0, -y)
-            part = self.masks[i][top : height - y, left : width - x]
-            if part.any():
-                kept.append(i)
-                moved.append(part)
-                offsets.append((x + left, y + top))
+        kept, moved, offsets = geometry.cut_out(self.masks, self.offsets + np.array([dx, dy]), image_shape)
         some = self.select(kept)
         return type(self).build(
-            moved,
-            offsets,
-            some.labels,
-            image_shape,
-            scores=some.scores,
-            parents=some.parents,
-            mpp=self.mpp,
+            moved, offsets, some.labels, image_shape, scores=some.scores, parents=some.parents, mpp=self.mpp
         )
 
     def intersections(self, other: "Cells") -> NDArray[np.int64]:

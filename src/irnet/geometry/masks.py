@@ -46,6 +46,26 @@ def extents(masks: Sequence[Mask], offsets: NDArray[np.int64]) -> NDArray[np.flo
     return np.concatenate([offsets, offsets + sizes], axis=1).reshape(-1, 4).astype(np.float64)
 
 
+def cut_out(
+    masks: Sequence[Mask], offsets: NDArray[np.int64], shape: Shape
+) -> tuple[list[int], list[Mask], list[Offset]]:
+    """Of each mask with a pixel in a frame of `shape`: its index, what lies there, and x, y of that."""
+    height, width = shape
+    places = extents(masks, offsets)
+    meets = (places[:, :2] < (width, height)).all(axis=1) & (places[:, 2:] > 0).all(axis=1)
+
+    kept, parts, starts = [], [], []
+    for index in np.flatnonzero(meets).tolist():
+        x, y = offsets[index].tolist()
+        left, top = max(0, -x), max(0, -y)
+        part = masks[index][top : height - y, left : width - x]
+        if part.any():
+            kept.append(index)
+            parts.append(part)
+            starts.append((x + left, y + top))
+    return kept, parts, starts
+
+
 def intersections(
     masks_a: Sequence[Mask],
     offsets_a: NDArray[np.int64],
