@@ -26,7 +26,8 @@ def synth(
     """Draw a set of generated smears: annotations.json and images/.
 
     Masks are whole where cells overlap; links from nucleus to cell, kinds of
-    cells and of debris are noted.
+    cells and of debris are noted. The same seed may give other pixels on
+    another kind of processor.
 
     Example:  irnet synth -o smears --images 20 --patients 5 --seed 0
     """

@@ -38,7 +38,8 @@ def generate_set(  # noqa: PLR0913 - what a set is made of
     Where `patients` is None there are 82 of them, or as many as images if these are fewer.
     Each patient has a stain, a camera and a mixture of cells of its own; of `palette`, or, when that is
     None, of one drawn for the patient. `size` is the (H, W) of a field in px, `mpp` its um per pixel. Where
-    `opaque`, the same cells hide what lies under them. The same arguments give the same files. Raises
+    `opaque`, the same cells hide what lies under them. The same arguments give the same files, where
+    processors have the same vector instructions. Raises
     InputError when there are fewer images than patients, and when `out_dir` holds a data set already.
     """
     target = Path(out_dir) / ANNOTATIONS

@@ -61,7 +61,8 @@ def generate(
     """Draw a field of a smear with its truth.
 
     Args:
-        seed: the same seed gives the same field, on any machine and in any process.
+        seed: the same seed gives the same field in any process; on a processor with other vector
+            instructions pixels may differ (docs/reference/generator.md).
         size: height and width (px).
         mpp: um per pixel.
         layout: arrangement of the cells: "cps", "dense", "heaped", "crowded", "sparse" (`layout.py`).
