@@ -5,11 +5,12 @@
     python benchmarks/regime.py benchmarks/results/regime/cps-60.csv --over irnet-no-irm
 
 Each file is images_table1.csv of a study (`irnet study table1`), renamed to SET-FIELDS.csv: what every test
-image scored; the lines of images_table2.csv may follow. What is printed says how to read it.
+image scored; images_table2.csv may follow in the same file. What is printed says how to read it.
 """
 
 import argparse
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from irnet.metrics.statistics import (
     image_mean,
     pooled,
     sample_weights,
+    share_spreads,
 )
 from irnet.report.plot import Line, Panel, draw_panels
 from irnet.study.one_cut import ONE_CUTS
@@ -45,9 +47,10 @@ follows: [results](results.md). Scores are means of images, overlap recall is po
 intervals over patients, ± is the standard deviation over seeds.
 
 A gain, such as `+.032 [+.021, +.042]; 3/3; .026`, is the paired difference of scores averaged over seeds,
-its 95 % interval over patients, in how many seeds it has that sign, and the smallest true gain that such a
-study finds in four of five cases, from the errors of patients and seeds together. A gain below the last is
-doubtful; the first table has those above it in bold, and the paper's beside them."""
+its 95 % interval over patients, in how many seeds it has that sign, and the smallest true gain that four of
+five such studies would find, from the errors of patients and seeds together; the rows of a study share one
+spread over seeds. A gain below the last is doubtful; the first table has those above it in bold, and the
+paper's beside them."""
 SETS = {  # what the names of the files stand for
     "cps": "Generated as CPS, what lies under a cell shines through",
     "hidden": "The same, cells hide what lies under them",
@@ -73,7 +76,8 @@ class Study:
         name, _, fields = path.stem.rpartition("-")
         if not fields.isdecimal():
             raise SystemExit(f"{path}: call it NAME-FIELDS.csv, such as cps-60.csv: how many fields train it")
-        lines = [line for line in csv.DictReader(path.read_text().splitlines()) if line["row"] != "row"]
+        tables = re.split(r"^(?=row,)", path.read_text(), flags=re.MULTILINE)  # each with a header of its own
+        lines = [line for table in tables for line in csv.DictReader(table.splitlines())]
         patients = {line["image"]: line["patient"] or None for line in lines}
 
         grouped = defaultdict[str, dict[int, dict]](dict)  # row -> seed -> image -> line
@@ -101,7 +105,16 @@ class Study:
             table = table[[self.seeds[row].index(seed) for seed in seeds]]
         return (pooled if column == OVERLAP_RECALL else image_mean)(table, self.weights)
 
-    def gain(self, row: str, column: str, over: str) -> Difference:
+    def gains(self, column: str, over: str) -> dict[str, Difference]:
+        """Of every other row with that figure over the one, with the spread over seeds that all share."""
+        if over not in self.seeds:
+            return {}
+        rows = [row for row in self.seeds if row != over and np.any(self.ratios[row, column])]
+        found = {row: {column: self._gain(row, column, over)} for row in rows}
+        shared = share_spreads({row: parts for row, parts in found.items() if ROWS[row].has_seeds})
+        return {row: parts[column] for row, parts in (found | shared).items()}
+
+    def _gain(self, row: str, column: str, over: str) -> Difference:
         """Over another row, in the seeds that both have; a row without seeds stands beside all."""
         shared = None
         if ROWS[row].has_seeds and ROWS[over].has_seeds:
@@ -140,7 +153,7 @@ def main() -> None:
             print(f"\n{study.fields} training fields:\n\n{values(study)}")
         for over, (title, cut) in product(arguments.over, CUTS.items()):
             if known := [study for study in of_set if over in study.seeds]:
-                print(f"\nGain over {ROWS[over].title}, {title}:\n\n{gains(known, cut, over)}")
+                print(f"\nGain over {ROWS[over].title}, {title}:\n\n{gain_table(known, cut, over)}")
     if arguments.svg:
         write_atomic(arguments.svg, plot(studies, arguments.over[0]).encode())
 
@@ -157,16 +170,13 @@ def values(study: Study) -> str:
 def overview(studies: Sequence[Study]) -> str:
     """What each row gains over Mask R-CNN at its own thresholds, beside the paper's figure."""
     rows = []
-    for (figure, title), (key, row) in product(TITLES.items(), ROWS.items()):
-        known = [key in study.seeds and MASK_RCNN.key in study.seeds for study in studies]
-        if row == MASK_RCNN or not any(known):
-            continue
-        texts = [
-            emphasised(study.gain(key, figure, MASK_RCNN.key)) if there else "-"
-            for study, there in zip(studies, known, strict=True)
-        ]
-        paper = signed(row.paper[figure] - MASK_RCNN.paper[figure]) if row.paper else "-"
-        rows.append([f"{title}: {row.title}", paper, *texts])
+    for figure, title in TITLES.items():
+        found = [study.gains(figure, MASK_RCNN.key) for study in studies]
+        for key, row in ROWS.items():
+            if any(key in gains for gains in found):
+                texts = [emphasised(gains[key]) if key in gains else "-" for gains in found]
+                paper = signed(row.paper[figure] - MASK_RCNN.paper[figure]) if row.paper else "-"
+                rows.append([f"{title}: {row.title}", paper, *texts])
     names = [f"{study.name}, {study.fields} fields" for study in studies]
     return number_table([f"over {MASK_RCNN.title}", "the paper, 289 fields", *names], rows)
 
@@ -177,18 +187,14 @@ def emphasised(part: Difference) -> str:
     return f"**{text}**" if abs(part.value or 0.0) > (part.resolvable or 0.0) else text
 
 
-def gains(studies: Sequence[Study], cut: str, over: str) -> str:
+def gain_table(studies: Sequence[Study], cut: str, over: str) -> str:
     """Paired differences of each row to the row `over`, figure by figure, a column for each study."""
     rows = []
     for figure, title in (TITLES if cut else TITLES | {OVERLAP_RECALL: "overlap recall"}).items():
-        column = f"{figure}{cut}"
+        found = [study.gains(f"{figure}{cut}", over) for study in studies]
         for row in ROWS:
-            known = [row in study.seeds and bool(np.any(study.ratios[row, column])) for study in studies]
-            if row != over and any(known):
-                cells = [
-                    told(study.gain(row, column, over)) if there else "-"
-                    for study, there in zip(studies, known, strict=True)
-                ]
+            if any(row in gains for gains in found):
+                cells = [told(gains[row]) if row in gains else "-" for gains in found]
                 rows.append([f"{title}: {ROWS[row].title}", *cells])
     titles = [f"{study.fields} fields" for study in studies]
     return number_table([f"over {ROWS[over].title}", *titles], rows)
@@ -208,11 +214,10 @@ def plot(studies: Sequence[Study], over: str) -> str:
     panels, most = [], len(studies)
     for figure, title in TITLES.items():
         lines = []
+        of_studies = [study.gains(figure, over) for study in studies]
         for place, row in enumerate(ROWS):
-            found = [
-                (at, study.gain(row, figure, over)) for at, study in enumerate(studies) if row in study.seeds
-            ]
-            if row == over or not found or not ROWS[row].has_seeds:
+            found = [(at, gains[row]) for at, gains in enumerate(of_studies) if row in gains]
+            if not found or not ROWS[row].has_seeds:
                 continue
             known = [((at + 0.5 + 0.03 * (place - 3)) / most, part) for at, part in found]
             lines.append(

@@ -1,6 +1,7 @@
 """Means over seeds, intervals by patient and paired differences, against sums by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from irnet.metrics.statistics import (
     pooled,
     relative_gain,
     sample_weights,
+    share_spreads,
 )
 
 PATIENTS = ["a", "a", "b", "c"]
@@ -80,6 +82,25 @@ def test_what_can_be_resolved():
     error = math.sqrt(gain.patients_error**2 + gain.seeds_error**2)
     assert gain.resolvable == pytest.approx(2.8 * error)
     assert gain.agreeing == 2
+
+
+def test_rows_share_a_spread_over_seeds_as_often_as_each_has_degrees_of_freedom():
+    control = image_mean(shares([0.5] * 4, [0.5] * 4, [0.5] * 4), WEIGHTS)
+    steady = difference(image_mean(shares([0.6] * 4, [0.6] * 4, [0.6] * 4), WEIGHTS), control)
+    restless = difference(image_mean(shares([0.6] * 4, [0.7] * 4, [0.8] * 4), WEIGHTS), control)
+    of_two = replace(restless, seeds=(0.1, 0.5, None))
+    alone = replace(restless, seeds=(0.1, None, None))
+
+    rows = {"steady": steady, "restless": restless, "of two": of_two, "alone": alone}
+    shared = share_spreads({row: {"aji": part} for row, part in rows.items()})
+    spread = math.sqrt((2 * 0 + 2 * 0.1**2 + 1 * 2 * 0.2**2) / 5)
+    assert [part["aji"].shared_spread for part in shared.values()] == pytest.approx([spread] * 4)
+    assert shared["steady"]["aji"].seeds_error == pytest.approx(spread / math.sqrt(3))
+    assert shared["alone"]["aji"].seeds_error == pytest.approx(spread)  # of one seed alone, too
+    assert shared["restless"]["aji"].spread == pytest.approx(0.1)
+
+    lonely = share_spreads({"alone": {"aji": alone}})["alone"]["aji"]
+    assert lonely.shared_spread is lonely.seeds_error is None
 
 
 def test_one_seed_says_nothing_of_the_spread():

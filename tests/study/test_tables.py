@@ -89,22 +89,24 @@ def test_gains_and_differences_are_over_the_control(results):
     ours = gains(irnet, control)["aji/cytoplasm"]
     assert ours["ours"] == pytest.approx(17.5 / 13.5 - 1)
     assert ours["paper"] == pytest.approx(0.7185 / 0.6845 - 1)
-    difference = compare_rows(irnet, control)["aji/cytoplasm"]
+    difference = compare_rows([irnet], control)["irnet"]["aji/cytoplasm"]
     assert difference.value == pytest.approx(4 / 20)
     assert difference.seeds == pytest.approx((4 / 20, 4 / 20))
     assert difference.low <= difference.value <= difference.high
-    assert gains(control, control) == compare_rows(control, control) == {}
-    assert compare_rows(irnet, None) == {}
+    assert gains(control, control) == {}
+    assert compare_rows([control, irnet], None) == {"maskrcnn": {}, "irnet": {}}
+    assert compare_rows([control], control) == {"maskrcnn": {}}
 
 
 def test_seeds_that_agree_are_counted_of_those_that_are_planned(study):
     (study.folder("irnet", 0) / "cost.json").unlink()
     study.record["seeds"] = 3
     results = score_rows(study, TABLE1, say=lambda _: None)
-    jomls, control, irnet = results
+    _, control, irnet = results
     assert [(one.seeds, one.planned) for one in results] == [((0,), 1), ((0, 1), 3), ((1,), 3)]
 
-    found, whole = (compare_rows(one, control)["aji/cytoplasm"] for one in (irnet, jomls))
+    compared = compare_rows(results, control)
+    found, whole = (compared[key]["aji/cytoplasm"] for key in ("irnet", "jomls"))
     ours, theirs = (one.estimate("aji/cytoplasm").seeds for one in (irnet, control))
     assert found.seeds == (None, pytest.approx(ours[0] - theirs[1]), None)  # each seed beside its own
     assert (found.unknown, found.seeds_error) == (2, None)
@@ -121,7 +123,7 @@ def test_rows_are_compared_over_the_seeds_that_both_have(study, monkeypatch):
     ours, theirs = (one.estimate("aji/cytoplasm").seeds[-1] for one in (irnet, control))
     assert control.estimate("aji/cytoplasm").seeds[0] != theirs  # else the test would say nothing
 
-    assert compare_rows(irnet, control)["aji/cytoplasm"].value == pytest.approx(ours - theirs)
+    assert compare_rows([irnet], control)["irnet"]["aji/cytoplasm"].value == pytest.approx(ours - theirs)
     assert gains(irnet, control)["aji/cytoplasm"]["ours"] == pytest.approx(ours / theirs - 1)
 
     monkeypatch.setattr("irnet.study.tables.run_rows", lambda *_, **__: [])
@@ -136,7 +138,8 @@ def test_rows_without_a_seed_in_common_are_not_compared(study):
     (study.folder("irnet", 0) / "cost.json").unlink()
     (study.folder("maskrcnn", 1) / "cost.json").unlink()
     _, control, irnet = score_rows(study, TABLE1, say=lambda _: None)
-    assert compare_rows(irnet, control) == gains(irnet, control) == {}
+    assert compare_rows([irnet], control) == {"irnet": {}}
+    assert gains(irnet, control) == {}
 
 
 def test_a_row_without_scores_has_neither_thresholds_nor_ap(results):

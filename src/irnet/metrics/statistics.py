@@ -8,12 +8,13 @@ seeds) and how training went (the spread over seeds). Both enter the smallest di
     standard error = sqrt(SE_patients^2 + s_seeds^2 / seeds)
     resolvable     = (z_.975 + z_.80) * standard error = 2.8 * standard error
 
-A true difference of that size is found in 80 % of such studies by a two-sided test at 5 %.
+A true difference of that size is found in 80 % of such studies by a two-sided test at 5 %. s_seeds of three
+seeds is itself wrong by half, so that rows which are trained alike share one (`share_spreads`).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -82,6 +83,7 @@ class Difference(Estimate):
 
     seeds: tuple[float | None, ...]
     patients_error: float | None  # standard error over the samples of patients
+    shared_spread: float | None = None  # standard deviation over seeds, of all rows that are trained alike
 
     @property
     def spread(self) -> float | None:
@@ -90,8 +92,9 @@ class Difference(Estimate):
 
     @property
     def seeds_error(self) -> float | None:
-        """Standard error of the mean over seeds; None with one seed, where it is not known."""
-        return None if self.spread is None else self.spread / math.sqrt(len(self.seeds) - self.unknown)
+        """Standard error of the mean over seeds, by the shared spread if there is one; None if unknown."""
+        likely = self.spread if self.shared_spread is None else self.shared_spread
+        return None if likely is None else likely / math.sqrt(len(self.seeds) - self.unknown)
 
     @property
     def half_width(self) -> float | None:
@@ -127,6 +130,7 @@ class Difference(Estimate):
             "half_width": self.half_width,
             "seeds": [*self.seeds],
             "spread": self.spread,
+            "shared_spread": self.shared_spread,
             "patients_error": self.patients_error,
             "seeds_error": self.seeds_error,
             "resolvable": self.resolvable,
@@ -208,6 +212,27 @@ def difference(row: SeededEstimate, control: SeededEstimate) -> Difference:
         seeds=by_seed,
         patients_error=float(defined.std(ddof=1)) if len(defined) > 1 else None,
     )
+
+
+def share_spreads(rows: Mapping[str, Mapping[str, Difference]]) -> dict[str, dict[str, Difference]]:
+    """Differences of rows to one control, by row and figure, each figure with the spread that all rows share.
+
+    That is the root mean square of the rows' own, each as often as it has degrees of freedom: rows that are
+    trained alike on the same data vary alike, and their number makes up for few seeds.
+    """
+    shared = {}
+    for figure in dict.fromkeys(name for parts in rows.values() for name in parts):
+        of_rows = [parts[figure] for parts in rows.values() if figure in parts]
+        squares = [(part.spread, len(part.seeds) - part.unknown - 1) for part in of_rows]
+        known = [(own, freedom) for own, freedom in squares if own is not None]
+        if known:
+            total = sum(freedom for _, freedom in known)
+            shared[figure] = math.sqrt(sum(own**2 * freedom for own, freedom in known) / total)
+
+    return {
+        row: {name: replace(part, shared_spread=shared.get(name)) for name, part in parts.items()}
+        for row, parts in rows.items()
+    }
 
 
 def relative_gain(value: float | None, control: float | None) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from irnet.cells import LABEL_NAMES
-from irnet.metrics.statistics import Difference, SeededEstimate, difference, relative_gain
+from irnet.metrics.statistics import Difference, SeededEstimate, difference, relative_gain, share_spreads
 from irnet.study.curves import Sweep
 from irnet.study.render import PageSection, number, number_table, percent, with_bounds
 from irnet.study.results import RowResult, share_seeds
@@ -46,7 +46,9 @@ def rows_at(
         if result.row.scored:
             scores = _scores(cut, by_title[title], result)
             rows.append(CutRow(title, scores, *_against(cut, result, control, by_title)))
-    return rows
+
+    compared = share_spreads({row.title: row.differences for row in rows})  # what has scores has seeds
+    return [row._replace(differences=compared[row.title]) for row in rows]
 
 
 def one_cut_sections(cut: float, rows: Sequence[CutRow], control: RowResult | None) -> list[PageSection]:

@@ -25,6 +25,7 @@ from irnet.metrics.statistics import (
     over_seeds,
     pooled,
     relative_gain,
+    share_spreads,
 )
 from irnet.metrics.summary import Way
 from irnet.study.rows import FIGURES, Row
@@ -151,8 +152,17 @@ def share_seeds(result: RowResult, control: RowResult | None) -> tuple[RowResult
     return (result.of_seeds(shared), control.of_seeds(shared)) if shared else None
 
 
-def compare_rows(result: RowResult, control: RowResult | None) -> dict[str, Difference]:
-    """Paired difference of each figure of the main table to the control row, and of the overlap recall."""
+def compare_rows(results: Sequence[RowResult], control: RowResult | None) -> dict[str, dict[str, Difference]]:
+    """Paired differences to the control row, by key: of each figure of the main table, and overlap recall.
+
+    Rows with seeds share one spread over them. A row without a seed in common with the control has none.
+    """
+    found = {result.row.key: _compare(result, control) for result in results}
+    seeded = {result.row.key: found[result.row.key] for result in results if result.row.has_seeds}
+    return found | share_spreads(seeded)
+
+
+def _compare(result: RowResult, control: RowResult | None) -> dict[str, Difference]:
     pair = share_seeds(result, control)
     if pair is None:
         return {}

@@ -75,7 +75,8 @@ def gain_table(results: Sequence[RowResult], control: RowResult | None) -> str:
 
 def difference_table(results: Sequence[RowResult], control: RowResult | None) -> str:
     """Paired differences to the control row, and the smallest that they could have shown."""
-    return table_of_differences({result.row.title: compare_rows(result, control) for result in results})
+    differences = compare_rows(results, control)
+    return table_of_differences({result.row.title: differences[result.row.key] for result in results})
 
 
 def table_of_differences(differences: Mapping[str, Mapping[str, Difference]]) -> str:

@@ -81,7 +81,7 @@ def make_table(
     values = {
         "study": study.record,
         "control": table.control.key,
-        "rows": [_row_values(result, control) for result in results],
+        "rows": [*_row_values(results, control)],
         "one_cut": [
             {"cut": cut, "rows": [row.to_json() for row in rows]} for cut, rows in at_one_cut.items()
         ],
@@ -168,8 +168,9 @@ def describe(study: Study, *, frozen: bool = False) -> str:
 
 def flat_rows(results: Sequence[RowResult], control: RowResult | None) -> Iterator[dict[str, Any]]:
     """One row a figure, for CSV."""
+    compared = compare_rows(results, control)
     for result in results:
-        differences, shares = compare_rows(result, control), gains(result, control)
+        differences, shares = compared[result.row.key], gains(result, control)
         for figure, way, estimate in _estimates(result):
             # Differences and gains stand at the way in which the page has the figure.
             own = way == ("image_mean" if figure in FIGURES else "pooled")
@@ -203,9 +204,11 @@ def _estimates(result: RowResult) -> Iterator[tuple[str, str, SeededEstimate]]:
             yield from ((f"{score}/{name}", way, estimate) for score, estimate in scores.items())
 
 
-def _row_values(result: RowResult, control: RowResult | None) -> dict[str, Any]:
-    differences = {figure: part.to_json() for figure, part in compare_rows(result, control).items()}
-    return result.to_json() | {"gains": gains(result, control), "differences": differences}
+def _row_values(results: Sequence[RowResult], control: RowResult | None) -> Iterator[dict[str, Any]]:
+    compared = compare_rows(results, control)
+    for result in results:
+        differences = {figure: part.to_json() for figure, part in compared[result.row.key].items()}
+        yield result.to_json() | {"gains": gains(result, control), "differences": differences}
 
 
 def _sweep(study: Study, result: RowResult) -> Sweep:
