@@ -229,10 +229,10 @@ def share_spreads(rows: Mapping[str, Mapping[str, Difference]]) -> dict[str, dic
             total = sum(freedom for _, freedom in known)
             shared[figure] = math.sqrt(sum(own**2 * freedom for own, freedom in known) / total)
 
-    return {
-        row: {name: replace(part, shared_spread=shared.get(name)) for name, part in parts.items()}
-        for row, parts in rows.items()
-    }
+    found = {}
+    for row, parts in rows.items():
+        found[row] = {name: replace(part, shared_spread=shared.get(name)) for name, part in parts.items()}
+    return found
 
 
 def relative_gain(value: float | None, control: float | None) -> float | None:
