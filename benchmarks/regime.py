@@ -13,7 +13,7 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, product
 from pathlib import Path
 
@@ -49,8 +49,8 @@ intervals over patients, ± is the standard deviation over seeds.
 A gain, such as `+.032 [+.021, +.042]; 3/3; .026`, is the paired difference of scores averaged over seeds,
 its 95 % interval over patients, in how many seeds it has that sign, and the smallest true gain that four of
 five such studies would find, from the errors of patients and seeds together; the rows of a study share one
-spread over seeds. A gain below the last is doubtful; the first table has those above it in bold, and the
-paper's beside them."""
+spread over seeds. The interval alone leaves the chance of training out. A gain below the last number is
+doubtful; the first table has those above it in bold, and the paper's beside them."""
 SETS = {  # what the names of the files stand for
     "cps": "Generated as CPS, what lies under a cell shines through",
     "hidden": "The same, cells hide what lies under them",
@@ -107,20 +107,27 @@ class Study:
 
     def gains(self, column: str, over: str) -> dict[str, Difference]:
         """Of every other row with that figure over the one, with the spread over seeds that all share."""
-        if over not in self.seeds:
-            return {}
-        rows = [row for row in self.seeds if row != over and np.any(self.ratios[row, column])]
-        found = {row: {column: self._gain(row, column, over)} for row in rows}
+        found = {}
+        for row in self.seeds:
+            part = self._gain(row, column, over)
+            if part is not None:
+                found[row] = {column: part}
         shared = share_spreads({row: parts for row, parts in found.items() if ROWS[row].has_seeds})
         return {row: parts[column] for row, parts in (found | shared).items()}
 
-    def _gain(self, row: str, column: str, over: str) -> Difference:
+    def _gain(self, row: str, column: str, over: str) -> Difference | None:
         """Over another row, in the seeds that both have; a row without seeds stands beside all."""
-        shared = None
-        if ROWS[row].has_seeds and ROWS[over].has_seeds:
-            shared = [seed for seed in self.seeds[row] if seed in self.seeds[over]]
-        ours, theirs = (self.estimate(key, column, shared) for key in (row, over))
-        return difference(ours, theirs)
+        if row == over or over not in self.seeds or not np.any(self.ratios[row, column]):
+            return None
+        if not (ROWS[row].has_seeds and ROWS[over].has_seeds):
+            return difference(self.estimate(row, column), self.estimate(over, column))
+
+        both = [seed for seed in self.seeds[row] if seed in self.seeds[over]]
+        if not both:
+            return None
+        part = difference(self.estimate(row, column, both), self.estimate(over, column, both))
+        by_seed = dict(zip(both, part.seeds, strict=True))
+        return replace(part, seeds=tuple(by_seed.get(seed) for seed in self.seeds[over]))
 
 
 def _ratio(line: dict[str, str], column: str) -> tuple[float, float]:
@@ -152,8 +159,9 @@ def main() -> None:
         for study in of_set:
             print(f"\n{study.fields} training fields:\n\n{values(study)}")
         for over, (title, cut) in product(arguments.over, CUTS.items()):
-            if known := [study for study in of_set if over in study.seeds]:
-                print(f"\nGain over {ROWS[over].title}, {title}:\n\n{gain_table(known, cut, over)}")
+            known = [study for study in of_set if over in study.seeds]
+            if table := gain_table(known, cut, over):
+                print(f"\nGain over {ROWS[over].title}, {title}:\n\n{table}")
     if arguments.svg:
         write_atomic(arguments.svg, plot(studies, arguments.over[0]).encode())
 
@@ -182,13 +190,14 @@ def overview(studies: Sequence[Study]) -> str:
 
 
 def emphasised(part: Difference) -> str:
-    """A difference, bold where it is larger than what surely is found."""
+    """A difference, bold where it is larger than the smallest that is resolved, by patients and seeds."""
     text = signed(part.value)
-    return f"**{text}**" if abs(part.value or 0.0) > (part.resolvable or 0.0) else text
+    resolved = part.seeds_error is not None and abs(part.value or 0.0) > (part.resolvable or 0.0)
+    return f"**{text}**" if resolved else text
 
 
 def gain_table(studies: Sequence[Study], cut: str, over: str) -> str:
-    """Paired differences of each row to the row `over`, figure by figure, a column for each study."""
+    """Paired differences of each row to the row `over`, figure by figure, a column a study; empty if none."""
     rows = []
     for figure, title in (TITLES if cut else TITLES | {OVERLAP_RECALL: "overlap recall"}).items():
         found = [study.gains(f"{figure}{cut}", over) for study in studies]
@@ -197,7 +206,7 @@ def gain_table(studies: Sequence[Study], cut: str, over: str) -> str:
                 cells = [told(gains[row]) if row in gains else "-" for gains in found]
                 rows.append([f"{title}: {ROWS[row].title}", *cells])
     titles = [f"{study.fields} fields" for study in studies]
-    return number_table([f"over {ROWS[over].title}", *titles], rows)
+    return number_table([f"over {ROWS[over].title}", *titles], rows) if rows else ""
 
 
 def told(part: Difference) -> str:

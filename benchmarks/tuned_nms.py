@@ -28,7 +28,7 @@ from irnet.study.rows import TABLE1, TABLE2
 from irnet.study.scoring import TEST, VAL, SeedScores, choose_cuts, read_predicted_cells
 
 IOUS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55)  # the recipe has .55 and .5, of boxes
-ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}
+ROWS = {row.key: row for row in (*TABLE1, *TABLE2) if row.scored}
 
 Keep = Callable[[Cells, Mapping[int, float]], Cells]
 
@@ -61,6 +61,8 @@ def main() -> None:
             for row in arguments.rows:
                 scores = score_tuned(study, row, seed, WAYS[arguments.by])
                 lines += image_rows(row, scores, study.parts.test)
+    if not lines:
+        raise SystemExit(f"{arguments.study}: no seed of which all these rows are finished")
     write_text(arguments.out, to_csv(lines))
 
 

@@ -84,23 +84,38 @@ def test_what_can_be_resolved():
     assert gain.agreeing == 2
 
 
-def test_rows_share_a_spread_over_seeds_as_often_as_each_has_degrees_of_freedom():
+def test_rows_share_the_spread_that_is_left_beside_row_and_seed():
+    control = image_mean(shares([0.5] * 4, [0.6] * 4, [0.4] * 4), WEIGHTS)
+    steady = image_mean(shares([0.6] * 4, [0.7] * 4, [0.5] * 4), WEIGHTS)
+    restless = image_mean(shares([0.6] * 4, [0.9] * 4, [0.5] * 4), WEIGHTS)
+    rows = {"control": control, "steady": steady, "restless": restless}
+    table = np.array([row.seeds for row in rows.values()])
+    residuals = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    spread = math.sqrt(2 * np.sum(residuals**2) / 4)  # of two rows, from (3 - 1) (3 - 1) degrees of freedom
+
+    for base in rows.values():  # whichever is the control
+        others = {key: {"aji": difference(row, base)} for key, row in rows.items() if row is not base}
+        shared = share_spreads(others)
+        assert [part["aji"].shared_spread for part in shared.values()] == pytest.approx([spread] * 2)
+        assert shared[next(iter(shared))]["aji"].seeds_error == pytest.approx(spread / math.sqrt(3))
+
+    own = difference(restless, control)
+    assert share_spreads({"restless": {"aji": own}})["restless"]["aji"].shared_spread == pytest.approx(
+        own.spread
+    )
+
+
+def test_seeds_that_are_not_finished_take_no_part_in_the_shared_spread():
     control = image_mean(shares([0.5] * 4, [0.5] * 4, [0.5] * 4), WEIGHTS)
-    steady = difference(image_mean(shares([0.6] * 4, [0.6] * 4, [0.6] * 4), WEIGHTS), control)
-    restless = difference(image_mean(shares([0.6] * 4, [0.7] * 4, [0.8] * 4), WEIGHTS), control)
-    of_two = replace(restless, seeds=(0.1, 0.5, None))
-    alone = replace(restless, seeds=(0.1, None, None))
-
-    rows = {"steady": steady, "restless": restless, "of two": of_two, "alone": alone}
-    shared = share_spreads({row: {"aji": part} for row, part in rows.items()})
-    spread = math.sqrt((2 * 0 + 2 * 0.1**2 + 1 * 2 * 0.2**2) / 5)
-    assert [part["aji"].shared_spread for part in shared.values()] == pytest.approx([spread] * 4)
-    assert shared["steady"]["aji"].seeds_error == pytest.approx(spread / math.sqrt(3))
-    assert shared["alone"]["aji"].seeds_error == pytest.approx(spread)  # of one seed alone, too
-    assert shared["restless"]["aji"].spread == pytest.approx(0.1)
-
-    lonely = share_spreads({"alone": {"aji": alone}})["alone"]["aji"]
-    assert lonely.shared_spread is lonely.seeds_error is None
+    whole = difference(image_mean(shares([0.6] * 4, [0.7] * 4, [0.8] * 4), WEIGHTS), control)
+    alone = replace(whole, seeds=(0.3, None, None))
+    shared = share_spreads({"whole": {"aji": whole}, "alone": {"aji": alone}})
+    assert shared["whole"]["aji"].shared_spread == pytest.approx(whole.spread)  # one seed has no residual
+    assert shared["alone"]["aji"].seeds_error == pytest.approx(whole.spread)
+    assert share_spreads({"alone": {"aji": alone}})["alone"]["aji"].seeds_error is None
+    assert (
+        share_spreads({"none": {"aji": replace(whole, seeds=(None,) * 3)}})["none"]["aji"].seeds_error is None
+    )
 
 
 def test_one_seed_says_nothing_of_the_spread():

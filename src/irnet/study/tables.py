@@ -28,7 +28,8 @@ HOW_TO_READ = (
     "Differences and gains are over the seeds that are finished in both rows.",
     "Resolvable: 2.8 times the standard error, from patients and seeds together, of a paired difference: a "
     "true difference of that size is found in 80 % of such studies at the 5 % level. A smaller one that is "
-    "seen here may be chance.",
+    "seen here may be chance. Its spread over seeds is taken from all rows of the table, which are held to "
+    "vary alike. The brackets leave the chance of training out.",
     "Thresholds are chosen for each row, seed and class on validation images, by F1; test images are scored "
     "at them alone.",
 )
