@@ -56,6 +56,7 @@ SETS = {  # what the names of the files stand for
     "hidden": "The same, cells hide what lies under them",
     "real": "Composites of real cells",
     "large": "Generated as CPS, a larger network (9.3 to 10.2 million parameters, not 4.2 to 4.8)",
+    "largetuned": "The larger network, each row with a suppression of its own",
 }
 COLUMNS = [*(f"{figure}{cut}" for figure in TITLES for cut in CUTS.values()), OVERLAP_RECALL]
 
