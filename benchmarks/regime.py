@@ -29,7 +29,6 @@ from irnet.metrics.statistics import (
     image_mean,
     pooled,
     sample_weights,
-    share_spreads,
 )
 from irnet.report.plot import Line, Panel, draw_panels
 from irnet.study.one_cut import ONE_CUTS
@@ -37,6 +36,7 @@ from irnet.study.render import number, number_table, signed, with_bounds
 from irnet.study.results import OVERLAP_RECALL
 from irnet.study.rows import MASK_RCNN, TABLE1, TABLE2, TITLES
 from irnet.study.sections import with_spread
+from irnet.study.spread import share_spreads
 
 ROWS = {row.key: row for row in (*TABLE1, *TABLE2)}
 CUTS = {"own thresholds": "", **{f"a cut of {cut:g} for all": f"@{cut:g}" for cut in ONE_CUTS}}

@@ -1,7 +1,6 @@
 """Means over seeds, intervals by patient and paired differences, against sums by hand."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from irnet.metrics.statistics import (
     pooled,
     relative_gain,
     sample_weights,
-    share_spreads,
 )
 
 PATIENTS = ["a", "a", "b", "c"]
@@ -82,40 +80,6 @@ def test_what_can_be_resolved():
     error = math.sqrt(gain.patients_error**2 + gain.seeds_error**2)
     assert gain.resolvable == pytest.approx(2.8 * error)
     assert gain.agreeing == 2
-
-
-def test_rows_share_the_spread_that_is_left_beside_row_and_seed():
-    control = image_mean(shares([0.5] * 4, [0.6] * 4, [0.4] * 4), WEIGHTS)
-    steady = image_mean(shares([0.6] * 4, [0.7] * 4, [0.5] * 4), WEIGHTS)
-    restless = image_mean(shares([0.6] * 4, [0.9] * 4, [0.5] * 4), WEIGHTS)
-    rows = {"control": control, "steady": steady, "restless": restless}
-    table = np.array([row.seeds for row in rows.values()])
-    residuals = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
-    spread = math.sqrt(2 * np.sum(residuals**2) / 4)  # of two rows, from (3 - 1) (3 - 1) degrees of freedom
-
-    for base in rows.values():  # whichever is the control
-        others = {key: {"aji": difference(row, base)} for key, row in rows.items() if row is not base}
-        shared = share_spreads(others)
-        assert [part["aji"].shared_spread for part in shared.values()] == pytest.approx([spread] * 2)
-        assert shared[next(iter(shared))]["aji"].seeds_error == pytest.approx(spread / math.sqrt(3))
-
-    own = difference(restless, control)
-    assert share_spreads({"restless": {"aji": own}})["restless"]["aji"].shared_spread == pytest.approx(
-        own.spread
-    )
-
-
-def test_seeds_that_are_not_finished_take_no_part_in_the_shared_spread():
-    control = image_mean(shares([0.5] * 4, [0.5] * 4, [0.5] * 4), WEIGHTS)
-    whole = difference(image_mean(shares([0.6] * 4, [0.7] * 4, [0.8] * 4), WEIGHTS), control)
-    alone = replace(whole, seeds=(0.3, None, None))
-    shared = share_spreads({"whole": {"aji": whole}, "alone": {"aji": alone}})
-    assert shared["whole"]["aji"].shared_spread == pytest.approx(whole.spread)  # one seed has no residual
-    assert shared["alone"]["aji"].seeds_error == pytest.approx(whole.spread)
-    assert share_spreads({"alone": {"aji": alone}})["alone"]["aji"].seeds_error is None
-    assert (
-        share_spreads({"none": {"aji": replace(whole, seeds=(None,) * 3)}})["none"]["aji"].seeds_error is None
-    )
 
 
 def test_one_seed_says_nothing_of_the_spread():

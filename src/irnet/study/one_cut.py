@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from irnet.cells import LABEL_NAMES
-from irnet.metrics.statistics import Difference, SeededEstimate, difference, relative_gain, share_spreads
+from irnet.metrics.statistics import Difference, SeededEstimate, difference, relative_gain
 from irnet.study.curves import Sweep
 from irnet.study.render import PageSection, number, number_table, percent, with_bounds
 from irnet.study.results import RowResult, share_seeds
 from irnet.study.rows import FIGURES, TITLES
 from irnet.study.sections import table_of_differences
+from irnet.study.spread import share_spreads
 
 ONE_CUTS = {  # why it is read
     0.05: "the authors' later code keeps all boxes from that score on",

@@ -25,11 +25,11 @@ from irnet.metrics.statistics import (
     over_seeds,
     pooled,
     relative_gain,
-    share_spreads,
 )
 from irnet.metrics.summary import Way
 from irnet.study.rows import FIGURES, Row
 from irnet.study.scoring import SeedScores, collect
+from irnet.study.spread import share_spreads
 
 CELL = LABEL_NAMES[CYTOPLASM]
 OVERLAP_RECALL = f"overlap_recall/{CELL}"
