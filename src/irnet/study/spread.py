@@ -1,4 +1,4 @@
-"""The spread over seeds that all rows of a table share: that of one row, from three seeds, is wrong by half."""
+"""The spread over seeds that the rows of a table share: one row has too few seeds to tell its own."""
 
 from __future__ import annotations
 
