@@ -217,6 +217,11 @@ def test_stopped_by_ctrl_c_it_goes_on(tmp_path: Path) -> None:
     assert 3 <= len(status_of(plan, "smear").done) < 16
 
 
+def test_two_clusters_of_one_machine_say_nothing_of_ports() -> None:
+    with dask_client.connected("local:1") as one, dask_client.connected("local:1") as other:
+        assert one.submit(os.getpid).result() != other.submit(os.getpid).result()
+
+
 def test_what_is_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned(tmp_path)
     (tmp_path / "file.json").write_text("[]")

@@ -34,7 +34,8 @@ def connected(scheduler: str) -> Iterator[Client]:
                 n_workers=count,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,  # pyright: ignore[reportArgumentType]
+                dashboard_address="127.0.0.1:0",  # any free port: 8787 is another run's, and Dask would warn
+                scheduler_kwargs={"dashboard": False},
                 env=environment(count),
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
