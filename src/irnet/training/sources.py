@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,6 +73,53 @@ def with_known_scale(settings: Settings, source: Source) -> Settings:
 
 
 def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
+    parts = _parts_of(settings.data, path, own)
+    need_annotated(parts.training, path)  # before those that teach nothing go: it says how many there are
+    training = take_fields(_that_teach(parts.training, path), settings.data)
+    need_annotated(training, path)
+    validation = [entry for entry in parts.validation if entry.scored]
+    _say_what_is_unfinished(training, validation, path)
+    used = [*training, *validation]
+    need_images(used, path)
+
+    validated = _spread(validation, settings.train.validate_images)
+    hashes = [sha256(file) for file in parts.files]
+    names = [f"{file.resolve().parent.name}/{file.name}" for file in parts.files]
+
+    return Source(
+        crops=crops_of(training, settings),
+        reuse=1,
+        read_validation=partial(_read, validated),
+        identity={
+            "source": "files",
+            "images": len(training),
+            "sha256": hashes[0],
+            "validation_sha256": hashes[1] if len(hashes) > 1 else None,
+            "images_sha256": digest_of_images(used),
+            **_said(own, used),
+        },
+        facts={
+            "files": dict(zip(names, hashes, strict=True)),
+            "training": _count(training),
+            "validation": _count(validated),
+            "held_back": parts.held_back,
+            "scale": {"given": own.mpp, **_scales(training)},
+        },
+        scaled=any(entry.content.cells.mpp is not None for entry in training),
+    )
+
+
+class _Parts(NamedTuple):
+    """What a data set has for training and for validation."""
+
+    training: list[Entry]
+    validation: list[Entry]
+    held_back: bool  # no image is in both
+    files: list[Path]  # that they were read from
+
+
+def _parts_of(data: DataSettings, path: Path, own: OwnData) -> _Parts:
+    """The parts that `irnet data split` made, or those of a split made here."""
     folder = path if path.is_dir() else path.parent
     if path.name == "train.json" or (path.is_dir() and (path / "train.json").exists()):
         files = part_files(folder, ("train", "val"))
@@ -84,48 +131,21 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
         if stale := stale_parts(folder):
             _logger.warning("%s: %s", folder, stale)
     else:
-        training, validation, held_back = _split(own.complete(read_coco(path), path), settings.data)
+        training, validation, held_back = _split(own.complete(read_coco(path), path), data)
         files = [locate(path)]
 
     for file in files:
         warn_of_found(file)
-    need_annotated(training, path)  # before those that teach nothing go: it says how many there are
-    training = take_fields(_that_teach(training, path), settings.data)
-    need_annotated(training, path)
-    validation = [entry for entry in validation if entry.scored]
+    return _Parts(training, validation, held_back, files)
+
+
+def _say_what_is_unfinished(training: Sequence[Entry], validation: Sequence[Entry], path: Path) -> None:
     if validation:
         need_annotated(validation, f"{path}: validation")
     else:
         _logger.warning("%s: nobody finished an image to validate on: thresholds %s", path, _STAY)
     if not any(entry.scored for entry in training):
         _logger.warning("%s: nobody finished an image to train on: nothing %s", path, _NO_GROUND)
-    need_images([*training, *validation], path)
-
-    validated = _spread(validation, settings.train.validate_images)
-    hashes = [sha256(file) for file in files]
-    names = [f"{file.resolve().parent.name}/{file.name}" for file in files]
-
-    return Source(
-        crops=crops_of(training, settings),
-        reuse=1,
-        read_validation=partial(_read, validated),
-        identity={
-            "source": "files",
-            "images": len(training),
-            "sha256": hashes[0],
-            "validation_sha256": hashes[1] if len(hashes) > 1 else None,
-            "images_sha256": digest_of_images([*training, *validation]),
-            **_said(own, [*training, *validation]),
-        },
-        facts={
-            "files": dict(zip(names, hashes, strict=True)),
-            "training": _count(training),
-            "validation": _count(validated),
-            "held_back": held_back,
-            "scale": {"given": own.mpp, **_scales(training)},
-        },
-        scaled=any(entry.content.cells.mpp is not None for entry in training),
-    )
 
 
 def split_entries(entries: Sequence[Entry], data: DataSettings) -> dict[str, list[Entry]]:
