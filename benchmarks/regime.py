@@ -3,16 +3,18 @@
     python benchmarks/regime.py benchmarks/results/regime/*.csv --over maskrcnn irnet-df-msk > page.md
     python benchmarks/regime.py benchmarks/results/regime/cps-*.csv --svg regime.svg
     python benchmarks/regime.py benchmarks/results/regime/cps-60.csv --over irnet-no-irm
+    python benchmarks/regime.py large-60.csv --over maskrcnn --control largetuned-60.csv
 
 Each file is images_table1.csv of a study (`irnet study table1`), renamed to SET-FIELDS.csv: what every test
-image scored; images_table2.csv may follow in the same file. What is printed says how to read it.
+image scored; images_table2.csv may follow in the same file. What is printed says how to read it. With
+`--control` the row that others are compared to is that of another study of the same test images.
 """
 
 import argparse
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, product
 from pathlib import Path
@@ -67,6 +69,7 @@ class Study:
 
     name: str
     fields: int
+    images: tuple[str, ...]
     seeds: dict[str, tuple[int, ...]]
     ratios: dict[tuple[str, str], Ratios]  # (row, column) -> (seeds, images, 2)
     weights: Weights
@@ -94,6 +97,7 @@ class Study:
         return cls(
             name=name,
             fields=int(fields),
+            images=tuple(patients),
             seeds={row: tuple(grouped[row]) for row in ROWS if row in grouped},
             ratios=ratios,
             weights=sample_weights(len(patients), [*patients.values()], seed=0),
@@ -106,29 +110,34 @@ class Study:
             table = table[[self.seeds[row].index(seed) for seed in seeds]]
         return (pooled if column == OVERLAP_RECALL else image_mean)(table, self.weights)
 
-    def gains(self, column: str, over: str) -> dict[str, Difference]:
-        """Of every other row with that figure over the one, with the spread over seeds that all share."""
+    def gains(self, column: str, over: str, control: "Study | None" = None) -> dict[str, Difference]:
+        """Of every other row with that figure over the one, with the spread over seeds that all share.
+
+        With a `control` over the row of that study, which every row here is another than.
+        """
         found = {}
         for row in self.seeds:
-            part = self._gain(row, column, over)
+            part = self._gain(row, column, over, control or self)
             if part is not None:
                 found[row] = {column: part}
         shared = share_spreads({row: parts for row, parts in found.items() if ROWS[row].has_seeds})
         return {row: parts[column] for row, parts in (found | shared).items()}
 
-    def _gain(self, row: str, column: str, over: str) -> Difference | None:
+    def _gain(self, row: str, column: str, over: str, control: "Study") -> Difference | None:
         """Over another row, in the seeds that both have; a row without seeds stands beside all."""
-        if row == over or over not in self.seeds or not np.any(self.ratios[row, column]):
+        if (row == over and control is self) or over not in control.seeds:
+            return None
+        if not np.any(self.ratios[row, column]) or not np.any(control.ratios[over, column]):
             return None
         if not (ROWS[row].has_seeds and ROWS[over].has_seeds):
-            return difference(self.estimate(row, column), self.estimate(over, column))
+            return difference(self.estimate(row, column), control.estimate(over, column))
 
-        both = [seed for seed in self.seeds[row] if seed in self.seeds[over]]
+        both = [seed for seed in self.seeds[row] if seed in control.seeds[over]]
         if not both:
             return None
-        part = difference(self.estimate(row, column, both), self.estimate(over, column, both))
+        part = difference(self.estimate(row, column, both), control.estimate(over, column, both))
         by_seed = dict(zip(both, part.seeds, strict=True))
-        return replace(part, seeds=tuple(by_seed.get(seed) for seed in self.seeds[over]))
+        return replace(part, seeds=tuple(by_seed.get(seed) for seed in control.seeds[over]))
 
 
 def _ratio(line: dict[str, str], column: str) -> tuple[float, float]:
@@ -148,8 +157,13 @@ def main() -> None:
         default=[MASK_RCNN.key],
         help="the rows that others are compared to, one after another",
     )
+    parser.add_argument("--control", type=Path, metavar="SET-FIELDS.csv", help="study that has those rows")
     parser.add_argument("--svg", type=Path, help="gains against fields")
     arguments = parser.parse_args()
+    if arguments.control:
+        print("\n\n".join(beside(arguments.studies, arguments.control, arguments.over)))
+        return
+
     studies = [Study.read(path) for path in arguments.studies]
     studies.sort(key=lambda study: (study.name, study.fields))
 
@@ -165,6 +179,16 @@ def main() -> None:
                 print(f"\nGain over {ROWS[over].title}, {title}:\n\n{table}")
     if arguments.svg:
         write_atomic(arguments.svg, plot(studies, arguments.over[0]).encode())
+
+
+def beside(paths: Sequence[Path], control: Path, rows: Sequence[str]) -> Iterator[str]:
+    """What the rows of studies gain over rows of another, at the thresholds of each."""
+    other = Study.read(control)
+    for over in rows:
+        studies = [Study.read(path) for path in paths]
+        if any(study.images != other.images for study in studies):
+            raise SystemExit(f"{control}: other test images than those of the studies")
+        yield f"Over {ROWS[over].title} of {other.name}:\n\n{gain_table(studies, '', over, other)}"
 
 
 def values(study: Study) -> str:
@@ -197,11 +221,11 @@ def emphasised(part: Difference) -> str:
     return f"**{text}**" if resolved else text
 
 
-def gain_table(studies: Sequence[Study], cut: str, over: str) -> str:
+def gain_table(studies: Sequence[Study], cut: str, over: str, control: Study | None = None) -> str:
     """Paired differences of each row to the row `over`, figure by figure, a column a study; empty if none."""
     rows = []
     for figure, title in (TITLES if cut else TITLES | {OVERLAP_RECALL: "overlap recall"}).items():
-        found = [study.gains(f"{figure}{cut}", over) for study in studies]
+        found = [study.gains(f"{figure}{cut}", over, control) for study in studies]
         for row in ROWS:
             if any(row in gains for gains in found):
                 cells = [told(gains[row]) if row in gains else "-" for gains in found]
