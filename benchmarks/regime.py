@@ -57,6 +57,7 @@ SETS = {  # what the names of the files stand for
     "cps": "Generated as CPS, what lies under a cell shines through",
     "hidden": "The same, cells hide what lies under them",
     "real": "Composites of real cells",
+    "tuned": "The first set, each row with a suppression of its own, seeds 3 and 4",
     "large": "Generated as CPS, a larger network (9.3 to 10.2 million parameters, not 4.2 to 4.8)",
     "largetuned": "The larger network, each row with a suppression of its own",
 }
