@@ -48,11 +48,12 @@ What `benchmarks/regime.py` prints of `benchmarks/results/regime/`. How sets and
 follows: [results](results.md). Scores are means of images, overlap recall is pooled; brackets hold 95 %
 intervals over patients, ± is the standard deviation over seeds.
 
-A gain, such as `+.032 [+.021, +.042]; 3/3; .026`, is the paired difference of scores averaged over seeds,
+A gain, such as `+.031 [+.023, +.038]; 5/5; .017`, is the paired difference of scores averaged over seeds,
 its 95 % interval over patients, in how many seeds it has that sign, and the smallest true gain that four of
 five such studies would find, from the errors of patients and seeds together; the rows of a study share one
-spread over seeds. The interval alone leaves the chance of training out. A gain below the last number is
-doubtful; the first table has those above it in bold, and the paper's beside them."""
+spread over seeds. The interval alone leaves the chance of training out. A gain above the last number is
+resolved, between seven tenths of it and all doubtful, below it may well be chance; the first table has those
+that are resolved in bold, and the paper's beside them."""
 SETS = {  # what the names of the files stand for
     "cps": "Generated as CPS, what lies under a cell shines through",
     "hidden": "The same, cells hide what lies under them",
