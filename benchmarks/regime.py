@@ -162,12 +162,14 @@ def main() -> None:
     parser.add_argument("--control", type=Path, metavar="SET-FIELDS.csv", help="study that has those rows")
     parser.add_argument("--svg", type=Path, help="gains against fields")
     arguments = parser.parse_args()
-    if arguments.control:
-        print("\n\n".join(beside(arguments.studies, arguments.control, arguments.over)))
-        return
+    if arguments.control and arguments.svg:
+        parser.error("--svg draws gains within each study: leave out --control")
 
     studies = [Study.read(path) for path in arguments.studies]
     studies.sort(key=lambda study: (study.name, study.fields))
+    if arguments.control:
+        print("\n\n".join(beside(studies, Study.read(arguments.control), arguments.over)))
+        return
 
     print(f"{INTRODUCTION}\n\n{overview(studies)}")
     for name, part in groupby(studies, lambda study: study.name):
@@ -183,14 +185,12 @@ def main() -> None:
         write_atomic(arguments.svg, plot(studies, arguments.over[0]).encode())
 
 
-def beside(paths: Sequence[Path], control: Path, rows: Sequence[str]) -> Iterator[str]:
+def beside(studies: Sequence[Study], control: Study, rows: Sequence[str]) -> Iterator[str]:
     """What the rows of studies gain over rows of another, at the thresholds of each."""
-    other = Study.read(control)
+    if any(study.images != control.images for study in studies):
+        raise SystemExit(f"{control.name}: other test images than those of the studies")
     for over in rows:
-        studies = [Study.read(path) for path in paths]
-        if any(study.images != other.images for study in studies):
-            raise SystemExit(f"{control}: other test images than those of the studies")
-        yield f"Over {ROWS[over].title} of {other.name}:\n\n{gain_table(studies, '', over, other)}"
+        yield f"Over {ROWS[over].title} of {control.name}:\n\n{gain_table(studies, '', over, control)}"
 
 
 def values(study: Study) -> str:

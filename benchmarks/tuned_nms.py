@@ -56,14 +56,20 @@ def main() -> None:
 
     study = open_study(None, arguments.study)
     lines = []
-    for seed in range(study.seeds):
-        if all(is_finished(study, Job(ROWS[row], seed)) for row in arguments.rows):
-            for row in arguments.rows:
-                scores = score_tuned(study, row, seed, WAYS[arguments.by])
-                lines += image_rows(row, scores, study.parts.test)
-    if not lines:
-        raise SystemExit(f"{arguments.study}: no seed of which all these rows are finished")
+    for seed in finished_seeds(study, arguments.rows):
+        for row in arguments.rows:
+            scores = score_tuned(study, row, seed, WAYS[arguments.by])
+            lines += image_rows(row, scores, study.parts.test)
     write_text(arguments.out, to_csv(lines))
+
+
+def finished_seeds(study: Study, rows: Sequence[str]) -> list[int]:
+    """The seeds of which all these rows are finished. Ends the program where there is none."""
+    jobs = {seed: [Job(ROWS[row], seed) for row in rows] for seed in range(study.seeds)}
+    seeds = [seed for seed, of_seed in jobs.items() if all(is_finished(study, job) for job in of_seed)]
+    if not seeds:
+        raise SystemExit(f"{study.out}: no seed of which all these rows are finished")
+    return seeds
 
 
 def score_tuned(study: Study, row: str, seed: int, keep: Keep) -> SeedScores:

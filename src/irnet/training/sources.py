@@ -78,7 +78,9 @@ def _annotated(settings: Settings, path: Path, own: OwnData) -> Source:
     training = take_fields(_that_teach(parts.training, path), settings.data)
     need_annotated(training, path)
     validation = [entry for entry in parts.validation if entry.scored]
-    _say_what_is_unfinished(training, validation, path)
+    if validation:
+        need_annotated(validation, f"{path}: validation")
+    _warn_of_unfinished(training, validation, path)
     used = [*training, *validation]
     need_images(used, path)
 
@@ -139,10 +141,9 @@ def _parts_of(data: DataSettings, path: Path, own: OwnData) -> _Parts:
     return _Parts(training, validation, held_back, files)
 
 
-def _say_what_is_unfinished(training: Sequence[Entry], validation: Sequence[Entry], path: Path) -> None:
-    if validation:
-        need_annotated(validation, f"{path}: validation")
-    else:
+def _warn_of_unfinished(training: Sequence[Entry], validation: Sequence[Entry], path: Path) -> None:
+    """Warn where no image is finished that says what is ground, or none that could choose thresholds."""
+    if not validation:
         _logger.warning("%s: nobody finished an image to validate on: thresholds %s", path, _STAY)
     if not any(entry.scored for entry in training):
         _logger.warning("%s: nobody finished an image to train on: nothing %s", path, _NO_GROUND)
